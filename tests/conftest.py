@@ -1,0 +1,30 @@
+"""Settings of every test: one BLAS thread per worker, hypothesis profiles, the oracle marker."""
+
+import importlib.util
+import os
+
+# Before NumPy is loaded: workers that each start a thread pool would fight for the cores.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+# Examples draw figures; no test may need a screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+# The same cases on every machine by default; `--hypothesis-profile=explore` searches further.
+# No deadline: the time of one case says nothing on a shared machine.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `oracle` whose packages are not installed."""
+    for item in items:
+        for marker in item.iter_markers("oracle"):
+            packages = marker.args or ("jax", "torch")
+            missing = [name for name in packages if importlib.util.find_spec(name) is None]
+            if missing:
+                reason = f'needs {", ".join(missing)}: pip install "functrans[oracle]"'
+                item.add_marker(pytest.mark.skip(reason=reason))
