@@ -1,0 +1,28 @@
+"""The workloads, in the order of the report: one file each. A new one is a file and a line here."""
+
+from __future__ import annotations
+
+from benchmarks.workload import AnyWorkload
+from benchmarks.workloads import (
+    chain,
+    hessian,
+    import_time,
+    mlp,
+    per_example,
+    rnn,
+    scalar_function,
+    tape,
+    untraced,
+)
+
+WORKLOADS: tuple[AnyWorkload, ...] = (
+    untraced.WORKLOAD,
+    chain.WORKLOAD,
+    scalar_function.WORKLOAD,
+    mlp.WORKLOAD,
+    hessian.WORKLOAD,
+    per_example.WORKLOAD,
+    rnn.WORKLOAD,
+    import_time.WORKLOAD,
+    tape.WORKLOAD,
+)

@@ -1,0 +1,118 @@
+"""The benchmarks' contestants agree with functrans, and the timer and its report do their job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import report, run, timing
+from benchmarks.peers import BASELINE, PEERS, WrongResultError, check_result, is_installed
+from benchmarks.workload import ProbeWorkload, Workload, entrants
+from benchmarks.workloads import WORKLOADS
+
+# PyTorch's own modules still use torch.jit.script, and torch.func loads them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+IN_PROCESS = [workload for workload in WORKLOADS if isinstance(workload, Workload)]
+PROBES = [workload for workload in WORKLOADS if isinstance(workload, ProbeWorkload)]
+
+
+@pytest.mark.parametrize("workload", IN_PROCESS, ids=lambda workload: workload.name)
+def test_contestants_agree(workload: Workload) -> None:
+    for size in workload.quick_sizes if workload.name == "untraced" else workload.sizes[:1]:
+        calls, first_seconds = run.checked_calls(workload, size)
+        assert next(iter(calls)) == BASELINE
+        assert list(first_seconds) == list(calls)
+
+
+@pytest.mark.parametrize("workload", PROBES, ids=lambda workload: workload.name)
+def test_probe_measures_functrans(workload: ProbeWorkload) -> None:
+    measured = timing.run_probe(workload.command(BASELINE, workload.quick_sizes[0]))
+    assert 0 < measured["seconds"] < 60
+
+
+def test_names_are_unique_and_known() -> None:
+    names = [workload.name for workload in WORKLOADS]
+    assert len(set(names)) == len(names)
+    for workload in WORKLOADS:
+        assert next(iter(workload.contestants)) == BASELINE
+        assert set(workload.contestants) <= set(PEERS)
+        assert set(workload.quick_sizes) <= set(workload.sizes)
+
+
+def test_limits_and_missing_peers_leave_contestants_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    hessian = next(workload for workload in WORKLOADS if workload.name == "hessian")
+    monkeypatch.setattr("benchmarks.workload.is_installed", lambda name: name != "torch")
+    assert "autograd" in entrants(hessian, 100)
+    assert "autograd" not in entrants(hessian, 1000)
+    assert "torch" not in entrants(hessian, 10)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ([1.0, 2.0 + 1e-6], "differs"),
+        ([1.0, np.nan], "differs"),
+        ([[1.0, 2.0]], r"shape \(1, 2\)"),
+    ],
+)
+def test_a_wrong_result_is_an_error(result: list[float], message: str) -> None:
+    with pytest.raises(WrongResultError, match=message):
+        check_result("autograd", np.array(result), np.array([1.0, 2.0]))
+
+
+def test_a_missing_array_is_an_error() -> None:
+    with pytest.raises(WrongResultError, match="1 arrays where functrans returned 2"):
+        check_result("autograd", (np.ones(2),), (np.ones(2), np.ones(2)))
+
+
+def test_unknown_workload_is_named_with_the_known_ones() -> None:
+    with pytest.raises(LookupError, match=r"no workload chian; there are .*chain"):
+        run.chosen(["chian"])
+
+
+def test_rounds_interleave_and_rotate() -> None:
+    assert list(timing.rotating("abc", 3)) == [list("abc"), list("bca"), list("cab")]
+    order: list[str] = []
+    calls = {name: (order.append, (name,)) for name in "ab"}
+    samples = timing.time_calls(calls, repetitions=2, slice_seconds=1e-7, tick=lambda: None)
+    assert [len(samples[name].seconds) for name in "ab"] == [2, 2]
+    slices = [name * samples[name].calls_per_slice for name in "abba"]
+    assert "".join(order).endswith("".join(slices))
+
+
+def test_ratio_pairs_the_rounds() -> None:
+    ours = timing.Samples(seconds=[1.0, 10.0, 100.0])
+    theirs = timing.Samples(seconds=[2.0, 20.0, 200.0])
+    assert theirs.ratio_to(ours) == 2.0
+
+
+def test_run_writes_table_json_and_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tqdm")
+    pytest.importorskip("matplotlib")
+    run.run(["untraced"], repetitions=1, quick=True, output=tmp_path)
+    printed = capsys.readouterr().out
+    assert "Untraced call" in printed
+    assert "Targets reached" in printed
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert {result["size"] for result in document["results"]} == {*IN_PROCESS[0].sizes}
+    assert document["versions"]["numpy"] == np.__version__
+    assert (tmp_path / "ratios.png").stat().st_size > 0
+
+
+def test_durations_are_readable() -> None:
+    assert [report.duration(s) for s in (2.5, 0.0125, 0.9999e-3, 4e-8)] == [
+        "2.5 s",
+        "12.5 ms",
+        "1 ms",
+        "40 ns",
+    ]
+
+
+def test_baseline_is_installed() -> None:
+    assert is_installed(BASELINE)
