@@ -191,6 +191,8 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> Path:
             axes.plot(ratios, positions, "o", label=PEERS[name].label, alpha=0.8)
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_xscale("log")
+    smallest, largest = axes.get_xlim()
+    axes.set_xlim(min(smallest, 0.5), max(largest, 2.0))
     axes.set_xlabel("time of the peer / time of functrans (right of the line: functrans is faster)")
     axes.set_yticks(
         [-row for row in range(len(rows))],
