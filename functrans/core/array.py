@@ -1,0 +1,227 @@
+"""The traced array: what stands in for an ndarray inside a transformed function.
+
+It owns NumPy's override protocols and refuses what would lose a derivative. Its operators and
+methods are attached by ``functrans.numpy``, which also fills the tables of NumPy functions.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from functrans.core.errors import (
+    ConversionError,
+    LeakedArrayError,
+    MissingRuleError,
+    describe_function,
+    user_line,
+)
+from functrans.core.interpreter import current, is_active
+from functrans.core.types import ArrayType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from functrans.core.interpreter import Interpreter
+    from functrans.core.types import Shape
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+"""What carries out ``ufunc(*inputs)`` on traced arrays."""
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What carries out each function of NumPy's ``__array_function__`` protocol."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""The ndarray methods of traced arrays, as functions of the array."""
+
+
+class TracedArray:
+    """An array of one interpreter; behaves like the ndarray that it stands for."""
+
+    __slots__ = ("__weakref__", "interpreter")
+
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]
+    ufunc_call: Callable[..., Any]
+    """Carries out ufunc methods and keyword arguments; attached by ``functrans.numpy``."""
+
+    interpreter: Interpreter
+
+    # What each interpreter says of its arrays.
+
+    @property
+    def shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        raise NotImplementedError
+
+    def concrete(self, wanted: str) -> Any:
+        """The plain value under all transforms, for printing and for Python's ``if``."""
+        raise NotImplementedError
+
+    # What follows from shape and dtype.
+
+    @property
+    def type(self) -> ArrayType:
+        """Shape and dtype."""
+        return ArrayType(self.shape, self.dtype)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
+
+    def __getattr__(self, name: str) -> Any:
+        method = METHODS.get(name)
+        if method is None:
+            raise AttributeError(
+                f"a traced array has no attribute {name!r}"
+                + (
+                    f"; ndarray.{name} is not supported inside a transform"
+                    if hasattr(np.ndarray, name)
+                    else ""
+                )
+            )
+        return lambda *args, **kwargs: method(self, *args, **kwargs)
+
+    # NumPy's protocols.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if current() is not self.interpreter:
+            self.check_active()
+        if method == "__call__" and not kwargs:
+            call = UFUNCS.get(ufunc)
+            if call is not None:
+                return call(*inputs)
+        return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if current() is not self.interpreter:
+            self.check_active()
+        call = FUNCTIONS.get(func)
+        if call is None:
+            name = f"{func.__module__}.{func.__name__}"
+            raise MissingRuleError(
+                f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
+                "that have one, declare its derivative with functrans.custom, or apply "
+                "functrans.stop_gradient to its arguments if no derivative is wanted."
+            )
+        return call(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self.refuse_conversion(
+            "a plain ndarray (by numpy.asarray, by storing it into an ndarray, or from a list)",
+            "use numpy.stack or functrans.numpy.array to build an array of traced values",
+        )
+
+    # Python's conversions.
+
+    def check_active(self) -> None:
+        """Raise unless this array's interpreter is on the current stack."""
+        interpreter = self.interpreter
+        if is_active(interpreter):
+            return
+        what = f"{self.type} of {interpreter.transform}({describe_function(interpreter.function)})"
+        born = self.birth()
+        if not interpreter.closed and interpreter.thread != threading.get_ident():
+            raise LeakedArrayError(
+                f"a traced array, {what}{born}, was used in another thread, at {user_line()}. Transforms are "
+                "local to a thread: call the transform inside the thread."
+            )
+        raise LeakedArrayError(
+            f"a traced array, {what}{born}, was used after its transform had ended, at {user_line()}. "
+            "Return the value from the transformed function (has_aux=True) instead of storing it."
+        )
+
+    def birth(self) -> str:
+        """Where this array came from, as far as its interpreter knows (starts with a comma)."""
+        return ""
+
+    def refuse_conversion(self, wanted: str, remedy: str) -> NoReturn:
+        raise ConversionError(
+            f"a traced {self.type} of {self.interpreter.transform}"
+            f"({describe_function(self.interpreter.function)}) cannot become {wanted}, at {user_line()}: "
+            f"its derivative would be lost. Instead {remedy}, or apply functrans.stop_gradient first "
+            "if no derivative is wanted."
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.concrete("bool"))
+
+    def __int__(self) -> int:
+        return int(self.concrete("int"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind in "fc":
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return self.concrete("index").__index__()  # type: ignore[no-any-return]
+
+    def __float__(self) -> NoReturn:
+        self.refuse_conversion(
+            "a Python float (by float() or a function of math)", "use the NumPy function (np.sin, not math.sin)"
+        )
+
+    def __complex__(self) -> NoReturn:
+        self.refuse_conversion(
+            "a Python complex (by complex() or a function of cmath)", "use NumPy operations (x + 1j * y)"
+        )
+
+    def item(self, *args: Any) -> NoReturn:
+        self.refuse_conversion("a Python number (by item())", "keep it as an array")
+
+    def tolist(self) -> NoReturn:
+        self.refuse_conversion("a list (by tolist())", "iterate over the array")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"a traced {self.type} cannot be pickled: it lives only while "
+            f"{self.interpreter.transform}({describe_function(self.interpreter.function)}) runs. "
+            "Pickle the value that the transformed function returns, or functrans.stop_gradient(x)."
+        )
+
+    def __copy__(self) -> Any:
+        return METHODS["copy"](self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return METHODS["copy"](self)
+
+    def __repr__(self) -> str:
+        return f"<traced {self.type} of {self.interpreter.transform}{self.describe_value()}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def describe_value(self) -> str:
+        """The value for printing, starting with a comma; empty where there is none."""
+        return f", value {self.concrete('value')!r}"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.concrete("formatted number"), spec) if spec else str(self)

@@ -1,0 +1,216 @@
+"""What the drivers do with tangents and cotangents besides applying rules.
+
+A rule returns a plain value or one of two forms that keep what it knows:
+
+* :class:`Masked`: a cotangent of which some lanes are *structurally* zero (``where``, ``maximum``).
+  A structural zero stays zero whatever partial it is multiplied by, infinities and NaN included.
+* :class:`Scattered`: a small cotangent that belongs at an index of a large array (indexing), added
+  in place instead of by way of a large array of zeros.
+
+Undoing broadcasting, casting and complex-to-real happens here (:func:`project`), in no rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans.core.algebra import algebra
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
+
+
+class Masked:
+    """A cotangent whose lanes outside `mask` are structurally zero."""
+
+    __slots__ = ("mask", "value")
+
+    def __init__(self, value: Array, mask: Array) -> None:
+        self.value = value
+        self.mask = mask
+
+
+class Scattered:
+    """A cotangent `value` at ``index`` (with its `arrays`) of an array that is zero elsewhere."""
+
+    __slots__ = ("arrays", "index", "value")
+
+    def __init__(self, value: Array, arrays: tuple[Array, ...], index: Any) -> None:
+        self.value = value
+        self.arrays = arrays
+        self.index = index
+
+
+def masked(value: Array, mask: Array) -> Masked:
+    """`value` where `mask` holds, structurally zero elsewhere."""
+    return Masked(algebra.where(mask, value, 0), mask)
+
+
+def unbroadcast(g: Array, shape: Shape) -> Array:
+    """Sum a cotangent over the axes along which an operand of this shape was broadcast."""
+    g_shape = shape_of(g)
+    if g_shape == shape:
+        return g
+    extra = len(g_shape) - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and g_shape[i + extra] != 1
+    )
+    if axes:
+        g = algebra.sum(g, axes=axes, keepdims=False)
+    return algebra.reshape(g, shape=shape) if shape_of(g) != shape else g
+
+
+def project(g: Array, space: ArrayType) -> Array:
+    """Bring a cotangent to the shape and dtype of the value that it belongs to."""
+    dtype = dtype_of(g)
+    if dtype != space.dtype:
+        if dtype.kind == "c" and space.dtype.kind != "c":
+            g = algebra.real(g)
+        if shape_of(g) != space.shape:
+            g = unbroadcast(g, space.shape)
+        return algebra.astype(g, dtype=space.dtype) if dtype_of(g) != space.dtype else g
+    return unbroadcast(g, space.shape) if shape_of(g) != space.shape else g
+
+
+def match(t: Array, ans: Array) -> Array:
+    """Bring a tangent, correct up to broadcasting and casting, to the type of its primal."""
+    dtype = dtype_of(ans)
+    if dtype_of(t) != dtype:
+        t = algebra.astype(t, dtype=dtype)
+    shape = shape_of(ans)
+    return algebra.broadcast_to(t, shape=shape) if shape_of(t) != shape else t
+
+
+def zeros(space: ArrayType) -> Array:
+    """A zero tangent or cotangent of the given type."""
+    return np.zeros(space.shape, space.dtype)
+
+
+def settle(g: Any, space: ArrayType) -> Any:
+    """Project what a rule returned, in whichever form it came; a Scattered is left as it is."""
+    if type(g) is Masked:
+        if shape_of(g.value) == space.shape:
+            return Masked(project(g.value, space), g.mask)
+        lanes = project(algebra.astype(g.mask, dtype=np.dtype(float)), ArrayType(space.shape, float))
+        return Masked(project(g.value, space), algebra.not_equal(lanes, 0))
+    return g if type(g) is Scattered else project(g, space)
+
+
+def dense(g: Any, space: ArrayType) -> Array:
+    """A settled cotangent as a plain value."""
+    if type(g) is Masked:
+        return g.value
+    if type(g) is Scattered:
+        return algebra.index_add(
+            zeros(space), project_dtype(g.value, space.dtype), *g.arrays, index=g.index
+        )
+    return g
+
+
+class Cotangents:
+    """The cotangents collected so far, one for each value on a tape, added up as cheaply as is safe.
+
+    The first is kept by reference, the second addition allocates, later ones are in place.
+    `touched` lists the indices at which a value has received nothing but Scattered cotangents: its other
+    lanes are structurally zero.
+    """
+
+    __slots__ = ("owned", "touched", "values")
+
+    def __init__(self, length: int) -> None:
+        self.values: list[Any] = [None] * length
+        self.owned: set[int] = set()
+        self.touched: dict[int, list[Scattered]] = {}
+
+    def add(self, index: int, g: Any, space: ArrayType | None) -> None:
+        """Add a settled cotangent; `space` is the type of the value (needed for a Scattered)."""
+        held = self.values[index]
+        if type(g) is Scattered:
+            assert space is not None
+            if held is None:
+                self.touched[index] = [g]
+            elif index in self.touched:
+                self.touched[index].append(g)
+            self._scatter(index, held, g, space)
+            return
+        if self.touched:
+            self.touched.pop(index, None)
+        if held is None:
+            self.values[index] = g
+        elif type(held) is Masked or type(g) is Masked:
+            self.values[index] = _add_masked(held, g)
+        elif index in self.owned and type(held) is np.ndarray and type(g) is np.ndarray:
+            np.add(held, g, out=held)
+        else:
+            self.values[index] = total = algebra.add(held, g)
+            if type(total) is np.ndarray:
+                self.owned.add(index)
+
+    def _scatter(self, index: int, held: Any, g: Scattered, space: ArrayType) -> None:
+        if type(held) is Masked:
+            held = held.value
+        value = project_dtype(g.value, space.dtype)
+        if held is None:
+            held = np.zeros(space.shape, space.dtype)
+            self.owned.add(index)
+        elif type(held) is np.ndarray and index not in self.owned:
+            held = held.copy()
+            self.owned.add(index)
+        if type(held) is np.ndarray and _is_plain(value) and all(map(_is_plain, g.arrays)):
+            add_at(held, value, g.arrays, g.index)
+            self.values[index] = held
+        else:
+            self.values[index] = algebra.index_add(held, value, *g.arrays, index=g.index)
+            self.owned.discard(index)
+
+    def mask_untouched(self, index: int, g: Any) -> Any:
+        """A cotangent made of Scattered ones alone, with its untouched lanes structurally zero."""
+        mask = _touched_mask(self.touched.pop(index), shape_of(g))
+        return g if type(mask) is np.ndarray and mask.all() else Masked(g, mask)
+
+
+def _is_plain(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic)
+
+
+def add_at(x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...], index: Any) -> None:
+    """``x[index] += y`` in place, repeated positions added up."""
+    key = index.key(arrays)
+    if arrays:
+        np.add.at(x, key, y)
+    else:
+        x[key] += y
+
+
+def _touched_mask(parts: list[Scattered], shape: Shape) -> Array:
+    lanes: Array = np.zeros(shape)
+    for part in parts:
+        ones = np.ones(shape_of(part.value))
+        lanes = algebra.index_add(lanes, ones, *part.arrays, index=part.index)
+    return algebra.not_equal(lanes, 0)
+
+
+def moved(value: Any, lanes: Any, space: ArrayType) -> Masked:
+    """The Masked cotangent that a pull made of a masked one: `lanes` is the pulled mask."""
+    if type(value) is Scattered:
+        value, lanes = dense(value, space), dense(lanes, ArrayType(space.shape, float))
+    return Masked(value, algebra.not_equal(lanes, 0))
+
+
+def project_dtype(g: Array, dtype: np.dtype[Any]) -> Array:
+    """Cast a cotangent, dropping an imaginary part that a real value cannot have."""
+    own = dtype_of(g)
+    if own == dtype:
+        return g
+    if own.kind == "c" and dtype.kind != "c":
+        g = algebra.real(g)
+    return algebra.astype(g, dtype=dtype) if dtype_of(g) != dtype else g
+
+
+def _add_masked(a: Any, b: Any) -> Any:
+    if type(a) is Masked and type(b) is Masked:
+        either = algebra.not_equal(algebra.add(a.mask, b.mask), False)
+        return Masked(algebra.add(a.value, b.value), either)
+    a = a.value if type(a) is Masked else a
+    b = b.value if type(b) is Masked else b
+    return algebra.add(a, b)

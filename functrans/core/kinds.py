@@ -1,0 +1,437 @@
+"""The kinds of primitives: constructors that derive the rules which mathematics gives.
+
+========================  ===========================================  ==========================================
+kind                      what is written                              what is derived
+========================  ===========================================  ==========================================
+``elementwise``           one partial derivative for each operand      JVP, VJP, batching, shape and dtype
+``chooser``               one weight (0 to 1) for each operand         the same, with structural zeros
+``linear``                the transpose                                JVP (the operation itself), VJP
+``bilinear``              a transpose for each operand                 JVP by the product rule, VJP
+``reduction``             a push and a pull, or a transpose            batching, shape
+``nondifferentiable``     nothing                                      zero derivatives by mathematics
+``general``               everything                                   nothing, but the missing mode by transposition
+========================  ===========================================  ==========================================
+
+Each returns the public function of the primitive; its record stands at ``function.primitive``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from functrans.core.algebra import algebra
+from functrans.core.cotangent import masked
+from functrans.core.interpreter import current
+from functrans.core.primitive import ZERO, Primitive, Rule, Zero, argument_names, rule, selector
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function: TypeAlias = Callable[..., Any]
+    Partial: TypeAlias = Function | int | Zero | None
+
+
+def elementwise(
+    name: str, impl: Function, *partials: Partial, samples: Function, shape: Function | None = None
+) -> Function:
+    """A function of single elements, with broadcasting.
+
+    Parameters
+    ----------
+    name : str
+    impl : callable
+        A ufunc, or a function that broadcasts like one.
+    *partials : callable, 1, -1 or ZERO
+        For each operand the partial derivative of the output: a formula of any of ``ans, x, y, z``,
+        written with functrans operations; a constant 1 or -1; ZERO where the output is locally constant.
+    samples : callable
+    shape : callable, optional
+        Needed only if `impl` is no ufunc.
+
+    Examples
+    --------
+    ``sin = elementwise("sin", np.sin, lambda x: cos(x), samples=reals)``
+    """
+    scaled = tuple(_scaling(p, name) for p in partials)
+    return _elementwise_call("elementwise", name, impl, scaled, samples=samples, shape=shape)
+
+
+def chooser(
+    name: str, impl: Function, *weights: Partial, samples: Function, shape: Function | None = None
+) -> Function:
+    """An elementwise function that passes its operands on with weights between 0 and 1.
+
+    A lane of weight 0 is *structurally* zero: neither tangents nor cotangents of unselected lanes
+    count, whether infinite, NaN or not. `weights` are written like the partials of `elementwise`.
+    """
+    chosen = tuple(_choosing(w, name) for w in weights)
+    return _elementwise_call("chooser", name, impl, chosen, samples=samples, shape=shape)
+
+
+def linear(
+    name: str,
+    impl: Function,
+    transpose: Function,
+    *,
+    batch: Function,
+    samples: Function,
+    shape: Function | None = None,
+    operands: int = 1,
+    masks: str | None = "moves",
+) -> Function:
+    """A function linear in its first operand; further operands (indices) carry no derivative.
+
+    `transpose(g, ...)` gives the cotangent of the operand. With ``operands=0`` the function takes any
+    number of operands, is linear in all of them jointly, and `transpose` returns a cotangent for each.
+    `masks` is ``"moves"`` if all coefficients are 0 or positive, so that structural zeros can be traced.
+    """
+    if operands == 0:
+        primitive = Primitive(
+            name,
+            "linear",
+            impl,
+            push_all=Rule(lambda ts, **params: call(*ts, **params), selector((), name)),
+            pull_all=rule(transpose, name),
+            batch=batch,
+            shape=shape,
+            masks=masks,
+            samples=samples,
+        )
+    else:
+        others = ("y", "z", "w")[: operands - 1]
+        primitive = Primitive(
+            name,
+            "linear",
+            impl,
+            pushes=(Rule(lambda t, *rest, **params: call(t, *rest, **params), selector(others, name)),)
+            + (ZERO,) * len(others),
+            pulls=(rule(transpose, name),) + (ZERO,) * len(others),
+            batch=batch,
+            shape=shape,
+            masks=masks,
+            samples=samples,
+        )
+    call = public_function(primitive, impl, operands)
+    return call
+
+
+def bilinear(
+    name: str,
+    impl: Function,
+    transpose_x: Function,
+    transpose_y: Function,
+    *,
+    batch: Function,
+    samples: Function,
+    shape: Function | None = None,
+) -> Function:
+    """A function of two operands, linear in each (products): one transpose for each operand."""
+    primitive = Primitive(
+        name,
+        "bilinear",
+        impl,
+        pushes=(
+            Rule(lambda t, y, **params: call(t, y, **params), selector(("y",), name)),
+            Rule(lambda t, x, **params: call(x, t, **params), selector(("x",), name)),
+        ),
+        pulls=(rule(transpose_x, name), rule(transpose_y, name)),
+        batch=batch,
+        shape=shape,
+        samples=samples,
+    )
+    call = public_function(primitive, impl, 2)
+    return call
+
+
+def reduction(
+    name: str,
+    impl: Function,
+    *,
+    samples: Function,
+    transpose: Function | None = None,
+    push: Function | None = None,
+    pull: Function | None = None,
+    dtype: Function | None = None,
+    differentiable: bool = True,
+) -> Function:
+    """A function of one operand that removes ``axes`` (a tuple of axes >= 0; ``keepdims`` keeps them as 1).
+
+    Written with `transpose` if it is linear, otherwise with `push` or `pull` or both.
+    `dtype` maps the operand's dtype to the output's (default: unchanged).
+    """
+
+    def batch(x: Array, *, axes: tuple[int, ...], **params: Any) -> Array:
+        return call(x, axes=tuple(a + 1 for a in axes), **params)
+
+    def shape(x: ArrayType, *, axes: tuple[int, ...], keepdims: bool = False, **params: Any) -> Any:
+        kept = (
+            (1 if i in axes else n for i, n in enumerate(x.shape))
+            if keepdims
+            else (n for i, n in enumerate(x.shape) if i not in axes)
+        )
+        return ArrayType(tuple(kept), dtype(x.dtype) if dtype else x.dtype)
+
+    pushes: tuple[Rule | None, ...] = (rule(push, name) if push else None,)
+    if transpose is not None:
+        pushes = (Rule(lambda t, **params: call(t, **params), selector((), name)),)
+        pull = transpose
+    primitive = Primitive(
+        name,
+        "reduction",
+        impl,
+        pushes=pushes,
+        pulls=(rule(pull, name) if pull else None,),
+        batch=batch,
+        shape=shape,
+        differentiable=differentiable,
+        masks="moves" if transpose is not None else None,
+        samples=samples,
+    )
+    call = public_function(primitive, impl, 1)
+    return call
+
+
+def nondifferentiable(
+    name: str,
+    impl: Function,
+    *,
+    samples: Function,
+    batch: Function | None = None,
+    shape: Function | None = None,
+    outputs: int | None = None,
+) -> Function:
+    """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting indices).
+
+    A ufunc needs no `batch` and no `shape`.
+    """
+    operands = 0
+    if isinstance(impl, np.ufunc):
+        operands = impl.nin
+        shape = shape or ufunc_shape(impl)
+        batch = batch or (lambda *args, batched: call(*align(args, batched)))
+    primitive = Primitive(
+        name,
+        "nondifferentiable",
+        impl,
+        batch=batch,
+        shape=shape,
+        differentiable=False,
+        outputs=outputs,
+        samples=samples,
+    )
+    call = public_function(primitive, impl, operands)
+    return call
+
+
+def general(
+    name: str,
+    impl: Function,
+    *,
+    samples: Function | None,
+    pushes: tuple[Function | Zero | None, ...] | None = None,
+    pulls: tuple[Function | Zero | None, ...] | None = None,
+    push_all: Function | None = None,
+    pull_all: Function | None = None,
+    batch: Function | None = None,
+    shape: Function | None = None,
+    outputs: int | None = None,
+    masks: str | None = None,
+) -> Function:
+    """A function whose rules are written out.
+
+    Give `pushes` (JVP: ``(t, ...)``) or `pulls` (VJP: ``(g, ...)``), one for each operand, or both:
+    the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)`` are for
+    any number of operands. With several `outputs`, tangents and cotangents of outputs are tuples.
+    """
+    primitive = Primitive(
+        name,
+        "general",
+        impl,
+        pushes=pushes and tuple(_written(p, name) for p in pushes),
+        pulls=pulls and tuple(_written(p, name) for p in pulls),
+        push_all=rule(push_all, name) if push_all else None,
+        pull_all=rule(pull_all, name) if pull_all else None,
+        batch=batch,
+        shape=shape,
+        outputs=outputs,
+        masks=masks,
+        samples=samples,
+    )
+    return public_function(primitive, impl, len(pushes or pulls or ()))
+
+
+def public_function(primitive: Primitive, impl: Function, operands: int) -> Function:
+    """The function that users and rules call: straight to `impl` when nothing is being traced.
+
+    It has a fixed number of operands where that is known: scanning them would cost more than the
+    NumPy call that it wraps.
+    """
+    call: Any
+    if primitive.kind in ("elementwise", "chooser") or isinstance(impl, np.ufunc):
+        call = _fixed_arity(primitive, impl, operands)
+    elif operands == 1:
+
+        def call(x: Array, **params: Any) -> Any:
+            interpreter = current()
+            if interpreter is None:
+                return impl(x, **params)
+            return interpreter.process(primitive, (x,), params)
+
+    else:
+
+        def call(*args: Array, **params: Any) -> Any:
+            interpreter = current()
+            if interpreter is None:
+                return impl(*args, **params)
+            return interpreter.process(primitive, args, params)
+
+    call.__name__ = call.__qualname__ = primitive.name
+    call.__module__ = sys._getframe(2).f_globals["__name__"]
+    call.__doc__ = f"The {primitive.kind} primitive ``{primitive.name}``."
+    call.primitive = primitive
+    primitive.call = call
+    return call  # type: ignore[no-any-return]
+
+
+def _fixed_arity(primitive: Primitive, impl: Function, operands: int) -> Any:
+    no_params: dict[str, Any] = {}
+
+    def unary(x: Array) -> Any:
+        interpreter = current()
+        if interpreter is None:
+            return impl(x)
+        return interpreter.process(primitive, (x,), no_params)
+
+    def binary(x: Array, y: Array) -> Any:
+        interpreter = current()
+        if interpreter is None:
+            return impl(x, y)
+        return interpreter.process(primitive, (x, y), no_params)
+
+    def ternary(x: Array, y: Array, z: Array) -> Any:
+        interpreter = current()
+        if interpreter is None:
+            return impl(x, y, z)
+        return interpreter.process(primitive, (x, y, z), no_params)
+
+    return {1: unary, 2: binary, 3: ternary}[operands]
+
+
+def align(args: tuple[Array, ...], batched: tuple[bool, ...]) -> list[Array]:
+    """Insert axes behind the batch axis so that operands of different rank broadcast as without it."""
+    ranks = [len(shape_of(x)) - b for x, b in zip(args, batched, strict=True)]
+    rank = max(ranks)
+    aligned = []
+    for x, b, r in zip(args, batched, ranks, strict=True):
+        if b and r < rank:
+            shape = shape_of(x)
+            x = algebra.reshape(x, shape=shape[:1] + (1,) * (rank - r) + shape[1:])
+        aligned.append(x)
+    return aligned
+
+
+def ufunc_shape(ufunc: np.ufunc) -> Function:
+    """The shape rule of a ufunc: broadcasting, and NumPy's own promotion."""
+
+    def shape(*types: ArrayType) -> Any:
+        common = np.broadcast_shapes(*(t.shape for t in types))
+        given = tuple(_PYTHON_TYPES[t.dtype.kind] if t.weak else t.dtype for t in types)
+        resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)  # type: ignore[arg-type]
+        outputs = tuple(ArrayType(common, d) for d in resolved[ufunc.nin :])
+        return outputs[0] if ufunc.nout == 1 else outputs
+
+    return shape
+
+
+_PYTHON_TYPES: dict[str, Any] = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
+
+
+def _elementwise_call(
+    kind: str,
+    name: str,
+    impl: Function,
+    formulas: tuple[Rule | Zero | None, ...],
+    *,
+    samples: Function,
+    shape: Function | None,
+) -> Function:
+    if shape is None and isinstance(impl, np.ufunc):
+        shape = ufunc_shape(impl)
+    primitive = Primitive(
+        name,
+        kind,
+        impl,
+        pushes=tuple(_pushing(f) for f in formulas) if kind == "chooser" else formulas,
+        pulls=formulas,
+        batch=lambda *args, batched: call(*align(args, batched)),
+        shape=shape,
+        masks="lanes",
+        samples=samples,
+    )
+    call = public_function(primitive, impl, len(formulas))
+    return call
+
+
+def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
+    """The rule ``g -> g * partial``, which is both push and pull of an elementwise function."""
+    if partial is None or isinstance(partial, Zero):
+        return partial
+    if isinstance(partial, int):
+        return Rule(_same if partial == 1 else _negated, selector((), owner))
+    names = argument_names(partial)
+    function: Function
+    if len(names) == 1:
+
+        def function(g: Array, a: Array) -> Array:
+            return algebra.multiply(g, partial(a))
+
+    elif len(names) == 2:
+
+        def function(g: Array, a: Array, b: Array) -> Array:
+            return algebra.multiply(g, partial(a, b))
+
+    else:
+
+        def function(g: Array, *values: Array) -> Array:
+            return algebra.multiply(g, partial(*values))
+
+    return Rule(function, selector(names, owner))
+
+
+def _same(g: Array) -> Array:
+    return g
+
+
+def _negated(g: Array) -> Array:
+    return algebra.negative(g)
+
+
+def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
+    """The rule ``g -> g * weight``, structurally zero where the weight is zero."""
+    if weight is None or isinstance(weight, Zero):
+        return weight
+    assert not isinstance(weight, int)
+
+    def function(g: Array, *values: Array) -> Any:
+        w = weight(*values)
+        if dtype_of(w).kind == "b":
+            return masked(g, w)
+        return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
+
+    return Rule(function, selector(argument_names(weight), owner))
+
+
+def _pushing(choosing: Rule | Zero | None) -> Rule | Zero | None:
+    """The push of a chooser: the value of its masked pull."""
+    if choosing is None or isinstance(choosing, Zero):
+        return choosing
+    function = choosing.function
+    return Rule(lambda t, *values: function(t, *values).value, choosing.select)
+
+
+def _written(formula: Function | Zero | None, owner: str) -> Rule | Zero | None:
+    return formula if formula is None or isinstance(formula, Zero) else rule(formula, owner)

@@ -1,0 +1,226 @@
+"""The record of a primitive with all its rules, and the registry of all records.
+
+A rule names what it needs: after the tangent ``t`` or cotangent ``g`` come any of ``ans`` (the
+output), ``x, y, z, w`` (the operands), ``xs`` (all operands), ``rest`` (all but the first), their types
+``ans_type, x_type, ..., x_types``, then keyword-only parameters. Exactly what is named is kept until the rule runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functrans.core.errors import RegistrationError
+from functrans.core.types import type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every primitive by name."""
+
+_TAKES_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS; importing inspect would cost more than the engine
+
+_OPERANDS = {"x": 0, "y": 1, "z": 2, "w": 3}
+
+
+class Zero:
+    """The rule of an operand on which the output does not depend to first order."""
+
+    def __repr__(self) -> str:
+        return "ZERO"
+
+
+ZERO = Zero()
+
+
+class Rule:
+    """A derivative formula, with the values that it names.
+
+    ``select(ans, args)`` gives the tuple of these values (its *residuals*), and
+    ``function(t_or_g, *residuals, **params)`` evaluates the formula.
+    """
+
+    __slots__ = ("function", "select")
+
+    def __init__(
+        self, function: Callable[..., Any], select: Callable[[Any, Any], tuple[Any, ...]]
+    ) -> None:
+        self.function = function
+        self.select = select
+
+    def __call__(self, lead: Any, ans: Any, args: Any, params: Any) -> Any:
+        """Evaluate the formula at once, for drivers that keep no residuals."""
+        return self.function(lead, *self.select(ans, args), **params)
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The positional arguments of a formula, without the keyword-only parameters."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def rule(function: Callable[..., Any], owner: str) -> Rule:
+    """The rule of a written formula whose first argument is ``t`` or ``g``.
+
+    A formula without keyword-only arguments is not passed the primitive's parameters.
+    """
+    names = argument_names(function)[1:]
+    if function.__code__.co_kwonlyargcount or function.__code__.co_flags & _TAKES_KEYWORDS:
+        return Rule(function, selector(names, owner))
+    return Rule(lambda lead, *residuals, **params: function(lead, *residuals), selector(names, owner))
+
+
+def select_all(ans: Any, args: Any) -> tuple[Any, ...]:
+    """The residuals of a rule that may need everything."""
+    return (ans, *args)
+
+
+def selector(names: tuple[str, ...], owner: str) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """The function ``(ans, args) -> residuals`` for a formula that names these values."""
+    getters = [_getter(name, owner) for name in names]
+    if not getters:
+        return lambda ans, args: ()
+    if len(names) == 1 and names[0] in _OPERANDS:
+        position = _OPERANDS[names[0]]
+        return lambda ans, args: (args[position],)
+    if names == ("ans",):
+        return lambda ans, args: (ans,)
+    return lambda ans, args: tuple([get(ans, args) for get in getters])
+
+
+def _getter(name: str, owner: str) -> Callable[[Any, Any], Any]:
+    if name in _OPERANDS:
+        position = _OPERANDS[name]
+        return lambda ans, args: args[position]
+    if name.removesuffix("_type") in _OPERANDS:
+        position = _OPERANDS[name.removesuffix("_type")]
+        return lambda ans, args: type_of(args[position])
+    if name in _WHOLES:
+        return _WHOLES[name]
+    raise RegistrationError(
+        f"{owner}: a rule names {name!r}, which is none of ans, x, y, z, w, xs, rest, "
+        "ans_type, x_type, y_type, z_type, w_type, x_types"
+    )
+
+
+_WHOLES: dict[str, Callable[[Any, Any], Any]] = {
+    "ans": lambda ans, args: ans,
+    "xs": lambda ans, args: tuple(args),
+    "rest": lambda ans, args: tuple(args[1:]),
+    "ans_type": lambda ans, args: types_of(ans),
+    "x_types": lambda ans, args: tuple(map(type_of, args)),
+}
+
+
+def types_of(ans: Any) -> Any:
+    """The type of an output, or the tuple of types of several outputs."""
+    return tuple(map(type_of, ans)) if isinstance(ans, tuple) else type_of(ans)
+
+
+class Primitive:
+    """One operation and everything that the interpreters may ask of it.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        Which constructor made it (``elementwise``, ``linear``, ...).
+    impl : callable
+        The NumPy implementation, ``impl(*args, **params)``.
+    pushes, pulls : tuple of Rule, ZERO or None; or None
+        For each operand, its part of the output tangent, and its cotangent. None: no rule written.
+    push_all, pull_all : Rule or None
+        In place of the above, for all operands at once (for any number of operands):
+        ``push_all(ts, ...)`` with zeros filled in, ``pull_all(g, ...) -> one cotangent an operand``.
+    batch : callable or None
+        ``batch(*args, **params)``: all operands come with the batch axis at 0, and so goes the
+        output. A rule with an argument named ``batched`` gets the operands as they are, and a tuple
+        of flags there.
+    shape : callable or None
+        ``shape(*types, **params) -> type(s)`` of the output.
+    differentiable : bool
+        False: the output carries no derivative, by mathematics.
+    outputs : int or None
+        The number of outputs if it returns a tuple.
+    masks : str or None
+        What a pull does to structural zeros: ``"lanes"`` (elementwise: the same lanes),
+        ``"moves"`` (zeros move as values do, so the pull applies to the mask too), None (lost).
+    samples : callable or None
+        ``() -> list of Sample``: where the generic tests try it, hard points included.
+    call : callable
+        The public function.
+    """
+
+    __slots__ = (
+        "batch",
+        "batch_takes_flags",
+        "call",
+        "differentiable",
+        "impl",
+        "kind",
+        "masks",
+        "name",
+        "outputs",
+        "pull_all",
+        "pulls",
+        "push_all",
+        "pushes",
+        "samples",
+        "shape",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        impl: Callable[..., Any],
+        *,
+        pushes: tuple[Rule | Zero | None, ...] | None = None,
+        pulls: tuple[Rule | Zero | None, ...] | None = None,
+        push_all: Rule | None = None,
+        pull_all: Rule | None = None,
+        batch: Callable[..., Any] | None = None,
+        shape: Callable[..., Any] | None = None,
+        differentiable: bool = True,
+        outputs: int | None = None,
+        masks: str | None = None,
+        samples: Callable[[], list[Any]] | None = None,
+    ) -> None:
+        if name in REGISTRY:
+            raise RegistrationError(
+                f"a primitive named {name!r} is registered already; "
+                "choose another name, or replace single rules with functrans.extend.override"
+            )
+        self.name = name
+        self.kind = kind
+        self.impl = impl
+        self.pushes = pushes
+        self.pulls = pulls
+        self.push_all = push_all
+        self.pull_all = pull_all
+        self.batch = batch
+        self.shape = shape
+        self.differentiable = differentiable
+        self.outputs = outputs
+        self.masks = masks
+        self.samples = samples
+        self.batch_takes_flags = batch is not None and _takes(batch, "batched")
+        self.call: Callable[..., Any]
+        REGISTRY[name] = self
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} primitive {self.name}>"
+
+    def __reduce__(self) -> Any:
+        return lookup, (self.name,)
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    code = function.__code__
+    return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def lookup(name: str) -> Primitive:
+    """The primitive of that name."""
+    return REGISTRY[name]
+

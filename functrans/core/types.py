@@ -1,0 +1,107 @@
+"""What staging and the cotangent driver know of a value: its shape, its dtype, and whether it is weak.
+
+A *weak* value is a Python number: NumPy's promotion (NEP 50) lets it take the dtype of what it meets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""An ndarray, a NumPy scalar, a Python number or a traced array."""
+
+Shape: TypeAlias = tuple[int, ...]
+
+_PYTHON_DTYPES: dict[type, np.dtype[Any]] = {
+    bool: np.dtype(bool),
+    int: np.dtype(int),
+    float: np.dtype(float),
+    complex: np.dtype(complex),
+}
+
+
+class ArrayType:
+    """The type of an array: ``float64[2,3]``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy dtype or anything ``numpy.dtype`` accepts
+    weak : bool
+        True for a Python number.
+
+    Examples
+    --------
+    >>> ArrayType((2, 3), float)
+    float64[2,3]
+    """
+
+    __slots__ = ("dtype", "shape", "weak")
+
+    def __init__(self, shape: Shape, dtype: Any, weak: bool = False) -> None:
+        self.shape = shape
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.weak = weak
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ArrayType)
+            and self.shape == other.shape
+            and self.dtype == other.dtype
+            and self.weak == other.weak
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype, self.weak))
+
+    def __repr__(self) -> str:
+        text = f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+        return f"weak {text}" if self.weak else text
+
+
+def type_of(x: Array) -> ArrayType:
+    """The :class:`ArrayType` of a value; the value itself if it is one already."""
+    cls = type(x)
+    if cls in _PYTHON_DTYPES:
+        return ArrayType((), _PYTHON_DTYPES[cls], weak=True)
+    if cls is ArrayType:
+        return x  # type: ignore[no-any-return]
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return ArrayType(x.shape, x.dtype, getattr(x, "weak", False))
+    x = np.asarray(x)
+    return ArrayType(x.shape, x.dtype)
+
+
+def shape_of(x: Array) -> Shape:
+    """The shape of an array, traced array or Python number."""
+    return () if type(x) in _PYTHON_DTYPES else x.shape  # type: ignore[no-any-return]
+
+
+def dtype_of(x: Array) -> np.dtype[Any]:
+    """The dtype of an array, traced array or Python number."""
+    return _PYTHON_DTYPES[type(x)] if type(x) in _PYTHON_DTYPES else x.dtype
+
+
+def is_inexact(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype can carry a derivative (real or complex floating point)."""
+    return dtype.kind in "fc"
+
+
+def dummy(kind: ArrayType) -> Array:
+    """A value of the given type made of ones, at no cost in memory."""
+    if kind.weak:
+        return kind.dtype.type(1).item()
+    return np.broadcast_to(np.ones((), kind.dtype), kind.shape)

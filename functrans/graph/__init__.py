@@ -1,0 +1,1 @@
+"""The staged program: a typed, flat list of equations."""

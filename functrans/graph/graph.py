@@ -1,0 +1,165 @@
+"""Graph, Equation and Variable: what staging makes, how it is evaluated and how it prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.primitive import Primitive
+from functrans.core.types import Array, ArrayType, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+class Variable:
+    """A value of a graph, known by its type."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, kind: ArrayType) -> None:
+        self.type = kind
+
+
+class Equation:
+    """One operation: ``outputs = primitive(inputs, params)``; an input is a Variable or a constant."""
+
+    __slots__ = ("inputs", "line", "outputs", "params", "primitive")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: tuple[Any, ...],
+        params: dict[str, Any],
+        outputs: tuple[Variable, ...],
+        line: str,
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.outputs = outputs
+        self.line = line
+
+
+class Graph:
+    """A program over arrays.
+
+    Attributes
+    ----------
+    name : str
+    inputs : list of Variable
+    equations : list of Equation
+        In the order of evaluation.
+    outputs : list of Variable or constants
+    """
+
+    __slots__ = ("equations", "inputs", "name", "outputs")
+
+    def __init__(
+        self,
+        name: str,
+        inputs: list[Variable],
+        equations: list[Equation],
+        outputs: list[Any],
+    ) -> None:
+        self.name = name
+        self.inputs = inputs
+        self.equations = equations
+        self.outputs = outputs
+
+    @property
+    def input_types(self) -> list[ArrayType]:
+        return [v.type for v in self.inputs]
+
+    @property
+    def output_types(self) -> list[ArrayType]:
+        return [v.type if isinstance(v, Variable) else type_of(v) for v in self.outputs]
+
+    def evaluate(self, values: Sequence[Array]) -> list[Array]:
+        """Run the program; its operations go through the current interpreter."""
+        if len(values) != len(self.inputs):
+            raise TypeError(f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}")
+        known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))
+        for equation in self.equations:
+            args = [known[x] if type(x) is Variable else x for x in equation.inputs]
+            ans = equation.primitive.call(*args, **equation.params)
+            if equation.primitive.outputs is None:
+                known[equation.outputs[0]] = ans
+            else:
+                known.update(zip(equation.outputs, ans, strict=True))
+        return [known[x] if type(x) is Variable else x for x in self.outputs]
+
+    def pruned(self) -> Graph:
+        """The same graph without the equations that no output needs."""
+        needed = {x for x in self.outputs if type(x) is Variable}
+        kept = []
+        for equation in reversed(self.equations):
+            if not needed.isdisjoint(equation.outputs):
+                kept.append(equation)
+                needed.update(x for x in equation.inputs if type(x) is Variable)
+        return Graph(self.name, self.inputs, kept[::-1], self.outputs)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+    __repr__ = __str__
+
+
+def _lines(graph: Graph) -> Iterator[str]:
+    """The print-out: one typed line an equation."""
+    names: dict[Variable, str] = {}
+    constants: dict[int, str] = {}
+    shown: list[str] = []
+
+    def name(variable: Variable) -> str:
+        if variable not in names:
+            names[variable] = _letters(len(names))
+        return names[variable]
+
+    def typed(variable: Variable) -> str:
+        return f"{name(variable)}: {variable.type}"
+
+    def operand(x: Any) -> str:
+        if type(x) is Variable:
+            return name(x)
+        if isinstance(x, bool | int | float | complex | np.generic) or np.ndim(x) == 0:
+            return str(x.item() if isinstance(x, np.generic | np.ndarray) else x)
+        if id(x) not in constants:
+            constants[id(x)] = f"constant{len(constants)}"
+            shown.append(f"  {constants[id(x)]}: {type_of(x)}")
+        return constants[id(x)]
+
+    head = f"graph {graph.name}({', '.join(map(typed, graph.inputs))}):"
+    body = []
+    for equation in graph.equations:
+        call = ", ".join(map(operand, equation.inputs))
+        params = "".join(f", {k}={_shown(v)}" for k, v in equation.params.items())
+        left = ", ".join(map(typed, equation.outputs))
+        body.append(f"  {left} = {equation.primitive.name}({call}{params})")
+    returned = f"  return {', '.join(map(operand, graph.outputs))}"
+    yield head
+    yield from shown
+    yield from body
+    yield returned
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return value.name
+    return f"<array {type_of(value)}>" if isinstance(value, np.ndarray) else repr(value)
+
+
+def _letters(n: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    text = ""
+    n += 1
+    while n:
+        n, digit = divmod(n - 1, 26)
+        text = chr(ord("a") + digit) + text
+    return text
+
+
+def graph_function(graph: Graph) -> Callable[..., list[Array]]:
+    """The graph as a function of its inputs."""
+    return lambda *values: graph.evaluate(values)

@@ -1,0 +1,1 @@
+"""The transforms: one file an interpreter, with the functions that users call."""

@@ -1,0 +1,178 @@
+"""Forward mode: pairs of a primal and its tangent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray
+from functrans.core.cotangent import dense, match, settle, zeros
+from functrans.core.interpreter import Interpreter, under
+from functrans.core.primitive import ZERO, Primitive, types_of
+from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.transforms.reverse import missing_derivative, transpose_linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ForwardArray(TracedArray):
+    """A primal with its tangent."""
+
+    __slots__ = ("primal", "tangent")
+
+    interpreter: Forward
+
+    def __init__(self, interpreter: Forward, primal: Array, tangent: Array) -> None:
+        self.interpreter = interpreter
+        self.primal = primal
+        self.tangent = tangent
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.primal)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return dtype_of(self.primal)
+
+    @property
+    def weak(self) -> bool:
+        return type_of(self.primal).weak
+
+    def concrete(self, wanted: str) -> Any:
+        primal = self.primal
+        return primal.concrete(wanted) if isinstance(primal, TracedArray) else primal
+
+
+class Forward(Interpreter):
+    """Carries a tangent with each primal; a zero tangent is absent."""
+
+    __slots__ = ("transform",)
+
+    def __init__(self, function: object = None, transform: str = "jvp") -> None:
+        super().__init__(function)
+        self.transform = transform
+
+    def owns(self, x: Any) -> bool:
+        return type(x) is ForwardArray and x.interpreter is self
+
+    def dual(self, primal: Array, tangent: Array | None) -> Any:
+        """A primal with its tangent; the primal itself if the tangent is zero."""
+        return primal if tangent is None else ForwardArray(self, primal, tangent)
+
+    def split(self, x: Any) -> tuple[Any, Any]:
+        """Primal and tangent; None for the tangent of a constant."""
+        return (x.primal, x.tangent) if self.owns(x) else (x, None)
+
+    def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        primals = []
+        tangents: list[Any] = []
+        mine = False
+        for x in args:
+            if type(x) is ForwardArray and x.interpreter is self:
+                primals.append(x.primal)
+                tangents.append(x.tangent)
+                mine = True
+            else:
+                primals.append(x)
+                tangents.append(None)
+        ans = self.hand_down(primitive, primals, params)
+        if not mine or not primitive.differentiable:
+            return ans
+        if primitive.outputs is None and not is_inexact(dtype_of(ans)):
+            return ans
+        # Inner values of derivative formulas, as 1/x at 0, would warn of nothing that the user can see.
+        with under(self.parent), np.errstate(all="ignore"):
+            out = push_forward(primitive, tangents, ans, primals, params)
+        if primitive.outputs is None:
+            return self.dual(ans, out)
+        if out is None:
+            return ans
+        return tuple(
+            self.dual(a, t if is_inexact(dtype_of(a)) else None)
+            for a, t in zip(ans, out, strict=True)
+        )
+
+
+def push_forward(
+    primitive: Primitive, tangents: Sequence[Any], ans: Any, primals: Any, params: dict[str, Any]
+) -> Any:
+    """The tangent of an operation's output (a tuple if it has several), or None if it is zero."""
+    if primitive.push_all is not None:
+        ts = tuple(
+            zeros(type_of(x)) if t is None else t for t, x in zip(tangents, primals, strict=True)
+        )
+        return _matched(primitive.push_all(ts, ans, primals, params), ans)
+    if primitive.pushes is None and primitive.pulls is None:
+        return _matched(_push_through_pull_all(primitive, tangents, ans, primals, params), ans)
+    total = None
+    for i, t in enumerate(tangents):
+        if t is None:
+            continue
+        push = primitive.pushes[i] if primitive.pushes else None
+        if push is ZERO:
+            continue
+        if push is not None:
+            part = push(t, ans, primals, params)  # type: ignore[operator]
+        else:
+            part = _push_through_pull(primitive, i, t, ans, primals, params)
+            if part is None:
+                continue
+        part = _matched(part, ans)
+        if total is None:
+            total = part
+        elif isinstance(ans, tuple):
+            total = tuple(map(algebra.add, total, part))
+        else:
+            total = algebra.add(total, part)
+    return total
+
+
+def _matched(t: Any, ans: Any) -> Any:
+    return tuple(map(match, t, ans)) if isinstance(ans, tuple) else match(t, ans)
+
+
+def _push_through_pull(
+    primitive: Primitive, i: int, t: Array, ans: Any, primals: Any, params: dict[str, Any]
+) -> Any:
+    """The push of operand `i`, derived by transposing its pull, which is linear in the cotangent."""
+    pull: Any = primitive.pulls[i] if primitive.pulls else None
+    if pull is ZERO:
+        return None
+    if pull is None:
+        raise missing_derivative(primitive, i)
+    space = type_of(primals[i])
+
+    def cotangent(*gs: Array) -> Array:
+        g = gs if isinstance(ans, tuple) else gs[0]
+        return dense(settle(pull(g, ans, primals, params), space), space)
+
+    return _transposed(cotangent, ans, t)
+
+
+def _push_through_pull_all(
+    primitive: Primitive, tangents: Sequence[Any], ans: Any, primals: Any, params: dict[str, Any]
+) -> Any:
+    pull_all = primitive.pull_all
+    given = [i for i, t in enumerate(tangents) if t is not None]
+    if pull_all is None:
+        raise missing_derivative(primitive, given[0])
+
+    def cotangent(*gs: Array) -> tuple[Array, ...]:
+        parts = pull_all(gs if isinstance(ans, tuple) else gs[0], ans, primals, params)
+        spaces = [type_of(primals[i]) for i in given]
+        return tuple(
+            dense(settle(parts[i], space), space) for i, space in zip(given, spaces, strict=True)
+        )
+
+    return _transposed(cotangent, ans, tuple(tangents[i] for i in given))
+
+
+def _transposed(cotangent: Any, ans: Any, t: Any) -> Any:
+    types = types_of(ans)
+    spaces = types if isinstance(types, tuple) else (types,)
+    out = transpose_linear(cotangent, spaces, t)
+    return out if isinstance(ans, tuple) else out[0]

@@ -1,0 +1,313 @@
+"""Reverse mode: a flat tape in creation order, walked backwards without recursion.
+
+An entry of the tape is ``(primitive, links)``. A link ``(pull, index, residuals, params, space)`` says:
+add the output's cotangent, pulled through ``pull(g, *residuals, **params)``, to the value at `index`.
+``space`` is the type to project to, or None where the pull is known to return it; if it is a list,
+then so is `index`, and the pull returns a cotangent for each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray
+from functrans.core.cotangent import Cotangents, Masked, dense, moved, settle, zeros
+from functrans.core.errors import MissingRuleError, describe_function, user_line
+from functrans.core.interpreter import Interpreter
+from functrans.core.primitive import ZERO, Primitive, Rule, select_all
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class ReverseArray(TracedArray):
+    """A primal value and its place on the tape."""
+
+    __slots__ = ("index", "value")
+
+    interpreter: Reverse
+
+    def __init__(self, interpreter: Reverse, value: Array, index: int) -> None:
+        self.interpreter = interpreter
+        self.value = value
+        self.index = index
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.value)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return dtype_of(self.value)
+
+    @property
+    def weak(self) -> bool:
+        return type_of(self.value).weak
+
+    def concrete(self, wanted: str) -> Any:
+        value = self.value
+        return value.concrete(wanted) if isinstance(value, TracedArray) else value
+
+
+class Reverse(Interpreter):
+    """Records a tape of the operations on its arrays.
+
+    `recording` is False while a checkpointed function runs for its value only.
+    """
+
+    __slots__ = ("recording", "tape", "transform")
+
+    def __init__(self, function: object = None, transform: str = "vjp") -> None:
+        super().__init__(function)
+        self.transform = transform
+        self.tape: list[Any] = []
+        self.recording = True
+
+    def variable(self, value: Array) -> ReverseArray:
+        """A new input of the tape."""
+        self.tape.append(None)
+        return ReverseArray(self, value, len(self.tape) - 1)
+
+    def owns(self, x: Any) -> bool:
+        return type(x) is ReverseArray and x.interpreter is self
+
+    def lower(self, x: Any) -> Any:
+        """The value of one of my arrays; anything else as it is."""
+        return x.value if type(x) is ReverseArray and x.interpreter is self else x
+
+    def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        values = []
+        mine = []
+        for i, x in enumerate(args):
+            if type(x) is ReverseArray and x.interpreter is self:
+                values.append(x.value)
+                mine.append(i)
+            else:
+                values.append(x)
+        parent = self.parent
+        if parent is None:
+            ans = primitive.impl(*values, **params)
+        else:
+            ans = parent.process(primitive, tuple(values), params)
+        if not mine or not primitive.differentiable or not self.recording:
+            return ans
+        if primitive.outputs is not None:
+            return self._record_outputs(primitive, args, values, mine, params, ans)
+        if primitive.masks == "lanes":
+            links = self._lane_links(primitive, args, values, mine, ans)
+        elif is_inexact(dtype_of(ans)):
+            links = self._links(primitive, args, values, mine, params, ans)
+        else:
+            return ans
+        if not links:
+            return ans
+        tape = self.tape
+        tape.append((primitive, links))
+        return ReverseArray(self, ans, len(tape) - 1)
+
+    def _lane_links(
+        self, primitive: Primitive, args: Any, values: list[Array], mine: list[int], ans: Array
+    ) -> list[Any]:
+        """The links of an elementwise operation: a projection only where it broadcast or cast."""
+        links = []
+        pulls = primitive.pulls
+        for i in mine:
+            pull = pulls[i]  # type: ignore[index]
+            if pull is ZERO:
+                continue
+            if pull is None:
+                pull = derived_pull(primitive, i)
+            space = None
+            if len(values) > 1:
+                value = values[i]
+                if shape_of(value) != ans.shape or dtype_of(value) != ans.dtype:
+                    space = type_of(value)
+            links.append((pull.function, args[i].index, pull.select(ans, values), _NONE, space))  # type: ignore[union-attr]
+        return links
+
+    def _links(
+        self,
+        primitive: Primitive,
+        args: Any,
+        values: list[Array],
+        mine: list[int],
+        params: dict[str, Any],
+        ans: Any,
+    ) -> list[Any]:
+        if primitive.pull_all is not None:
+            pull = primitive.pull_all
+            indices = [args[i].index if i in set(mine) else None for i in range(len(args))]
+            spaces = [type_of(x) for x in values]
+            return [(pull.function, indices, pull.select(ans, values), params, spaces)]
+        links = []
+        for i in mine:
+            written = primitive.pulls[i] if primitive.pulls else None
+            if written is ZERO:
+                continue
+            chosen: Any = written or derived_pull(primitive, i)
+            links.append(
+                (chosen.function, args[i].index, chosen.select(ans, values), params, type_of(values[i]))
+            )
+        return links
+
+    def _record_outputs(
+        self,
+        primitive: Primitive,
+        args: Any,
+        values: list[Array],
+        mine: list[int],
+        params: dict[str, Any],
+        ans: tuple[Array, ...],
+    ) -> tuple[Array, ...]:
+        links = self._links(primitive, args, values, mine, params, ans)
+        if not links:
+            return ans
+        tape = self.tape
+        types = tuple(map(type_of, ans))
+        first = len(tape) + 1
+        tape.append((types, (primitive, links)))
+        tape.extend([None] * len(ans))
+        return tuple(
+            ReverseArray(self, a, first + j) if is_inexact(types[j].dtype) else a
+            for j, a in enumerate(ans)
+        )
+
+
+_NONE: dict[str, Any] = {}
+
+
+def pull_back(tape: list[Any], cotangents: Cotangents, *, start: int = 0, keep: bool) -> None:
+    """Walk the tape backwards down to `start`, adding to the cotangents of earlier values.
+
+    The cotangents of inputs stay; those of other values are released on the way, and so are the
+    entries of the tape unless `keep`.
+    """
+    values = cotangents.values
+    with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
+        for k in range(len(tape) - 1, start - 1, -1):
+            entry = tape[k]
+            if entry is None:
+                continue
+            primitive, links = entry
+            if not keep:
+                tape[k] = None
+            if type(primitive) is tuple:
+                types = primitive
+                primitive, links = links
+                g = _outputs_cotangent(values, k, types)
+            else:
+                g = values[k]
+                values[k] = None
+            if g is None:
+                continue
+            if cotangents.touched and k in cotangents.touched:
+                g = cotangents.mask_untouched(k, g)
+            if type(g) is Masked:
+                if primitive.masks is not None:
+                    _pull_masked(primitive, links, g, cotangents)
+                    continue
+                g = g.value
+            for pull, index, residuals, params, space in links:
+                d = pull(g, *residuals, **params)
+                if space is None:
+                    if values[index] is None:
+                        values[index] = d
+                    else:
+                        cotangents.add(index, d, None)
+                elif type(space) is list:
+                    for i, part, kind in zip(index, d, space, strict=True):
+                        if i is not None and part is not None:
+                            cotangents.add(i, settle(part, kind), kind)
+                else:
+                    cotangents.add(index, settle(d, space), space)
+
+
+def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType, ...]) -> Any:
+    """The cotangents of an operation's several outputs, with zeros where there is none."""
+    found = values[k + 1 : k + 1 + len(types)]
+    values[k + 1 : k + 1 + len(types)] = [None] * len(types)
+    if all(g is None for g in found):
+        return None
+    return tuple(
+        zeros(kind) if g is None else g.value if type(g) is Masked else g
+        for g, kind in zip(found, types, strict=True)
+    )
+
+
+def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotangents) -> None:
+    """Pull a cotangent with structural zeros through an operation that keeps or moves them."""
+    for pull, index, residuals, params, space in links:
+        d = pull(g.value, *residuals, **params)
+        if primitive.masks == "lanes":
+            mask = g.mask
+            if type(d) is Masked:
+                mask = algebra.where(mask, d.mask, False)
+                d = d.value
+            parts = [(index, Masked(algebra.where(mask, d, 0), mask), space)]
+        else:
+            lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), *residuals, **params)
+            joint = type(space) is list
+            parts = [
+                (i, moved(part, lane, kind), kind)
+                for i, part, lane, kind in zip(
+                    *((index, d, lanes, space) if joint else ([index], [d], [lanes], [space])),
+                    strict=True,
+                )
+                if i is not None
+            ]
+        for i, part, kind in parts:
+            cotangents.add(i, part if kind is None else settle(part, kind), kind)
+
+
+def transpose_linear(
+    function: Callable[..., Any], spaces: tuple[ArrayType, ...], g: Any
+) -> tuple[Array, ...]:
+    """The transpose of a linear function, applied to a cotangent of its output (a value or a tuple).
+
+    The function runs once, on zeros of the types `spaces`, under a tape of its own.
+    """
+    with Reverse(function, "transposition") as reverse:
+        out = function(*[reverse.variable(zeros(space)) for space in spaces])
+    cotangents = Cotangents(len(reverse.tape))
+    outs, gs = (out, g) if isinstance(out, tuple) else ((out,), (g,))
+    for o, part in zip(outs, gs, strict=True):
+        if reverse.owns(o) and part is not None:
+            kind = type_of(o.value)
+            cotangents.add(o.index, settle(part, kind), kind)
+    pull_back(reverse.tape, cotangents, keep=False)
+    return tuple(
+        zeros(space) if result is None else dense(result, space)
+        for result, space in zip(cotangents.values, spaces, strict=False)
+    )
+
+
+def derived_pull(primitive: Primitive, i: int) -> Rule:
+    """The pull of operand `i`, derived by transposing its push."""
+    push: Any = primitive.pushes[i] if primitive.pushes else None
+    push_all = primitive.push_all
+    if push is None and push_all is None:
+        raise missing_derivative(primitive, i)
+
+    def pull(g: Any, ans: Any, *args: Any, **params: Any) -> Any:
+        def tangent(t: Any) -> Any:
+            if push is not None:
+                return push(t, ans, args, params)
+            ts = tuple(t if j == i else zeros(type_of(x)) for j, x in enumerate(args))
+            return push_all(ts, ans, args, params)  # type: ignore[misc]
+
+        return transpose_linear(tangent, (type_of(args[i]),), g)[0]
+
+    return Rule(pull, select_all)
+
+
+def missing_derivative(primitive: Primitive, i: int) -> MissingRuleError:
+    """The error for an operand that no rule covers."""
+    return MissingRuleError(
+        f"{primitive.name}: no derivative with respect to operand {i} (used at {user_line()}). Give it one "
+        f"with functrans.extend.override({primitive.name}, ...), or apply functrans.stop_gradient to that "
+        "operand if no derivative is wanted."
+    )

@@ -1,0 +1,118 @@
+"""Where the generic tests try a primitive: sample inputs by domain, with hard points among them.
+
+A :class:`Sample` is one call. Numerical tests compare its derivative with differences, unless the sample
+*pins* it: ``pinned`` holds, for each operand, the exact gradient of the summed output there (None: not
+compared), which is how kinks, ties, poles and infinities are held to their convention.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import Array
+
+
+class Sample:
+    """One call of a primitive.
+
+    Parameters
+    ----------
+    *args : array_like
+        The operands.
+    pinned : sequence, optional
+        The expected gradient of ``sum(output)`` with respect to each operand; None for "not compared".
+        Such a sample is left out of the numerical comparisons.
+    smooth : bool
+        False: values, shapes and batching are tested here, derivatives are not compared (at all).
+    second : bool
+        False: no second derivative exists here.
+    label : str
+        What makes the point hard; shown by failing tests.
+    **params
+        The primitive's parameters.
+    """
+
+    __slots__ = ("args", "label", "params", "pinned", "second", "smooth")
+
+    def __init__(
+        self,
+        *args: Any,
+        pinned: Any = None,
+        smooth: bool = True,
+        second: bool = True,
+        label: str = "",
+        **params: Any,
+    ) -> None:
+        self.args: tuple[Array, ...] = args
+        self.pinned = pinned
+        self.smooth = smooth
+        self.second = second
+        self.label = label
+        self.params = params
+
+    def __repr__(self) -> str:
+        args = [repr(a).replace("\n", "") for a in self.args]
+        params = [f"{k}={v!r}" for k, v in self.params.items()]
+        return f"Sample({', '.join(args + params)}{', ' + self.label if self.label else ''})"
+
+
+def draw(shape: tuple[int, ...], low: float, high: float, seed: int = 0) -> Array:
+    """Fixed pseudo-random numbers between `low` and `high`."""
+    return np.random.default_rng(seed).uniform(low, high, shape)
+
+
+def draw_complex(shape: tuple[int, ...], low: float, high: float, seed: int = 0) -> Array:
+    """Fixed pseudo-random complex numbers with both parts between `low` and `high`."""
+    return draw(shape, low, high, seed) + 1j * draw(shape, low, high, seed + 1)
+
+
+def unary(low: float, high: float, *hard: Sample, complex_too: bool = True) -> Callable[[], list[Sample]]:
+    """Samples of a function of one operand on ``[low, high]``: every shape, float32, complex, and `hard` points."""
+
+    def samples() -> list[Sample]:
+        regular = [
+            Sample(draw((), low, high, 1)[()], label="0-d"),
+            Sample(draw((0,), low, high), label="empty"),
+            Sample(draw((3,), low, high, 2)),
+            Sample(draw((2, 3), low, high, 3).T, label="non-contiguous"),
+            Sample(draw((3,), low, high, 4).astype(np.float32), label="float32"),
+        ]
+        if complex_too:
+            regular.append(Sample(draw_complex((3,), low, high, 5), label="complex"))
+        return regular + list(hard)
+
+    return samples
+
+
+def binary(
+    low: float, high: float, *hard: Sample, complex_too: bool = True
+) -> Callable[[], list[Sample]]:
+    """Samples of a function of two operands on ``[low, high]``, broadcasting in every way."""
+
+    def samples() -> list[Sample]:
+        def pair(a: tuple[int, ...], b: tuple[int, ...], label: str) -> Sample:
+            return Sample(draw(a, low, high, 1), draw(b, low, high, 2), label=label)
+
+        regular = [
+            pair((3,), (3,), ""),
+            pair((2, 3), (3,), "broadcast"),
+            pair((2, 1), (1, 3), "broadcast both"),
+            pair((), (3,), "0-d"),
+            pair((0, 3), (3,), "empty"),
+            Sample(draw((3,), low, high, 3).astype(np.float32), draw((3,), low, high, 4), label="mixed precision"),
+            Sample(draw((3,), low, high, 5), np.float64(0.5 * (low + high)).item(), label="Python number"),
+            Sample(np.float32(0.25 * low + 0.75 * high), draw((2,), low, high, 6).astype(np.float32)),
+        ]
+        if complex_too:
+            regular += [
+                Sample(draw_complex((3,), low, high, 7), draw((3,), low, high, 8), label="complex, real"),
+                Sample(draw((2, 3), low, high, 9), draw_complex((3,), low, high, 10), label="real, complex"),
+            ]
+        return regular + list(hard)
+
+    return samples
