@@ -95,7 +95,7 @@ def containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.lists(children, max_size=4).map(tuple),
         dicts,
         dicts.map(OrderedDict),
-        dicts.map(lambda d: defaultdict(list, d)),
+        st.builds(defaultdict, st.sampled_from([list, int, None]), dicts),
         st.builds(Point, children, children),
         st.builds(Pair, children, children),
         st.builds(Layer, children, st.sampled_from(["relu", "tanh"]), children),
@@ -455,9 +455,10 @@ def test_map_with_other_structure() -> None:
         "the trees passed to map differ at ['b'][1]: tuple of 2 in tree 1, list of 2 in tree 3; "
         "they must have the same structure"
     )
-    for wrong in (1, None, [1], (1, 2, 3), {"a": 1}, (1, 1)):
-        with pytest.raises(TreeError, match="in tree 2"):
-            tree.map(lambda *xs: 0, (1, (2,)), wrong)
+    for first in ((1, (2,)), (1, 2)):
+        for wrong in (1, None, [1], (1,), (1, 2, 3), {"a": 1}):
+            with pytest.raises(TreeError, match="in tree 2"):
+                tree.map(lambda *xs: 0, first, wrong)
 
 
 def test_tree_that_contains_itself() -> None:
