@@ -18,12 +18,14 @@ class Algebra:
     """``add(x, y)``, ``multiply(x, y)``, ``negative(x)``, ``where(c, x, y)``, ``real(x)``,
     ``not_equal(x, y)``, ``sum(x, axes=, keepdims=)``, ``reshape(x, shape=)``,
     ``broadcast_to(x, shape=)``, ``astype(x, dtype=)``, ``transpose(x, axes=)``,
-    ``index_add(x, y, *arrays, index=)``, ``first_axis(x, i)`` (``x[i]``) and ``stack(xs)``."""
+    ``index_add(x, y, *arrays, index=)``, ``concatenate(*xs, axis=)``, ``first_axis(x, i)`` (``x[i]``), ``rows(x, start, stop)``
+    (``x[start:stop]``) and ``stack(xs)``."""
 
     __slots__ = (
         "add",
         "astype",
         "broadcast_to",
+        "concatenate",
         "first_axis",
         "index_add",
         "multiply",
@@ -31,6 +33,7 @@ class Algebra:
         "not_equal",
         "real",
         "reshape",
+        "rows",
         "stack",
         "sum",
         "transpose",
@@ -48,6 +51,8 @@ class Algebra:
     broadcast_to: Callable[..., Array]
     astype: Callable[..., Array]
     transpose: Callable[..., Array]
+    concatenate: Callable[..., Array]
+    rows: Callable[[Array, int, int], Array]
     first_axis: Callable[[Array, int], Array]
     index_add: Callable[..., Array]
     stack: Callable[..., Array]

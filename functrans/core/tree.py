@@ -40,6 +40,7 @@ __all__ = [
     "leaves",
     "map",
     "register",
+    "regroup",
     "structure",
     "unflatten",
 ]
@@ -966,3 +967,14 @@ def _count_leaves(prefix: TreeDef, full: TreeDef, counts: list[int]) -> bool:
         return True
     pairs = zip(prefix.children, full.children, strict=False)
     return prefix._same_node(full) and all(_count_leaves(p, f, counts) for p, f in pairs)
+
+
+def regroup(leaves: Sequence[Any], treedefs: Sequence[TreeDef]) -> list[Any]:
+    """Flat leaves as one tree for each structure, in order."""
+    groups = []
+    start = 0
+    for treedef in treedefs:
+        stop = start + treedef.num_leaves
+        groups.append(unflatten(treedef, leaves[start:stop]))
+        start = stop
+    return groups

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.core import tree
+from functrans.core.errors import TreeError
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class Variable:
@@ -52,9 +54,11 @@ class Graph:
     equations : list of Equation
         In the order of evaluation.
     outputs : list of Variable or constants
+    in_tree, out_tree : TreeDef or None
+        The structure of ``(args, kwargs)`` and of the result, where the graph came from a function.
     """
 
-    __slots__ = ("equations", "inputs", "name", "outputs")
+    __slots__ = ("equations", "in_tree", "inputs", "name", "out_tree", "outputs")
 
     def __init__(
         self,
@@ -67,6 +71,18 @@ class Graph:
         self.inputs = inputs
         self.equations = equations
         self.outputs = outputs
+        self.in_tree: tree.TreeDef | None = None
+        self.out_tree: tree.TreeDef | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute, with the arguments and the result of the function that was staged."""
+        leaves, in_tree = tree.flatten((args, kwargs))
+        if self.in_tree is not None and in_tree != self.in_tree:
+            names = ("these arguments", "the staged ones")
+            difference = tree.explain_difference(in_tree, self.in_tree, names=names)
+            raise TreeError(f"graph {self.name}: the arguments have another structure: {difference}")
+        outs = self.evaluate(leaves)
+        return outs if self.out_tree is None else tree.unflatten(self.out_tree, outs)
 
     @property
     def input_types(self) -> list[ArrayType]:
@@ -98,7 +114,9 @@ class Graph:
             if not needed.isdisjoint(equation.outputs):
                 kept.append(equation)
                 needed.update(x for x in equation.inputs if type(x) is Variable)
-        return Graph(self.name, self.inputs, kept[::-1], self.outputs)
+        pruned = Graph(self.name, self.inputs, kept[::-1], self.outputs)
+        pruned.in_tree, pruned.out_tree = self.in_tree, self.out_tree
+        return pruned
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -159,7 +177,3 @@ def _letters(n: int) -> str:
         text = chr(ord("a") + digit) + text
     return text
 
-
-def graph_function(graph: Graph) -> Callable[..., list[Array]]:
-    """The graph as a function of its inputs."""
-    return lambda *values: graph.evaluate(values)

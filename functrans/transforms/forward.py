@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 
+from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import dense, match, settle, zeros
+from functrans.core.errors import InputTypeError, TreeError
 from functrans.core.interpreter import Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
 from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
 from functrans.transforms.reverse import missing_derivative, transpose_linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+R = TypeVar("R")
+A = TypeVar("A")
 
 
 class ForwardArray(TracedArray):
@@ -176,3 +182,132 @@ def _transposed(cotangent: Any, ans: Any, t: Any) -> Any:
     spaces = types if isinstance(types, tuple) else (types,)
     out = transpose_linear(cotangent, spaces, t)
     return out if isinstance(ans, tuple) else out[0]
+
+
+@overload
+def jvp(
+    fun: Callable[..., R],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: Literal[False] = False,
+) -> tuple[R, Any]: ...
+@overload
+def jvp(
+    fun: Callable[..., tuple[R, A]],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: Literal[True],
+) -> tuple[R, Any, A]: ...
+def jvp(
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
+) -> Any:
+    """The value of a function and its derivative along a direction, by forward mode.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays.
+    primals : tuple or list
+        The arguments at which to differentiate.
+    tangents : tuple or list
+        A direction for each argument, of its structure, shapes and dtypes; None stands for zero,
+        for a leaf or a whole argument.
+    has_aux : bool
+        `fun` returns a pair: what to differentiate, and anything else.
+
+    Returns
+    -------
+    out, tangent_out : pytrees
+        ``fun(*primals)`` and its derivative (None for integer leaves); with `has_aux` also `aux`.
+
+    Raises
+    ------
+    InputTypeError
+        Arguments that are no tuples, or a tangent whose type is not its primal's.
+    TreeError
+        A tangent whose structure is not its primal's.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    selection = _check_pairs(fun, "jvp", primals, tangents)
+    leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
+    given = tangent_leaves(selection, leaves, trees, tangents)
+    with Forward(fun, "jvp") as forward:
+        new = [
+            leaf if x is None else forward.dual(x, t)
+            for x, leaf, t in zip(leaves, all_leaves, given, strict=True)
+        ]
+        out = fun(*tree.regroup(new, trees))
+        if has_aux:
+            out, aux = split_aux(selection, out)
+    outs, out_tree = tree.flatten(out)
+    pairs = [forward.split(o) for o in outs]
+    value = tree.unflatten(out_tree, [p for p, _ in pairs])
+    tangent = tree.unflatten(out_tree, [tangent_or_zero(p, t) for p, t in pairs])
+    return (value, tangent, tree.map(lambda x: forward.split(x)[0], aux)) if has_aux else (value, tangent)
+
+
+def tangent_or_zero(primal: Any, t: Any) -> Any:
+    """A tangent as users see it: a zero array where it was absent, None for integers."""
+    if t is not None:
+        return t
+    kind = type_of(primal)
+    return zeros(kind)[()] if is_inexact(kind.dtype) else None
+
+
+def _check_pairs(
+    fun: Callable[..., Any], transform: str, primals: Any, tangents: Any
+) -> Selection:
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise InputTypeError(
+                f"{transform}: {name} must be a tuple or list with one entry for each argument, got "
+                f"{type(given).__name__}. For one argument write {transform}(f, (x,), (t,))."
+            )
+    if len(primals) != len(tangents):
+        raise InputTypeError(
+            f"{transform}: {len(primals)} primals but {len(tangents)} tangents; give one for each argument"
+        )
+    return Selection(fun, transform, range(len(primals)), None)
+
+
+def tangent_leaves(
+    selection: Selection, leaves: list[Any], trees: list[tree.TreeDef], tangents: Sequence[Any]
+) -> list[Any]:
+    """The leaves of the tangents, checked against the primals; None where zero."""
+    found: list[Any] = []
+    for i, (treedef, given) in enumerate(zip(trees, tangents, strict=True)):
+        primals = leaves[len(found) : len(found) + treedef.num_leaves]
+        if given is None:
+            found += [None] * len(primals)
+            continue
+        ts, t_tree = tree.flatten(given, is_leaf=lambda x: x is None)
+        shape_tree = tree.structure(
+            tree.unflatten(treedef, [0] * len(primals)), is_leaf=lambda x: x is None
+        )
+        if t_tree != shape_tree:
+            raise TreeError(
+                f"{selection}: the tangent of {selection.label(i)} has another structure than its primal: "
+                f"{tree.explain_difference(t_tree, shape_tree, names=('the tangent', 'the primal'))}"
+            )
+        paths = tree.leaf_paths(treedef)
+        for path, primal, t in zip(paths, primals, ts, strict=True):
+            if t is not None and primal is None:
+                raise InputTypeError(
+                    f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, which has no "
+                    "tangent; give None for it"
+                )
+            if t is not None:
+                check_type(selection, f"tangent of {selection.label(i)}", tree.key_string(path), t, type_of(primal))
+            found.append(t)
+    return found

@@ -15,10 +15,11 @@ import numpy as np
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, dense, moved, settle, zeros
-from functrans.core.errors import MissingRuleError, describe_function, user_line
+from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import Interpreter
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from functrans.core import tree
 from functrans.core.array import TracedArray
-from functrans.core.errors import ConversionError, describe_function, user_line
+from functrans.core.errors import (
+    ConversionError,
+    InputTypeError,
+    OutputTypeError,
+    describe_function,
+    user_line,
+)
 from functrans.core.interpreter import Interpreter
 from functrans.core.primitive import Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dummy, type_of
 from functrans.graph.graph import Equation, Graph, Variable
+from functrans.transforms.arguments import argument_label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
 
 
 class StageArray(TracedArray):
@@ -101,3 +115,106 @@ def output_types(primitive: Primitive, args: tuple[Array, ...], params: dict[str
         dummy(kind) if isinstance(x, TracedArray) else x for x, kind in zip(args, types, strict=True)
     ]
     return types_of(primitive.impl(*values, **params))
+
+
+def make_graph(fun: Callable[P, Any]) -> Callable[P, Graph]:
+    """A function that returns the graph of `fun`: what it computes, as typed equations.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays. It runs once, on types alone.
+
+    Returns
+    -------
+    callable
+        With the arguments of `fun` (arrays, Python numbers or :class:`ArrayType`); returns a `Graph`, which
+        prints one equation a line and computes with ``graph(*args)``.
+
+    Raises
+    ------
+    ConversionError
+        `fun` asks for a value while it is staged (a Python ``if`` on an array).
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.make_graph(lambda x: np.sin(x) * 2)(1.0)
+    graph <lambda>(a: weak float64[]):
+      b: float64[] = sin(a)
+      c: float64[] = multiply(b, 2)
+      return c
+    """
+    _check_function(fun, "make_graph")
+
+    @wraps(fun)
+    def graph(*args: P.args, **kwargs: P.kwargs) -> Graph:
+        stage, outs, trees = _stage(fun, "make_graph", args, kwargs)
+        built = stage.graph(getattr(fun, "__name__", "function"), outs)
+        built.in_tree, built.out_tree = trees
+        return built
+
+    return graph
+
+
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The types of what ``fun(*args, **kwargs)`` returns, without computing it.
+
+    Parameters
+    ----------
+    fun : callable
+    *args, **kwargs : pytrees
+        Arrays, Python numbers, or :class:`ArrayType` (anything with ``shape`` and ``dtype``).
+
+    Returns
+    -------
+    pytree of ArrayType
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.eval_shape(np.matmul, ft.ArrayType((1000, 2000), "f4"), ft.ArrayType((2000, 3), "f4"))
+    float32[1000,3]
+    """
+    _check_function(fun, "eval_shape")
+    _, outs, (_, out_tree) = _stage(fun, "eval_shape", args, kwargs)
+    return tree.unflatten(out_tree, [type_of(o) for o in outs])
+
+
+def _check_function(fun: Any, transform: str) -> None:
+    if not callable(fun):
+        raise InputTypeError(f"{transform} takes a function, got {type(fun).__name__}")
+
+
+def _stage(
+    fun: Callable[..., Any], transform: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Stage, list[Any], tuple[tree.TreeDef, tree.TreeDef]]:
+    """Run a function on variables: the interpreter, the flat outputs, and both trees."""
+    leaves, in_tree = tree.flatten((args, kwargs))
+    with Stage(fun, transform) as stage:
+        variables = [
+            stage.variable(_staged_type(fun, transform, in_tree, j, x)) for j, x in enumerate(leaves)
+        ]
+        new_args, new_kwargs = tree.unflatten(in_tree, variables)
+        out = fun(*new_args, **new_kwargs)
+    outs, out_tree = tree.flatten(out)
+    for o in outs:
+        if not isinstance(o, np.ndarray | np.generic | TracedArray | bool | int | float | complex):
+            raise OutputTypeError(
+                f"{transform}({describe_function(fun)}): the function returned a {type(o).__name__}; "
+                "a staged function returns arrays"
+            )
+    return stage, outs, (in_tree, out_tree)
+
+
+def _staged_type(
+    fun: Callable[..., Any], transform: str, in_tree: tree.TreeDef, j: int, x: Any
+) -> ArrayType:
+    if isinstance(x, bool | int | float | complex) or (hasattr(x, "shape") and hasattr(x, "dtype")):
+        return type_of(x)
+    _, first, *rest = tree.leaf_paths(in_tree)[j]
+    label = argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"
+    raise InputTypeError(
+        f"{transform}({describe_function(fun)}): {label}{tree.key_string(tuple(rest))} is a {type(x).__name__}, "
+        "which is no array. Bind it beforehand (functools.partial or a lambda)."
+    )

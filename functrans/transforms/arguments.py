@@ -1,0 +1,219 @@
+"""Which arguments a transform takes derivatives of, and the checks and errors on the way in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from functrans.core import tree
+from functrans.core.array import TracedArray
+from functrans.core.errors import InputTypeError, OutputTypeError, describe_function
+from functrans.core.types import Array, ArrayType, is_inexact, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Argnums: TypeAlias = int | Sequence[int]
+    Argnames: TypeAlias = str | Sequence[str] | None
+
+
+class Selection:
+    """The arguments of one function that a transform differentiates.
+
+    Parameters
+    ----------
+    fun : callable
+    transform : str
+        For messages.
+    argnums : int or sequence of int, optional
+        Positions; a bare int selects one bare argument. Default: 0 without `argnames`.
+    argnames : str or sequence of str, optional
+        Names, whether the call gives them by position or by keyword.
+    """
+
+    __slots__ = ("argnames", "argnums", "bare", "fun", "transform")
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        transform: str,
+        argnums: Argnums | None,
+        argnames: Argnames,
+    ) -> None:
+        if not callable(fun):
+            raise InputTypeError(
+                f"{transform} takes a function, got {type(fun).__name__}. Pass the function itself "
+                f"and its arguments in a second pair of parentheses: {transform}(f)(x)."
+            )
+        if argnums is None:
+            argnums = 0 if argnames is None else ()
+        self.fun = fun
+        self.transform = transform
+        self.bare = (isinstance(argnums, int) and argnames is None) or (
+            argnums == () and isinstance(argnames, str)
+        )
+        self.argnums = self._positions(argnums)
+        self.argnames = (
+            () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+        )
+
+    def _positions(self, argnums: Argnums) -> tuple[int, ...]:
+        positions = (argnums,) if isinstance(argnums, int | np.integer) else tuple(argnums)
+        if not all(isinstance(i, int | np.integer) for i in positions):
+            raise InputTypeError(
+                f"{self.transform}: argnums must be an int or a sequence of ints, got {argnums!r}"
+            )
+        return tuple(map(int, positions))
+
+    def pick(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
+        """The selected arguments, and the function that puts others into their places."""
+        places: list[int | str] = [self._place(i, len(args)) for i in self.argnums]
+        places += [self._named_place(name, args, kwargs) for name in self.argnames]
+        if len(set(places)) < len(places):
+            raise InputTypeError(
+                f"{self}: an argument is selected twice (argnums={self.argnums}, argnames={self.argnames})"
+            )
+        picked = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
+
+        def replace(new: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            positional = list(args)
+            named = dict(kwargs) if self.argnames else kwargs
+            for place, x in zip(places, new, strict=True):
+                if isinstance(place, int):
+                    positional[place] = x
+                else:
+                    named[place] = x
+            return tuple(positional), named
+
+        return picked, replace
+
+    def _place(self, i: int, count: int) -> int:
+        if not -count <= i < count:
+            raise InputTypeError(
+                f"{self}: argnums={i} selects a positional argument, but the call has {count}. "
+                "Pass it by position, or select it by name with argnames."
+            )
+        return i % count
+
+    def _named_place(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | str:
+        if name in kwargs:
+            return name
+        names = positional_names(self.fun)
+        if name in names and names.index(name) < len(args):
+            return names.index(name)
+        raise InputTypeError(
+            f"{self}: argnames={name!r} names no argument of this call; "
+            f"the call has {names[: len(args)] + list(kwargs)}"
+        )
+
+    def label(self, i: int) -> str:
+        """How messages call the i-th selected argument."""
+        if i >= len(self.argnums):
+            return f"argument {self.argnames[i - len(self.argnums)]!r}"
+        return argument_label(self.fun, self.argnums[i])
+
+    def __str__(self) -> str:
+        return f"{self.transform}({describe_function(self.fun)})"
+
+
+def positional_names(fun: Callable[..., Any]) -> list[str]:
+    """The names of a function's positional arguments, as far as they can be told."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def argument_label(fun: Callable[..., Any], i: int) -> str:
+    """``argument 'x'``, or its number where the name is unknown."""
+    names = positional_names(fun)
+    return f"argument {names[i]!r}" if 0 <= i < len(names) else f"argument {i}"
+
+
+def as_primal(x: Any) -> Array | None:
+    """A leaf as a value that can carry a derivative, or None if it cannot."""
+    cls = type(x)
+    if cls is np.ndarray or isinstance(x, TracedArray | np.inexact):
+        return x if is_inexact(x.dtype) else None
+    if cls is float or cls is complex:
+        return x
+    return float(x) if cls is int else None
+
+
+def refuse_leaf(who: object, label: str, path: str, leaf: Any, remedy: str) -> InputTypeError:
+    """The error for a leaf that cannot be differentiated."""
+    where = f"{label} at {path}" if path else label
+    if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
+        return InputTypeError(
+            f"{who}: {where} is a {type(leaf).__module__}.{type(leaf).__name__}. Subclasses of ndarray change "
+            "the meaning of operations; pass a plain array (numpy.asarray(x))."
+        )
+    kind = type_of(leaf) if isinstance(leaf, np.ndarray | np.generic | bool | TracedArray) else None
+    what = str(kind) if kind else f"a {type(leaf).__name__}"
+    return InputTypeError(
+        f"{who}: {where} is {what}; a derivative needs real or complex floating-point values. {remedy}"
+    )
+
+
+def primal_leaves(
+    selection: Selection, picked: list[Any], *, allow_int: bool
+) -> tuple[list[Array | None], list[Any], list[tree.TreeDef]]:
+    """The leaves of the selected arguments that carry derivatives (None for the others), all leaves,
+    and the tree of each argument."""
+    primals: list[Array | None] = []
+    all_leaves: list[Any] = []
+    trees = []
+    for i, x in enumerate(picked):
+        leaves, treedef = tree.flatten(x)
+        trees.append(treedef)
+        for j, leaf in enumerate(leaves):
+            primal = as_primal(leaf)
+            if primal is None and not (allow_int and _is_discrete(leaf)):
+                raise refuse_leaf(
+                    selection,
+                    selection.label(i),
+                    tree.key_string(tree.leaf_paths(treedef)[j]),
+                    leaf,
+                    "Convert it (x.astype(float)), leave it out with argnums, or pass "
+                    "allow_int=True to get None for integers.",
+                )
+            primals.append(primal)
+        all_leaves += leaves
+    return primals, all_leaves, trees
+
+
+def _is_discrete(x: Any) -> bool:
+    return isinstance(x, bool | np.ndarray | np.generic | TracedArray) and type_of(
+        x
+    ).dtype.kind in "biu"
+
+
+def check_type(who: object, what: str, path: str, given: Array, wanted: ArrayType) -> None:
+    """Raise unless a tangent or cotangent has the type of its primal (a Python number may stand for a
+    scalar of any floating type)."""
+    kind = type_of(given)
+    same = kind.shape == wanted.shape and (
+        kind.dtype == wanted.dtype or (kind.weak and np.can_cast(kind.dtype.kind, wanted.dtype))
+    )
+    if not same:
+        where = f"the {what} at {path}" if path else f"the {what}"
+        raise InputTypeError(
+            f"{who}: {where} has type {kind}, its primal has type {wanted}. "
+            f"Give it that shape and dtype (numpy.asarray(t, dtype={wanted.dtype.name!r}))."
+        )
+
+
+def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:
+    """Take apart the pair that a function with auxiliary output returned."""
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise OutputTypeError(
+            f"{selection}: with has_aux=True the function must return a pair (output, aux), "
+            f"got {type(out).__name__}"
+        )
+    return out

@@ -1,0 +1,357 @@
+"""Derivatives by reverse mode: ``vjp``, ``grad`` and ``value_and_grad``."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+
+import numpy as np
+
+from functrans.core import tree
+from functrans.core.array import TracedArray
+from functrans.core.cotangent import Cotangents, Masked, zeros
+from functrans.core.errors import InputTypeError, OutputTypeError, TreeError
+from functrans.core.types import dtype_of, is_inexact, type_of
+from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
+from functrans.transforms.reverse import Reverse, ReverseArray, pull_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.transforms.arguments import Argnames, Argnums
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+@overload
+def vjp(
+    fun: Callable[..., R], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[R, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(
+    fun: Callable[..., tuple[R, A]], *primals: Any, has_aux: Literal[True]
+) -> tuple[R, Callable[[Any], tuple[Any, ...]], A]: ...
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """The value of a function, and the function that pulls a cotangent of it back to the arguments.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays.
+    *primals : pytrees
+        The arguments at which to differentiate.
+    has_aux : bool
+        `fun` returns a pair: what to differentiate, and anything else.
+
+    Returns
+    -------
+    out : pytree
+        ``fun(*primals)``.
+    pullback : callable
+        Takes a cotangent of the structure, shapes and dtypes of `out`; returns a tuple with one
+        cotangent for each argument (None for integer leaves). It may be called any number of times.
+    aux : pytree
+        Only with `has_aux`.
+
+    Raises
+    ------
+    InputTypeError
+        An argument that cannot be differentiated; a cotangent of another type than `out`.
+    TreeError
+        A cotangent of another structure than `out`.
+
+    Notes
+    -----
+    For complex values the transpose is taken without conjugation, as in JAX.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> out, pullback = ft.vjp(lambda x, y: x * y, 2.0, np.array([1.0, 3.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (np.float64(4.0), array([2., 2.]))
+    """
+    selection = Selection(fun, "vjp", range(len(primals)), None)
+    leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
+    reverse = Reverse(fun, "vjp")
+    with reverse:
+        inputs, new = _variables(reverse, leaves, all_leaves, trees)
+        out = fun(*new)
+        if has_aux:
+            out, aux = split_aux(selection, out)
+    outs, out_tree = tree.flatten(out)
+    lowered = [reverse.lower(o) for o in outs]
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        gs, g_tree = tree.flatten(cotangent)
+        if g_tree != out_tree:
+            raise TreeError(
+                f"{selection}: the cotangent has another structure than the output: "
+                f"{tree.explain_difference(g_tree, out_tree, names=('the cotangent', 'the output'))}"
+            )
+        cotangents = Cotangents(len(reverse.tape))
+        for j, (o, value, g) in enumerate(zip(outs, lowered, gs, strict=True)):
+            kind = type_of(value)
+            path = tree.key_string(tree.leaf_paths(out_tree)[j])
+            if is_inexact(kind.dtype):
+                check_type(selection, "cotangent", path, g, kind)
+            if reverse.owns(o):
+                cotangents.add(o.index, g, kind)
+        pull_back(reverse.tape, cotangents, keep=True)
+        grads = _collect(cotangents, inputs, leaves, taken=gs)
+        return tuple(tree.regroup(grads, trees))
+
+    value = tree.unflatten(out_tree, lowered)
+    return (value, pullback, tree.map(reverse.lower, aux)) if has_aux else (value, pullback)
+
+
+@overload
+def value_and_grad(
+    fun: Callable[P, tuple[R, A]],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: Literal[True],
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, tuple[tuple[R, A], Any]]: ...
+@overload
+def value_and_grad(
+    fun: Callable[P, R],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, tuple[R, Any]]: ...
+def value_and_grad(
+    fun: Callable[..., Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]:
+    """A function that returns the value of `fun` and its gradient.
+
+    Parameters and errors are those of :func:`grad`.
+
+    Returns
+    -------
+    callable
+        With the signature of `fun`; returns ``(value, gradient)``, or ``((value, aux), gradient)``.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.value_and_grad(np.square)(3.0)
+    (np.float64(9.0), np.float64(6.0))
+    """
+    return _gradient(
+        fun, "value_and_grad", argnums, argnames, has_aux, holomorphic, allow_int, _value_and_gradient
+    )
+
+
+@overload
+def grad(
+    fun: Callable[P, tuple[R, A]],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: Literal[True],
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, tuple[Any, A]]: ...
+@overload
+def grad(
+    fun: Callable[P, R],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, Any]: ...
+def grad(
+    fun: Callable[..., Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]:
+    """A function that computes the gradient of a scalar function, by reverse mode.
+
+    Parameters
+    ----------
+    fun : callable
+        Returns a scalar (shape ``()``); takes pytrees of arrays and Python numbers.
+    argnums : int or sequence of int, optional
+        Which positional arguments to differentiate; default 0.
+    argnames : str or sequence of str, optional
+        Arguments to differentiate by name.
+    has_aux : bool
+        `fun` returns a pair: the scalar, and anything else, which is passed on.
+    holomorphic : bool
+        `fun` is holomorphic: arguments and output are complex, and the result is the complex derivative.
+    allow_int : bool
+        Integer and boolean leaves are let pass; their gradient is None.
+
+    Returns
+    -------
+    callable
+        With the signature of `fun`. Returns the gradient, of the structure, shapes and dtypes of the
+        selected argument (a tuple of gradients if `argnums` or `argnames` is a sequence); with
+        `has_aux` a pair ``(gradient, aux)``. Python ints are taken as floats.
+
+    Raises
+    ------
+    InputTypeError
+        A selected argument that cannot be differentiated.
+    OutputTypeError
+        `fun` returns something else than a real scalar.
+
+    Notes
+    -----
+    For real functions of complex arguments the result is ``du/dx - i du/dy``, as in JAX: step along
+    its conjugate to descend.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.grad(lambda x: np.sum(np.sin(x)))(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    >>> ft.grad(lambda a, *, b: a * b**2, argnames="b")(3.0, b=2.0)
+    np.float64(12.0)
+    """
+    return _gradient(
+        fun, "grad", argnums, argnames, has_aux, holomorphic, allow_int, _gradient_and_aux
+    )
+
+
+def _value_and_gradient(value: Any, gradient: Any, aux: Any, has_aux: bool) -> Any:
+    return ((value, aux), gradient) if has_aux else (value, gradient)
+
+
+def _gradient_and_aux(value: Any, gradient: Any, aux: Any, has_aux: bool) -> Any:
+    return (gradient, aux) if has_aux else gradient
+
+
+def _gradient(
+    fun: Callable[..., Any],
+    transform: str,
+    argnums: Argnums | None,
+    argnames: Argnames,
+    has_aux: bool,
+    holomorphic: bool,
+    allow_int: bool,
+    result: Callable[[Any, Any, Any, bool], Any],
+) -> Callable[..., Any]:
+    selection = Selection(fun, transform, argnums, argnames)
+
+    @wraps(fun)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        picked, replace = selection.pick(args, kwargs)
+        leaves, all_leaves, trees = primal_leaves(selection, picked, allow_int=allow_int)
+        if holomorphic:
+            _check_complex(selection, leaves)
+        aux = None
+        with Reverse(fun, transform) as reverse:
+            inputs, new = _variables(reverse, leaves, all_leaves, trees)
+            args, kwargs = replace(new)
+            out = fun(*args, **kwargs)
+            if has_aux:
+                out, aux = split_aux(selection, out)
+        value = reverse.lower(out)
+        _check_scalar(selection, value, holomorphic)
+        cotangents = Cotangents(len(reverse.tape))
+        if reverse.owns(out):
+            cotangents.values[out.index] = dtype_of(value).type(1)
+            pull_back(reverse.tape, cotangents, keep=False)
+        grads = tree.regroup(_collect(cotangents, inputs, leaves), trees)
+        if has_aux:
+            aux = tree.map(reverse.lower, aux)
+        return result(value, grads[0] if selection.bare else tuple(grads), aux, has_aux)
+
+    return gradient
+
+
+def _variables(
+    reverse: Reverse, leaves: list[Any], all_leaves: list[Any], trees: list[tree.TreeDef]
+) -> tuple[list[ReverseArray | None], list[Any]]:
+    """A variable for each leaf with a derivative, and the arguments with the variables in place."""
+    inputs = [None if x is None else reverse.variable(x) for x in leaves]
+    mixed = [leaf if v is None else v for v, leaf in zip(inputs, all_leaves, strict=True)]
+    return inputs, tree.regroup(mixed, trees)
+
+
+def _collect(
+    cotangents: Cotangents,
+    inputs: list[ReverseArray | None],
+    leaves: list[Any],
+    taken: Sequence[Any] = (),
+) -> list[Any]:
+    """The cotangents of the inputs, each an array of its own: no result shares memory with another,
+    with an array already `taken` or with an intermediate value."""
+    grads: list[Any] = []
+    seen = set(map(id, taken))
+    for variable, leaf in zip(inputs, leaves, strict=True):
+        if variable is None:
+            grads.append(None)
+            continue
+        index = variable.index
+        g = cotangents.values[index]
+        if g is None:
+            g = zeros(type_of(leaf))
+        elif type(g) is Masked:
+            g = g.value
+        if type(g) is np.ndarray and index not in cotangents.owned:
+            if g.base is not None or id(g) in seen:
+                g = g.copy()
+            seen.add(id(g))
+        grads.append(g)
+    return grads
+
+
+def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
+    if not isinstance(value, np.generic | np.ndarray | TracedArray | float | int | complex):
+        raise OutputTypeError(
+            f"{selection}: the output must be a scalar, got {_structure(value)}. Return one scalar, "
+            "further results with has_aux=True, or use jacrev."
+        )
+    kind = type_of(value)
+    if kind.shape != ():
+        raise OutputTypeError(
+            f"{selection}: the output must be a scalar, got {kind}. Reduce it (for example with "
+            "numpy.sum), or use jacrev for the whole Jacobian."
+        )
+    if kind.dtype.kind == "c" and not holomorphic:
+        raise OutputTypeError(
+            f"{selection}: the output must be real, got {kind}. Take its real part or absolute value, or pass "
+            "holomorphic=True for the complex derivative of a holomorphic function."
+        )
+    if kind.dtype.kind not in "fc":
+        raise OutputTypeError(
+            f"{selection}: the output must be a floating-point number, got {kind}: a function with "
+            "integer or boolean values has no gradient."
+        )
+    if holomorphic and kind.dtype.kind != "c":
+        raise OutputTypeError(f"{selection}: with holomorphic=True the output must be complex, got {kind}.")
+
+
+def _structure(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _check_complex(selection: Selection, leaves: list[Any]) -> None:
+    for x in leaves:
+        if x is not None and dtype_of(x).kind != "c":
+            raise InputTypeError(
+                f"{selection}: with holomorphic=True the arguments must be complex, got {type_of(x)}. "
+                "Convert them (x.astype(complex))."
+            )

@@ -1,0 +1,330 @@
+"""Whole derivatives: ``jacfwd``, ``jacrev``, ``jacobian``, ``hessian`` and ``hvp``."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+
+from functrans.core import tree
+from functrans.core.algebra import algebra
+from functrans.core.errors import InputTypeError, OutputTypeError
+from functrans.core.types import Array, ArrayType, Shape, type_of
+from functrans.transforms.arguments import Selection, primal_leaves
+from functrans.transforms.batching import vmap
+from functrans.transforms.forward import jvp
+from functrans.transforms.gradient import grad, vjp
+from functrans.transforms.linearize import linearize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.transforms.arguments import Argnames, Argnums
+
+P = ParamSpec("P")
+
+
+def jacfwd(
+    fun: Callable[P, Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[P, Any]:
+    """A function that computes the Jacobian of `fun`, one column a forward pass: for few inputs.
+
+    The function is linearised once and its linear part runs on all directions at a time.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays.
+    argnums, argnames, has_aux, holomorphic
+        As for :func:`grad`.
+    chunk_size : int, optional
+        At most this many directions at a time, to bound memory.
+
+    Returns
+    -------
+    callable
+        With the signature of `fun`. Returns a pytree of the structure of the output, each leaf replaced
+        by a pytree of the structure of the selected argument, with arrays of shape
+        ``output.shape + input.shape``; with `has_aux` a pair with `aux`.
+
+    Raises
+    ------
+    InputTypeError
+        An argument that cannot be differentiated; a complex argument without `holomorphic`.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.jacfwd(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
+    """
+    selection = Selection(fun, "jacfwd", argnums, argnames)
+
+    @wraps(fun)
+    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+        picked, inner = _inner(selection, args, kwargs)
+        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
+        out, linear, *aux = linearize(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        basis = tree.regroup(_basis(spaces), trees)
+        columns = vmap(linear, chunk_size=chunk_size)(*basis)
+        outs, out_tree = tree.flatten(out)
+        blocks = []
+        for o, column in zip(outs, tree.leaves(columns, is_leaf=_is_none), strict=True):
+            parts = _split(column, type_of(o).shape, spaces, rows=False)
+            blocks.append(_bare(selection, tree.regroup(parts, trees)))
+        result = tree.unflatten(out_tree, blocks)
+        return (result, *aux) if has_aux else result
+
+    return jacobian
+
+
+def jacrev(
+    fun: Callable[P, Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[P, Any]:
+    """A function that computes the Jacobian of `fun`, one row a reverse pass: for few outputs.
+
+    The function runs once; the backward pass runs on all rows at a time.
+
+    Parameters, result and errors are those of :func:`jacfwd`, with rows for directions.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.jacrev(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
+    """
+    selection = Selection(fun, "jacrev", argnums, argnames)
+
+    @wraps(fun)
+    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+        picked, inner = _inner(selection, args, kwargs)
+        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
+        out, pullback, *aux = vjp(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        result = _rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
+        return (result, *aux) if has_aux else result
+
+    return jacobian
+
+
+def jacobian(
+    fun: Callable[P, Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[P, Any]:
+    """A function that computes the Jacobian of `fun` in the mode that takes fewer passes.
+
+    Reverse mode if the output has fewer elements than the selected arguments, otherwise forward mode.
+    Parameters, result and errors are those of :func:`jacfwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.jacobian(np.sin)(np.array([0.0, np.pi]))
+    array([[ 1.,  0.],
+           [ 0., -1.]])
+    """
+    selection = Selection(fun, "jacobian", argnums, argnames)
+    forward = jacfwd(
+        fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic, chunk_size=chunk_size
+    )
+
+    @wraps(fun)
+    def either(*args: P.args, **kwargs: P.kwargs) -> Any:
+        picked, inner = _inner(selection, args, kwargs)
+        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
+        out, pullback, *aux = vjp(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        if sum(type_of(o).size for o in tree.leaves(out)) >= sum(s.size for s in spaces):
+            return forward(*args, **kwargs)
+        result = _rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
+        return (result, *aux) if has_aux else result
+
+    return either
+
+
+def hessian(
+    fun: Callable[P, Any],
+    argnums: Argnums | None = None,
+    *,
+    argnames: Argnames = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[P, Any]:
+    """A function that computes the Hessian of `fun`: forward over reverse mode.
+
+    Parameters and errors are those of :func:`jacfwd`.
+
+    Returns
+    -------
+    callable
+        For a scalar function of one array of shape ``s`` the Hessian has shape ``s + s``. In general its
+        structure is that of the output, in it twice that of the selected argument.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    first = jacrev(fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic)
+    return jacfwd(
+        first, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic, chunk_size=chunk_size
+    )
+
+
+def hvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False
+) -> Any:
+    """The product of the Hessian of a scalar function with a vector, at the cost of a few gradients.
+
+    Parameters
+    ----------
+    fun : callable
+        Returns a real scalar.
+    primals, tangents : tuple or list
+        As for :func:`jvp`.
+    has_aux : bool
+        `fun` returns a pair: the scalar, and anything else.
+
+    Returns
+    -------
+    tuple
+        One entry for each argument, of its structure; with `has_aux` a pair with `aux`.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+    (array([6., 0.]),)
+    """
+    gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)
+    _, product, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
+    return (product, *aux) if has_aux else product
+
+
+def _inner(
+    selection: Selection, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], Callable[..., Any]]:
+    """The selected arguments, and `fun` as a function of them alone."""
+    picked, replace = selection.pick(args, kwargs)
+
+    @wraps(selection.fun)
+    def inner(*selected: Any) -> Any:
+        new_args, new_kwargs = replace(list(selected))
+        return selection.fun(*new_args, **new_kwargs)
+
+    return picked, inner
+
+
+def _input_spaces(
+    selection: Selection, picked: list[Any], holomorphic: bool, *, forward: bool
+) -> tuple[list[ArrayType], list[tree.TreeDef]]:
+    leaves, _, trees = primal_leaves(selection, picked, allow_int=False)
+    spaces = [type_of(x) for x in leaves]
+    for space in spaces:
+        if holomorphic and space.dtype.kind != "c":
+            raise InputTypeError(
+                f"{selection}: with holomorphic=True the arguments must be complex, got {space}"
+            )
+        if forward and not holomorphic and space.dtype.kind == "c":
+            raise InputTypeError(
+                f"{selection}: a complex argument ({space}) needs holomorphic=True in forward mode. For real "
+                "functions of complex arguments use jacrev."
+            )
+    return spaces, trees
+
+
+def _rows(
+    selection: Selection,
+    out: Any,
+    pullback: Callable[[Any], Any],
+    spaces: list[ArrayType],
+    trees: list[tree.TreeDef],
+    holomorphic: bool,
+    chunk_size: int | None,
+) -> Any:
+    """The Jacobian from the pullback, all rows at a time."""
+    outs, out_tree = tree.flatten(out)
+    out_spaces = [type_of(o) for o in outs]
+    for space in out_spaces:
+        if space.dtype.kind != ("c" if holomorphic else "f"):
+            raise OutputTypeError(
+                f"{selection}: the output has type {space}; a Jacobian needs "
+                + ("complex values with holomorphic=True." if holomorphic else "real floating-point values.")
+            )
+    if len(outs) == 1 and out_spaces[0].shape == ():
+        gradients = pullback(tree.unflatten(out_tree, [out_spaces[0].dtype.type(1)]))
+        return tree.unflatten(out_tree, [_bare(selection, list(gradients))])
+    basis = tree.unflatten(out_tree, _basis(out_spaces))
+    rows = tree.leaves(vmap(pullback, chunk_size=chunk_size)(basis))
+    by_input = [
+        _split(row, space.shape, out_spaces, rows=True)
+        for row, space in zip(rows, spaces, strict=True)
+    ]
+    return tree.unflatten(
+        out_tree,
+        [_bare(selection, tree.regroup(list(parts), trees)) for parts in zip(*by_input, strict=True)],
+    )
+
+
+def _basis(spaces: list[ArrayType]) -> list[Array]:
+    """The standard basis of all leaves together, one direction a row."""
+    total = sum(space.size for space in spaces)
+    basis = []
+    start = 0
+    for space in spaces:
+        block = np.zeros((total, space.size), space.dtype)
+        block[start : start + space.size] = np.eye(space.size, dtype=space.dtype)
+        basis.append(block.reshape((total, *space.shape)))
+        start += space.size
+    return basis
+
+
+def _split(stacked: Array, shape: Shape, spaces: list[ArrayType], *, rows: bool) -> list[Array]:
+    """Derivatives stacked along axis 0, one block for each leaf that the directions came from.
+
+    Each block gets the shape of that leaf before `shape` (`rows`) or behind it.
+    """
+    blocks = []
+    start = 0
+    for space in spaces:
+        stop = start + space.size
+        if stacked is None:
+            blocks.append(np.zeros(shape + space.shape))
+        else:
+            block = stacked if len(spaces) == 1 else algebra.rows(stacked, start, stop)
+            if not rows:
+                block = algebra.transpose(block, axes=(*range(1, len(shape) + 1), 0))
+            blocks.append(
+                algebra.reshape(block, shape=space.shape + shape if rows else shape + space.shape)
+            )
+        start = stop
+    return blocks
+
+
+def _bare(selection: Selection, parts: list[Any]) -> Any:
+    return parts[0] if selection.bare else tuple(parts)
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
