@@ -16,6 +16,8 @@ from functrans.core import tree as tree
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
 from functrans.transforms.batching import vmap as vmap
+from functrans.transforms.checkpoint import checkpoint as checkpoint
+from functrans.transforms.custom import custom as custom
 from functrans.transforms.forward import jvp as jvp
 from functrans.transforms.gradient import grad as grad
 from functrans.transforms.gradient import value_and_grad as value_and_grad
@@ -28,3 +30,7 @@ from functrans.transforms.jacobian import jacrev as jacrev
 from functrans.transforms.linearize import linearize as linearize
 from functrans.transforms.staging import eval_shape as eval_shape
 from functrans.transforms.staging import make_graph as make_graph
+from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
+
+custom_jvp = custom_vjp = custom
+"""JAX's names for :class:`custom`, which carries every kind of rule."""

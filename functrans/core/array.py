@@ -156,6 +156,11 @@ class TracedArray:
                 f"a traced array, {what}{born}, was used in another thread, at {user_line()}. Transforms are "
                 "local to a thread: call the transform inside the thread."
             )
+        if not interpreter.closed:
+            raise LeakedArrayError(
+                f"a traced array, {what}{born}, was used at {user_line()} inside a function with rules of its own "
+                "(functrans.custom) or inside a rule, which sees only its arguments. Pass it as an argument."
+            )
         raise LeakedArrayError(
             f"a traced array, {what}{born}, was used after its transform had ended, at {user_line()}. "
             "Return the value from the transformed function (has_aux=True) instead of storing it."

@@ -83,7 +83,7 @@ def match(t: Array, ans: Array) -> Array:
 
 def zeros(space: ArrayType) -> Array:
     """A zero tangent or cotangent of the given type."""
-    return np.zeros(space.shape, space.dtype)
+    return np.zeros(space.shape, space.dtype) if space.shape else space.dtype.type(0)
 
 
 def settle(g: Any, space: ArrayType) -> Any:
@@ -146,12 +146,20 @@ class Cotangents:
             if type(total) is np.ndarray:
                 self.owned.add(index)
 
+    def truncate(self, length: int) -> None:
+        """Forget the values from index `length` on."""
+        gone = range(length, len(self.values))
+        self.owned.difference_update(gone)
+        for index in gone if self.touched else ():
+            self.touched.pop(index, None)
+        del self.values[length:]
+
     def _scatter(self, index: int, held: Any, g: Scattered, space: ArrayType) -> None:
         if type(held) is Masked:
             held = held.value
         value = project_dtype(g.value, space.dtype)
         if held is None:
-            held = np.zeros(space.shape, space.dtype)
+            held = np.zeros(space.shape, space.dtype)  # not a scalar: it is added to in place
             self.owned.add(index)
         elif type(held) is np.ndarray and index not in self.owned:
             held = held.copy()

@@ -46,6 +46,21 @@ class ConversionError(FunctransError, TypeError):
     """
 
 
+class InPlaceError(FunctransError, TypeError):
+    """A traced array was to be changed in place.
+
+    Make a new array instead:
+
+    >>> import numpy as np, functrans as ft
+    >>> def f(x):
+    ...     x = ft.numpy.index_update(x, 0, 1.0)     # not: x[0] = 1.0
+    ...     x = x * 2.0                              # not: x *= 2.0
+    ...     return np.sum(x)
+    >>> ft.grad(f)(np.ones(3))
+    array([0., 2., 2.])
+    """
+
+
 class MissingRuleError(FunctransError, NotImplementedError):
     """An operation has no rule for what was asked of it."""
 

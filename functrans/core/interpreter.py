@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from functrans.core.errors import describe_function
 
@@ -49,8 +49,12 @@ class Interpreter:
         """Carry out one operation in which values of mine may take part."""
         raise NotImplementedError
 
-    def run_below(self, function: Callable[..., Any], args: list[Array]) -> Any:
-        """Run `function` on the flat values `args` such that a Reverse below can replay it."""
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        """Run `function` on flat `args` such that reverse mode keeps nothing of it but `args`."""
+        raise NotImplementedError
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        """Carry out a call of a user's function that comes with rules of its own."""
         raise NotImplementedError
 
     def hand_down(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
@@ -59,6 +63,16 @@ class Interpreter:
         if parent is None:
             return primitive.impl(*args, **params)
         return parent.process(primitive, tuple(args), params)
+
+    def hand_down_checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        """Let the parent run a checkpointed function on values none of which is mine."""
+        parent = self.parent
+        return function(*args) if parent is None else parent.checkpointed(function, args)
+
+    def hand_down_custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        """Let the parent carry out a custom call on values none of which is mine."""
+        with under(self.parent):
+            return call.run(args) if self.parent is None else self.parent.custom(call, args)
 
     def __enter__(self) -> Any:
         self._token = set_current(self)
@@ -73,6 +87,35 @@ class Interpreter:
 
     def __repr__(self) -> str:
         return f"{self.transform}({describe_function(self.function)})"
+
+
+class CustomCall(Protocol):
+    """A call of a user's function with its rules, on flat lists of leaves.
+
+    Each method runs under the interpreter that is current when it is called.
+    """
+
+    has_jvp: bool
+    has_vjp: bool
+    has_batch: bool
+
+    def run(self, args: list[Any]) -> list[Any]:
+        """The outputs."""
+
+    def push(self, primals: list[Any], tangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        """The outputs and their tangents."""
+
+    def forward(self, args: list[Any]) -> tuple[list[Any], Any]:
+        """The outputs, and the residuals that `backward` needs."""
+
+    def backward(self, residuals: Any, cotangents: list[Any]) -> list[Any]:
+        """The cotangents of the arguments (None: zero)."""
+
+    def batch(self, size: int, batched: list[bool], args: list[Any]) -> tuple[list[Any], list[bool]]:
+        """The outputs, and which of them have the batch axis (at 0)."""
+
+    def mapped(self, size: int) -> CustomCall:
+        """The same call on a batch, for arguments that all have the batch axis at 0."""
 
 
 class under:

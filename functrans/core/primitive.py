@@ -198,15 +198,18 @@ class Primitive:
         self.pulls = pulls
         self.push_all = push_all
         self.pull_all = pull_all
-        self.batch = batch
         self.shape = shape
         self.differentiable = differentiable
         self.outputs = outputs
         self.masks = masks
         self.samples = samples
-        self.batch_takes_flags = batch is not None and _takes(batch, "batched")
+        self.set_batch(batch)
         self.call: Callable[..., Any]
         REGISTRY[name] = self
+
+    def set_batch(self, batch: Callable[..., Any] | None) -> None:
+        self.batch = batch
+        self.batch_takes_flags = batch is not None and _takes(batch, "batched")
 
     def __repr__(self) -> str:
         return f"<{self.kind} primitive {self.name}>"

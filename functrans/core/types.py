@@ -95,6 +95,11 @@ def dtype_of(x: Array) -> np.dtype[Any]:
     return _PYTHON_DTYPES[type(x)] if type(x) in _PYTHON_DTYPES else x.dtype
 
 
+def is_array(x: Any) -> bool:
+    """Whether a leaf is an array of any kind: ndarray, NumPy scalar, Python number or traced array."""
+    return type(x) in _PYTHON_DTYPES or (hasattr(x, "shape") and hasattr(x, "dtype"))
+
+
 def is_inexact(dtype: np.dtype[Any]) -> bool:
     """Whether values of this dtype can carry a derivative (real or complex floating point)."""
     return dtype.kind in "fc"

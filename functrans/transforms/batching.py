@@ -18,9 +18,9 @@ from functrans.core.errors import (
     describe_function,
     user_line,
 )
-from functrans.core.interpreter import Interpreter, under
+from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import Primitive
-from functrans.core.types import Array, Shape, shape_of, type_of
+from functrans.core.types import Array, Shape, is_array, shape_of, type_of
 from functrans.transforms.arguments import argument_label
 
 if TYPE_CHECKING:
@@ -130,6 +130,44 @@ class Batch(Interpreter):
         if primitive.outputs is None:
             return algebra.stack(lanes)
         return tuple(algebra.stack(column) for column in zip(*lanes, strict=True))
+
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        batched_in = [self.owns(x) for x in args]
+        batched_out: list[bool] = []
+
+        def lifted(*values: Any) -> list[Any]:
+            with under(self):
+                outs = function(*map(self._wrap, values, batched_in))
+            batched_out[:] = [self.owns(o) for o in outs]
+            return [self._lower(o) for o in outs]
+
+        outs = self.hand_down_checkpointed(lifted, [self._lower(x) for x in args])
+        return list(map(self._wrap, outs, batched_out))
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        batched = [self.owns(x) for x in args]
+        values = [self._lower(x) for x in args]
+        if not any(batched):
+            return self.hand_down_custom(call, values)
+        if call.has_batch:
+            with under(self.parent):
+                outs, flags = call.batch(self.size, batched, values)
+            return list(map(self._wrap, outs, flags))
+        if not call.has_jvp and not call.has_vjp:
+            return call.run(args)
+        with under(self.parent):
+            full = [
+                x if b or not is_array(x) else self.spread(x)
+                for x, b in zip(values, batched, strict=True)
+            ]
+        outs = self.hand_down_custom(call.mapped(self.size), full)
+        return [BatchArray(self, o) for o in outs]
+
+    def _wrap(self, value: Any, batched: bool) -> Any:
+        return BatchArray(self, value) if batched else value
+
+    def _lower(self, x: Any) -> Any:
+        return x.value if self.owns(x) else x
 
 
 def vmap(
@@ -254,7 +292,7 @@ def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any
                 f"{who}: {where} differs between examples, but its out_axes is None. Give it an axis."
             )
         return out
-    if not isinstance(out, np.ndarray | np.generic | TracedArray | bool | int | float | complex):
+    if not is_array(out):
         raise InputTypeError(
             f"{who}: {where} is a {type(out).__name__}; a mapped function must return arrays"
         )
@@ -310,7 +348,7 @@ def _mapped_size(
         if not isinstance(axis, int | np.integer):
             raise AxisError(f"{who}: in_axes has {axis!r} for {_label(fun, treedef, j)}; give an int or None")
         if not isinstance(x, np.ndarray | TracedArray) or not -x.ndim <= axis < x.ndim:
-            what = f"is {type_of(x)}" if isinstance(x, np.ndarray | np.generic | TracedArray | int | float | complex) else f"is a {type(x).__name__}"
+            what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
             raise AxisError(
                 f"{who}: {_label(fun, treedef, j)} {what}, which has no axis {axis} to map over. "
                 "Give an array with that axis, or None in in_axes for what all examples share."

@@ -11,9 +11,9 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import dense, match, settle, zeros
 from functrans.core.errors import InputTypeError, TreeError
-from functrans.core.interpreter import Interpreter, under
+from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
-from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.core.types import Array, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
 from functrans.transforms.reverse import missing_derivative, transpose_linear
 
@@ -73,6 +73,11 @@ class Forward(Interpreter):
         """Primal and tangent; None for the tangent of a constant."""
         return (x.primal, x.tangent) if self.owns(x) else (x, None)
 
+    def split_all(self, xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Primals and tangents."""
+        pairs = [self.split(x) for x in xs]
+        return [p for p, _ in pairs], [t for _, t in pairs]
+
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         primals = []
         tangents: list[Any] = []
@@ -101,6 +106,48 @@ class Forward(Interpreter):
             self.dual(a, t if is_inexact(dtype_of(a)) else None)
             for a, t in zip(ans, out, strict=True)
         )
+
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        def lifted(*values: Any) -> list[Any]:
+            half = len(values) // 2
+            with under(self):
+                outs = function(*map(self.dual, values[:half], values[half:]))
+            primals, tangents = self.split_all(outs)
+            return primals + tangents
+
+        primals, tangents = self.split_all(args)
+        outs = self.hand_down_checkpointed(lifted, primals + tangents)
+        half = len(outs) // 2
+        return list(map(self.dual, outs[:half], outs[half:]))
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        primals, tangents = self.split_all(args)
+        given = [i for i, t in enumerate(tangents) if t is not None]
+        if not given:
+            return self.hand_down_custom(call, primals)
+        if call.has_jvp:
+            full = [
+                zeros(type_of(x)) if t is None and is_array(x) else t
+                for x, t in zip(primals, tangents, strict=True)
+            ]
+            with under(self.parent):
+                outs, ts = call.push(primals, full)
+        elif call.has_vjp:
+            with under(self.parent):
+                outs, residuals = call.forward(primals)
+
+                def cotangents(*gs: Any) -> tuple[Any, ...]:
+                    found = call.backward(residuals, list(gs))
+                    return tuple(found[i] for i in given)
+
+                spaces = tuple(map(type_of, outs))
+                ts = list(transpose_linear(cotangents, spaces, tuple(tangents[i] for i in given)))
+        else:
+            return call.run(args)
+        return [
+            self.dual(o, t if is_inexact(dtype_of(o)) else None)
+            for o, t in zip(outs, ts, strict=True)
+        ]
 
 
 def push_forward(
@@ -262,7 +309,7 @@ def tangent_or_zero(primal: Any, t: Any) -> Any:
     if t is not None:
         return t
     kind = type_of(primal)
-    return zeros(kind)[()] if is_inexact(kind.dtype) else None
+    return zeros(kind) if is_inexact(kind.dtype) else None
 
 
 def _check_pairs(

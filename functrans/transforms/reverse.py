@@ -16,13 +16,13 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, dense, moved, settle, zeros
 from functrans.core.errors import MissingRuleError, user_line
-from functrans.core.interpreter import Interpreter
+from functrans.core.interpreter import CustomCall, Interpreter, current, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
-from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class ReverseArray(TracedArray):
@@ -57,21 +57,24 @@ class ReverseArray(TracedArray):
 class Reverse(Interpreter):
     """Records a tape of the operations on its arrays.
 
-    `recording` is False while a checkpointed function runs for its value only.
+    `recording` is False while a checkpointed function runs for its value only; `touched` then tells
+    whether it met an array of mine. `base` is the index of the tape's first entry.
     """
 
-    __slots__ = ("recording", "tape", "transform")
+    __slots__ = ("base", "recording", "tape", "touched", "transform")
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
         self.transform = transform
         self.tape: list[Any] = []
+        self.base = 0
         self.recording = True
+        self.touched = False
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
         self.tape.append(None)
-        return ReverseArray(self, value, len(self.tape) - 1)
+        return ReverseArray(self, value, self.base + len(self.tape) - 1)
 
     def owns(self, x: Any) -> bool:
         return type(x) is ReverseArray and x.interpreter is self
@@ -94,7 +97,10 @@ class Reverse(Interpreter):
             ans = primitive.impl(*values, **params)
         else:
             ans = parent.process(primitive, tuple(values), params)
-        if not mine or not primitive.differentiable or not self.recording:
+        if not mine or not primitive.differentiable:
+            return ans
+        if not self.recording:
+            self.touched = True
             return ans
         if primitive.outputs is not None:
             return self._record_outputs(primitive, args, values, mine, params, ans)
@@ -108,7 +114,7 @@ class Reverse(Interpreter):
             return ans
         tape = self.tape
         tape.append((primitive, links))
-        return ReverseArray(self, ans, len(tape) - 1)
+        return ReverseArray(self, ans, self.base + len(tape) - 1)
 
     def _lane_links(
         self, primitive: Primitive, args: Any, values: list[Array], mine: list[int], ans: Array
@@ -167,39 +173,126 @@ class Reverse(Interpreter):
         links = self._links(primitive, args, values, mine, params, ans)
         if not links:
             return ans
+        return tuple(self._several(primitive, links, ans))
+
+    def _several(self, primitive: Any, links: Any, outs: Sequence[Any]) -> list[Any]:
+        """Record an operation with several outputs: they stand on the tape right behind it."""
         tape = self.tape
-        types = tuple(map(type_of, ans))
-        first = len(tape) + 1
+        types = tuple(type_of(o) if is_array(o) else None for o in outs)
         tape.append((types, (primitive, links)))
-        tape.extend([None] * len(ans))
-        return tuple(
-            ReverseArray(self, a, first + j) if is_inexact(types[j].dtype) else a
-            for j, a in enumerate(ans)
-        )
+        first = self.base + len(tape)
+        tape.extend([None] * len(outs))
+        return [
+            ReverseArray(self, o, first + j) if kind and is_inexact(kind.dtype) else o
+            for j, (o, kind) in enumerate(zip(outs, types, strict=True))
+        ]
+
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        def unrecorded(*values: Any) -> list[Any]:
+            before, self.recording = self.recording, False
+            try:
+                with under(self):
+                    outs = function(*values)
+            finally:
+                self.recording = before
+            self.touched |= any(map(self.owns, outs))
+            return [self.lower(o) for o in outs]
+
+        self.touched = any(map(self.owns, args))
+        outs = self.hand_down_checkpointed(unrecorded, [self.lower(x) for x in args])
+        if not self.touched or not self.recording:
+            return outs
+        return self._several(Replay(self, function, args), None, outs)
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        mine = [i for i, x in enumerate(args) if self.owns(x)]
+        values = [self.lower(x) for x in args]
+        if not mine or not self.recording:
+            self.touched |= bool(mine)
+            return self.hand_down_custom(call, values)
+        spaces = [type_of(values[i]) for i in mine]
+        if call.has_vjp:
+            with under(self.parent):
+                outs, residuals = call.forward(values)
+
+            def pull(gs: Any) -> list[Any]:
+                found = call.backward(residuals, list(gs))
+                return [found[i] for i in mine]
+
+        elif call.has_jvp:
+            outs = self.hand_down_custom(call, values)
+
+            def pull(gs: Any) -> list[Any]:
+                def tangents(*ts: Any) -> tuple[Any, ...]:
+                    full = [zeros(type_of(x)) if is_array(x) else None for x in values]
+                    for i, t in zip(mine, ts, strict=True):
+                        full[i] = t
+                    return tuple(call.push(values, full)[1])
+
+                return list(transpose_linear(tangents, tuple(spaces), tuple(gs)))
+
+        else:
+            return call.run(args)
+        link = (pull, [args[i].index for i in mine], (), _NONE, spaces)
+        return self._several(None, [link], outs)
+
+
+class Replay:
+    """The entry of a checkpointed function: it runs again when the backward walk arrives."""
+
+    __slots__ = ("args", "function", "reverse")
+
+    def __init__(self, reverse: Reverse, function: Callable[..., list[Any]], args: list[Any]) -> None:
+        self.reverse = reverse
+        self.function = function
+        self.args = args
+
+    def pull(self, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
+        """Record the function on a tape of its own, behind all others, and walk that."""
+        reverse = self.reverse
+        base = len(cotangents.values)
+        segment: list[Any] = []
+        before = reverse.tape, reverse.base, reverse.recording, reverse.parent
+        reverse.tape, reverse.base, reverse.recording, reverse.parent = segment, base, True, current()
+        try:
+            with under(reverse):
+                outs = self.function(*self.args)
+        finally:
+            reverse.tape, reverse.base, reverse.recording, reverse.parent = before
+        cotangents.values.extend([None] * len(segment))
+        for o, g in zip(outs, gs, strict=True):
+            if reverse.owns(o):
+                cotangents.add(o.index, g, type_of(o.value))
+        pull_back(segment, cotangents, base=base, keep=False)
+        cotangents.truncate(base)
 
 
 _NONE: dict[str, Any] = {}
 
 
-def pull_back(tape: list[Any], cotangents: Cotangents, *, start: int = 0, keep: bool) -> None:
-    """Walk the tape backwards down to `start`, adding to the cotangents of earlier values.
+def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
+    """Walk the tape, whose first entry has the index `base`, backwards, adding to earlier cotangents.
 
     The cotangents of inputs stay; those of other values are released on the way, and so are the
     entries of the tape unless `keep`.
     """
     values = cotangents.values
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
-        for k in range(len(tape) - 1, start - 1, -1):
-            entry = tape[k]
+        for k in range(base + len(tape) - 1, base - 1, -1):
+            entry = tape[k - base]
             if entry is None:
                 continue
             primitive, links = entry
             if not keep:
-                tape[k] = None
+                tape[k - base] = None
             if type(primitive) is tuple:
                 types = primitive
                 primitive, links = links
                 g = _outputs_cotangent(values, k, types)
+                if links is None:
+                    if g is not None:
+                        primitive.pull(g, cotangents)
+                    continue
             else:
                 g = values[k]
                 values[k] = None
@@ -227,14 +320,14 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, start: int = 0, keep: 
                     cotangents.add(index, settle(d, space), space)
 
 
-def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType, ...]) -> Any:
+def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None, ...]) -> Any:
     """The cotangents of an operation's several outputs, with zeros where there is none."""
     found = values[k + 1 : k + 1 + len(types)]
     values[k + 1 : k + 1 + len(types)] = [None] * len(types)
     if all(g is None for g in found):
         return None
     return tuple(
-        zeros(kind) if g is None else g.value if type(g) is Masked else g
+        (kind and zeros(kind)) if g is None else g.value if type(g) is Masked else g
         for g, kind in zip(found, types, strict=True)
     )
 

@@ -16,9 +16,9 @@ from functrans.core.errors import (
     describe_function,
     user_line,
 )
-from functrans.core.interpreter import Interpreter
+from functrans.core.interpreter import CustomCall, Interpreter, current, under
 from functrans.core.primitive import Primitive, types_of
-from functrans.core.types import Array, ArrayType, Shape, dummy, type_of
+from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.transforms.arguments import argument_label
 
@@ -99,10 +99,34 @@ class Stage(Interpreter):
             return StageArray(self, out)
         return tuple([StageArray(self, v) for v in outputs])
 
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        return function(*args)
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        if not any(map(self.owns, args)):
+            return self.hand_down_custom(call, args)
+        with under(self.parent), Stage(self.function, self.transform) as types:
+            outs = call.run([types.variable(type_of(x)) if is_array(x) else x for x in args])
+        outputs = tuple(Variable(type_of(o)) for o in outs)
+        inputs = tuple(x.variable if self.owns(x) else x for x in args)
+        params = {"call": call}
+        self.equations.append(Equation(CUSTOM_CALL, inputs, params, outputs, user_line()))
+        return [StageArray(self, v) for v in outputs]
+
     def graph(self, name: str, outputs: list[Any]) -> Graph:
         """The finished graph with these outputs, without what they do not need."""
         lowered = [x.variable if self.owns(x) else x for x in outputs]
         return Graph(name, self.inputs, self.equations, lowered).pruned()
+
+
+def _custom_call(*args: Any, call: CustomCall) -> list[Any]:
+    interpreter = current()
+    return call.run(list(args)) if interpreter is None else interpreter.custom(call, list(args))
+
+
+CUSTOM_CALL = Primitive("custom_call", "custom", _custom_call, outputs=0)
+"""Stands in graphs for a call of a user's function with rules of its own."""
+CUSTOM_CALL.call = _custom_call
 
 
 def output_types(primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
@@ -199,7 +223,7 @@ def _stage(
         out = fun(*new_args, **new_kwargs)
     outs, out_tree = tree.flatten(out)
     for o in outs:
-        if not isinstance(o, np.ndarray | np.generic | TracedArray | bool | int | float | complex):
+        if not is_array(o):
             raise OutputTypeError(
                 f"{transform}({describe_function(fun)}): the function returned a {type(o).__name__}; "
                 "a staged function returns arrays"
@@ -210,7 +234,7 @@ def _stage(
 def _staged_type(
     fun: Callable[..., Any], transform: str, in_tree: tree.TreeDef, j: int, x: Any
 ) -> ArrayType:
-    if isinstance(x, bool | int | float | complex) or (hasattr(x, "shape") and hasattr(x, "dtype")):
+    if is_array(x):
         return type_of(x)
     _, first, *rest = tree.leaf_paths(in_tree)[j]
     label = argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"

@@ -1,0 +1,112 @@
+"""The stable surface for new primitives: everything that extensions need, and nothing else of ours.
+
+A new primitive is declared with a kind; its rules follow::
+
+    from functrans import extend
+
+    softplus = extend.elementwise(
+        "softplus",
+        lambda x: np.logaddexp(0, x),
+        lambda x: 1 / (1 + np.exp(-x)),
+        samples=extend.unary(-3, 3),
+        shape=lambda x: x,
+    )
+
+``functrans.testing.check_rules(softplus)`` proves its rules. Functions of whole programs rather than new
+operations are better served by :class:`functrans.custom`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functrans.core.cotangent import Masked as Masked
+from functrans.core.cotangent import Scattered as Scattered
+from functrans.core.cotangent import masked as masked
+from functrans.core.errors import RegistrationError
+from functrans.core.kinds import bilinear as bilinear
+from functrans.core.kinds import chooser as chooser
+from functrans.core.kinds import elementwise as elementwise
+from functrans.core.kinds import general as general
+from functrans.core.kinds import linear as linear
+from functrans.core.kinds import nondifferentiable as nondifferentiable
+from functrans.core.kinds import reduction as reduction
+from functrans.core.primitive import ZERO as ZERO
+from functrans.core.primitive import Primitive as Primitive
+from functrans.core.primitive import Rule, rule
+from functrans.core.types import ArrayType as ArrayType
+from functrans.numpy.registry import implements as implements
+from functrans.primitives.samples import Sample as Sample
+from functrans.primitives.samples import binary as binary
+from functrans.primitives.samples import unary as unary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def primitive_of(function: Callable[..., Any]) -> Primitive:
+    """The record of a primitive's public function.
+
+    Raises
+    ------
+    RegistrationError
+        `function` is no primitive.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> primitive_of(ft.primitives.sin)
+    <elementwise primitive sin>
+    """
+    found = getattr(function, "primitive", None)
+    if not isinstance(found, Primitive):
+        raise RegistrationError(
+            f"{function!r} is no primitive; for a function of your own use functrans.custom"
+        )
+    return found
+
+
+def override(
+    function: Callable[..., Any],
+    *,
+    push: dict[int, Callable[..., Any]] | None = None,
+    pull: dict[int, Callable[..., Any]] | None = None,
+    batch: Callable[..., Any] | None = None,
+    shape: Callable[..., Any] | None = None,
+) -> None:
+    """Replace single rules of a primitive, for all users of it in this process.
+
+    Parameters
+    ----------
+    function : callable
+        The primitive's public function.
+    push, pull : dict of int to callable, optional
+        New rules ``(t, ...)`` and ``(g, ...)`` by operand.
+    batch, shape : callable, optional
+
+    Raises
+    ------
+    RegistrationError
+        `function` is no primitive, or the operand does not exist.
+    """
+    primitive = primitive_of(function)
+    primitive.pushes = _replaced(primitive, primitive.pushes, push)
+    primitive.pulls = _replaced(primitive, primitive.pulls, pull)
+    if batch is not None:
+        primitive.set_batch(batch)
+    if shape is not None:
+        primitive.shape = shape
+
+
+def _replaced(primitive: Primitive, rules: Any, new: dict[int, Callable[..., Any]] | None) -> Any:
+    if not new:
+        return rules
+    others = primitive.pulls or primitive.pushes
+    if others is None or not set(new) <= set(range(len(others))):
+        raise RegistrationError(
+            f"{primitive.name}: there is no operand {sorted(new)[-1]} to override"
+        )
+    changed: list[Rule | Any] = list(rules or [None] * len(others))
+    for i, formula in new.items():
+        changed[i] = rule(formula, primitive.name)
+    return tuple(changed)
