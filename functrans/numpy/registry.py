@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from functrans.core.array import FUNCTIONS, METHODS
+from functrans.core.array import FUNCTIONS, METHODS, TracedArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def implements(*functions: Any) -> Callable[[F], F]:
     """Enter the decorated function as what carries out NumPy's `functions` on traced arrays.
 
-    It is called with the caller's own arguments, so it has NumPy's signature.
+    It is called with the caller's own arguments, so it has NumPy's signature. A None among `functions`
+    stands for a function that the installed NumPy is too old to have.
 
     >>> import numpy as np
     >>> @implements(np.sinc)                                        # doctest: +SKIP
@@ -25,7 +26,8 @@ def implements(*functions: Any) -> Callable[[F], F]:
     def enter(implementation: F) -> F:
         for function in functions:
             assert function not in FUNCTIONS, function
-            FUNCTIONS[function] = implementation
+            if function is not None:
+                FUNCTIONS[function] = implementation
         return implementation
 
     return enter
@@ -38,6 +40,7 @@ def method(*names: str) -> Callable[[F], F]:
         for name in names:
             assert name not in METHODS, name
             METHODS[name] = implementation
+            setattr(TracedArray, name, implementation)
         return implementation
 
     return enter

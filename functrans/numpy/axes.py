@@ -1,0 +1,52 @@
+"""Axis arguments in the one form that primitives take: non-negative integers, in tuples where several may come."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from functrans.core.types import Array, Shape, shape_of
+
+
+def one_axis(axis: Any, ndim: int) -> int:
+    """A single axis, counted from the front."""
+    return normalize_axis_index(operator.index(axis), ndim)
+
+
+def several_axes(axis: Any, ndim: int, *, repeats: bool = False) -> tuple[int, ...]:
+    """A tuple of axes, counted from the front, in the given order."""
+    return normalize_axis_tuple(axis, ndim, allow_duplicate=repeats)
+
+
+def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that a reduction removes: all of them for None."""
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis if axis >= 0 else axis + ndim,)
+    return several_axes(axis, ndim)
+
+
+def inserted_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The places of new axes in the result, which they enlarge."""
+    count = len(axis) if isinstance(axis, tuple | list) else 1
+    return several_axes(axis, ndim + count)
+
+
+def a_shape(shape: Any) -> Shape:
+    """A shape given as an integer or a sequence of integers."""
+    if isinstance(shape, tuple | list):
+        return tuple(map(operator.index, shape))
+    return (operator.index(shape),)
+
+
+def axis_slice(ndim: int, axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that takes `part` of one axis and all of the others."""
+    return (slice(None),) * axis + (part,) + (slice(None),) * (ndim - axis - 1)
+
+
+def ndim_of(x: Array) -> int:
+    """The rank of an array, traced array or Python number."""
+    return len(shape_of(x))

@@ -1,0 +1,82 @@
+"""What may stand beside a traced array in an operation, and how it is brought into shape for primitives.
+
+Primitives take ndarrays, NumPy scalars, Python numbers and traced arrays. NumPy also takes lists,
+which are converted here; everything else is refused here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import user_line
+from functrans.core.types import Array, shape_of
+
+NUMERIC_KINDS = "?biufc"
+
+OPERANDS: set[type] = {bool, int, float, complex, np.ndarray}
+"""The types that primitives take as they are; those of traced arrays join when they are first met."""
+OPERANDS.update(np.dtype(code).type for code in "?bBhHiIlLqQefdgFDG")
+
+
+def operand(x: Any) -> Array:
+    """`x` in a form that primitives take."""
+    return x if type(x) in OPERANDS else converted(x)
+
+
+def converted(x: Any) -> Array:
+    """The array that NumPy would make of `x`, which may be a nested list with traced arrays in it."""
+    if isinstance(x, TracedArray):
+        OPERANDS.add(type(x))
+        return x
+    if isinstance(x, list | tuple) and contains_traced(x):
+        return stacked(x)
+    array = np.asarray(x)
+    if array.dtype.kind not in NUMERIC_KINDS:
+        raise TypeError(
+            f"an operand of type {type(x).__name__} (as an array: dtype {array.dtype}) cannot be combined "
+            f"with traced arrays, at {user_line()}; it must be numeric"
+        )
+    return array
+
+
+def is_operand(x: Any) -> bool:
+    """Whether an operator accepts `x` beside a traced array, or lets Python ask `x` itself."""
+    if isinstance(x, list | tuple | TracedArray | np.memmap):
+        return True
+    # Subclasses of ndarray bring operators of their own.
+    return not isinstance(x, np.ndarray | str | bytes) and hasattr(x, "__array__")
+
+
+def contains_traced(x: Any) -> bool:
+    """Whether a traced array stands anywhere in nested lists."""
+    if isinstance(x, list | tuple):
+        return any(map(contains_traced, x))
+    return isinstance(x, TracedArray)
+
+
+def stacked(parts: list[Any] | tuple[Any, ...]) -> Array:
+    """The array whose first axis runs over `parts` (nested lists, at least one traced array in them)."""
+    arrays = [operand(part) for part in parts]
+    shapes = {shape_of(a) for a in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"an array cannot be made of a list whose entries have different shapes: {sorted(shapes)}, "
+            f"at {user_line()}"
+        )
+    return p.concatenate(*[p.reshape(a, shape=(1, *shape_of(a))) for a in arrays], axis=0)
+
+
+def flattened(x: Array) -> Array:
+    """`x` with all axes in one."""
+    shape = shape_of(x)
+    return x if len(shape) == 1 else p.reshape(x, shape=(math.prod(shape),))
+
+
+def converted_all(xs: Any) -> list[Array]:
+    """Every array of a sequence of arrays, or of an array's first axis, in a form that primitives take."""
+    return [operand(x) for x in xs]

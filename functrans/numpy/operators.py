@@ -1,0 +1,186 @@
+"""The operators of traced arrays: ``x + y``, ``x[key]``, ``x ** n``, ``x < y`` and their like."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import InPlaceError, user_line
+from functrans.core.interpreter import current
+from functrans.numpy.operands import OPERANDS, converted, is_operand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import Array
+
+    Function = Callable[..., Any]
+
+_NO_PARAMS: dict[str, Any] = {}
+
+
+def unary(function: Function) -> Function:
+    """The operator ``?x`` of a primitive."""
+
+    def operator(x: Any) -> Any:
+        if current() is not x.interpreter:
+            x.check_active()
+        return function(x)
+
+    return operator
+
+
+def forward(function: Function) -> Function:
+    """The operator ``x ? y`` of a primitive, with `x` traced.
+
+    It is the primitive's own dispatch, with a check of `y` in place of the check for plain NumPy.
+    """
+    primitive = function.primitive  # type: ignore[attr-defined]
+
+    def operator(x: Any, y: Any) -> Any:
+        if type(y) not in OPERANDS:
+            if not is_operand(y):
+                return NotImplemented
+            y = converted(y)
+        interpreter = x.interpreter
+        if current() is not interpreter:
+            x.check_active()
+            interpreter = current()
+        return interpreter.process(primitive, (x, y), _NO_PARAMS)
+
+    return operator
+
+
+def reflected(function: Function) -> Function:
+    """The operator ``y ? x`` of a primitive, with `x` traced."""
+    primitive = function.primitive  # type: ignore[attr-defined]
+
+    def operator(x: Any, y: Any) -> Any:
+        if type(y) not in OPERANDS:
+            if not is_operand(y):
+                return NotImplemented
+            y = converted(y)
+        interpreter = x.interpreter
+        if current() is not interpreter:
+            x.check_active()
+            interpreter = current()
+        return interpreter.process(primitive, (y, x), _NO_PARAMS)
+
+    return operator
+
+
+def composed(function: Function, *, swap: bool = False) -> Function:
+    """The operator of a function that is no primitive."""
+
+    def operator(x: Any, y: Any) -> Any:
+        if type(y) not in OPERANDS:
+            if not is_operand(y):
+                return NotImplemented
+            y = converted(y)
+        return function(y, x) if swap else function(x, y)
+
+    return operator
+
+
+def divmod_(x: Array, y: Array) -> tuple[Array, Array]:
+    """Floored quotient and remainder."""
+    return p.floor_divide(x, y), p.remainder(x, y)
+
+
+power_operator = forward(p.power)
+
+# The exponents for which NumPy's own operator takes a faster function.
+_FAST_POWERS: dict[float, Function] = {
+    2: p.square,
+    1: p.positive,
+    0.5: p.sqrt,
+    -1: p.reciprocal,
+}
+
+
+def pow_(x: Any, n: Any, modulus: Any = None) -> Any:
+    """``x ** n``, by a faster function for the exponents for which ndarray takes one."""
+    if modulus is not None:
+        return NotImplemented
+    if (type(n) is int or type(n) is float) and n in _FAST_POWERS and x.dtype.kind in "fc":
+        return _FAST_POWERS[n](x)
+    return power_operator(x, n)
+
+
+def in_place_operator(sign: str, operator: Function) -> Function:
+    """The operator ``x ?= y``: refused for arrays, whose other names would miss the change."""
+
+    def in_place(x: Any, y: Any) -> Any:
+        if not x.shape and not is_zero_dimensional_array(x):
+            return operator(x, y)  # a scalar is immutable, so that Python gives the name a new value
+        raise InPlaceError(
+            f"x {sign}= y on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
+            f"Write x = x {sign} y, which makes a new array."
+        )
+
+    return in_place
+
+
+def is_zero_dimensional_array(x: Any) -> bool:
+    """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
+    try:
+        return isinstance(x.concrete("value"), np.ndarray)
+    except TypeError:  # lanes of a batch and values not known yet: scalars
+        return False
+
+
+def set_item(x: Any, key: Any, value: Any) -> NoReturn:
+    """``x[key] = value``: refused."""
+    raise InPlaceError(
+        f"x[index] = values on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
+        "Write x = functrans.numpy.index_update(x, index, values), which makes a new array."
+    )
+
+
+def attach() -> None:
+    """Give the traced array its operators."""
+    binary: dict[str, tuple[str, Function]] = {
+        "add": ("+", p.add),
+        "sub": ("-", p.subtract),
+        "mul": ("*", p.multiply),
+        "truediv": ("/", p.divide),
+        "floordiv": ("//", p.floor_divide),
+        "mod": ("%", p.remainder),
+        "and": ("&", p.bitwise_and),
+        "or": ("|", p.bitwise_or),
+        "xor": ("^", p.bitwise_xor),
+        "lshift": ("<<", p.left_shift),
+        "rshift": (">>", p.right_shift),
+    }
+    operators: dict[str, Any] = {
+        "neg": unary(p.negative),
+        "pos": unary(p.positive),
+        "abs": unary(p.absolute),
+        "invert": unary(p.invert),
+        "lt": forward(p.less),
+        "le": forward(p.less_equal),
+        "gt": forward(p.greater),
+        "ge": forward(p.greater_equal),
+        "eq": forward(p.equal),
+        "ne": forward(p.not_equal),
+        "pow": pow_,
+        "rpow": reflected(p.power),
+        "ipow": in_place_operator("**", pow_),
+        "divmod": composed(divmod_),
+        "rdivmod": composed(divmod_, swap=True),
+        "matmul": composed(p.matmul),
+        "rmatmul": composed(p.matmul, swap=True),
+        "imatmul": in_place_operator("@", composed(p.matmul)),
+        "getitem": p.getitem,
+        "setitem": set_item,
+    }
+    for name, (sign, function) in binary.items():
+        operators[name] = forward(function)
+        operators[f"r{name}"] = reflected(function)
+        operators[f"i{name}"] = in_place_operator(sign, operators[name])
+    for name, operator in operators.items():
+        setattr(TracedArray, f"__{name}__", operator)

@@ -1,0 +1,23 @@
+"""Options of NumPy functions that traced arrays do not take, refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functrans.core.errors import InPlaceError, user_line
+
+
+def no_out(out: Any, name: str) -> None:
+    """Refuse ``out=``, by which NumPy writes into an array."""
+    if out is not None:
+        raise InPlaceError(
+            f"numpy.{name}(out=) with a traced array, at {user_line()}: arrays cannot be changed in place "
+            f"inside a transform yet. Write y = numpy.{name}(...), which makes a new array."
+        )
+
+
+def unsupported(name: str, option: str, remedy: str = "leave it out") -> TypeError:
+    """The error for an option that traced arrays do not take."""
+    return TypeError(
+        f"numpy.{name}({option}) is not supported for traced arrays, at {user_line()}; {remedy}"
+    )

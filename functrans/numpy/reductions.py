@@ -1,0 +1,422 @@
+"""Sums, products, extrema and their like over axes, with NumPy's signatures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
+from functrans.numpy.operands import flattened, operand
+from functrans.numpy.options import no_out
+from functrans.numpy.registry import implements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MISSING: Any = np._NoValue
+"""The default of arguments for which None means something else."""
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """A value of this dtype that no other value is below."""
+    if dtype.kind == "b":
+        return np.False_
+    return np.iinfo(dtype).min if dtype.kind in "iu" else dtype.type(-np.inf)
+
+
+def highest(dtype: np.dtype[Any]) -> Any:
+    """A value of this dtype that no other value is above."""
+    if dtype.kind == "b":
+        return np.True_
+    return np.iinfo(dtype).max if dtype.kind in "iu" else dtype.type(np.inf)
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """`x` in the given dtype; unchanged for None."""
+    return x if dtype is None or np.dtype(dtype) == dtype_of(x) else p.astype(x, dtype=np.dtype(dtype))
+
+
+def chosen(x: Array, where: Any, other: Any) -> Array:
+    """`x` with the elements that `where` leaves out replaced; unchanged if it leaves none out."""
+    if where is True or where is MISSING:
+        return x
+    mask = operand(where)
+    return p.where(mask, x, other)
+
+
+def flag(keepdims: Any) -> bool:
+    """The value of a ``keepdims`` argument, False if none was given."""
+    return keepdims is not MISSING and bool(keepdims)
+
+
+@implements(np.sum)
+def sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = MISSING,
+    where: Any = True,
+) -> Array:
+    """Sum of the elements."""
+    return _additive("sum", p.sum, 0, p.add, a, axis, dtype, out, keepdims, initial, where)
+
+
+@implements(np.prod)
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = MISSING,
+    where: Any = True,
+) -> Array:
+    """Product of the elements."""
+    return _additive("prod", p.prod, 1, p.multiply, a, axis, dtype, out, keepdims, initial, where)
+
+
+def _additive(
+    name: str,
+    reduce: Callable[..., Array],
+    identity: int,
+    combine: Callable[[Array, Array], Array],
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    keepdims: Any,
+    initial: Any,
+    where: Any,
+) -> Array:
+    no_out(out, name)
+    x = chosen(cast(operand(a), dtype), where, identity)
+    ans = reduce(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
+    return ans if initial is MISSING else combine(ans, initial)
+
+
+@implements(np.max, np.amax)
+def max(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = MISSING,
+    where: Any = True,
+) -> Array:
+    """Largest element; elements that share it share the derivative."""
+    return _extremum("max", p.max, p.maximum, lowest, a, axis, out, keepdims, initial, where)
+
+
+@implements(np.min, np.amin)
+def min(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = MISSING,
+    where: Any = True,
+) -> Array:
+    """Smallest element; elements that share it share the derivative."""
+    return _extremum("min", p.min, p.minimum, highest, a, axis, out, keepdims, initial, where)
+
+
+def _extremum(
+    name: str,
+    reduce: Callable[..., Array],
+    combine: Callable[[Array, Array], Array],
+    outermost: Callable[[np.dtype[Any]], Any],
+    a: Any,
+    axis: Any,
+    out: Any,
+    keepdims: Any,
+    initial: Any,
+    where: Any,
+) -> Array:
+    no_out(out, name)
+    x = operand(a)
+    axes = reduced_axes(axis, ndim_of(x))
+    masked = where is not True and where is not MISSING
+    if initial is MISSING:
+        if masked:
+            raise ValueError(f"numpy.{name}(where=) needs initial=, the value of an empty selection")
+        return reduce(x, axes=axes, keepdims=flag(keepdims))
+    if masked:
+        x = chosen(x, where, outermost(dtype_of(x)))
+    if 0 in (shape_of(x)[i] for i in axes):  # NumPy's own reduction is not defined then
+        return np.full(_reduced_shape(shape_of(x), axes, flag(keepdims)), initial, dtype_of(x))[()]
+    return combine(reduce(x, axes=axes, keepdims=flag(keepdims)), initial)
+
+
+def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    return tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
+
+
+@implements(np.all)
+def all(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True, **rest: Any
+) -> Array:
+    """Whether all elements are nonzero."""
+    return _logical("all", p.all, True, a, axis, out, keepdims, where)
+
+
+@implements(np.any)
+def any(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True, **rest: Any
+) -> Array:
+    """Whether some element is nonzero."""
+    return _logical("any", p.any, False, a, axis, out, keepdims, where)
+
+
+def _logical(
+    name: str,
+    reduce: Callable[..., Array],
+    identity: bool,
+    a: Any,
+    axis: Any,
+    out: Any,
+    keepdims: Any,
+    where: Any,
+) -> Array:
+    no_out(out, name)
+    x = operand(a)
+    if where is not True and where is not MISSING:
+        x = chosen(p.not_equal(x, 0), where, identity)
+    return reduce(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Array:
+    """The number of nonzero elements."""
+    return sum(p.not_equal(operand(a), 0), axis, keepdims=keepdims)
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Array:
+    """Largest minus smallest element."""
+    no_out(out, "ptp")
+    return p.subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
+
+
+@implements(np.argmax)
+def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Array:
+    """The index of the first largest element."""
+    return _position("argmax", p.argmax, a, axis, out, keepdims)
+
+
+@implements(np.argmin)
+def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Array:
+    """The index of the first smallest element."""
+    return _position("argmin", p.argmin, a, axis, out, keepdims)
+
+
+def _position(
+    name: str, reduce: Callable[..., Array], a: Any, axis: Any, out: Any, keepdims: Any
+) -> Array:
+    no_out(out, name)
+    x = operand(a)
+    shape = shape_of(x)
+    if axis is None:
+        ans = reduce(flattened(x), axis=0)
+        return p.reshape(ans, shape=(1,) * len(shape)) if flag(keepdims) else ans
+    axis = one_axis(axis, len(shape))
+    ans = reduce(x, axis=axis)
+    return p.reshape(ans, shape=_reduced_shape(shape, (axis,), True)) if flag(keepdims) else ans
+
+
+@implements(np.mean)
+def mean(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+) -> Array:
+    """Arithmetic mean."""
+    no_out(out, "mean")
+    x = operand(a)
+    kind = dtype_of(x)
+    narrow = dtype is None and kind == np.float16  # summed in float32, as NumPy does
+    total = sum(x, axis, _mean_dtype(kind) if dtype is None else dtype, None, keepdims, where=where)
+    ans = p.divide(total, _count(x, axis, keepdims, where))
+    return p.astype(ans, dtype=kind) if narrow else ans
+
+
+def _mean_dtype(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind in "biu":
+        return np.dtype(float)
+    return np.dtype(np.float32) if dtype == np.float16 else None
+
+
+def _count(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
+    """How many elements each mean takes in: a number, or an array if `where` chooses them."""
+    shape = shape_of(x)
+    if where is True or where is MISSING:
+        count = 1
+        for i in reduced_axes(axis, len(shape)):
+            count *= shape[i]
+        return count
+    mask = p.broadcast_to(operand(where), shape=shape)
+    return sum(p.not_equal(mask, False), axis, keepdims=keepdims)
+
+
+@implements(np.var)
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = MISSING,
+    correction: Any = MISSING,
+) -> Array:
+    """Mean squared distance from the mean."""
+    no_out(out, "var")
+    if correction is not MISSING:
+        if ddof != 0:
+            raise ValueError("numpy.var: ddof and correction are the same thing; give one of them")
+        ddof = correction
+    x = operand(a)
+    kind = dtype_of(x)
+    narrow = dtype is None and kind == np.float16
+    x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
+    center = _mean(x, axis, None, None, True, where=where) if mean is MISSING else operand(mean)
+    distance = p.subtract(x, center)
+    if dtype_of(distance).kind == "c":
+        squares = p.add(p.square(p.real(distance)), p.square(p.imag(distance)))
+    else:
+        squares = p.square(distance)
+    count = _count(x, axis, keepdims, where)
+    freedom = count - ddof if isinstance(count, int) else p.subtract(count, ddof)
+    freedom = freedom if isinstance(freedom, int) and freedom > 0 else p.maximum(freedom, 0)
+    ans = p.divide(sum(squares, axis, None, None, keepdims, where=where), freedom)
+    return p.astype(ans, dtype=kind) if narrow else ans
+
+
+_mean = mean  # `mean` is also the name of an argument
+
+
+@implements(np.std)
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = MISSING,
+    correction: Any = MISSING,
+) -> Array:
+    """Standard deviation, with derivative zero where all elements are equal."""
+    no_out(out, "std")
+    return root(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
+
+
+def root(x: Array) -> Array:
+    """Square root of a sum of squares: its derivative is zero, not infinite, where all of them are 0."""
+    return p.where(p.equal(x, 0), 0, p.sqrt(x))
+
+
+@implements(np.cumsum)
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """Sums of the elements up to each."""
+    return _cumulative("cumsum", p.cumsum, a, axis, dtype, out)
+
+
+@implements(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """Products of the elements up to each."""
+    return _cumulative("cumprod", p.cumprod, a, axis, dtype, out)
+
+
+def _cumulative(
+    name: str, accumulate: Callable[..., Array], a: Any, axis: Any, dtype: Any, out: Any
+) -> Array:
+    no_out(out, name)
+    x = cast(operand(a), dtype)
+    if axis is None:
+        x, axis = flattened(x), 0
+    return accumulate(x, axis=one_axis(axis, ndim_of(x)))
+
+
+@implements(getattr(np, "cumulative_sum", None))
+def cumulative_sum(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """Sums of the elements up to each, from 0 on if asked for."""
+    return _from_start("cumulative_sum", cumsum, 0, x, axis, dtype, out, include_initial)
+
+
+@implements(getattr(np, "cumulative_prod", None))
+def cumulative_prod(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """Products of the elements up to each, from 1 on if asked for."""
+    return _from_start("cumulative_prod", cumprod, 1, x, axis, dtype, out, include_initial)
+
+
+def _from_start(
+    name: str,
+    accumulate: Callable[..., Array],
+    start: int,
+    x: Any,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    include_initial: bool,
+) -> Array:
+    no_out(out, name)
+    x = operand(x)
+    if axis is None:
+        if ndim_of(x) != 1:
+            raise ValueError(f"numpy.{name} needs axis= for an array of {ndim_of(x)} axes")
+        axis = 0
+    ans = accumulate(x, axis, dtype)
+    if not include_initial:
+        return ans
+    axis = one_axis(axis, ndim_of(x))
+    shape = shape_of(ans)
+    head = np.full((*shape[:axis], 1, *shape[axis + 1 :]), start, dtype_of(ans))
+    return p.concatenate(head, ans, axis=axis)
+
+
+def logsumexp(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = MISSING,
+    where: Any = True,
+) -> Array:
+    """Logarithm of the sum of the exponentials: ``numpy.logaddexp.reduce``."""
+    x = cast(operand(a), dtype)
+    if dtype_of(x).kind in "biu":
+        x = p.astype(x, dtype=np.dtype(float))
+    x = chosen(x, where, -np.inf)
+    ans = p.logsumexp(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
+    return ans if initial is MISSING else p.logaddexp(ans, initial)

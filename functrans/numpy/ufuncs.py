@@ -1,0 +1,202 @@
+"""NumPy's ufuncs on traced arrays: their calls, keyword arguments and methods.
+
+The table of calls is read off the rule book: a primitive whose implementation is a ufunc carries it out.
+Here stand the ufuncs that are made of several primitives, and the methods (``np.add.reduce``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import UFUNCS, TracedArray
+from functrans.core.errors import InPlaceError, MissingRuleError, user_line
+from functrans.core.primitive import REGISTRY
+from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.numpy import reductions
+from functrans.numpy.operands import OPERANDS, converted, operand
+from functrans.numpy.operators import divmod_
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[..., Any]
+
+
+def checked(function: Function, inputs: int) -> Function:
+    """A function of primitives' operands that also takes what NumPy would convert."""
+
+    def unary(x: Any) -> Any:
+        return function(x if type(x) in OPERANDS else converted(x))
+
+    def binary(x: Any, y: Any) -> Any:
+        if type(x) not in OPERANDS:
+            x = converted(x)
+        if type(y) not in OPERANDS:
+            y = converted(y)
+        return function(x, y)
+
+    def several(*args: Any) -> Any:
+        return function(*map(operand, args))
+
+    return {1: unary, 2: binary}.get(inputs, several)
+
+
+def modf(x: Array) -> tuple[Array, Array]:
+    """Fractional and whole part, both with the sign of `x`; infinity has fraction 0."""
+    whole = p.trunc(x)
+    return p.copysign(p.where(p.isfinite(x), p.subtract(x, whole), 0.0), x), whole
+
+
+def frexp(x: Array) -> tuple[Array, Array]:
+    """Mantissa and exponent of 2."""
+    _, exponent = np.frexp(x.concrete("numpy.frexp") if isinstance(x, TracedArray) else x)
+    return p.ldexp(x, -exponent), exponent
+
+
+def vecdot(x: Array, y: Array) -> Array:
+    """Inner products along the last axes, the first operand conjugated."""
+    if dtype_of(x).kind == "c":
+        x = p.conjugate(x)
+    return p.sum(p.multiply(x, y), axes=(max(len(shape_of(x)), len(shape_of(y))) - 1,))
+
+
+def matvec(x: Array, y: Array) -> Array:
+    """Stacked products of a matrix and a vector."""
+    return p.squeeze(p.matmul(x, p.expand_dims(y, axes=(y.ndim,))), axes=(-1,))
+
+
+COMPOSED: dict[str, Function] = {
+    "divmod": divmod_,
+    "modf": modf,
+    "frexp": frexp,
+    "vecdot": vecdot,
+}
+"""Ufuncs that are made of several primitives."""
+
+REDUCTIONS: dict[np.ufunc, Function] = {
+    np.add: reductions.sum,
+    np.multiply: reductions.prod,
+    np.maximum: reductions.max,
+    np.minimum: reductions.min,
+    np.logical_and: reductions.all,
+    np.logical_or: reductions.any,
+    np.logaddexp: reductions.logsumexp,
+}
+"""What carries out ``ufunc.reduce``."""
+
+ACCUMULATIONS: dict[np.ufunc, Function] = {
+    np.add: reductions.cumsum,
+    np.multiply: reductions.cumprod,
+}
+"""What carries out ``ufunc.accumulate``."""
+
+
+def ufunc_call(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Carry out what a plain call of the ufunc does not cover."""
+    if kwargs.get("out") not in (None, (None,)) or method == "at":
+        refuse_in_place(ufunc, method)
+    kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "order", "subok")}
+    if method == "__call__":
+        return call_with_options(ufunc, inputs, **kwargs)
+    if method == "outer":
+        return outer(ufunc, *inputs, **kwargs)
+    table = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
+    if ufunc not in table:
+        raise missing_rule(f"numpy.{ufunc.__name__}.{method}")
+    kwargs.setdefault("axis", 0)
+    return table[ufunc](*inputs, **kwargs)
+
+
+def call_with_options(
+    ufunc: np.ufunc,
+    inputs: tuple[Any, ...],
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+    signature: Any = None,
+    sig: Any = None,
+    where: Any = True,
+    **rest: Any,
+) -> Any:
+    """A call of the ufunc with keyword arguments."""
+    call = UFUNCS.get(ufunc)
+    if call is None:
+        raise missing_rule(f"numpy.{ufunc.__name__}")
+    name = f"numpy.{ufunc.__name__}"
+    if rest:
+        raise TypeError(f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}")
+    if where is not True:
+        raise TypeError(
+            f"{name}(where=) without out= leaves elements undefined, at {user_line()}. Write "
+            f"numpy.where(mask, {name}(x), other)."
+        )
+    signature = signature if signature is not None else sig
+    if dtype is not None:
+        signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    if signature is None and casting == "same_kind":
+        return call(*inputs)
+    return call(*cast_inputs(ufunc, tuple(map(operand, inputs)), signature, casting))
+
+
+def cast_inputs(
+    ufunc: np.ufunc, inputs: tuple[Array, ...], signature: Any, casting: Any
+) -> list[Array]:
+    """The operands in the dtypes of the loop that NumPy would choose."""
+    types = tuple(map(type_of, inputs))
+    python = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
+    given = tuple(python[t.dtype.kind] if t.weak else t.dtype for t in types)
+    resolved = ufunc.resolve_dtypes(
+        given + (None,) * ufunc.nout,  # type: ignore[arg-type]
+        signature=signature,
+        casting=casting,
+    )
+    return [
+        x if dtype_of(x) == d and not t.weak else p.astype(x, dtype=d)
+        for x, t, d in zip(inputs, types, resolved, strict=False)
+    ]
+
+
+def outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
+    """The ufunc of all pairs of elements."""
+    x, y = operand(x), operand(y)
+    shape = shape_of(x)
+    if shape_of(y):
+        x = p.reshape(x, shape=shape + (1,) * len(shape_of(y)))
+    return call_with_options(ufunc, (x, y), **kwargs)
+
+
+def missing_rule(name: str) -> MissingRuleError:
+    """The error for what has no rule."""
+    return MissingRuleError(
+        f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions that have "
+        "one, declare its derivative with functrans.custom, or apply functrans.stop_gradient to its arguments "
+        "if no derivative is wanted."
+    )
+
+
+def refuse_in_place(ufunc: np.ufunc, method: str) -> NoReturn:
+    """Raise the error for ``out=`` and ``ufunc.at``, which write into an array."""
+    name = f"numpy.{ufunc.__name__}"
+    if method == "at":
+        what, remedy = f"{name}.at", "x = functrans.numpy.index_add(x, index, values)"
+    else:
+        what, remedy = f"out= (or an operator like +=) in {name}", f"y = {name}(...)"
+    raise InPlaceError(
+        f"{what} with a traced array, at {user_line()}: arrays cannot be changed in place inside a "
+        f"transform yet. Write {remedy}, which makes a new array."
+    )
+
+
+def attach() -> None:
+    """Fill the table of ufuncs and give the traced array their methods."""
+    for primitive in REGISTRY.values():
+        if isinstance(primitive.impl, np.ufunc):
+            UFUNCS[primitive.impl] = checked(primitive.call, primitive.impl.nin)
+    for name, function in COMPOSED.items():
+        ufunc = getattr(np, name, None)  # some are younger than the oldest supported NumPy
+        if ufunc is not None:
+            UFUNCS[ufunc] = checked(function, ufunc.nin)
+    TracedArray.ufunc_call = staticmethod(ufunc_call)
