@@ -1,4 +1,4 @@
-"""Sums and other reductions over axes."""
+"""Sums, products, extrema, norms and other reductions over axes."""
 
 from __future__ import annotations
 
@@ -6,37 +6,498 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.kinds import reduction
-from functrans.core.types import Array, ArrayType
+from functrans.core.algebra import algebra
+from functrans.core.cotangent import Masked, masked
+from functrans.core.kinds import align, general, nondifferentiable, reduction
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
-from .samples import Sample, draw
+from .arithmetic import astype, divide, multiply, real, subtract
+from .comparison import not_equal, where
+from .cumulative import accumulated_dtype, prod_others
+from .samples import Sample, draw, draw_complex
 
 Axes = tuple[int, ...]
 
 
-def expand_reduced(g: Array, shape: tuple[int, ...], axes: Axes) -> Array:
-    """A reduced array with its lost axes back as 1, then stretched to the operand's shape."""
-    from .shape import broadcast_to, reshape
-
-    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    return broadcast_to(reshape(g, shape=kept), shape=shape)
+# Axes, lost and kept.
 
 
-def sum_dtype(dtype: np.dtype[Any]) -> Any:
-    """NumPy sums small integers and bools in the platform's integer."""
-    return np.add.reduce(np.zeros(1, dtype)).dtype if dtype.kind in "biu" else dtype
+def kept_shape(shape: Shape, axes: Axes) -> Shape:
+    """The shape with the axes reduced to 1."""
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
+
+def restore_axes(a: Array, shape: Shape, axes: Axes) -> Array:
+    """An array reduced from `shape`, with the lost axes back as 1 where broadcasting needs it."""
+    own = shape_of(a)
+    if not own:
+        return a
+    kept = kept_shape(shape, axes)
+    return a if own == kept else algebra.reshape(a, shape=kept)
+
+
+def expand_reduced(a: Array, shape: Shape, axes: Axes) -> Array:
+    """An array reduced from `shape`, stretched back to it."""
+    return algebra.broadcast_to(restore_axes(a, shape, axes), shape=shape)
+
+
+def flatten_axes(x: Array, axes: Axes) -> Array:
+    """`x` with the axes moved to its end and merged into one."""
+    shape = shape_of(x)
+    others = tuple([i for i in range(len(shape)) if i not in axes])
+    order = others + axes
+    if order != tuple(range(len(shape))):
+        x = algebra.transpose(x, axes=order)
+    size = 1
+    for a in axes:
+        size *= shape[a]
+    return algebra.reshape(x, shape=(*(shape[i] for i in others), size))
+
+
+def unflatten_axes(x: Array, shape: Shape, axes: Axes) -> Array:
+    """Undo :func:`flatten_axes` for an array that had this shape."""
+    order = tuple([i for i in range(len(shape)) if i not in axes]) + axes
+    x = algebra.reshape(x, shape=tuple([shape[i] for i in order]))
+    if order == tuple(range(len(shape))):
+        return x
+    return algebra.transpose(x, axes=tuple([order.index(i) for i in range(len(shape))]))
+
+
+def floating_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Integers and bools are averaged in float64."""
+    return np.dtype(np.float64) if dtype.kind in "biu" else dtype
+
+
+def floating(x: Array) -> Array:
+    x = np.asarray(x)
+    return x.astype(np.float64) if x.dtype.kind in "biu" else x
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of absolute values."""
+    return np.finfo(dtype).dtype if dtype.kind == "c" else floating_dtype(dtype)
+
+
+def axes_samples(low: float, high: float, *hard: Sample, complex_too: bool = True) -> Any:
+    """Samples of a reduction on ``[low, high]``: choices of axes, dtypes, and `hard` points."""
+
+    def samples() -> list[Sample]:
+        regular = [
+            Sample(draw((3,), low, high), axes=(0,)),
+            Sample(draw((2, 3), low, high, 1), axes=(0,)),
+            Sample(draw((2, 3, 4), low, high, 2), axes=(0, 2), keepdims=True),
+            Sample(draw((2, 3), low, high, 3).T, axes=(0, 1), label="non-contiguous"),
+            Sample(draw((3, 2), low, high, 4).astype(np.float32), axes=(1,), label="float32"),
+            Sample(draw((1, 3), low, high, 5), axes=(0,), label="one element"),
+        ]
+        if complex_too:
+            regular.append(Sample(draw_complex((2, 3), low, high, 6), axes=(1,), label="complex"))
+        return regular + list(hard)
+
+    return samples
+
+
+NO_AXES = Sample(draw((2, 3), 0.5, 2, 7), axes=(), label="no axes")
+SCALAR = Sample(draw((), 0.5, 2, 8)[()], axes=(), label="0-d")
+EMPTY = Sample(np.zeros((0, 3)), axes=(0,), label="empty")
+INTEGERS = Sample(np.array([[1, 0], [2, 3]], np.int8), axes=(0,), label="small integers")
+
+
+# Sums and products.
 
 sum = reduction(
     "sum",
     lambda x, *, axes, keepdims=False: np.add.reduce(x, axis=axes, keepdims=keepdims),
     transpose=lambda g, x_type, *, axes, keepdims=False: expand_reduced(g, x_type.shape, axes),
-    dtype=sum_dtype,
+    dtype=accumulated_dtype,
+    samples=axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS),
+)
+
+
+def product_of_others(x: Array, axes: Axes) -> Array:
+    """For every element the product of the others reduced with it: the derivative of `prod`."""
+    if len(axes) == 1:
+        return prod_others(x, axis=axes[0])
+    flat = flatten_axes(x, axes)
+    return unflatten_axes(prod_others(flat, axis=len(shape_of(flat)) - 1), shape_of(x), axes)
+
+
+def prod_push(t: Array, x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    return sum(multiply(t, product_of_others(x, axes)), axes=axes, keepdims=keepdims)
+
+
+def prod_pull(g: Array, x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    return multiply(restore_axes(g, shape_of(x), axes), product_of_others(x, axes))
+
+
+prod = reduction(
+    "prod",
+    lambda x, *, axes, keepdims=False: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
+    push=prod_push,
+    pull=prod_pull,
+    dtype=accumulated_dtype,
+    samples=axes_samples(
+        0.5,
+        2,
+        NO_AXES,
+        SCALAR,
+        EMPTY,
+        INTEGERS,
+        Sample(np.array([2.0, 0.0, 3.0]), axes=(0,), label="one zero"),
+        Sample(np.array([[2.0, 0.0], [0.0, 3.0]]), axes=(0, 1), label="two zeros"),
+        Sample(np.array([2.0, 0.0, 3.0]), axes=(0,), pinned=[[0.0, 6.0, 0.0]], label="exactly"),
+        Sample(np.array([2.0, np.inf]), axes=(0,), pinned=[[np.inf, 2.0]], label="infinite"),
+        Sample(
+            np.array([1e-200, 1e-200, 1e250]),
+            axes=(0,),
+            pinned=[[1e-200 * 1e250, 1e-200 * 1e250, 0.0]],
+            label="underflow",
+        ),
+    ),
+)
+
+
+# Extrema. Elements that tie for the extremum share its cotangent evenly.
+
+
+def attained_impl(x: Array, y: Array) -> Array:
+    same = np.equal(x, y)
+    undefined = np.not_equal(y, y)
+    if np.count_nonzero(undefined):
+        return same | (undefined & np.not_equal(x, x))
+    return same
+
+
+attained = nondifferentiable(
+    "attained",
+    attained_impl,
+    batch=lambda x, y, *, batched: attained(*align((x, y), batched)),
+    shape=lambda x, y: ArrayType(np.broadcast_shapes(x.shape, y.shape), bool),
     samples=lambda: [
-        Sample(draw((2, 3), -1, 1), axes=(0,)),
-        Sample(draw((2, 3, 4), -1, 1), axes=(0, 2), keepdims=True),
-        Sample(draw((2, 3), -1, 1), axes=(), label="no axes"),
-        Sample(draw((), -1, 1), axes=(), label="0-d"),
-        Sample(draw((0, 3), -1, 1), axes=(0,), label="empty"),
+        Sample(np.array([[1.0, 2.0], [2.0, 0.0]]), 2.0),
+        Sample(np.array([[np.nan, 2.0], [2.0, 0.0]]), np.array([np.nan, 2.0]), label="NaN"),
+        Sample(np.zeros((0, 2)), np.zeros(2), label="empty"),
     ],
 )
+"""Where the elements of `x` are `y`, NaN being NaN."""
+
+
+def extremum_push(t: Array, ans: Array, x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    chosen = attained(x, restore_axes(ans, shape_of(x), axes))
+    total = sum(where(chosen, t, 0), axes=axes, keepdims=keepdims)
+    count = count_nonzero(chosen, axes=axes, keepdims=keepdims)
+    return divide(total, astype(count, dtype=dtype_of(t)))
+
+
+def extremum_pull(g: Array, ans: Array, x: Array, *, axes: Axes, keepdims: bool = False) -> Masked:
+    shape = shape_of(x)
+    chosen = attained(x, restore_axes(ans, shape, axes))
+    count = count_nonzero(chosen, axes=axes, keepdims=True)
+    return masked(divide(restore_axes(g, shape, axes), astype(count, dtype=dtype_of(g))), chosen)
+
+
+max = reduction(
+    "max",
+    lambda x, *, axes, keepdims=False: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
+    push=extremum_push,
+    pull=extremum_pull,
+    samples=axes_samples(
+        -1,
+        1,
+        NO_AXES,
+        SCALAR,
+        INTEGERS,
+        Sample(np.zeros((2, 0)), axes=(0,), label="empty"),
+        Sample(np.array([1.0, 3.0, 3.0]), axes=(0,), pinned=[[0.0, 0.5, 0.5]], label="ties"),
+        Sample(np.array([1.0, np.nan]), axes=(0,), pinned=[[0.0, 1.0]], label="NaN"),
+        Sample(np.full(4, -np.inf), axes=(0,), pinned=[[0.25] * 4], label="infinite ties"),
+    ),
+)
+min = reduction(
+    "min",
+    lambda x, *, axes, keepdims=False: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
+    push=extremum_push,
+    pull=extremum_pull,
+    samples=axes_samples(
+        -1,
+        1,
+        NO_AXES,
+        SCALAR,
+        INTEGERS,
+        Sample(np.zeros((2, 0)), axes=(0,), label="empty"),
+        Sample(np.array([1.0, 3.0, 1.0]), axes=(0,), pinned=[[0.5, 0.0, 0.5]], label="ties"),
+        Sample(np.array([1.0, np.nan]), axes=(0,), pinned=[[0.0, 1.0]], label="NaN"),
+        Sample(np.full(4, np.inf), axes=(0,), pinned=[[0.25] * 4], label="infinite ties"),
+    ),
+)
+
+
+def position(name: str, impl: Any) -> Any:
+    """A primitive for the index of an extremum along one axis."""
+
+    def shape(x: ArrayType, *, axis: int, keepdims: bool = False) -> ArrayType:
+        end = (1,) if keepdims else ()
+        return ArrayType(x.shape[:axis] + end + x.shape[axis + 1 :], np.intp)
+
+    call = nondifferentiable(
+        name,
+        lambda x, *, axis, keepdims=False: impl(x, axis=axis, keepdims=keepdims),
+        batch=lambda x, *, axis, keepdims=False: call(x, axis=axis + 1, keepdims=keepdims),
+        shape=shape,
+        samples=lambda: [
+            Sample(draw((3,), -1, 1), axis=0),
+            Sample(draw((2, 3), -1, 1).T, axis=1, keepdims=True, label="non-contiguous"),
+            Sample(np.array([1.0, 3.0, 3.0, 1.0]), axis=0, label="ties"),
+            Sample(np.array([1.0, np.nan, np.nan]), axis=0, label="NaN"),
+        ],
+    )
+    return call
+
+
+argmax = position("argmax", np.argmax)
+argmin = position("argmin", np.argmin)
+
+
+# Truth and counts.
+
+TRUTH_SAMPLES = axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS)
+
+
+def count_nonzero_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    if len(axes) == np.ndim(x) and not keepdims:
+        return np.intp(np.count_nonzero(x))
+    return np.count_nonzero(x, axis=axes, keepdims=keepdims)
+
+
+any = reduction(
+    "any",
+    lambda x, *, axes, keepdims=False: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
+    dtype=lambda dtype: bool,
+    differentiable=False,
+    samples=TRUTH_SAMPLES,
+)
+all = reduction(
+    "all",
+    lambda x, *, axes, keepdims=False: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
+    dtype=lambda dtype: bool,
+    differentiable=False,
+    samples=TRUTH_SAMPLES,
+)
+count_nonzero = reduction(
+    "count_nonzero",
+    count_nonzero_impl,
+    dtype=lambda dtype: np.intp,
+    differentiable=False,
+    samples=TRUTH_SAMPLES,
+)
+
+
+# Exponentials summed.
+
+
+def shifted(x: Array, axes: Axes) -> tuple[Array, Array, Array]:
+    """`x` as floating point, its largest (real) elements, and ``exp(x - largest)``."""
+    x = floating(x)
+    top = np.maximum.reduce(x.real, axis=axes, keepdims=True, initial=-np.inf)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return x, top, np.exp(x - np.where(np.isfinite(top), top, 0))
+
+
+def softmax_impl(x: Array, *, axes: Axes) -> Array:
+    x, top, e = shifted(x, axes)
+    if np.count_nonzero(np.isinf(top)):
+        e = np.where(np.isinf(top), x.real == top, e).astype(e.dtype)
+    return e / np.add.reduce(e, axis=axes, keepdims=True)
+
+
+def softmax_push(t: Array, ans: Array, *, axes: Axes) -> Array:
+    """The push and the pull alike: the Jacobian ``diag(ans) - outer(ans, ans)`` is symmetric."""
+    return multiply(ans, subtract(t, sum(multiply(ans, t), axes=axes, keepdims=True)))
+
+
+softmax = general(
+    "softmax",
+    softmax_impl,
+    pushes=(softmax_push,),
+    pulls=(softmax_push,),
+    batch=lambda x, *, axes: softmax(x, axes=tuple([a + 1 for a in axes])),
+    shape=lambda x, *, axes: ArrayType(x.shape, floating_dtype(x.dtype)),
+    samples=lambda: [
+        Sample(draw((3,), -1, 1), axes=(0,)),
+        Sample(draw((2, 3), -1, 1).T, axes=(1,), label="non-contiguous"),
+        Sample(draw((2, 3), -1, 1), axes=(0, 1)),
+        Sample(draw((3,), -1, 1).astype(np.float32), axes=(0,), label="float32"),
+        Sample(draw_complex((3,), -1, 1), axes=(0,), label="complex"),
+        Sample(np.array([1000.0, 999.0, -1000.0]), axes=(0,), label="large"),
+        Sample(np.array([-np.inf, 1.0]), axes=(0,), pinned=[[0.0, 0.0]], label="-inf"),
+        Sample(np.full(3, -np.inf), axes=(0,), pinned=[[0.0] * 3], label="all -inf"),
+        Sample(np.array([np.inf, 1.0]), axes=(0,), pinned=[[0.0, 0.0]], label="+inf"),
+        Sample(np.zeros((0, 3)), axes=(0,), label="empty"),
+        Sample(np.array([1, 2], np.int8), axes=(0,), label="small integers"),
+    ],
+)
+"""``exp(x) / sum(exp(x))``. If the largest elements are infinite, they share evenly."""
+
+
+def logsumexp_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    x, top, e = shifted(x, axes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if x.dtype.kind == "c":
+            out = np.where(np.isfinite(top), top, 0) + np.log(
+                np.add.reduce(e, axis=axes, keepdims=True)
+            )
+        else:
+            # The leading elements stay out of the sum, so that log1p sees the small rest exactly.
+            leads = x == top
+            count = np.add.reduce(leads, axis=axes, keepdims=True, dtype=x.dtype)
+            count = np.maximum(count, 1)
+            rest = np.add.reduce(np.where(leads, 0, e), axis=axes, keepdims=True)
+            out = top + (np.log(count) + np.log1p(rest / count))
+    return out if keepdims else np.squeeze(out, axis=axes)[()]
+
+
+logsumexp = reduction(
+    "logsumexp",
+    logsumexp_impl,
+    push=lambda t, x, *, axes, keepdims=False: sum(
+        multiply(t, softmax(x, axes=axes)), axes=axes, keepdims=keepdims
+    ),
+    pull=lambda g, x, *, axes, keepdims=False: multiply(
+        restore_axes(g, shape_of(x), axes), softmax(x, axes=axes)
+    ),
+    dtype=floating_dtype,
+    samples=axes_samples(
+        -1,
+        1,
+        NO_AXES,
+        SCALAR,
+        Sample(np.zeros((0, 3)), axes=(0,), smooth=False, label="empty"),
+        INTEGERS,
+        Sample(np.array([1000.0, 999.0, -1000.0]), axes=(0,), label="large"),
+        Sample(
+            np.array([0.0, -40.0]),
+            axes=(0,),
+            pinned=[[1 / (1 + np.exp(-40.0)), np.exp(-40.0) / (1 + np.exp(-40.0))]],
+            label="far apart",
+        ),
+        Sample(np.full(4, -np.inf), axes=(0,), pinned=[[0.25] * 4], label="all -inf"),
+        Sample(np.array([-np.inf, 2.0]), axes=(0,), pinned=[[0.0, 1.0]], label="one -inf"),
+        Sample(np.array([np.inf, 2.0]), axes=(0,), pinned=[[1.0, 0.0]], label="one +inf"),
+        Sample(np.full(2, np.inf), axes=(0,), pinned=[[0.5, 0.5]], label="two +inf"),
+    ),
+)
+
+
+# Norms and spreads.
+
+
+def conj_if_complex(x: Array) -> Array:
+    from .arithmetic import conj
+
+    return conj(x) if dtype_of(x).kind == "c" else x
+
+
+def euclidean(x: Array, axes: Axes) -> Array:
+    """numpy.linalg.norm's formula, with axes kept."""
+    if len(axes) == x.ndim:
+        flat = x.ravel(order="K")
+        parts = (flat.real, flat.imag) if x.dtype.kind == "c" else (flat,)
+        squares = np.add.reduce([p.dot(p) for p in parts])
+        return np.sqrt(squares).reshape((1,) * x.ndim)
+    squares = (x.conj() * x).real if x.dtype.kind == "c" else x * x
+    return np.sqrt(np.add.reduce(squares, axis=axes, keepdims=True))
+
+
+def norm_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    x = floating(x)
+    with np.errstate(over="ignore", under="ignore"):
+        out = euclidean(x, axes)
+        limits = np.finfo(x.dtype)
+        unsafe = (out < np.sqrt(limits.tiny / limits.eps)) | np.isinf(out)
+        if np.count_nonzero(unsafe):
+            # The squares were out of range: once more, in units of the largest element.
+            top = np.maximum.reduce(np.abs(x), axis=axes, keepdims=True, initial=0)
+            unsafe &= np.isfinite(top) & (top > 0)
+            unit = np.where(unsafe, top, 1).astype(out.dtype)
+            out = np.where(unsafe, unit * euclidean(x / unit, axes), out)
+    return out if keepdims else np.squeeze(out, axis=axes)[()]
+
+
+def direction(ans: Array, x: Array, axes: Axes) -> Array:
+    """``conj(x) / norm(x)``, the derivative of `norm`; 0 at 0."""
+    length = restore_axes(ans, shape_of(x), axes)
+    return where(not_equal(length, 0), divide(conj_if_complex(x), length), 0)
+
+
+norm = reduction(
+    "norm",
+    norm_impl,
+    push=lambda t, ans, x, *, axes, keepdims=False: sum(
+        real(multiply(t, direction(ans, x, axes))), axes=axes, keepdims=keepdims
+    ),
+    pull=lambda g, ans, x, *, axes, keepdims=False: multiply(
+        restore_axes(g, shape_of(x), axes), direction(ans, x, axes)
+    ),
+    dtype=real_dtype,
+    samples=axes_samples(
+        0.5,
+        2,
+        NO_AXES,
+        SCALAR,
+        INTEGERS,
+        Sample(np.zeros((0, 3)), axes=(0,), smooth=False, label="empty"),
+        Sample(np.zeros(3), axes=(0,), pinned=[[0.0] * 3], label="zero"),
+        Sample(np.zeros(2, complex), axes=(0,), pinned=[[0.0] * 2], label="complex zero"),
+        Sample(
+            np.array([[0.0, 3.0], [0.0, 4.0]]),
+            axes=(0,),
+            pinned=[[[0.0, 0.6], [0.0, 0.8]]],
+            label="zero beside others",
+        ),
+        Sample(np.array([3e200, 4e200]), axes=(0,), pinned=[[0.6, 0.8]], label="huge"),
+        Sample(np.array([3e-200, 4e-200]), axes=(0,), pinned=[[0.6, 0.8]], label="tiny"),
+    ),
+)
+"""The Euclidean norm. Where NumPy's squares overflow or underflow, this one is still accurate."""
+
+
+def var_partial(x: Array, axes: Axes, ddof: float) -> Array:
+    """The derivative of `var`. That the mean moves along cancels exactly."""
+    shape = shape_of(x)
+    size = 1
+    for a in axes:
+        size *= shape[a]
+    mean = divide(sum(x, axes=axes, keepdims=True), size)
+    freedom = size - ddof
+    return divide(multiply(2, conj_if_complex(subtract(x, mean))), freedom if freedom > 0 else 0)
+
+
+var = reduction(
+    "var",
+    lambda x, *, axes, ddof=0, keepdims=False: np.var(x, axis=axes, ddof=ddof, keepdims=keepdims),
+    push=lambda t, x, *, axes, ddof=0, keepdims=False: sum(
+        real(multiply(t, var_partial(x, axes, ddof))), axes=axes, keepdims=keepdims
+    ),
+    pull=lambda g, x, *, axes, ddof=0, keepdims=False: multiply(
+        restore_axes(g, shape_of(x), axes), var_partial(x, axes, ddof)
+    ),
+    dtype=real_dtype,
+    samples=axes_samples(
+        -1,
+        1,
+        NO_AXES,
+        SCALAR,
+        INTEGERS,
+        Sample(draw((4,), -1, 1), axes=(0,), ddof=1),
+        Sample(draw((3, 2), -1, 1), axes=(0, 1), ddof=0.5, keepdims=True),
+        Sample(draw_complex((3,), -1, 1), axes=(0,), ddof=1, label="complex"),
+        Sample(np.full(3, 0.5), axes=(0,), pinned=[[0.0] * 3], label="constant"),
+        Sample(
+            1e8 + np.array([-1.0, 0.0, 1.0]),
+            axes=(0,),
+            pinned=[[-2 / 3, 0.0, 2 / 3]],
+            label="far from 0",
+        ),
+    ),
+)
+"""Variance over axes; the divisor is the number of elements less `ddof`."""
