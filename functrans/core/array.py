@@ -191,12 +191,14 @@ class TracedArray:
 
     def __float__(self) -> NoReturn:
         self.refuse_conversion(
-            "a Python float (by float() or a function of math)", "use the NumPy function (np.sin, not math.sin)"
+            "a Python float (by float() or a function of math)",
+            "use the NumPy function (np.sin, not math.sin)",
         )
 
     def __complex__(self) -> NoReturn:
         self.refuse_conversion(
-            "a Python complex (by complex() or a function of cmath)", "use NumPy operations (x + 1j * y)"
+            "a Python complex (by complex() or a function of cmath)",
+            "use NumPy operations (x + 1j * y)",
         )
 
     def item(self, *args: Any) -> NoReturn:

@@ -31,14 +31,20 @@ class Masked:
 
 
 class Scattered:
-    """A cotangent `value` at ``index`` (with its `arrays`) of an array that is zero elsewhere."""
+    """A cotangent `value` at ``index`` (with its `arrays`) of an array that is zero elsewhere.
 
-    __slots__ = ("arrays", "index", "value")
+    Lanes of `value` outside `mask` (None: there are none) are structurally zero as well.
+    """
 
-    def __init__(self, value: Array, arrays: tuple[Array, ...], index: Any) -> None:
+    __slots__ = ("arrays", "index", "mask", "value")
+
+    def __init__(
+        self, value: Array, arrays: tuple[Array, ...], index: Any, mask: Array | None = None
+    ) -> None:
         self.value = value
         self.arrays = arrays
         self.index = index
+        self.mask = mask
 
 
 def masked(value: Array, mask: Array) -> Masked:
@@ -91,7 +97,9 @@ def settle(g: Any, space: ArrayType) -> Any:
     if type(g) is Masked:
         if shape_of(g.value) == space.shape:
             return Masked(project(g.value, space), g.mask)
-        lanes = project(algebra.astype(g.mask, dtype=np.dtype(float)), ArrayType(space.shape, float))
+        lanes = project(
+            algebra.astype(g.mask, dtype=np.dtype(float)), ArrayType(space.shape, float)
+        )
         return Masked(project(g.value, space), algebra.not_equal(lanes, 0))
     return g if type(g) is Scattered else project(g, space)
 
@@ -165,7 +173,7 @@ class Cotangents:
             held = held.copy()
             self.owned.add(index)
         if type(held) is np.ndarray and _is_plain(value) and all(map(_is_plain, g.arrays)):
-            add_at(held, value, g.arrays, g.index)
+            g.index.add_at(held, value, g.arrays)
             self.values[index] = held
         else:
             self.values[index] = algebra.index_add(held, value, *g.arrays, index=g.index)
@@ -181,27 +189,24 @@ def _is_plain(x: Any) -> bool:
     return isinstance(x, np.ndarray | np.generic)
 
 
-def add_at(x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...], index: Any) -> None:
-    """``x[index] += y`` in place, repeated positions added up."""
-    key = index.key(arrays)
-    if arrays:
-        np.add.at(x, key, y)
-    else:
-        x[key] += y
-
-
 def _touched_mask(parts: list[Scattered], shape: Shape) -> Array:
-    lanes: Array = np.zeros(shape)
+    lanes: Array = np.zeros(shape, bool)
     for part in parts:
-        ones = np.ones(shape_of(part.value))
-        lanes = algebra.index_add(lanes, ones, *part.arrays, index=part.index)
-    return algebra.not_equal(lanes, 0)
+        mask = np.ones(shape_of(part.value), bool) if part.mask is None else part.mask
+        if type(lanes) is np.ndarray and _is_plain(mask) and all(map(_is_plain, part.arrays)):
+            part.index.add_at(lanes, mask, part.arrays)
+        else:
+            lanes = algebra.index_add(lanes, mask, *part.arrays, index=part.index)
+    return lanes
 
 
-def moved(value: Any, lanes: Any, space: ArrayType) -> Masked:
-    """The Masked cotangent that a pull made of a masked one: `lanes` is the pulled mask."""
+def moved(value: Any, lanes: Any) -> Masked | Scattered:
+    """The cotangent that a pull made of a masked one: `lanes` is the pulled mask."""
     if type(value) is Scattered:
-        value, lanes = dense(value, space), dense(lanes, ArrayType(space.shape, float))
+        mask = algebra.not_equal(lanes.value, 0)
+        return Scattered(value.value, value.arrays, value.index, mask)
+    if type(value) is Masked:  # a pull that masks by itself masks the lanes too
+        value, lanes = value.value, lanes.value
     return Masked(value, algebra.not_equal(lanes, 0))
 
 

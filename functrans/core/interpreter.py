@@ -64,7 +64,9 @@ class Interpreter:
             return primitive.impl(*args, **params)
         return parent.process(primitive, tuple(args), params)
 
-    def hand_down_checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+    def hand_down_checkpointed(
+        self, function: Callable[..., list[Any]], args: list[Any]
+    ) -> list[Any]:
         """Let the parent run a checkpointed function on values none of which is mine."""
         parent = self.parent
         return function(*args) if parent is None else parent.checkpointed(function, args)
@@ -111,7 +113,9 @@ class CustomCall(Protocol):
     def backward(self, residuals: Any, cotangents: list[Any]) -> list[Any]:
         """The cotangents of the arguments (None: zero)."""
 
-    def batch(self, size: int, batched: list[bool], args: list[Any]) -> tuple[list[Any], list[bool]]:
+    def batch(
+        self, size: int, batched: list[bool], args: list[Any]
+    ) -> tuple[list[Any], list[bool]]:
         """The outputs, and which of them have the batch axis (at 0)."""
 
     def mapped(self, size: int) -> CustomCall:

@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
 
 def elementwise(
-    name: str, impl: Function, *partials: Partial, samples: Function, shape: Function | None = None
+    name: str,
+    impl: Function,
+    *partials: Partial,
+    samples: Function,
+    pushes: tuple[Function, ...] | None = None,
+    shape: Function | None = None,
 ) -> Function:
     """A function of single elements, with broadcasting.
 
@@ -48,7 +53,10 @@ def elementwise(
     *partials : callable, 1, -1 or ZERO
         For each operand the partial derivative of the output: a formula of any of ``ans, x, y, z``,
         written with functrans operations; a constant 1 or -1; ZERO where the output is locally constant.
+        A formula that names ``g`` first gives the cotangent (and tangent) itself: ``g / y``, not ``1 / y``.
     samples : callable
+    pushes : tuple of callable, optional
+        The JVPs ``(t, ...)``, where they are not the VJPs (functions that are not holomorphic).
     shape : callable, optional
         Needed only if `impl` is no ufunc.
 
@@ -57,7 +65,8 @@ def elementwise(
     ``sin = elementwise("sin", np.sin, lambda x: cos(x), samples=reals)``
     """
     scaled = tuple(_scaling(p, name) for p in partials)
-    return _elementwise_call("elementwise", name, impl, scaled, samples=samples, shape=shape)
+    pushing = scaled if pushes is None else tuple(_written_in_full(p, name) for p in pushes)
+    return _elementwise_call("elementwise", name, impl, pushing, scaled, samples=samples, shape=shape)
 
 
 def chooser(
@@ -66,10 +75,12 @@ def chooser(
     """An elementwise function that passes its operands on with weights between 0 and 1.
 
     A lane of weight 0 is *structurally* zero: neither tangents nor cotangents of unselected lanes
-    count, whether infinite, NaN or not. `weights` are written like the partials of `elementwise`.
+    count, whether infinite, NaN or not. `weights` are written like the partials of `elementwise`: a
+    formula gives numbers, a mask, or two masks ``(chosen, tied)``: the tied lanes have weight 1/2.
     """
     chosen = tuple(_choosing(w, name) for w in weights)
-    return _elementwise_call("chooser", name, impl, chosen, samples=samples, shape=shape)
+    pushing = tuple(map(_pushing, chosen))
+    return _elementwise_call("chooser", name, impl, pushing, chosen, samples=samples, shape=shape)
 
 
 def linear(
@@ -107,7 +118,9 @@ def linear(
             name,
             "linear",
             impl,
-            pushes=(Rule(lambda t, *rest, **params: call(t, *rest, **params), selector(others, name)),)
+            pushes=(
+                Rule(lambda t, *rest, **params: call(t, *rest, **params), selector(others, name)),
+            )
             + (ZERO,) * len(others),
             pulls=(rule(transpose, name),) + (ZERO,) * len(others),
             batch=batch,
@@ -354,7 +367,8 @@ def _elementwise_call(
     kind: str,
     name: str,
     impl: Function,
-    formulas: tuple[Rule | Zero | None, ...],
+    pushes: tuple[Rule | Zero | None, ...],
+    pulls: tuple[Rule | Zero | None, ...],
     *,
     samples: Function,
     shape: Function | None,
@@ -365,14 +379,14 @@ def _elementwise_call(
         name,
         kind,
         impl,
-        pushes=tuple(_pushing(f) for f in formulas) if kind == "chooser" else formulas,
-        pulls=formulas,
+        pushes=pushes,
+        pulls=pulls,
         batch=lambda *args, batched: call(*align(args, batched)),
         shape=shape,
         masks="lanes",
         samples=samples,
     )
-    call = public_function(primitive, impl, len(formulas))
+    call = public_function(primitive, impl, len(pulls))
     return call
 
 
@@ -383,6 +397,8 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     if isinstance(partial, int):
         return Rule(_same if partial == 1 else _negated, selector((), owner))
     names = argument_names(partial)
+    if names[0] == "g":
+        return _written_in_full(partial, owner)
     function: Function
     if len(names) == 1:
 
@@ -402,6 +418,10 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     return Rule(function, selector(names, owner))
 
 
+def _written_in_full(formula: Function, owner: str) -> Rule:
+    return Rule(formula, selector(argument_names(formula)[1:], owner))
+
+
 def _same(g: Array) -> Array:
     return g
 
@@ -418,6 +438,9 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
 
     def function(g: Array, *values: Array) -> Any:
         w = weight(*values)
+        if type(w) is tuple:
+            selected, tied = w
+            return masked(algebra.where(tied, algebra.multiply(0.5, g), g), selected)
         if dtype_of(w).kind == "b":
             return masked(g, w)
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))

@@ -67,7 +67,9 @@ def rule(function: Callable[..., Any], owner: str) -> Rule:
     names = argument_names(function)[1:]
     if function.__code__.co_kwonlyargcount or function.__code__.co_flags & _TAKES_KEYWORDS:
         return Rule(function, selector(names, owner))
-    return Rule(lambda lead, *residuals, **params: function(lead, *residuals), selector(names, owner))
+    return Rule(
+        lambda lead, *residuals, **params: function(lead, *residuals), selector(names, owner)
+    )
 
 
 def select_all(ans: Any, args: Any) -> tuple[Any, ...]:
@@ -226,4 +228,3 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 def lookup(name: str) -> Primitive:
     """The primitive of that name."""
     return REGISTRY[name]
-

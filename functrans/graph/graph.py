@@ -80,7 +80,9 @@ class Graph:
         if self.in_tree is not None and in_tree != self.in_tree:
             names = ("these arguments", "the staged ones")
             difference = tree.explain_difference(in_tree, self.in_tree, names=names)
-            raise TreeError(f"graph {self.name}: the arguments have another structure: {difference}")
+            raise TreeError(
+                f"graph {self.name}: the arguments have another structure: {difference}"
+            )
         outs = self.evaluate(leaves)
         return outs if self.out_tree is None else tree.unflatten(self.out_tree, outs)
 
@@ -176,4 +178,3 @@ def _letters(n: int) -> str:
         n, digit = divmod(n - 1, 26)
         text = chr(ord("a") + digit) + text
     return text
-

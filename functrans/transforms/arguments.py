@@ -55,7 +55,11 @@ class Selection:
         )
         self.argnums = self._positions(argnums)
         self.argnames = (
-            () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+            ()
+            if argnames is None
+            else (argnames,)
+            if isinstance(argnames, str)
+            else tuple(argnames)
         )
 
     def _positions(self, argnums: Argnums) -> tuple[int, ...]:
@@ -189,9 +193,10 @@ def primal_leaves(
 
 
 def _is_discrete(x: Any) -> bool:
-    return isinstance(x, bool | np.ndarray | np.generic | TracedArray) and type_of(
-        x
-    ).dtype.kind in "biu"
+    return (
+        isinstance(x, bool | np.ndarray | np.generic | TracedArray)
+        and type_of(x).dtype.kind in "biu"
+    )
 
 
 def check_type(who: object, what: str, path: str, given: Array, wanted: ArrayType) -> None:

@@ -224,7 +224,9 @@ def vmap(
             f"positional argument, got {in_axes!r}"
         )
     if chunk_size is not None and chunk_size < 1:
-        raise AxisError(f"vmap({describe_function(fun)}): chunk_size must be at least 1, got {chunk_size}")
+        raise AxisError(
+            f"vmap({describe_function(fun)}): chunk_size must be at least 1, got {chunk_size}"
+        )
     who = f"vmap({describe_function(fun)})"
 
     @wraps(fun)
@@ -267,7 +269,8 @@ def _run(
 ) -> Any:
     with Batch(size, fun) as batch:
         new = [
-            x if axis is None else BatchArray(batch, x) for x, axis in zip(values, axes, strict=True)
+            x if axis is None else BatchArray(batch, x)
+            for x, axis in zip(values, axes, strict=True)
         ]
         args, kwargs = tree.unflatten(treedef, new)
         out = fun(*args, **kwargs)
@@ -346,7 +349,9 @@ def _mapped_size(
             checked.append(None)
             continue
         if not isinstance(axis, int | np.integer):
-            raise AxisError(f"{who}: in_axes has {axis!r} for {_label(fun, treedef, j)}; give an int or None")
+            raise AxisError(
+                f"{who}: in_axes has {axis!r} for {_label(fun, treedef, j)}; give an int or None"
+            )
         if not isinstance(x, np.ndarray | TracedArray) or not -x.ndim <= axis < x.ndim:
             what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
             raise AxisError(
@@ -360,7 +365,9 @@ def _mapped_size(
             f"axis {axis} of {_label(fun, treedef, j)} is {size} ({type_of(x)})"
         )
     if not sizes:
-        raise AxisError(f"{who}: no argument is mapped. Give one an axis in in_axes, or pass axis_size.")
+        raise AxisError(
+            f"{who}: no argument is mapped. Give one an axis in in_axes, or pass axis_size."
+        )
     if len(sizes) > 1:
         found = "; ".join(text for texts in sizes.values() for text in texts[:3])
         raise AxisError(f"{who}: mapped axes have different sizes: {found}.")

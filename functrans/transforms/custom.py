@@ -103,7 +103,9 @@ class custom(Generic[P, R]):
 
     def _once(self, rule: object, kind: str) -> None:
         if rule is not None:
-            raise RegistrationError(f"custom({describe_function(self.fun)}) has a {kind} rule already")
+            raise RegistrationError(
+                f"custom({describe_function(self.fun)}) has a {kind} rule already"
+            )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         positional = _bind(self.fun, args, kwargs) if kwargs else args
@@ -187,7 +189,9 @@ class _Call(CustomCall):
             found = tuple(found)
         return self._like("the bwd rule's result", found, self.in_tree, self.input_types)
 
-    def batch(self, size: int, batched: list[bool], args: list[Any]) -> tuple[list[Any], list[bool]]:
+    def batch(
+        self, size: int, batched: list[bool], args: list[Any]
+    ) -> tuple[list[Any], list[bool]]:
         assert self.owner.batch_rule is not None
         flags = tree.unflatten(self.in_tree, batched)
         result = self.owner.batch_rule(size, flags, *self._all_args(args))
@@ -206,7 +210,9 @@ class _Call(CustomCall):
             )
         return result
 
-    def _like(self, what: str, given: Any, wanted: tree.TreeDef, primals: Sequence[Any]) -> list[Any]:
+    def _like(
+        self, what: str, given: Any, wanted: tree.TreeDef, primals: Sequence[Any]
+    ) -> list[Any]:
         """The leaves of a tangent or cotangent, None for zero, checked against their primals."""
         values, structure = tree.flatten(given, is_leaf=lambda x: x is None)
         places = tree.unflatten(structure, range(len(values)))
@@ -272,7 +278,9 @@ class _MappedCall(CustomCall):
 
         return self._vmap(one, leaves, cotangents)  # type: ignore[no-any-return]
 
-    def batch(self, size: int, batched: list[bool], args: list[Any]) -> tuple[list[Any], list[bool]]:
+    def batch(
+        self, size: int, batched: list[bool], args: list[Any]
+    ) -> tuple[list[Any], list[bool]]:
         raise NotImplementedError
 
     def mapped(self, size: int) -> CustomCall:
@@ -303,7 +311,9 @@ def _positions(
     return tuple(sorted(set(positions)))
 
 
-def _bind(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def _bind(
+    fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, ...]:
     """All arguments by position."""
     import inspect
 

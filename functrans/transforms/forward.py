@@ -301,7 +301,11 @@ def jvp(
     pairs = [forward.split(o) for o in outs]
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
     tangent = tree.unflatten(out_tree, [tangent_or_zero(p, t) for p, t in pairs])
-    return (value, tangent, tree.map(lambda x: forward.split(x)[0], aux)) if has_aux else (value, tangent)
+    return (
+        (value, tangent, tree.map(lambda x: forward.split(x)[0], aux))
+        if has_aux
+        else (value, tangent)
+    )
 
 
 def tangent_or_zero(primal: Any, t: Any) -> Any:
@@ -312,9 +316,7 @@ def tangent_or_zero(primal: Any, t: Any) -> Any:
     return zeros(kind) if is_inexact(kind.dtype) else None
 
 
-def _check_pairs(
-    fun: Callable[..., Any], transform: str, primals: Any, tangents: Any
-) -> Selection:
+def _check_pairs(fun: Callable[..., Any], transform: str, primals: Any, tangents: Any) -> Selection:
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
             raise InputTypeError(
@@ -355,6 +357,12 @@ def tangent_leaves(
                     "tangent; give None for it"
                 )
             if t is not None:
-                check_type(selection, f"tangent of {selection.label(i)}", tree.key_string(path), t, type_of(primal))
+                check_type(
+                    selection,
+                    f"tangent of {selection.label(i)}",
+                    tree.key_string(path),
+                    t,
+                    type_of(primal),
+                )
             found.append(t)
     return found

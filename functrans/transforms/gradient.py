@@ -152,7 +152,14 @@ def value_and_grad(
     (np.float64(9.0), np.float64(6.0))
     """
     return _gradient(
-        fun, "value_and_grad", argnums, argnames, has_aux, holomorphic, allow_int, _value_and_gradient
+        fun,
+        "value_and_grad",
+        argnums,
+        argnames,
+        has_aux,
+        holomorphic,
+        allow_int,
+        _value_and_gradient,
     )
 
 
@@ -341,7 +348,9 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
             "integer or boolean values has no gradient."
         )
     if holomorphic and kind.dtype.kind != "c":
-        raise OutputTypeError(f"{selection}: with holomorphic=True the output must be complex, got {kind}.")
+        raise OutputTypeError(
+            f"{selection}: with holomorphic=True the output must be complex, got {kind}."
+        )
 
 
 def _structure(value: Any) -> str:

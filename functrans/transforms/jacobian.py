@@ -144,7 +144,12 @@ def jacobian(
     """
     selection = Selection(fun, "jacobian", argnums, argnames)
     forward = jacfwd(
-        fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic, chunk_size=chunk_size
+        fun,
+        argnums,
+        argnames=argnames,
+        has_aux=has_aux,
+        holomorphic=holomorphic,
+        chunk_size=chunk_size,
     )
 
     @wraps(fun)
@@ -188,12 +193,21 @@ def hessian(
     """
     first = jacrev(fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic)
     return jacfwd(
-        first, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic, chunk_size=chunk_size
+        first,
+        argnums,
+        argnames=argnames,
+        has_aux=has_aux,
+        holomorphic=holomorphic,
+        chunk_size=chunk_size,
     )
 
 
 def hvp(
-    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
 ) -> Any:
     """The product of the Hessian of a scalar function with a vector, at the cost of a few gradients.
 
@@ -270,7 +284,11 @@ def _rows(
         if space.dtype.kind != ("c" if holomorphic else "f"):
             raise OutputTypeError(
                 f"{selection}: the output has type {space}; a Jacobian needs "
-                + ("complex values with holomorphic=True." if holomorphic else "real floating-point values.")
+                + (
+                    "complex values with holomorphic=True."
+                    if holomorphic
+                    else "real floating-point values."
+                )
             )
     if len(outs) == 1 and out_spaces[0].shape == ():
         gradients = pullback(tree.unflatten(out_tree, [out_spaces[0].dtype.type(1)]))
@@ -283,7 +301,10 @@ def _rows(
     ]
     return tree.unflatten(
         out_tree,
-        [_bare(selection, tree.regroup(list(parts), trees)) for parts in zip(*by_input, strict=True)],
+        [
+            _bare(selection, tree.regroup(list(parts), trees))
+            for parts in zip(*by_input, strict=True)
+        ],
     )
 
 

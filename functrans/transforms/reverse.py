@@ -18,7 +18,16 @@ from functrans.core.cotangent import Cotangents, Masked, dense, moved, settle, z
 from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import CustomCall, Interpreter, current, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
-from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
+from functrans.core.types import (
+    Array,
+    ArrayType,
+    Shape,
+    dtype_of,
+    is_array,
+    is_inexact,
+    shape_of,
+    type_of,
+)
 
 
 if TYPE_CHECKING:
@@ -147,7 +156,8 @@ class Reverse(Interpreter):
     ) -> list[Any]:
         if primitive.pull_all is not None:
             pull = primitive.pull_all
-            indices = [args[i].index if i in set(mine) else None for i in range(len(args))]
+            own = set(mine)
+            indices = [x.index if i in own else None for i, x in enumerate(args)]
             spaces = [type_of(x) for x in values]
             return [(pull.function, indices, pull.select(ans, values), params, spaces)]
         links = []
@@ -157,7 +167,13 @@ class Reverse(Interpreter):
                 continue
             chosen: Any = written or derived_pull(primitive, i)
             links.append(
-                (chosen.function, args[i].index, chosen.select(ans, values), params, type_of(values[i]))
+                (
+                    chosen.function,
+                    args[i].index,
+                    chosen.select(ans, values),
+                    params,
+                    type_of(values[i]),
+                )
             )
         return links
 
@@ -242,7 +258,9 @@ class Replay:
 
     __slots__ = ("args", "function", "reverse")
 
-    def __init__(self, reverse: Reverse, function: Callable[..., list[Any]], args: list[Any]) -> None:
+    def __init__(
+        self, reverse: Reverse, function: Callable[..., list[Any]], args: list[Any]
+    ) -> None:
         self.reverse = reverse
         self.function = function
         self.args = args
@@ -253,7 +271,12 @@ class Replay:
         base = len(cotangents.values)
         segment: list[Any] = []
         before = reverse.tape, reverse.base, reverse.recording, reverse.parent
-        reverse.tape, reverse.base, reverse.recording, reverse.parent = segment, base, True, current()
+        reverse.tape, reverse.base, reverse.recording, reverse.parent = (
+            segment,
+            base,
+            True,
+            current(),
+        )
         try:
             with under(reverse):
                 outs = self.function(*self.args)
@@ -346,7 +369,7 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
             lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), *residuals, **params)
             joint = type(space) is list
             parts = [
-                (i, moved(part, lane, kind), kind)
+                (i, moved(part, lane), kind)
                 for i, part, lane, kind in zip(
                     *((index, d, lanes, space) if joint else ([index], [d], [lanes], [space])),
                     strict=True,

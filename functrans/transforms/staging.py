@@ -136,7 +136,8 @@ def output_types(primitive: Primitive, args: tuple[Array, ...], params: dict[str
         return primitive.shape(*types, **params)
     # Without a shape rule, NumPy tells: on ones, or on the constant itself where there is one.
     values = [
-        dummy(kind) if isinstance(x, TracedArray) else x for x, kind in zip(args, types, strict=True)
+        dummy(kind) if isinstance(x, TracedArray) else x
+        for x, kind in zip(args, types, strict=True)
     ]
     return types_of(primitive.impl(*values, **params))
 
@@ -217,7 +218,8 @@ def _stage(
     leaves, in_tree = tree.flatten((args, kwargs))
     with Stage(fun, transform) as stage:
         variables = [
-            stage.variable(_staged_type(fun, transform, in_tree, j, x)) for j, x in enumerate(leaves)
+            stage.variable(_staged_type(fun, transform, in_tree, j, x))
+            for j, x in enumerate(leaves)
         ]
         new_args, new_kwargs = tree.unflatten(in_tree, variables)
         out = fun(*new_args, **new_kwargs)
@@ -237,7 +239,9 @@ def _staged_type(
     if is_array(x):
         return type_of(x)
     _, first, *rest = tree.leaf_paths(in_tree)[j]
-    label = argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"
+    label = (
+        argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"
+    )
     raise InputTypeError(
         f"{transform}({describe_function(fun)}): {label}{tree.key_string(tuple(rest))} is a {type(x).__name__}, "
         "which is no array. Bind it beforehand (functools.partial or a lambda)."
