@@ -1,0 +1,333 @@
+"""What stands between the brackets of ``x[...]``: a static :class:`Index` and the arrays in it."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError, user_line
+from functrans.core.types import Array, Shape, type_of
+
+from .shape import stack
+
+
+class _Array:
+    def __repr__(self) -> str:
+        return "array"
+
+    def __reduce__(self) -> str:
+        return "ARRAY"
+
+
+ARRAY = _Array()
+"""The place of an array in an :class:`Index`."""
+
+
+class Index:
+    """The static part of an index.
+
+    Parameters
+    ----------
+    entries : tuple
+        Ints, slices of ints, None, Ellipsis, bools (NumPy's 0-d masks), and :data:`ARRAY` where an
+        integer array goes.
+    unique : bool
+        True if no position can occur twice, as with arrays that come from a mask or a permutation.
+    """
+
+    __slots__ = ("entries", "unique")
+
+    def __init__(self, entries: tuple[Any, ...], unique: bool = False) -> None:
+        self.entries = entries
+        self.unique = unique
+
+    def key(self, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+        """The index that NumPy takes."""
+        if not arrays:
+            return self.entries
+        rest = iter(arrays)
+        return tuple([next(rest) if e is ARRAY else e for e in self.entries])
+
+    def block(self, ndim: int) -> int | None:
+        """The axis of ``x[index]`` where the dimensions of the arrays stand; None without arrays.
+
+        NumPy puts them where the arrays stood, or in front if a slice, None or Ellipsis separates
+        arrays. Beside an array an int counts as one.
+        """
+        if not any(e is ARRAY or type(e) is bool for e in self.entries):
+            return None
+        places = [i for i, e in enumerate(self.entries) if e is ARRAY or isinstance(e, int)]
+        if places[-1] - places[0] + 1 != len(places):
+            return 0
+        before = self.entries[: places[0]]
+        return len(before) - 1 + self.omitted(ndim) if Ellipsis in before else len(before)
+
+    def omitted(self, ndim: int) -> int:
+        """How many axes of x the Ellipsis stands for, or follow the last entry."""
+        count = ndim - sum(map(_consumes, self.entries))
+        if count < 0:
+            raise IndexError(
+                f"too many indices for array: array is {ndim}-dimensional, "
+                f"but {ndim - count} were indexed"
+            )
+        return count
+
+    def shape(self, x_shape: Shape, array_shapes: tuple[Shape, ...]) -> Shape:
+        """The shape of ``x[index]``."""
+        entries = self.entries
+        if entries.count(Ellipsis) > 1:
+            raise IndexError("an index can only have a single ellipsis ('...')")
+        omitted = self.omitted(len(x_shape))
+        if Ellipsis not in entries:
+            entries = (*entries, Ellipsis)
+        kept: list[int] = []
+        axis = 0
+        for e in entries:
+            if e is None:
+                kept.append(1)
+            elif e is Ellipsis:
+                kept.extend(x_shape[axis : axis + omitted])
+                axis += omitted
+            elif type(e) is slice:
+                kept.append(len(range(*e.indices(x_shape[axis]))))
+                axis += 1
+            elif e is ARRAY:
+                axis += 1
+            elif type(e) is int:
+                if not -x_shape[axis] <= e < x_shape[axis]:
+                    raise IndexError(
+                        f"index {e} is out of bounds for axis {axis} with size {x_shape[axis]}"
+                    )
+                axis += 1
+        place = self.block(len(x_shape))
+        if place is None:
+            return tuple(kept)
+        return (*kept[:place], *self.block_shape(array_shapes), *kept[place:])
+
+    def block_shape(self, array_shapes: tuple[Shape, ...]) -> Shape:
+        """The shape to which the arrays broadcast."""
+        scalars = [(int(e),) for e in self.entries if type(e) is bool]
+        try:
+            return np.broadcast_shapes(*array_shapes, *scalars)
+        except ValueError:
+            raise IndexError(
+                "shape mismatch: indexing arrays could not be broadcast together with shapes "
+                + " ".join(map(str, [*array_shapes, *scalars]))
+            ) from None
+
+    def may_repeat(self, array_shapes: tuple[Shape, ...]) -> bool:
+        """Whether a position of x can occur twice in ``x[index]``."""
+        if not array_shapes or self.unique:
+            return False
+        return math.prod(self.block_shape(array_shapes)) > 1
+
+    def add_at(self, x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...]) -> None:
+        """``x[index] += y`` in place, repeated positions added up."""
+        if not arrays or self.unique:
+            x[self.key(arrays)] += y
+            return
+        if type(y) is np.ndarray and y.dtype != x.dtype:  # a mixed np.add.at is many times slower
+            y = y.astype(x.dtype, casting="same_kind")
+        if np.size(y) > _MANY and all(e is ARRAY for e in self.entries) and x.flags.c_contiguous:
+            _add_at_rows(x, y, arrays)
+        else:
+            np.add.at(x, self.key(arrays), y)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Index)
+            and self.unique == other.unique
+            and self.entries == other.entries
+            and [*map(type, self.entries)] == [*map(type, other.entries)]  # True == 1
+        )
+
+    def __hash__(self) -> int:
+        # Slices are hashable from Python 3.12 on only.
+        return hash(
+            tuple([(e.start, e.stop, e.step) if type(e) is slice else e for e in self.entries])
+        )
+
+    def __repr__(self) -> str:
+        entries = ", ".join(map(_shown, self.entries)) or "()"
+        return f"[{entries}; unique]" if self.unique else f"[{entries}]"
+
+
+_MANY = 256  # elements from which working out flat positions pays
+
+
+def _consumes(entry: Any) -> bool:
+    """Whether an entry stands for an axis of x."""
+    return not (entry is None or entry is Ellipsis or type(entry) is bool)
+
+
+def _shown(entry: Any) -> str:
+    if type(entry) is not slice:
+        return "..." if entry is Ellipsis else repr(entry)
+    parts = [entry.start, entry.stop] + ([] if entry.step is None else [entry.step])
+    return ":".join("" if p is None else str(p) for p in parts)
+
+
+def _add_at_rows(x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...]) -> None:
+    """``np.add.at(x, arrays, y)`` by positions in the flat x, for which NumPy has a fast loop."""
+    leading, row = x.shape[: len(arrays)], x.shape[len(arrays) :]
+    positions = arrays[0]
+    if len(arrays) > 1:
+        # Negative entries and the bounds, which flat positions would not show.
+        arrays = tuple([np.where(a < 0, a + n, a) for a, n in zip(arrays, leading, strict=True)])
+        for axis, (a, n) in enumerate(zip(arrays, leading, strict=True)):
+            if a.size and not 0 <= a.min() <= a.max() < n:
+                raise IndexError(f"index is out of bounds for axis {axis} with size {n}")
+        positions = np.ravel_multi_index(arrays, leading)
+    width = math.prod(row)
+    positions = np.multiply(positions, width, dtype=np.intp)[..., None] + np.arange(width)
+    y = np.broadcast_to(y, positions.shape[:-1] + row)
+    np.add.at(x.reshape(-1), positions.reshape(-1), y.reshape(-1))
+
+
+# From the index that a user writes
+
+
+def is_static(part: Any) -> bool:
+    """Whether an :class:`Index` takes an entry as it is: basic indexing by Python values."""
+    kind = type(part)
+    if kind is slice:
+        return (
+            (part.start is None or type(part.start) is int)
+            and (part.stop is None or type(part.stop) is int)
+            and (part.step is None or type(part.step) is int)
+        )
+    return kind is int or part is None or part is Ellipsis
+
+
+def index_arguments(x_shape: Shape, key: Any) -> tuple[Index, tuple[Array, ...]]:
+    """The :class:`Index` and the integer arrays of a NumPy index expression.
+
+    Boolean masks become the integer arrays of their True positions.
+
+    Parameters
+    ----------
+    x_shape : tuple of int
+        The shape of the indexed array.
+    key : object
+        What NumPy takes between brackets; integer arrays may be traced.
+
+    Raises
+    ------
+    IndexError
+        An entry is no valid index, or a mask does not fit the array.
+    ConversionError
+        A mask, or the bound of a slice, is traced and has no single value.
+    """
+    entries: list[Any] = []
+    arrays: list[Array] = []
+    masks: list[tuple[int, Shape]] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if type(part) is slice:
+            entries.append(
+                part if is_static(part) else slice(*map(_bound, (part.start, part.stop, part.step)))
+            )
+            continue
+        if is_static(part):
+            entries.append(part)
+            continue
+        array = index_array(part)
+        if array.dtype.kind == "b":
+            if isinstance(array, TracedArray):
+                raise _traced_mask(array)
+            if array.ndim == 0:
+                entries.append(bool(array))
+                continue
+            masks.append((len(entries), array.shape))
+            found = np.nonzero(array)
+            entries.extend([ARRAY] * len(found))
+            arrays.extend(found)
+        elif array.ndim == 0 and not isinstance(array, TracedArray):
+            entries.append(int(array))
+        else:
+            entries.append(ARRAY)
+            arrays.append(array)
+    from_masks = sum(len(shape) for _, shape in masks)
+    index = Index(tuple(entries), unique=bool(arrays) and len(arrays) == from_masks)
+    if masks:
+        _check_masks(x_shape, index, masks)
+    return index, tuple(arrays)
+
+
+def index_array(part: Any) -> Array:
+    """An integer or boolean array from an array, a number or nested lists of them."""
+    array = part
+    if isinstance(part, list | tuple):
+        if _holds_traced(part):
+            array = stack([index_array(p) for p in part])
+        else:
+            array = np.asarray(part)
+            if array.size == 0:  # NumPy's [] is made of floats
+                array = array.astype(np.intp)
+    elif isinstance(part, bool) or hasattr(part, "__array__"):
+        if not isinstance(part, np.ndarray | TracedArray):
+            array = np.asarray(part)
+    elif hasattr(part, "__index__"):
+        array = np.asarray(operator.index(part))
+    else:
+        raise _invalid_index(part)
+    if array.dtype.kind not in "biu":
+        raise _invalid_index(part)
+    return array
+
+
+def _invalid_index(part: Any) -> IndexError:
+    what = str(type_of(part)) if hasattr(part, "dtype") else type(part).__name__
+    return IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or "
+        f"boolean arrays are valid indices, got {what}"
+    )
+
+
+def _holds_traced(parts: Any) -> bool:
+    return any(
+        _holds_traced(p) if isinstance(p, list | tuple) else isinstance(p, TracedArray)
+        for p in parts
+    )
+
+
+def _bound(part: Any) -> int | None:
+    """A bound of a slice as an int."""
+    if part is None:
+        return None
+    if not isinstance(part, TracedArray):
+        return operator.index(part)
+    try:
+        return operator.index(part)
+    except ConversionError:
+        raise ConversionError(
+            f"a bound of a slice is a traced {part.type} of {part.interpreter.transform}, at "
+            f"{user_line()}: the length of the slice would not be known. For a slice of fixed "
+            "length n write x[start + numpy.arange(n)]; for a variable one, numpy.where with a "
+            "comparison of positions."
+        ) from None
+
+
+def _traced_mask(mask: TracedArray) -> ConversionError:
+    return ConversionError(
+        f"a traced mask, {mask.type} of {mask.interpreter.transform}, cannot select elements, at "
+        f"{user_line()}: how many it selects is not known. Write numpy.where(mask, x, other), or "
+        "numpy.sum(x, where=mask) and its like, which keep the shape."
+    )
+
+
+def _check_masks(x_shape: Shape, index: Index, masks: list[tuple[int, Shape]]) -> None:
+    """Masks turned into integer arrays must have the shape of the axes that they stand for."""
+    omitted = index.omitted(len(x_shape))
+    for position, shape in masks:
+        before = index.entries[:position]
+        axis = sum(map(_consumes, before)) + (omitted if Ellipsis in before else 0)
+        for i, n in enumerate(shape, axis):
+            if x_shape[i] != n:
+                raise IndexError(
+                    f"boolean index did not match indexed array along axis {i}; size of axis is "
+                    f"{x_shape[i]} but size of corresponding boolean axis is {n}"
+                )
