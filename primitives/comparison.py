@@ -1,30 +1,167 @@
-"""Comparisons, rounding, and the choice between values."""
+"""Comparisons, logic, bits, rounding, and the choice between values."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans.core.kinds import chooser, nondifferentiable
 from functrans.core.primitive import ZERO
-from functrans.core.types import ArrayType
+from functrans.core.types import Array, ArrayType, dtype_of
 
-from .samples import Sample, binary, draw, unary
+from .samples import Sample, binary, draw, integers, unary
 
-not_equal = nondifferentiable("not_equal", np.not_equal, samples=binary(-2, 2))
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+nan, inf = np.nan, np.inf
+
+TIES = Sample(np.array([1.0, -0.0, inf, nan]), np.array([1.0, 0.0, inf, nan]), label="ties")
+NUMBERS = Sample(np.array([-inf, -1.5, -0.0, 0.0, 0.5, 2.5, inf, nan]), label="special numbers", smooth=False)
+
+# Comparisons.
+
+equal = nondifferentiable("equal", np.equal, samples=binary(-2, 2, TIES))
+not_equal = nondifferentiable("not_equal", np.not_equal, samples=binary(-2, 2, TIES))
+less = nondifferentiable("less", np.less, samples=binary(-2, 2, TIES, complex_too=False))
+less_equal = nondifferentiable(
+    "less_equal", np.less_equal, samples=binary(-2, 2, TIES, complex_too=False)
+)
+greater = nondifferentiable("greater", np.greater, samples=binary(-2, 2, TIES, complex_too=False))
+greater_equal = nondifferentiable(
+    "greater_equal", np.greater_equal, samples=binary(-2, 2, TIES, complex_too=False)
+)
+isfinite = nondifferentiable("isfinite", np.isfinite, samples=unary(-2, 2, NUMBERS))
+isinf = nondifferentiable("isinf", np.isinf, samples=unary(-2, 2, NUMBERS))
+isnan = nondifferentiable("isnan", np.isnan, samples=unary(-2, 2, NUMBERS))
+signbit = nondifferentiable("signbit", np.signbit, samples=unary(-2, 2, NUMBERS, complex_too=False))
+
+# Logic and bits.
+
+logical_and = nondifferentiable("logical_and", np.logical_and, samples=binary(-2, 2))
+logical_or = nondifferentiable("logical_or", np.logical_or, samples=binary(-2, 2))
+logical_xor = nondifferentiable("logical_xor", np.logical_xor, samples=binary(-2, 2))
 logical_not = nondifferentiable("logical_not", np.logical_not, samples=unary(-2, 2))
+bitwise_and = nondifferentiable("bitwise_and", np.bitwise_and, samples=integers(2))
+bitwise_or = nondifferentiable("bitwise_or", np.bitwise_or, samples=integers(2))
+bitwise_xor = nondifferentiable("bitwise_xor", np.bitwise_xor, samples=integers(2))
+invert = nondifferentiable("invert", np.invert, samples=integers(1))
+left_shift = nondifferentiable("left_shift", np.left_shift, samples=integers(2))
+right_shift = nondifferentiable("right_shift", np.right_shift, samples=integers(2))
+bitwise_count = nondifferentiable("bitwise_count", np.bitwise_count, samples=integers(1))
+
+# Rounding.
+
+floor = nondifferentiable("floor", np.floor, samples=unary(-2, 2, NUMBERS, complex_too=False))
+ceil = nondifferentiable("ceil", np.ceil, samples=unary(-2, 2, NUMBERS, complex_too=False))
+trunc = nondifferentiable("trunc", np.trunc, samples=unary(-2, 2, NUMBERS, complex_too=False))
+rint = nondifferentiable("rint", np.rint, samples=unary(-2, 2, NUMBERS))
+round: Function = nondifferentiable(
+    "round",
+    lambda x, *, decimals: np.round(x, decimals),
+    batch=lambda x, *, decimals: round(x, decimals=decimals),
+    shape=lambda x, *, decimals: ArrayType(x.shape, np.float16 if x.dtype == bool else x.dtype),
+    samples=lambda: [
+        Sample(draw((3,), -2, 2), decimals=0),
+        Sample(draw((2, 3), -200, 200).T, decimals=2, label="non-contiguous"),
+        Sample(draw((), -200, 200)[()], decimals=-1, label="0-d"),
+        Sample(np.array([15, 25, 149]), decimals=-1, label="integers"),
+        Sample(draw((0,), -2, 2).astype(np.float32), decimals=1, label="empty"),
+    ],
+)
+
+# The choice between values.
+
+maximum = chooser(
+    "maximum",
+    np.maximum,
+    lambda x, y: (logical_or(greater_equal(x, y), isnan(x)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), isnan(y)), equal(x, y)),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([1.0, -0.0, inf]), np.array([1.0, 0.0, inf]), pinned=[0.5, 0.5], label="ties"),
+        Sample(np.array([inf, -inf, 2.0]), 1.0, pinned=[np.array([1.0, 0, 1]), 1], label="infinity"),
+        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([1.0, 0]), np.array([0, 1.0])]),
+        complex_too=False,
+    ),
+)
+minimum = chooser(
+    "minimum",
+    np.minimum,
+    lambda x, y: (logical_or(less_equal(x, y), isnan(x)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), isnan(y)), equal(x, y)),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([1.0, -0.0, inf]), np.array([1.0, 0.0, inf]), pinned=[0.5, 0.5], label="ties"),
+        Sample(np.array([inf, -inf, 2.0]), 1.0, pinned=[np.array([0, 1.0, 0]), 2], label="infinity"),
+        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([1.0, 0]), np.array([0, 1.0])]),
+        complex_too=False,
+    ),
+)
+fmax = chooser(
+    "fmax",
+    np.fmax,
+    lambda x, y: (logical_or(greater_equal(x, y), isnan(y)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), isnan(x)), equal(x, y)),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5], label="ties"),
+        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([0, 1.0]), np.array([1.0, 0])]),
+        complex_too=False,
+    ),
+)
+fmin = chooser(
+    "fmin",
+    np.fmin,
+    lambda x, y: (logical_or(less_equal(x, y), isnan(y)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), isnan(x)), equal(x, y)),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5], label="ties"),
+        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([0, 1.0]), np.array([1.0, 0])]),
+        complex_too=False,
+    ),
+)
+heaviside = chooser(
+    "heaviside",
+    np.heaviside,
+    ZERO,
+    lambda x: equal(x, 0),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([-1.0, 0.0, 1.0]), 0.5, pinned=[0, 1], label="the jump"),
+        complex_too=False,
+    ),
+)
+
+_PYTHON_NUMBERS: dict[str, Any] = {"b": True, "i": 1, "f": 1.0, "c": 1j}
+
+
+def joint_dtype(*types: ArrayType | type) -> np.dtype[Any]:
+    """The dtype that NumPy's promotion gives to values of these types together."""
+    return np.result_type(
+        *[
+            (_PYTHON_NUMBERS[t.dtype.kind] if t.weak else t.dtype) if isinstance(t, ArrayType) else t
+            for t in types
+        ]
+    )
 
 
 def where_shape(x: ArrayType, y: ArrayType, z: ArrayType) -> ArrayType:
-    python = {"b": True, "i": 1, "f": 1.0, "c": 1j}
-    given = [python[t.dtype.kind] if t.weak else t.dtype for t in (y, z)]
-    return ArrayType(np.broadcast_shapes(x.shape, y.shape, z.shape), np.result_type(*given))
+    return ArrayType(np.broadcast_shapes(x.shape, y.shape, z.shape), joint_dtype(y, z))
 
 
 where = chooser(
     "where",
     np.where,
     ZERO,
-    lambda x: not_equal(x, False),
+    lambda x: x if dtype_of(x).kind == "b" else not_equal(x, 0),
     lambda x: logical_not(x),
     shape=where_shape,
     samples=lambda: [
@@ -32,5 +169,35 @@ where = chooser(
         Sample(draw((2, 1), -1, 1) > 0, draw((3,), -1, 1, 1), 0.5, label="broadcast"),
         Sample(True, draw((), -1, 1, 1), draw((), -1, 1, 2), label="0-d"),
         Sample(np.zeros((0,), bool), draw((0,), -1, 1), 1.0, label="empty"),
+        Sample(np.array([0, 2, 0]), draw((3,), -1, 1).astype(np.float32), 2.0, label="integers choose"),
+        Sample(np.array([True, False]), 1j, draw((2,), -1, 1), label="complex, real"),
+        Sample(np.array([True, False]), inf, nan, pinned=[None, 1, 1], label="infinity and NaN"),
+    ],
+)
+
+
+def clip_chosen(x: Array, y: Array, z: Array) -> Array:
+    """Where `x` lies between its bounds: the interval is closed, so that a bound itself belongs to `x`."""
+    return logical_and(greater_equal(x, y), less_equal(x, z))
+
+
+clip = chooser(
+    "clip",
+    lambda x, y, z: np.clip(x, y, z),
+    clip_chosen,
+    lambda x, y, z: logical_and(less(x, y), less_equal(y, z)),
+    lambda x, y, z: greater(maximum(x, y), z),
+    shape=lambda x, y, z: ArrayType(
+        np.broadcast_shapes(x.shape, y.shape, z.shape), joint_dtype(x, y, z)
+    ),
+    samples=lambda: [
+        Sample(draw((5,), -2, 2), -1.0, 1.0),
+        Sample(draw((2, 3), -2, 2).astype(np.float32), draw((3,), -2, 0), draw((2, 1), 0, 2, 1)),
+        Sample(draw((), -2, 2)[()], 0.5, 0.75, label="0-d"),
+        Sample(draw((0,), -2, 2), -1.0, 1.0, label="empty"),
+        Sample(np.array([-1.0, 1.0]), -1.0, 1.0, pinned=[1, 0, 0], label="at the bounds"),
+        Sample(np.array([-inf, inf]), -1.0, 1.0, pinned=[0, 1, 1], label="infinity"),
+        Sample(draw((3,), -2, 2), 1.0, -1.0, pinned=[0, 0, 3], label="crossed bounds"),
+        Sample(np.array([-3.0, 2.0, 3.0]), 2.0, 2.0, pinned=[np.array([0, 1.0, 0]), 1, 1], label="equal bounds"),
     ],
 )

@@ -1,11 +1,325 @@
-"""Exponentials and logarithms."""
+"""Exponentials, logarithms, powers and roots."""
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from functrans.core.array import TracedArray
 from functrans.core.kinds import elementwise
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType, dtype_of
 
-from .samples import Sample, unary
+from .arithmetic import (
+    add,
+    astype,
+    divide,
+    multiply,
+    negative,
+    radius,
+    reciprocal,
+    sign,
+    square,
+    subtract,
+)
+from .comparison import equal, isinf, logical_and, logical_or, where
+from .samples import Sample, binary, draw, unary
 
-exp = elementwise("exp", np.exp, lambda ans: ans, samples=unary(-2, 2))
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+nan, inf = np.nan, np.inf
+LOG2, LOG10 = math.log(2), math.log(10)
+
+# Exponentials and logarithms.
+
+exp = elementwise(
+    "exp",
+    np.exp,
+    lambda ans: ans,
+    samples=unary(-2, 2, Sample(np.array([-inf, 0.0]), pinned=[np.array([0, 1.0])])),
+)
+exp2 = elementwise("exp2", np.exp2, lambda ans: multiply(ans, LOG2), samples=unary(-2, 2, complex_too=False))
+expm1 = elementwise(
+    "expm1",
+    np.expm1,
+    lambda x: exp(x),
+    samples=unary(-2, 2, Sample(-40.0, pinned=[np.exp(-40)], label="far out")),
+)
+log = elementwise(
+    "log",
+    np.log,
+    lambda g, x: divide(g, x),
+    samples=unary(
+        0.5,
+        2,
+        Sample(0.0, pinned=[inf], label="the singularity"),
+        Sample(np.array([1e-308, inf]), pinned=[np.array([1 / 1e-308, 0])], label="extremes"),
+        Sample(np.array([-2 + 0j, complex(-2, -0.0)]), pinned=[-0.5], label="the branch cut"),
+    ),
+)
+log2 = elementwise(
+    "log2", np.log2, lambda g, x: divide(multiply(1 / LOG2, g), x), samples=unary(0.5, 2)
+)
+log10 = elementwise(
+    "log10", np.log10, lambda g, x: divide(multiply(1 / LOG10, g), x), samples=unary(0.5, 2)
+)
+log1p = elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, x: divide(g, add(1, x)),
+    samples=unary(
+        -0.5,
+        2,
+        Sample(-1.0, pinned=[inf], label="the singularity"),
+        Sample(np.array([-1 + 2**-50, 1e300]), pinned=[np.array([2.0**50, 1e-300])], label="extremes"),
+    ),
+)
+
+# Roots and powers.
+
+sqrt = elementwise(
+    "sqrt",
+    np.sqrt,
+    lambda g, ans: divide(multiply(0.5, g), ans),
+    samples=unary(
+        0.5,
+        2,
+        Sample(0.0, pinned=[inf], label="the singularity"),
+        Sample(np.array([1e-300, 1e300, inf]), pinned=[np.array([5e149, 5e-151, 0])], label="extremes"),
+        Sample(np.array([-4 + 0j, complex(-4, -0.0)]), pinned=[np.array([-0.25j, 0.25j])], label="the cut"),
+    ),
+)
+cbrt = elementwise(
+    "cbrt",
+    np.cbrt,
+    lambda g, ans: divide(g, multiply(3, square(ans))),
+    samples=unary(
+        -2,
+        -0.5,
+        Sample(0.0, pinned=[inf], label="the singularity"),
+        Sample(-8e-300, pinned=[1 / 12e-200], label="tiny"),
+        complex_too=False,
+    ),
+)
+
+
+def power_by_base(x: Array, y: Array) -> Array:
+    """``y * x**(y - 1)``, which is 0 for y = 0 at any x, 0 included."""
+    if isinstance(y, int | float | complex | np.generic):
+        return power_by_base_known(x, y)
+    # The exponent of a constant power 0 may be anything; of a varying power only at 0**0.
+    flat = equal(y, 0)
+    if isinstance(y, TracedArray):
+        flat = logical_and(flat, equal(x, 0))
+    return multiply(y, power(x, where(flat, 0, subtract(y, 1))))
+
+
+def power_by_base_known(x: Array, y: complex | np.generic) -> Array:
+    """The same for one number `y`, with the products that it needs at most."""
+    if y == 0:
+        return 0
+    n = y - 1
+    if n == 0:
+        return 1
+    if n == 1:
+        return multiply(2, x)
+    if n == 2:
+        return multiply(3, square(x))
+    if n == 3:
+        return multiply(4, multiply(x, square(x)))
+    return multiply(y, power(x, n))
+
+
+def power_by_exponent(ans: Array, x: Array, y: Array) -> Array:
+    """``ans * log(x)``, which is 0 where the power vanishes, and 0 at 0**0."""
+    dtype = dtype_of(ans)
+    if dtype_of(x) != dtype:
+        x = astype(x, dtype=dtype)
+    if not (isinstance(x, np.floating) and 0 < x < inf):
+        vanishing = logical_or(equal(ans, 0), logical_and(equal(x, 0), equal(y, 0)))
+        x = where(vanishing, 1, x)
+    return multiply(ans, log(x))
+
+
+power: Function = elementwise(
+    "power",
+    np.power,
+    power_by_base,
+    power_by_exponent,
+    samples=binary(
+        0.5,
+        2,
+        Sample(draw((3,), -2, -0.5), 3, label="negative base, whole power"),
+        Sample(draw((3,), -2, -0.5), np.array([0.0, 1.0, -2.0]), pinned=[None, None], label="negative base"),
+        Sample(draw((3,), -2, 2), np.array([0, 1, 4]), label="whole powers"),
+        Sample(np.array([0.0, -2.0, inf, nan]), 0, pinned=[0, None], label="x**0"),
+        Sample(np.array([0.0, -2.0, inf]), np.zeros(3), pinned=[0, None], label="x**0"),
+        Sample(
+            np.zeros(6),
+            np.array([0.0, 0.5, 1.0, 2.0, 3.0, -1.0]),
+            pinned=[np.array([0, inf, 1, 0, 0, -inf]), np.array([0, 0, 0, 0, 0, -inf])],
+            label="0**y",
+        ),
+        Sample(0.0, 1, pinned=[1, 0], label="0**1"),
+        Sample(0.0, 2, pinned=[0, 0], label="0**2"),
+        Sample(0.0, 0.5, pinned=[inf, 0], label="0**0.5"),
+        Sample(0.0, -1, pinned=[-inf, -inf], label="0**-1"),
+        Sample(inf, np.array([-1.0, 2.0]), pinned=[inf, np.array([0, inf])], label="infinity"),
+        Sample(1e-200, 2.0, pinned=[2e-200, 0], label="a vanishing power"),
+        Sample(-2.0, 3.0, pinned=[12, nan], label="negative base, varying power"),
+        Sample(np.array([0j, 0j]), np.array([2.0, 1.0]), pinned=[np.array([0, 1]), 0], label="complex 0"),
+        Sample(np.array([-2.0, 2.0]), np.array([1 + 1j, 2 - 1j]), label="real base, complex power"),
+    ),
+)
+float_power: Function = elementwise(
+    "float_power",
+    np.float_power,
+    lambda ans, x, y: power_by_base(astype(x, dtype=dtype_of(ans)), y),
+    power_by_exponent,
+    samples=binary(0.5, 2, Sample(np.array([1, 2, 3]), -2, label="integers")),
+)
+
+
+def hypot_partial(ans: Array, x: Array) -> Array:
+    """``x / ans``: 0 at the origin, and its limit where `x` is infinite."""
+    return where(isinf(x), sign(x), divide(x, radius(ans)))
+
+
+hypot = elementwise(
+    "hypot",
+    np.hypot,
+    hypot_partial,
+    lambda ans, y: hypot_partial(ans, y),
+    samples=binary(
+        0.5,
+        2,
+        Sample(0.0, 0.0, pinned=[0, 0], label="the origin"),
+        Sample(0.0, -2.0, pinned=[0, -1], label="on an axis"),
+        Sample(3e200, 4e200, pinned=[0.6, 0.8], label="huge"),
+        Sample(3e-200, 4e-200, pinned=[0.6, 0.8], label="tiny"),
+        Sample(-inf, 1.0, pinned=[-1, 0], label="infinity"),
+        complex_too=False,
+    ),
+)
+
+# Sums of exponentials.
+
+
+def sigmoid_impl(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # 1 / infinity is the right value
+        return 1 / (1 + np.exp(-x))
+
+
+sigmoid: Function = elementwise(
+    "sigmoid",
+    sigmoid_impl,
+    lambda ans, x: multiply(ans, sigmoid(negative(x))),
+    samples=unary(
+        -2,
+        2,
+        Sample(
+            np.array([-inf, -800.0, -40.0, 40.0, 800.0, inf]),
+            pinned=[np.array([0, 0, np.exp(-40), np.exp(-40), 0, 0])],
+            label="far out",
+        ),
+    ),
+)
+
+
+def exponent_difference(x: Array, y: Array) -> Array:
+    """``x - y``, which is 0 where both are the same infinity."""
+    difference = subtract(x, y)
+    for z in (x, y):
+        if isinstance(z, int | float) and math.isfinite(z):
+            return difference
+    return where(logical_and(equal(x, y), isinf(x)), 0.0, difference)
+
+
+logaddexp = elementwise(
+    "logaddexp",
+    np.logaddexp,
+    lambda x, y: sigmoid(exponent_difference(x, y)),
+    lambda x, y: sigmoid(exponent_difference(y, x)),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([-inf, inf]), np.array([-inf, inf]), pinned=[0.5, 0.5], label="both infinite"),
+        Sample(np.array([-inf, inf]), 1.0, pinned=[np.array([0, 1]), 1], label="one infinite"),
+        Sample(-40.0, 0.0, pinned=[np.exp(-40), 1], label="far apart"),
+        Sample(1e10, 1e10 + 1, pinned=[1 / (1 + np.e), 1 / (1 + 1 / np.e)], label="huge"),
+        Sample(np.array([1.0, 1.0]), np.array([1.0, 1.0]), label="ties"),
+        complex_too=False,
+    ),
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    np.logaddexp2,
+    lambda x, y: sigmoid(multiply(LOG2, exponent_difference(x, y))),
+    lambda x, y: sigmoid(multiply(LOG2, exponent_difference(y, x))),
+    samples=binary(
+        -2,
+        2,
+        Sample(np.array([-inf, inf]), np.array([-inf, inf]), pinned=[0.5, 0.5], label="both infinite"),
+        Sample(-60.0, 0.0, pinned=[2.0**-60, 1], label="far apart"),
+        complex_too=False,
+    ),
+)
+
+# The cardinal sine and its derivatives.
+
+
+def spherical_bessel_impl(x: Array, y: int) -> Array:
+    """``j(x) / x**n`` for the spherical Bessel function j of order n = `y`: a function of x**2 without poles.
+
+    Near 0 by its power series, elsewhere by recurrence from cos(x) and sin(x) / x.
+    """
+    x = np.asarray(x)
+    near = np.abs(x) < y + 2
+    s = np.where(near, x, 0) ** 2 / -2
+    series = term = np.ones_like(s) / np.prod(np.arange(1.0, 2 * y + 2, 2)).item()
+    for k in range(1, 20 + 2 * y):
+        term = term * s / (k * (2 * (y + k) + 1))
+        series = series + term
+    x = np.where(near, 1, x)
+    before, here = np.cos(x), np.sin(x) / x
+    for k in range(y):
+        before, here = here, ((2 * k + 1) * here - before) / (x * x)
+    return np.where(near, series, here)[()]
+
+
+def real_line_shape(x: ArrayType, *rest: ArrayType) -> ArrayType:
+    """As the operand, whole numbers made floating-point numbers."""
+    return ArrayType(x.shape, x.dtype if x.dtype.kind in "fc" else float)
+
+
+spherical_bessel: Function = elementwise(
+    "spherical_bessel",
+    spherical_bessel_impl,
+    lambda x, y: negative(multiply(x, spherical_bessel(x, y + 1))),
+    ZERO,
+    shape=real_line_shape,
+    samples=lambda: [
+        Sample(draw((5,), -4, 4), 0),
+        Sample(draw((2, 3), -9, 9).T, 1, label="non-contiguous"),
+        Sample(draw((3,), -4, 4).astype(np.float32), 2, label="float32"),
+        Sample(draw((), 1, 4)[()], 3, label="0-d"),
+        Sample(draw((0,), 1, 4), 1, label="empty"),
+        Sample(np.array([0.0, 1e-5]), 1, label="the origin"),
+    ],
+)
+sinc = elementwise(
+    "sinc",
+    lambda x: np.sinc(x),
+    lambda x: multiply(multiply(-(math.pi**2), x), spherical_bessel(multiply(math.pi, x), 1)),
+    shape=real_line_shape,
+    samples=unary(
+        -3,
+        3,
+        Sample(0.0, pinned=[0], label="the origin"),
+        Sample(1e-9, pinned=[-(math.pi**2) / 3 * 1e-9], label="near the origin"),
+        Sample(np.array([1.0, -2.0]), pinned=[np.array([-1.0, -0.5])], label="zeros"),
+    ),
+)

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functrans.core.types import Array
+    from functrans.core.types import Array, Shape
 
 
 class Sample:
@@ -26,7 +26,8 @@ class Sample:
         The operands.
     pinned : sequence, optional
         The expected gradient of ``sum(output)`` with respect to each operand; None for "not compared".
-        Such a sample is left out of the numerical comparisons.
+        Such a sample is left out of the numerical comparisons. A complex output is pulled back from
+        ones without conjugation.
     smooth : bool
         False: values, shapes and batching are tested here, derivatives are not compared (at all).
     second : bool
@@ -61,18 +62,25 @@ class Sample:
         return f"Sample({', '.join(args + params)}{', ' + self.label if self.label else ''})"
 
 
-def draw(shape: tuple[int, ...], low: float, high: float, seed: int = 0) -> Array:
+def draw(shape: Shape, low: float, high: float, seed: int = 0) -> Array:
     """Fixed pseudo-random numbers between `low` and `high`."""
     return np.random.default_rng(seed).uniform(low, high, shape)
 
 
-def draw_complex(shape: tuple[int, ...], low: float, high: float, seed: int = 0) -> Array:
+def draw_complex(shape: Shape, low: float, high: float, seed: int = 0) -> Array:
     """Fixed pseudo-random complex numbers with both parts between `low` and `high`."""
     return draw(shape, low, high, seed) + 1j * draw(shape, low, high, seed + 1)
 
 
-def unary(low: float, high: float, *hard: Sample, complex_too: bool = True) -> Callable[[], list[Sample]]:
-    """Samples of a function of one operand on ``[low, high]``: every shape, float32, complex, and `hard` points."""
+def draw_integers(shape: Shape, low: int, high: int, seed: int = 0) -> Array:
+    """Fixed pseudo-random integers from `low` to `high`, both included."""
+    return np.random.default_rng(seed).integers(low, high, shape, endpoint=True)
+
+
+def unary(
+    low: float, high: float, *hard: Sample, complex_too: bool = True
+) -> Callable[[], list[Sample]]:
+    """Samples of a function of one operand on ``[low, high]``: every shape, float32, complex, `hard` points."""
 
     def samples() -> list[Sample]:
         regular = [
@@ -95,24 +103,45 @@ def binary(
     """Samples of a function of two operands on ``[low, high]``, broadcasting in every way."""
 
     def samples() -> list[Sample]:
-        def pair(a: tuple[int, ...], b: tuple[int, ...], label: str) -> Sample:
+        def pair(a: Shape, b: Shape, label: str) -> Sample:
             return Sample(draw(a, low, high, 1), draw(b, low, high, 2), label=label)
 
+        single = draw((3,), low, high, 3).astype(np.float32)
         regular = [
             pair((3,), (3,), ""),
             pair((2, 3), (3,), "broadcast"),
             pair((2, 1), (1, 3), "broadcast both"),
             pair((), (3,), "0-d"),
             pair((0, 3), (3,), "empty"),
-            Sample(draw((3,), low, high, 3).astype(np.float32), draw((3,), low, high, 4), label="mixed precision"),
-            Sample(draw((3,), low, high, 5), np.float64(0.5 * (low + high)).item(), label="Python number"),
-            Sample(np.float32(0.25 * low + 0.75 * high), draw((2,), low, high, 6).astype(np.float32)),
+            Sample(single, draw((3,), low, high, 4), label="mixed precision"),
+            Sample(single, 0.4 * low + 0.6 * high, label="float32, Python number"),
+            Sample(0.6 * low + 0.4 * high, single, label="Python number, float32"),
+            Sample(np.float32(0.3 * low + 0.7 * high), single[:2], label="float32"),
         ]
         if complex_too:
+            z = draw_complex((3,), low, high, 7)
             regular += [
-                Sample(draw_complex((3,), low, high, 7), draw((3,), low, high, 8), label="complex, real"),
-                Sample(draw((2, 3), low, high, 9), draw_complex((3,), low, high, 10), label="real, complex"),
+                Sample(z, draw((3,), low, high, 8), label="complex, real"),
+                Sample(draw((2, 3), low, high, 9), z, label="real, complex"),
+                Sample(z, z[::-1], label="complex"),
             ]
         return regular + list(hard)
+
+    return samples
+
+
+def integers(operands: int) -> Callable[[], list[Sample]]:
+    """Samples of a function of small whole numbers."""
+
+    def samples() -> list[Sample]:
+        def args(*shapes: Shape) -> list[Array]:
+            return [draw_integers(s, 0, 7, i) for i, s in enumerate(shapes[:operands])]
+
+        return [
+            Sample(*args((3,), (3,))),
+            Sample(*args((2, 3), (3,)), label="broadcast"),
+            Sample(*args((), ()), label="0-d"),
+            Sample(*args((0,), (0,)), label="empty"),
+        ]
 
     return samples

@@ -2,13 +2,186 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from functrans.core.kinds import elementwise
+from functrans.core.types import Array, dtype_of
 
-from .arithmetic import multiply, negative, reciprocal, square, subtract
-from .samples import Sample, unary
+from .arithmetic import add, divide, multiply, negative, radius, square, subtract
+from .comparison import isinf, where
+from .exponential import hypot, sqrt
+from .samples import Sample, binary, unary
 
-sin = elementwise("sin", np.sin, lambda x: cos(x), samples=unary(-4, 4))
-cos = elementwise("cos", np.cos, lambda x: negative(sin(x)), samples=unary(-4, 4))
-tanh = elementwise("tanh", np.tanh, lambda ans: subtract(1, square(ans)), samples=unary(-2, 2))
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+inf = np.inf
+
+# Circular functions.
+
+sin: Function = elementwise("sin", np.sin, lambda x: cos(x), samples=unary(-4, 4))
+cos: Function = elementwise("cos", np.cos, lambda x: negative(sin(x)), samples=unary(-4, 4))
+tan = elementwise("tan", np.tan, lambda ans: add(1, square(ans)), samples=unary(-1, 1))
+
+# Hyperbolic functions.
+
+sinh: Function = elementwise("sinh", np.sinh, lambda x: cosh(x), samples=unary(-2, 2))
+cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-2, 2))
+
+
+def tanh_pull(g: Array, x: Array) -> Array:
+    """``g / cosh(x)**2``: 1 - tanh(x)**2 would cancel, and so would its derivative vanish, far out."""
+    c = cosh(x)
+    return divide(divide(g, c), c)
+
+
+tanh = elementwise(
+    "tanh",
+    np.tanh,
+    tanh_pull,
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([20.0, -20.0]), pinned=[4 * np.exp(-40)], label="far out"),
+        Sample(np.array([300.0, 800.0, -inf]), pinned=[np.array([4 * np.exp(-600), 0, 0])], label="farther"),
+    ),
+)
+
+# Inverse functions. One is subtracted and added such that on a branch cut the sign of a zero part,
+# which tells the side, survives: z - 1 and z - (-1) keep the imaginary zero of z, 1 - z and 1 + z do not.
+
+
+def one_minus_square_root(x: Array) -> Array:
+    """``sqrt(1 - x**2)``, without cancellation near 1 and -1."""
+    if dtype_of(x).kind == "c":
+        return multiply(sqrt(negative(subtract(x, 1))), sqrt(subtract(x, -1)))
+    return sqrt(multiply(subtract(1, x), add(1, x)))
+
+
+def one_plus_square_root(x: Array) -> Array:
+    """``sqrt(1 + x**2)``, without overflow, and without cancellation near 1j and -1j."""
+    if dtype_of(x).kind == "c":
+        return sqrt(multiply(subtract(x, 1j), subtract(x, complex(0, -1))))
+    return hypot(x, 1)
+
+
+arcsin = elementwise(
+    "arcsin",
+    np.arcsin,
+    lambda g, x: divide(g, one_minus_square_root(x)),
+    samples=unary(
+        -0.9,
+        0.9,
+        Sample(np.array([-1.0, 1.0]), pinned=[inf], label="the ends"),
+        Sample(1 - 2**-50, pinned=[2.0**25 / np.sqrt(2 - 2**-50)], label="near an end"),
+        Sample(
+            np.array([2 + 0j, complex(2, -0.0), -2 + 0j, complex(-2, -0.0)]),
+            pinned=[np.array([1j, -1j, -1j, 1j]) / np.sqrt(3)],
+            label="the branch cuts",
+        ),
+    ),
+)
+arccos = elementwise(
+    "arccos",
+    np.arccos,
+    lambda g, x: negative(divide(g, one_minus_square_root(x))),
+    samples=unary(
+        -0.9,
+        0.9,
+        Sample(np.array([-1.0, 1.0]), pinned=[-inf], label="the ends"),
+        Sample(
+            np.array([2 + 0j, complex(2, -0.0), -2 + 0j, complex(-2, -0.0)]),
+            pinned=[np.array([-1j, 1j, 1j, -1j]) / np.sqrt(3)],
+            label="the branch cuts",
+        ),
+    ),
+)
+arctan = elementwise(
+    "arctan",
+    np.arctan,
+    lambda g, x: divide(g, add(1, square(x))),
+    samples=unary(-2, 2, Sample(np.array([1e200, -inf]), pinned=[0], label="far out")),
+)
+
+
+def arctan2_partial(x: Array, y: Array) -> Array:
+    """``y / (x**2 + y**2)`` without overflow; 0 at the origin and at infinity."""
+    r = radius(hypot(x, y))
+    return where(isinf(r), 0.0, divide(divide(y, r), r))
+
+
+arctan2 = elementwise(
+    "arctan2",
+    np.arctan2,
+    arctan2_partial,
+    lambda x, y: negative(arctan2_partial(y, x)),
+    samples=binary(
+        0.5,
+        2,
+        Sample(0.0, 0.0, pinned=[0, 0], label="the origin"),
+        Sample(np.array([0.0, -0.0]), -2.0, pinned=[-0.5, 0], label="the branch cut"),
+        Sample(3e200, 4e200, pinned=[1.6e-201, -1.2e-201], label="huge"),
+        Sample(3e-200, 4e-200, pinned=[1.6e199, -1.2e199], label="tiny"),
+        Sample(1.0, inf, pinned=[0, 0], label="infinity"),
+        complex_too=False,
+    ),
+)
+arcsinh = elementwise(
+    "arcsinh",
+    np.arcsinh,
+    lambda g, x: divide(g, one_plus_square_root(x)),
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([1e200, -inf]), pinned=[np.array([1e-200, 0])], label="far out"),
+        Sample(
+            np.array([2j, complex(-0.0, 2), complex(0.0, -2), complex(-0.0, -2)]),
+            pinned=[np.array([-1j, 1j, 1j, -1j]) / np.sqrt(3)],
+            label="the branch cuts",
+        ),
+    ),
+)
+arccosh = elementwise(
+    "arccosh",
+    np.arccosh,
+    lambda g, x: divide(g, multiply(sqrt(subtract(x, 1)), sqrt(subtract(x, -1)))),
+    samples=unary(
+        1.2,
+        3,
+        Sample(1.0, pinned=[inf], label="the end"),
+        Sample(1e200, pinned=[1e-200], label="far out"),
+        Sample(
+            np.array([0j, complex(0, -0.0), -2 + 0j]),
+            pinned=[np.array([-1j, 1j, -1 / np.sqrt(3)])],
+            label="the branch cut",
+        ),
+    ),
+)
+arctanh = elementwise(
+    "arctanh",
+    np.arctanh,
+    lambda g, x: divide(g, multiply(subtract(1, x), add(1, x))),
+    samples=unary(
+        -0.9,
+        0.9,
+        Sample(np.array([-1.0, 1.0]), pinned=[inf], label="the ends"),
+        Sample(1 - 2**-50, pinned=[2.0**50 / (2 - 2**-50)], label="near an end"),
+    ),
+)
+
+# Degrees.
+
+degrees: Function = elementwise(
+    "degrees", np.degrees, lambda g: degrees(g), samples=unary(-4, 4, complex_too=False)
+)
+radians: Function = elementwise(
+    "radians", np.radians, lambda g: radians(g), samples=unary(-180, 180, complex_too=False)
+)
+rad2deg: Function = elementwise(
+    "rad2deg", np.rad2deg, lambda g: rad2deg(g), samples=unary(-4, 4, complex_too=False)
+)
+deg2rad: Function = elementwise(
+    "deg2rad", np.deg2rad, lambda g: deg2rad(g), samples=unary(-180, 180, complex_too=False)
+)

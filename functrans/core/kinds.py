@@ -1,16 +1,16 @@
 """The kinds of primitives: constructors that derive the rules which mathematics gives.
 
-========================  ===========================================  ==========================================
-kind                      what is written                              what is derived
-========================  ===========================================  ==========================================
-``elementwise``           one partial derivative for each operand      JVP, VJP, batching, shape and dtype
-``chooser``               one weight (0 to 1) for each operand         the same, with structural zeros
-``linear``                the transpose                                JVP (the operation itself), VJP
-``bilinear``              a transpose for each operand                 JVP by the product rule, VJP
-``reduction``             a push and a pull, or a transpose            batching, shape
-``nondifferentiable``     nothing                                      zero derivatives by mathematics
-``general``               everything                                   nothing, but the missing mode by transposition
-========================  ===========================================  ==========================================
+=====================  ====================================  ================================
+kind                   what is written                       what is derived
+=====================  ====================================  ================================
+``elementwise``        a partial derivative an operand       JVP, VJP, batching, shape, dtype
+``chooser``            a weight (0 to 1) an operand          the same, with structural zeros
+``linear``             the transpose                         JVP (the operation itself), VJP
+``bilinear``           a transpose an operand                JVP by the product rule, VJP
+``reduction``          a push and a pull, or a transpose     batching, shape
+``nondifferentiable``  nothing                               zero derivatives by mathematics
+``general``            everything                            a missing mode, by transposition
+=====================  ====================================  ================================
 
 Each returns the public function of the primitive; its record stands at ``function.primitive``.
 """
@@ -52,8 +52,9 @@ def elementwise(
         A ufunc, or a function that broadcasts like one.
     *partials : callable, 1, -1 or ZERO
         For each operand the partial derivative of the output: a formula of any of ``ans, x, y, z``,
-        written with functrans operations; a constant 1 or -1; ZERO where the output is locally constant.
-        A formula that names ``g`` first gives the cotangent (and tangent) itself: ``g / y``, not ``1 / y``.
+        written with functrans operations; a constant 1 or -1; ZERO where the output is locally
+        constant. A formula that names ``g`` first gives the cotangent (and tangent) itself: ``g /
+        y``, not ``1 / y``.
     samples : callable
     pushes : tuple of callable, optional
         The JVPs ``(t, ...)``, where they are not the VJPs (functions that are not holomorphic).
@@ -66,7 +67,9 @@ def elementwise(
     """
     scaled = tuple(_scaling(p, name) for p in partials)
     pushing = scaled if pushes is None else tuple(_written_in_full(p, name) for p in pushes)
-    return _elementwise_call("elementwise", name, impl, pushing, scaled, samples=samples, shape=shape)
+    return _elementwise_call(
+        "elementwise", name, impl, pushing, scaled, samples=samples, shape=shape
+    )
 
 
 def chooser(
@@ -96,9 +99,10 @@ def linear(
 ) -> Function:
     """A function linear in its first operand; further operands (indices) carry no derivative.
 
-    `transpose(g, ...)` gives the cotangent of the operand. With ``operands=0`` the function takes any
-    number of operands, is linear in all of them jointly, and `transpose` returns a cotangent for each.
-    `masks` is ``"moves"`` if all coefficients are 0 or positive, so that structural zeros can be traced.
+    `transpose(g, ...)` gives the cotangent of the operand. With ``operands=0`` the function takes
+    any number of operands, is linear in all of them jointly, and `transpose` returns a cotangent
+    for each. `masks` is ``"moves"`` if all coefficients are 0 or positive, so that structural
+    zeros can be traced.
     """
     if operands == 0:
         primitive = Primitive(
@@ -171,7 +175,8 @@ def reduction(
     dtype: Function | None = None,
     differentiable: bool = True,
 ) -> Function:
-    """A function of one operand that removes ``axes`` (a tuple of axes >= 0; ``keepdims`` keeps them as 1).
+    """A function of one operand that removes ``axes`` (a tuple of axes >= 0; ``keepdims`` keeps
+    them as 1).
 
     Written with `transpose` if it is linear, otherwise with `push` or `pull` or both.
     `dtype` maps the operand's dtype to the output's (default: unchanged).
@@ -217,7 +222,8 @@ def nondifferentiable(
     shape: Function | None = None,
     outputs: int | None = None,
 ) -> Function:
-    """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting indices).
+    """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting
+    indices).
 
     A ufunc needs no `batch` and no `shape`.
     """
@@ -257,8 +263,9 @@ def general(
     """A function whose rules are written out.
 
     Give `pushes` (JVP: ``(t, ...)``) or `pulls` (VJP: ``(g, ...)``), one for each operand, or both:
-    the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)`` are for
-    any number of operands. With several `outputs`, tangents and cotangents of outputs are tuples.
+    the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)``
+    are for any number of operands. With several `outputs`, tangents and cotangents of outputs are
+    tuples.
     """
     primitive = Primitive(
         name,
@@ -303,7 +310,10 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
             return interpreter.process(primitive, args, params)
 
     call.__name__ = call.__qualname__ = primitive.name
-    call.__module__ = sys._getframe(2).f_globals["__name__"]
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    call.__module__ = frame.f_globals["__name__"]
     call.__doc__ = f"The {primitive.kind} primitive ``{primitive.name}``."
     call.primitive = primitive
     primitive.call = call
@@ -335,7 +345,8 @@ def _fixed_arity(primitive: Primitive, impl: Function, operands: int) -> Any:
 
 
 def align(args: tuple[Array, ...], batched: tuple[bool, ...]) -> list[Array]:
-    """Insert axes behind the batch axis so that operands of different rank broadcast as without it."""
+    """Insert axes behind the batch axis so that operands of different rank broadcast as without
+    it."""
     ranks = [len(shape_of(x)) - b for x, b in zip(args, batched, strict=True)]
     rank = max(ranks)
     aligned = []
@@ -397,7 +408,7 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     if isinstance(partial, int):
         return Rule(_same if partial == 1 else _negated, selector((), owner))
     names = argument_names(partial)
-    if names[0] == "g":
+    if names[:1] == ("g",):
         return _written_in_full(partial, owner)
     function: Function
     if len(names) == 1:
