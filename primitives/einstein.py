@@ -1,0 +1,304 @@
+"""Einstein summation over named axes, and the notation that names them.
+
+The primitive takes its operands and ``subscripts`` with a letter for each axis: ``"ab,bc->ac"``.
+The function :func:`einsum_of` takes what ``numpy.einsum`` takes.
+"""
+
+from __future__ import annotations
+
+import string
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.kinds import general
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
+
+from .arithmetic import astype, multiply
+from .comparison import where
+from .contraction import matmul, permuted, reshaped
+from .reduction import sum
+from .samples import Sample, draw, draw_complex
+from .shape import broadcast_to, reshape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.kinds import Function
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
+MAX_OPERANDS = 64
+"""NumPy takes no more."""
+
+
+def split(subscripts: str) -> tuple[list[str], str]:
+    """The labels of each operand, and those of the output."""
+    left, out = subscripts.split("->")
+    return left.split(","), out
+
+
+def unique(labels: str) -> str:
+    """The different labels, in the order in which they first appear."""
+    return "".join(dict.fromkeys(labels))
+
+
+def label_sizes(terms: list[str], shapes: list[Shape]) -> dict[str, int]:
+    """The length of each label's axis; where operands differ, those of length 1 are stretched."""
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        if len(term) != len(shape):
+            raise ValueError(
+                f"einsum: {term!r} names {len(term)} axes of an operand that has {len(shape)}"
+            )
+        for label, n in zip(term, shape, strict=True):
+            if sizes.setdefault(label, n) == 1:
+                sizes[label] = n
+            elif n not in (1, sizes[label]):
+                raise ValueError(
+                    f"einsum: the axes named {label!r} have lengths {sizes[label]} and {n}"
+                )
+    return sizes
+
+
+def pair(x_term: str, x: Array, y_term: str, y: Array, out: str) -> Array:
+    """The contraction of two operands, carried out as a matrix product where there is a sum.
+
+    No operand has a label twice. Labels of the output that neither has are left out.
+    """
+    x_term, x = without_stretched(x_term, x, y_term, y)
+    y_term, y = without_stretched(y_term, y, x_term, x)
+    x_term, x = summed_over(x_term, x, out + y_term)
+    y_term, y = summed_over(y_term, y, out + x_term)
+    sizes = dict(zip(x_term + y_term, shape_of(x) + shape_of(y), strict=True))
+    shared = [a for a in x_term if a in y_term]
+    stack = "".join(a for a in shared if a in out)
+    inner = "".join(a for a in shared if a not in out)
+    rows = "".join(a for a in x_term if a not in shared)
+    columns = "".join(a for a in y_term if a not in shared)
+
+    def arranged(z: Array, term: str, *groups: str) -> Array:
+        """`z` with an axis for each group of labels."""
+        z = permuted(z, tuple(term.index(a) for group in groups for a in group))
+        return reshaped(z, tuple(prod(sizes[a] for a in group) for group in groups))
+
+    if inner and stack:
+        z = matmul(
+            arranged(x, x_term, stack, rows, inner), arranged(y, y_term, stack, inner, columns)
+        )
+    elif inner:
+        z = matmul(arranged(x, x_term, rows, inner), arranged(y, y_term, inner, columns))
+    else:
+        z = multiply(arranged(x, x_term, stack, rows, ""), arranged(y, y_term, stack, "", columns))
+    term = stack + rows + columns
+    z = reshaped(z, tuple(sizes[a] for a in term))
+    return permuted(z, tuple(term.index(a) for a in out if a in term))
+
+
+def without_stretched(term: str, x: Array, other_term: str, other: Array) -> tuple[str, Array]:
+    """An operand without the axes of length 1 along which the other operand is longer."""
+    lengths = dict(zip(other_term, shape_of(other), strict=True))
+    kept = [
+        (a, n) for a, n in zip(term, shape_of(x), strict=True) if n != 1 or lengths.get(a, 1) == 1
+    ]
+    return "".join(a for a, _ in kept), reshaped(x, tuple(n for _, n in kept))
+
+
+def summed_over(term: str, x: Array, needed: str) -> tuple[str, Array]:
+    """An operand summed over the axes whose labels nobody needs."""
+    axes = tuple(i for i, a in enumerate(term) if a not in needed)
+    kept = "".join(a for a in term if a in needed)
+    return kept, sum(x, axes=axes) if axes else x
+
+
+def diagonal_of(term: str, x: Array) -> tuple[str, Array]:
+    """An operand with different labels on all axes: of axes of one name their diagonal."""
+    kept = unique(term)
+    return kept, x if kept == term else einsum(x, subscripts=f"{term}->{kept}", optimize=False)
+
+
+def on_diagonal(x: Array, term: str) -> Array:
+    """The transpose of :func:`diagonal_of`: `x` on the diagonal of axes of one name, else zero."""
+    sizes = dict(zip(unique(term), shape_of(x), strict=True))
+    opened = []
+    mask: Any = True
+    for i, label in enumerate(term):
+        first = term.index(label)
+        opened.append(sizes[label] if first == i else 1)
+        if first != i:
+            sides = [1] * len(term)
+            sides[first] = sides[i] = sizes[label]
+            mask = mask & np.eye(sizes[label], dtype=bool).reshape(sides)
+    return where(mask, reshape(x, shape=tuple(opened)), 0)
+
+
+def einsum_pull(i: int) -> Callable[..., Array]:
+    """The cotangent of operand `i`: the output's, contracted with all other operands."""
+
+    def pull(g: Array, xs: tuple[Array, ...], *, subscripts: str, optimize: bool) -> Array:
+        terms, out = split(subscripts)
+        shape = shape_of(xs[i])
+        own = dict(zip(terms[i], shape, strict=True))
+        given = [
+            diagonal_of(term, x)
+            for j, (term, x) in enumerate(zip(terms, xs, strict=True))
+            if j != i
+        ]
+        known = out + "".join(term for term, _ in given)
+        # Axes of length 1 may have been stretched: summed over like those that are not asked for.
+        wanted = "".join(a for a, n in own.items() if n != 1 and a in known)
+        if len(given) == 1:
+            g = pair(out, g, *given[0], wanted)
+        else:
+            left = ",".join([out, *(term for term, _ in given)])
+            arrays = [x for _, x in given]
+            g = einsum(g, *arrays, subscripts=f"{left}->{wanted}", optimize=len(given) > 1)
+        lengths = dict(zip(wanted, shape_of(g), strict=True))
+        g = reshaped(g, tuple(lengths.get(a, 1) for a in own))
+        full = tuple(own.values())
+        g = g if shape_of(g) == full else broadcast_to(g, shape=full)
+        return g if len(own) == len(shape) else on_diagonal(g, terms[i])
+
+    return pull
+
+
+def einsum_push(i: int) -> Callable[..., Array]:
+    """The tangent by way of operand `i`."""
+
+    def push(t: Array, xs: tuple[Array, ...], *, subscripts: str, optimize: bool) -> Array:
+        return einsum(*xs[:i], t, *xs[i + 1 :], subscripts=subscripts, optimize=optimize)
+
+    return push
+
+
+def einsum_batch(*xs: Array, batched: tuple[bool, ...], subscripts: str, optimize: bool) -> Array:
+    terms, out = split(subscripts)
+    new = next(a for a in LETTERS if a not in subscripts)
+    left = ",".join(new * b + term for term, b in zip(terms, batched, strict=True))
+    return einsum(*xs, subscripts=f"{left}->{new}{out}", optimize=optimize)
+
+
+def einsum_shape(*types: ArrayType, subscripts: str, optimize: bool) -> ArrayType:
+    terms, out = split(subscripts)
+    sizes = label_sizes(terms, [t.shape for t in types])
+    return ArrayType(tuple(sizes[a] for a in out), np.result_type(*(t.dtype for t in types)))
+
+
+def einsum_samples() -> list[Sample]:
+    def case(subscripts: str, *shapes: Shape, label: str = "", optimize: bool = False) -> Sample:
+        xs = [draw(shape, -1, 1, i) for i, shape in enumerate(shapes)]
+        return Sample(*xs, subscripts=subscripts, optimize=optimize, label=label or subscripts)
+
+    return [
+        case("ab,bc->ac", (2, 3), (3, 4)),
+        case("ab,bc->ca", (2, 3), (3, 4), optimize=True),
+        case("nab,ncb->nac", (5, 2, 3), (5, 4, 3)),
+        case("ab,ab->ab", (2, 3), (2, 3)),
+        case("ab,cd->dbca", (2, 3), (1, 4)),
+        case("ab,c->a", (2, 3), (4,), label="axes summed on their own"),
+        case("ab->", (2, 3)),
+        case("aa->a", (3, 3), label="diagonal"),
+        case("aab->ba", (3, 3, 2), label="diagonal of a stack"),
+        case("aa->", (3, 3), label="trace"),
+        case("aa,ab,b->b", (3, 3), (3, 2), (2,), label="diagonal, three operands"),
+        case("ab,bc,cd->ad", (2, 3), (3, 4), (4, 2), optimize=True),
+        case("a,a->a", (1,), (3,), label="stretched"),
+        case("a,a->", (3,), (1,), label="stretched and summed"),
+        case("aa,a->a", (1, 1), (3,), label="stretched diagonal"),
+        case(",a->a", (), (3,), label="0-d"),
+        case("ab,bc->ac", (2, 0), (0, 3), label="empty sum"),
+        case("aa->a", (0, 0), label="empty diagonal"),
+        Sample(
+            draw_complex((2, 3), -1, 1), draw((3, 2), -1, 1), subscripts="ab,ba->a", optimize=False
+        ),
+    ]
+
+
+einsum: Function = general(
+    "einsum",
+    lambda *xs, subscripts, optimize: np.einsum(subscripts, *xs, optimize=optimize),
+    pushes=tuple(map(einsum_push, range(MAX_OPERANDS))),
+    pulls=tuple(map(einsum_pull, range(MAX_OPERANDS))),
+    batch=einsum_batch,
+    shape=einsum_shape,
+    samples=einsum_samples,
+)
+
+
+def named_axes(args: tuple[Any, ...]) -> tuple[str, list[Array]]:
+    """The subscripts and the operands of a call of ``numpy.einsum`` in either of its two forms."""
+    if isinstance(args[0], str):
+        return args[0].replace(" ", ""), list(args[1:])
+    pairs, last = args[: len(args) // 2 * 2], args[len(args) // 2 * 2 :]
+    terms = ["".join(map(_letter, labels)) for labels in (*pairs[1::2], *last)]
+    subscripts = ",".join(terms[: len(pairs) // 2])
+    return f"{subscripts}->{terms[-1]}" if last else subscripts, list(pairs[::2])
+
+
+def _letter(label: Any) -> str:
+    return "..." if label is Ellipsis else LETTERS[label]
+
+
+def canonical(subscripts: str, shapes: list[Shape]) -> str:
+    """Subscripts with the output stated and a letter for each axis of an ellipsis."""
+    left, arrow, out = subscripts.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, got {len(shapes)}")
+    for term in (*terms, out):
+        if not set(term.replace("...", "", 1)) <= set(LETTERS):
+            raise ValueError(f"einsum: {term!r} is not made of letters and at most one '...'")
+    hidden = [
+        len(shape) - len(term) + 3 if "..." in term else 0
+        for term, shape in zip(terms, shapes, strict=True)
+    ]
+    free = [a for a in LETTERS if a not in subscripts]
+    rank = max(0, *hidden)
+    stack = "".join(free[:rank])
+    terms = [
+        term.replace("...", stack[rank - n :] if n > 0 else "")
+        for term, n in zip(terms, hidden, strict=True)
+    ]
+    if arrow and rank and "..." not in out:
+        raise ValueError(f"einsum: the output of {subscripts!r} lacks the '...' of the operands")
+    if arrow:
+        out = out.replace("...", stack)
+    else:
+        named = "".join(terms)
+        out = stack + "".join(a for a in sorted(set(named) - set(stack)) if named.count(a) == 1)
+    if len(set(out)) < len(out) or not set(out) <= set("".join(terms)) | set(stack):
+        raise ValueError(
+            f"einsum: the output of {subscripts!r} names an axis twice, or one that no operand has"
+        )
+    label_sizes(terms, shapes)
+    return ",".join(terms) + "->" + out
+
+
+def einsum_of(*args: Any, optimize: Any = False, dtype: Any = None) -> Array:
+    """What ``numpy.einsum`` does, whose arguments it takes (all operands must be arrays)."""
+    subscripts, xs = named_axes(args)
+    if dtype is not None:
+        xs = [astype(x, dtype=np.dtype(dtype)) for x in xs]
+    subscripts = canonical(subscripts, [shape_of(x) for x in xs])
+    if len(xs) < 3 or optimize is False:
+        return einsum(*xs, subscripts=subscripts, optimize=optimize is not False)
+    return along_path(subscripts, xs, optimize)
+
+
+def along_path(subscripts: str, xs: list[Array], optimize: Any) -> Array:
+    """Several operands contracted a few at a time, in the order that NumPy finds."""
+    terms, out = split(subscripts)
+    sizes = label_sizes(terms, [shape_of(x) for x in xs])
+    stand_ins = [np.broadcast_to(np.empty((), dtype_of(x)), shape_of(x)) for x in xs]
+    for step in np.einsum_path(subscripts, *stand_ins, optimize=optimize)[0][1:]:
+        chosen = sorted(step, reverse=True)
+        parts = [(terms.pop(k), xs.pop(k)) for k in chosen]
+        named = set("".join(term for term, _ in parts))
+        kept = named & set(out + "".join(terms))
+        term = "".join(sorted(kept, key=lambda a: (sizes[a], a))) if xs else out
+        left = ",".join(t for t, _ in parts)
+        x = einsum(*(x for _, x in parts), subscripts=f"{left}->{term}", optimize=len(parts) == 2)
+        terms.append(term)
+        xs.append(x)
+    return xs[0]
