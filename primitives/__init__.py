@@ -64,6 +64,23 @@ from .comparison import (
     trunc as trunc,
     where as where,
 )
+from .contraction import (
+    dot as dot,
+    inner as inner,
+    kron as kron,
+    matmul as matmul,
+    outer as outer,
+    tensordot as tensordot,
+    vdot as vdot,
+)
+from .cumulative import (
+    cumprod as cumprod,
+    cumsum as cumsum,
+    prod_others as prod_others,
+    recurrence as recurrence,
+    shift as shift,
+)
+from .einstein import einsum as einsum, einsum_of as einsum_of
 from .exponential import (
     cbrt as cbrt,
     exp as exp,
@@ -84,8 +101,32 @@ from .exponential import (
     sqrt as sqrt,
 )
 from .indexing import *
-from .reduction import *
+from .reduction import (
+    all as all,
+    any as any,
+    argmax as argmax,
+    argmin as argmin,
+    attained as attained,
+    count_nonzero as count_nonzero,
+    logsumexp as logsumexp,
+    max as max,
+    min as min,
+    norm as norm,
+    prod as prod,
+    softmax as softmax,
+    sum as sum,
+    var as var,
+)
 from .shape import *
+from .sorting import (
+    argpartition as argpartition,
+    argsort as argsort,
+    lexsort as lexsort,
+    partition as partition,
+    searchsorted as searchsorted,
+    sort as sort,
+    tie_mean as tie_mean,
+)
 from .trigonometric import (
     arccos as arccos,
     arccosh as arccosh,
