@@ -11,6 +11,7 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
     __path__.append(_os.path.dirname(__path__[0]))
 
 from functrans import primitives as primitives
+from functrans import numpy as numpy
 from functrans._version import __version__ as __version__
 from functrans.core import tree as tree
 from functrans.core.types import ArrayType as ArrayType

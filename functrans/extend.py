@@ -12,33 +12,29 @@ A new primitive is declared with a kind; its rules follow::
         shape=lambda x: x,
     )
 
-``functrans.testing.check_rules(softplus)`` proves its rules. Functions of whole programs rather than new
-operations are better served by :class:`functrans.custom`.
+``functrans.testing.check_rules(softplus)`` proves its rules. Functions of whole programs rather
+than new operations are better served by :class:`functrans.custom`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.core.cotangent import Masked as Masked
-from functrans.core.cotangent import Scattered as Scattered
-from functrans.core.cotangent import masked as masked
+from functrans.core.cotangent import Masked as Masked, Scattered as Scattered, masked as masked
 from functrans.core.errors import RegistrationError
-from functrans.core.kinds import bilinear as bilinear
-from functrans.core.kinds import chooser as chooser
-from functrans.core.kinds import elementwise as elementwise
-from functrans.core.kinds import general as general
-from functrans.core.kinds import linear as linear
-from functrans.core.kinds import nondifferentiable as nondifferentiable
-from functrans.core.kinds import reduction as reduction
-from functrans.core.primitive import ZERO as ZERO
-from functrans.core.primitive import Primitive as Primitive
-from functrans.core.primitive import Rule, rule
+from functrans.core.kinds import (
+    bilinear as bilinear,
+    chooser as chooser,
+    elementwise as elementwise,
+    general as general,
+    linear as linear,
+    nondifferentiable as nondifferentiable,
+    reduction as reduction,
+)
+from functrans.core.primitive import ZERO as ZERO, Primitive as Primitive, Rule, rule
 from functrans.core.types import ArrayType as ArrayType
 from functrans.numpy.registry import implements as implements
-from functrans.primitives.samples import Sample as Sample
-from functrans.primitives.samples import binary as binary
-from functrans.primitives.samples import unary as unary
+from functrans.primitives.samples import Sample as Sample, binary as binary, unary as unary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,1 +1,2 @@
-"""The interpreter stack. Knows no primitive and no transform; imports nothing of ours from above."""
+"""The interpreter stack. Knows no primitive and no transform; imports nothing of ours from
+above."""

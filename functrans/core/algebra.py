@@ -1,7 +1,7 @@
 """The few operations that the drivers themselves need, filled in by the rule book.
 
-The engine adds cotangents, multiplies by partials and undoes broadcasting. It knows no primitive, so
-it calls these through one object; ``functrans.primitives`` defines them when it is imported.
+The engine adds cotangents, multiplies by partials and undoes broadcasting. It knows no primitive,
+so it calls these through one object; ``functrans.primitives`` defines them when it is imported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ class Algebra:
     """``add(x, y)``, ``multiply(x, y)``, ``negative(x)``, ``where(c, x, y)``, ``real(x)``,
     ``not_equal(x, y)``, ``sum(x, axes=, keepdims=)``, ``reshape(x, shape=)``,
     ``broadcast_to(x, shape=)``, ``astype(x, dtype=)``, ``transpose(x, axes=)``,
-    ``index_add(x, y, *arrays, index=)``, ``concatenate(*xs, axis=)``, ``first_axis(x, i)`` (``x[i]``), ``rows(x, start, stop)``
+    ``index_add(x, y, *arrays, index=)``, ``concatenate(*xs, axis=)``, ``first_axis(x, i)``
+    (``x[i]``), ``rows(x, start, stop)``
     (``x[start:stop]``) and ``stack(xs)``."""
 
     __slots__ = (

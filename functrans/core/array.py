@@ -130,7 +130,8 @@ class TracedArray:
         if call is None:
             name = f"{func.__module__}.{func.__name__}"
             raise MissingRuleError(
-                f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
+                f"{name} has no rule for traced arrays (called at {user_line()}). Write it with "
+                "functions "
                 "that have one, declare its derivative with functrans.custom, or apply "
                 "functrans.stop_gradient to its arguments if no derivative is wanted."
             )
@@ -153,16 +154,20 @@ class TracedArray:
         born = self.birth()
         if not interpreter.closed and interpreter.thread != threading.get_ident():
             raise LeakedArrayError(
-                f"a traced array, {what}{born}, was used in another thread, at {user_line()}. Transforms are "
+                f"a traced array, {what}{born}, was used in another thread, at {user_line()}. "
+                "Transforms are "
                 "local to a thread: call the transform inside the thread."
             )
         if not interpreter.closed:
             raise LeakedArrayError(
-                f"a traced array, {what}{born}, was used at {user_line()} inside a function with rules of its own "
-                "(functrans.custom) or inside a rule, which sees only its arguments. Pass it as an argument."
+                f"a traced array, {what}{born}, was used at {user_line()} inside a function with "
+                "rules of its own "
+                "(functrans.custom) or inside a rule, which sees only its arguments. Pass it as "
+                "an argument."
             )
         raise LeakedArrayError(
-            f"a traced array, {what}{born}, was used after its transform had ended, at {user_line()}. "
+            f"a traced array, {what}{born}, was used after its transform had ended, at "
+            f"{user_line()}. "
             "Return the value from the transformed function (has_aux=True) instead of storing it."
         )
 
@@ -173,8 +178,10 @@ class TracedArray:
     def refuse_conversion(self, wanted: str, remedy: str) -> NoReturn:
         raise ConversionError(
             f"a traced {self.type} of {self.interpreter.transform}"
-            f"({describe_function(self.interpreter.function)}) cannot become {wanted}, at {user_line()}: "
-            f"its derivative would be lost. Instead {remedy}, or apply functrans.stop_gradient first "
+            f"({describe_function(self.interpreter.function)}) cannot become {wanted}, at "
+            f"{user_line()}: "
+            f"its derivative would be lost. Instead {remedy}, or apply functrans.stop_gradient "
+            "first "
             "if no derivative is wanted."
         )
 

@@ -116,11 +116,12 @@ def dense(g: Any, space: ArrayType) -> Array:
 
 
 class Cotangents:
-    """The cotangents collected so far, one for each value on a tape, added up as cheaply as is safe.
+    """The cotangents collected so far, one for each value on a tape, added up as cheaply as is
+    safe.
 
     The first is kept by reference, the second addition allocates, later ones are in place.
-    `touched` lists the indices at which a value has received nothing but Scattered cotangents: its other
-    lanes are structurally zero.
+    `touched` lists the indices at which a value has received nothing but Scattered cotangents: its
+    other lanes are structurally zero.
     """
 
     __slots__ = ("owned", "touched", "values")

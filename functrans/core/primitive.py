@@ -1,8 +1,9 @@
 """The record of a primitive with all its rules, and the registry of all records.
 
 A rule names what it needs: after the tangent ``t`` or cotangent ``g`` come any of ``ans`` (the
-output), ``x, y, z, w`` (the operands), ``xs`` (all operands), ``rest`` (all but the first), their types
-``ans_type, x_type, ..., x_types``, then keyword-only parameters. Exactly what is named is kept until the rule runs.
+output), ``x, y, z, w`` (the operands), ``xs`` (all operands), ``rest`` (all but the first), their
+types ``ans_type, x_type, ..., x_types``, then keyword-only parameters. Exactly what is named is
+kept until the rule runs.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ class Primitive:
         For each operand, its part of the output tangent, and its cotangent. None: no rule written.
     push_all, pull_all : Rule or None
         In place of the above, for all operands at once (for any number of operands):
-        ``push_all(ts, ...)`` with zeros filled in, ``pull_all(g, ...) -> one cotangent an operand``.
+        ``push_all(ts, ...)`` with zeros filled in, ``pull_all(g, ...) -> one cotangent an
+        operand``.
     batch : callable or None
         ``batch(*args, **params)``: all operands come with the batch axis at 0, and so goes the
         output. A rule with an argument named ``batched`` gets the operands as they are, and a tuple

@@ -1,6 +1,8 @@
-"""What staging and the cotangent driver know of a value: its shape, its dtype, and whether it is weak.
+"""What staging and the cotangent driver know of a value: its shape, its dtype, and whether it is
+weak.
 
-A *weak* value is a Python number: NumPy's promotion (NEP 50) lets it take the dtype of what it meets.
+A *weak* value is a Python number: NumPy's promotion (NEP 50) lets it take the dtype of what it
+meets.
 """
 
 from __future__ import annotations
@@ -92,11 +94,14 @@ def shape_of(x: Array) -> Shape:
 
 def dtype_of(x: Array) -> np.dtype[Any]:
     """The dtype of an array, traced array or Python number."""
-    return _PYTHON_DTYPES[type(x)] if type(x) in _PYTHON_DTYPES else x.dtype
+    if type(x) in _PYTHON_DTYPES:
+        return _PYTHON_DTYPES[type(x)]
+    return x.dtype  # type: ignore[no-any-return]
 
 
 def is_array(x: Any) -> bool:
-    """Whether a leaf is an array of any kind: ndarray, NumPy scalar, Python number or traced array."""
+    """Whether a leaf is an array of any kind: ndarray, NumPy scalar, Python number or traced
+    array."""
     return type(x) in _PYTHON_DTYPES or (hasattr(x, "shape") and hasattr(x, "dtype"))
 
 

@@ -25,7 +25,8 @@ class Variable:
 
 
 class Equation:
-    """One operation: ``outputs = primitive(inputs, params)``; an input is a Variable or a constant."""
+    """One operation: ``outputs = primitive(inputs, params)``; an input is a Variable or a
+    constant."""
 
     __slots__ = ("inputs", "line", "outputs", "params", "primitive")
 

@@ -78,7 +78,8 @@ class Selection:
         places += [self._named_place(name, args, kwargs) for name in self.argnames]
         if len(set(places)) < len(places):
             raise InputTypeError(
-                f"{self}: an argument is selected twice (argnums={self.argnums}, argnames={self.argnames})"
+                f"{self}: an argument is selected twice (argnums={self.argnums}, "
+                f"argnames={self.argnames})"
             )
         picked = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
 
@@ -155,20 +156,23 @@ def refuse_leaf(who: object, label: str, path: str, leaf: Any, remedy: str) -> I
     where = f"{label} at {path}" if path else label
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
         return InputTypeError(
-            f"{who}: {where} is a {type(leaf).__module__}.{type(leaf).__name__}. Subclasses of ndarray change "
+            f"{who}: {where} is a {type(leaf).__module__}.{type(leaf).__name__}. Subclasses of "
+            "ndarray change "
             "the meaning of operations; pass a plain array (numpy.asarray(x))."
         )
     kind = type_of(leaf) if isinstance(leaf, np.ndarray | np.generic | bool | TracedArray) else None
     what = str(kind) if kind else f"a {type(leaf).__name__}"
     return InputTypeError(
-        f"{who}: {where} is {what}; a derivative needs real or complex floating-point values. {remedy}"
+        f"{who}: {where} is {what}; a derivative needs real or complex floating-point values. "
+        f"{remedy}"
     )
 
 
 def primal_leaves(
     selection: Selection, picked: list[Any], *, allow_int: bool
 ) -> tuple[list[Array | None], list[Any], list[tree.TreeDef]]:
-    """The leaves of the selected arguments that carry derivatives (None for the others), all leaves,
+    """The leaves of the selected arguments that carry derivatives (None for the others), all
+    leaves,
     and the tree of each argument."""
     primals: list[Array | None] = []
     all_leaves: list[Any] = []
@@ -200,7 +204,8 @@ def _is_discrete(x: Any) -> bool:
 
 
 def check_type(who: object, what: str, path: str, given: Array, wanted: ArrayType) -> None:
-    """Raise unless a tangent or cotangent has the type of its primal (a Python number may stand for a
+    """Raise unless a tangent or cotangent has the type of its primal (a Python number may stand
+    for a
     scalar of any floating type)."""
     kind = type_of(given)
     same = kind.shape == wanted.shape and (

@@ -51,8 +51,10 @@ class BatchArray(TracedArray):
 
     def concrete(self, wanted: str) -> Any:
         raise ConversionError(
-            f"{wanted}() of a traced {self.type} in vmap({describe_function(self.interpreter.function)}) at "
-            f"{user_line()}: each of its {self.interpreter.size} lanes may have another value. Write "
+            f"{wanted}() of a traced {self.type} in "
+            f"vmap({describe_function(self.interpreter.function)}) at "
+            f"{user_line()}: each of its {self.interpreter.size} lanes may have another value. "
+            "Write "
             "numpy.where(condition, x, y) in place of a Python if."
         )
 
@@ -185,8 +187,9 @@ def vmap(
     fun : callable
         Takes and returns pytrees of arrays; written for one example.
     in_axes : int, None, or a tuple (or list) with an entry for each positional argument
-        The axis that runs over the examples; None for what all examples share. An entry may be a pytree
-        of ints and None that is a prefix of the argument. Keyword arguments are mapped over axis 0.
+        The axis that runs over the examples; None for what all examples share. An entry may be a
+        pytree of ints and None that is a prefix of the argument. Keyword arguments are mapped over
+        axis 0.
     out_axes : int, None or pytree
         Where the results get their batch axis; None for results that are the same for all examples.
     axis_size : int, optional
@@ -220,7 +223,8 @@ def vmap(
         in_axes = tuple(in_axes)
     if not isinstance(in_axes, int | tuple | dict | None):
         raise AxisError(
-            f"vmap({describe_function(fun)}): in_axes must be an int, None or a tuple with an entry for each "
+            f"vmap({describe_function(fun)}): in_axes must be an int, None or a tuple with an "
+            "entry for each "
             f"positional argument, got {in_axes!r}"
         )
     if chunk_size is not None and chunk_size < 1:
@@ -233,7 +237,8 @@ def vmap(
     def batched(*args: P.args, **kwargs: P.kwargs) -> R:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise AxisError(
-                f"{who}: in_axes has {len(in_axes)} entries, but the call has {len(args)} positional arguments. "
+                f"{who}: in_axes has {len(in_axes)} entries, but the call has {len(args)} "
+                "positional arguments. "
                 "Give one entry for each."
             )
         leaves, treedef = tree.flatten((args, kwargs))
@@ -292,7 +297,8 @@ def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any
     if axis is None:
         if batch.owns(out):
             raise AxisError(
-                f"{who}: {where} differs between examples, but its out_axes is None. Give it an axis."
+                f"{who}: {where} differs between examples, but its out_axes is None. Give it an "
+                "axis."
             )
         return out
     if not is_array(out):
@@ -303,7 +309,8 @@ def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any
     rank = len(shape_of(value))
     if not -rank <= axis < rank:
         raise AxisError(
-            f"{who}: out_axes={axis} is out of range for {where}, which has {rank} axes with the batch axis"
+            f"{who}: out_axes={axis} is out of range for {where}, which has {rank} axes with the "
+            "batch axis"
         )
     return value if axis == 0 else _move(value, 0, axis % rank)
 

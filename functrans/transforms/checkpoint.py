@@ -22,8 +22,8 @@ def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
     Parameters
     ----------
     fun : callable
-        Takes and returns pytrees. It must return the same when it runs again, and may close over traced
-        values.
+        Takes and returns pytrees. It must return the same when it runs again, and may close over
+        traced values.
 
     Returns
     -------

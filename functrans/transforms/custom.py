@@ -30,17 +30,17 @@ class custom(Generic[P, R]):
     """A function with derivative or batching rules of its own.
 
     Declare any of :meth:`defjvp`, :meth:`defvjp` and :meth:`defbatch`. What is missing is derived:
-    reverse mode by transposing the jvp, forward mode by transposing the vjp, batching by batching the
-    function and its rules. Without a derivative rule the function is differentiated as it is.
+    reverse mode by transposing the jvp, forward mode by transposing the vjp, batching by batching
+    the function and its rules. Without a derivative rule the function is differentiated as it is.
 
     Parameters
     ----------
     fun : callable
-        Takes and returns pytrees of arrays. It must not close over traced values: what it depends on are its
-        arguments.
+        Takes and returns pytrees of arrays. It must not close over traced values: what it depends
+        on are its arguments.
     static_argnums : int or sequence of int
-        Arguments that are no arrays and carry no derivative (functions, flags, sizes); the rules get
-        them first. ``nondiff_argnums`` is another name for it.
+        Arguments that are no arrays and carry no derivative (functions, flags, sizes); the rules
+        get them first. ``nondiff_argnums`` is another name for it.
     static_argnames : str or sequence of str
         The same by name.
 
@@ -76,7 +76,8 @@ class custom(Generic[P, R]):
         update_wrapper(self, fun)
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """Declare ``rule(*statics, primals, tangents) -> (out, tangent_out)``; usable as a decorator.
+        """Declare ``rule(*statics, primals, tangents) -> (out, tangent_out)``; usable as a
+        decorator.
 
         `primals` and `tangents` are tuples with an entry for each argument that is not static; zero
         tangents are arrays of zeros (None for integers).
@@ -86,7 +87,8 @@ class custom(Generic[P, R]):
         return rule
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
-        """Declare ``fwd(*args) -> (out, residuals)`` and ``bwd(*statics, residuals, cotangent)``, which
+        """Declare ``fwd(*args) -> (out, residuals)`` and ``bwd(*statics, residuals, cotangent)``,
+        which
         returns a tuple with a cotangent (or None for zero) for each argument that is not static."""
         self._once(self.vjp_rules, "vjp")
         self.vjp_rules = (fwd, bwd)
@@ -94,8 +96,9 @@ class custom(Generic[P, R]):
     def defbatch(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Declare ``rule(axis_size, batched, *args) -> (out, out_batched)``; usable as a decorator.
 
-        `batched` has the structure of the arguments that are not static, with a bool for each leaf; batch
-        axes are at 0. `out_batched` has the structure of `out` (one bool may stand for all).
+        `batched` has the structure of the arguments that are not static, with a bool for each
+        leaf; batch axes are at 0. `out_batched` has the structure of `out` (one bool may stand for
+        all).
         """
         self._once(self.batch_rule, "batch")
         self.batch_rule = rule
@@ -123,7 +126,8 @@ class custom(Generic[P, R]):
         if instance is None:
             return self
         raise InputTypeError(
-            f"custom({describe_function(self.fun)}) is used as a method; declare a function outside the "
+            f"custom({describe_function(self.fun)}) is used as a method; declare a function "
+            "outside the "
             "class and call it from the method, with what it needs of self as arguments"
         )
 
@@ -156,7 +160,8 @@ class _Call(CustomCall):
         for o in outs:
             if not is_array(o):
                 raise OutputTypeError(
-                    f"custom({self!r}): the function returned a {type(o).__name__}; it must return arrays"
+                    f"custom({self!r}): the function returned a {type(o).__name__}; it must "
+                    "return arrays"
                 )
         return outs
 
@@ -206,7 +211,8 @@ class _Call(CustomCall):
     def _pair(self, rule: str, result: Any, wanted: str) -> tuple[Any, Any]:
         if not (isinstance(result, tuple) and len(result) == 2):
             raise OutputTypeError(
-                f"custom({self!r}): the {rule} rule must return a pair {wanted}, got {type(result).__name__}"
+                f"custom({self!r}): the {rule} rule must return a pair {wanted}, got "
+                f"{type(result).__name__}"
             )
         return result
 
@@ -232,7 +238,8 @@ class _Call(CustomCall):
             space = type_of(primal)
             if is_inexact(space.dtype) and type_of(leaf).shape != space.shape:
                 raise InputTypeError(
-                    f"custom({self!r}): {what}{_at(path)} has type {type_of(leaf)}, its primal {space}"
+                    f"custom({self!r}): {what}{_at(path)} has type {type_of(leaf)}, its primal "
+                    f"{space}"
                 )
         return [
             leaf if primal is not None and is_inexact(type_of(primal).dtype) else None
@@ -305,7 +312,8 @@ def _positions(
     for name in (static_argnames,) if isinstance(static_argnames, str) else static_argnames:
         if name not in names:
             raise InputTypeError(
-                f"custom({describe_function(fun)}): static_argnames={name!r} names no argument; it has {names}"
+                f"custom({describe_function(fun)}): static_argnames={name!r} names no argument; "
+                f"it has {names}"
             )
         positions.append(names.index(name))
     return tuple(sorted(set(positions)))
@@ -321,7 +329,8 @@ def _bind(
     bound.apply_defaults()
     if bound.kwargs:
         raise InputTypeError(
-            f"custom({describe_function(fun)}): keyword-only arguments {sorted(bound.kwargs)} cannot be "
+            f"custom({describe_function(fun)}): keyword-only arguments {sorted(bound.kwargs)} "
+            "cannot be "
             "given to a function with custom rules; make them positional (they may be static)"
         )
     return bound.args

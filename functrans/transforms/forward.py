@@ -95,7 +95,8 @@ class Forward(Interpreter):
             return ans
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
-        # Inner values of derivative formulas, as 1/x at 0, would warn of nothing that the user can see.
+        # Inner values of derivative formulas, as 1/x at 0, would warn of nothing that the user can
+        # see.
         with under(self.parent), np.errstate(all="ignore"):
             out = push_forward(primitive, tangents, ans, primals, params)
         if primitive.outputs is None:
@@ -191,7 +192,8 @@ def _matched(t: Any, ans: Any) -> Any:
 def _push_through_pull(
     primitive: Primitive, i: int, t: Array, ans: Any, primals: Any, params: dict[str, Any]
 ) -> Any:
-    """The push of operand `i`, derived by transposing its pull, which is linear in the cotangent."""
+    """The push of operand `i`, derived by transposing its pull, which is linear in the
+    cotangent."""
     pull: Any = primitive.pulls[i] if primitive.pulls else None
     if pull is ZERO:
         return None
@@ -320,12 +322,14 @@ def _check_pairs(fun: Callable[..., Any], transform: str, primals: Any, tangents
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
             raise InputTypeError(
-                f"{transform}: {name} must be a tuple or list with one entry for each argument, got "
+                f"{transform}: {name} must be a tuple or list with one entry for each argument, "
+                "got "
                 f"{type(given).__name__}. For one argument write {transform}(f, (x,), (t,))."
             )
     if len(primals) != len(tangents):
         raise InputTypeError(
-            f"{transform}: {len(primals)} primals but {len(tangents)} tangents; give one for each argument"
+            f"{transform}: {len(primals)} primals but {len(tangents)} tangents; give one for each "
+            "argument"
         )
     return Selection(fun, transform, range(len(primals)), None)
 
@@ -346,14 +350,16 @@ def tangent_leaves(
         )
         if t_tree != shape_tree:
             raise TreeError(
-                f"{selection}: the tangent of {selection.label(i)} has another structure than its primal: "
+                f"{selection}: the tangent of {selection.label(i)} has another structure than its "
+                "primal: "
                 f"{tree.explain_difference(t_tree, shape_tree, names=('the tangent', 'the primal'))}"
             )
         paths = tree.leaf_paths(treedef)
         for path, primal, t in zip(paths, primals, ts, strict=True):
             if t is not None and primal is None:
                 raise InputTypeError(
-                    f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, which has no "
+                    f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, "
+                    "which has no "
                     "tangent; give None for it"
                 )
             if t is not None:

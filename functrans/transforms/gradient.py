@@ -205,15 +205,16 @@ def grad(
     has_aux : bool
         `fun` returns a pair: the scalar, and anything else, which is passed on.
     holomorphic : bool
-        `fun` is holomorphic: arguments and output are complex, and the result is the complex derivative.
+        `fun` is holomorphic: arguments and output are complex, and the result is the complex
+        derivative.
     allow_int : bool
         Integer and boolean leaves are let pass; their gradient is None.
 
     Returns
     -------
     callable
-        With the signature of `fun`. Returns the gradient, of the structure, shapes and dtypes of the
-        selected argument (a tuple of gradients if `argnums` or `argnames` is a sequence); with
+        With the signature of `fun`. Returns the gradient, of the structure, shapes and dtypes of
+        the selected argument (a tuple of gradients if `argnums` or `argnames` is a sequence); with
         `has_aux` a pair ``(gradient, aux)``. Python ints are taken as floats.
 
     Raises
@@ -328,7 +329,8 @@ def _collect(
 def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
     if not isinstance(value, np.generic | np.ndarray | TracedArray | float | int | complex):
         raise OutputTypeError(
-            f"{selection}: the output must be a scalar, got {_structure(value)}. Return one scalar, "
+            f"{selection}: the output must be a scalar, got {_structure(value)}. Return one "
+            "scalar, "
             "further results with has_aux=True, or use jacrev."
         )
     kind = type_of(value)
@@ -339,7 +341,8 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
         )
     if kind.dtype.kind == "c" and not holomorphic:
         raise OutputTypeError(
-            f"{selection}: the output must be real, got {kind}. Take its real part or absolute value, or pass "
+            f"{selection}: the output must be real, got {kind}. Take its real part or absolute "
+            "value, or pass "
             "holomorphic=True for the complex derivative of a holomorphic function."
         )
     if kind.dtype.kind not in "fc":
@@ -361,6 +364,7 @@ def _check_complex(selection: Selection, leaves: list[Any]) -> None:
     for x in leaves:
         if x is not None and dtype_of(x).kind != "c":
             raise InputTypeError(
-                f"{selection}: with holomorphic=True the arguments must be complex, got {type_of(x)}. "
+                f"{selection}: with holomorphic=True the arguments must be complex, got "
+                f"{type_of(x)}. "
                 "Convert them (x.astype(complex))."
             )

@@ -50,8 +50,8 @@ def jacfwd(
     Returns
     -------
     callable
-        With the signature of `fun`. Returns a pytree of the structure of the output, each leaf replaced
-        by a pytree of the structure of the selected argument, with arrays of shape
+        With the signature of `fun`. Returns a pytree of the structure of the output, each leaf
+        replaced by a pytree of the structure of the selected argument, with arrays of shape
         ``output.shape + input.shape``; with `has_aux` a pair with `aux`.
 
     Raises
@@ -132,8 +132,8 @@ def jacobian(
 ) -> Callable[P, Any]:
     """A function that computes the Jacobian of `fun` in the mode that takes fewer passes.
 
-    Reverse mode if the output has fewer elements than the selected arguments, otherwise forward mode.
-    Parameters, result and errors are those of :func:`jacfwd`.
+    Reverse mode if the output has fewer elements than the selected arguments, otherwise forward
+    mode. Parameters, result and errors are those of :func:`jacfwd`.
 
     Examples
     --------
@@ -181,8 +181,8 @@ def hessian(
     Returns
     -------
     callable
-        For a scalar function of one array of shape ``s`` the Hessian has shape ``s + s``. In general its
-        structure is that of the output, in it twice that of the selected argument.
+        For a scalar function of one array of shape ``s`` the Hessian has shape ``s + s``. In
+        general its structure is that of the output, in it twice that of the selected argument.
 
     Examples
     --------
@@ -209,7 +209,8 @@ def hvp(
     *,
     has_aux: bool = False,
 ) -> Any:
-    """The product of the Hessian of a scalar function with a vector, at the cost of a few gradients.
+    """The product of the Hessian of a scalar function with a vector, at the cost of a few
+    gradients.
 
     Parameters
     ----------
@@ -262,7 +263,8 @@ def _input_spaces(
             )
         if forward and not holomorphic and space.dtype.kind == "c":
             raise InputTypeError(
-                f"{selection}: a complex argument ({space}) needs holomorphic=True in forward mode. For real "
+                f"{selection}: a complex argument ({space}) needs holomorphic=True in forward "
+                "mode. For real "
                 "functions of complex arguments use jacrev."
             )
     return spaces, trees

@@ -29,8 +29,8 @@ def linearize(
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function and its derivative as a linear function.
 
-    All that does not depend on the direction is computed once: each call of the linear function costs
-    the linear part alone. One direction costs less with :func:`jvp`.
+    All that does not depend on the direction is computed once: each call of the linear function
+    costs the linear part alone. One direction costs less with :func:`jvp`.
 
     Parameters
     ----------
@@ -76,7 +76,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     def linear(*tangents: Any) -> Any:
         if len(tangents) != len(primals):
             raise TreeError(
-                f"{selection}: the linear function takes {len(primals)} tangents, got {len(tangents)}"
+                f"{selection}: the linear function takes {len(primals)} tangents, got "
+                f"{len(tangents)}"
             )
         given = tangent_leaves(selection, leaves, trees, tangents)
         values = [

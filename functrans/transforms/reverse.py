@@ -1,9 +1,9 @@
 """Reverse mode: a flat tape in creation order, walked backwards without recursion.
 
-An entry of the tape is ``(primitive, links)``. A link ``(pull, index, residuals, params, space)`` says:
-add the output's cotangent, pulled through ``pull(g, *residuals, **params)``, to the value at `index`.
-``space`` is the type to project to, or None where the pull is known to return it; if it is a list,
-then so is `index`, and the pull returns a cotangent for each.
+An entry of the tape is ``(primitive, links)``. A link ``(pull, index, residuals, params, space)``
+says: add the output's cotangent, pulled through ``pull(g, *residuals, **params)``, to the value at
+`index`. ``space`` is the type to project to, or None where the pull is known to return it; if it
+is a list, then so is `index`, and the pull returns a cotangent for each.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from functrans.core.types import (
     shape_of,
     type_of,
 )
-
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +60,11 @@ class ReverseArray(TracedArray):
     def concrete(self, wanted: str) -> Any:
         value = self.value
         return value.concrete(wanted) if isinstance(value, TracedArray) else value
+
+    def birth(self) -> str:
+        entry = self.interpreter.tape[self.index]
+        primitive = entry[0] if type(entry) is tuple and entry else entry
+        return f", the result of {primitive.name}" if isinstance(primitive, Primitive) else ""
 
 
 class Reverse(Interpreter):
@@ -294,7 +298,8 @@ _NONE: dict[str, Any] = {}
 
 
 def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
-    """Walk the tape, whose first entry has the index `base`, backwards, adding to earlier cotangents.
+    """Walk the tape, whose first entry has the index `base`, backwards, adding to earlier
+    cotangents.
 
     The cotangents of inputs stay; those of other values are released on the way, and so are the
     entries of the tape unless `keep`.
@@ -307,7 +312,7 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
                 continue
             primitive, links = entry
             if not keep:
-                tape[k - base] = None
+                tape[k - base] = primitive  # the residuals go, the name stays for messages
             if type(primitive) is tuple:
                 types = primitive
                 primitive, links = links
@@ -383,7 +388,8 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
 def transpose_linear(
     function: Callable[..., Any], spaces: tuple[ArrayType, ...], g: Any
 ) -> tuple[Array, ...]:
-    """The transpose of a linear function, applied to a cotangent of its output (a value or a tuple).
+    """The transpose of a linear function, applied to a cotangent of its output (a value or a
+    tuple).
 
     The function runs once, on zeros of the types `spaces`, under a tape of its own.
     """
@@ -424,7 +430,9 @@ def derived_pull(primitive: Primitive, i: int) -> Rule:
 def missing_derivative(primitive: Primitive, i: int) -> MissingRuleError:
     """The error for an operand that no rule covers."""
     return MissingRuleError(
-        f"{primitive.name}: no derivative with respect to operand {i} (used at {user_line()}). Give it one "
-        f"with functrans.extend.override({primitive.name}, ...), or apply functrans.stop_gradient to that "
+        f"{primitive.name}: no derivative with respect to operand {i} (used at {user_line()}). "
+        "Give it one "
+        f"with functrans.extend.override({primitive.name}, ...), or apply functrans.stop_gradient "
+        "to that "
         "operand if no derivative is wanted."
     )

@@ -54,11 +54,18 @@ class StageArray(TracedArray):
     def concrete(self, wanted: str) -> Any:
         raise ConversionError(
             f"{wanted}() of a traced {self.type} in {self.interpreter.transform}"
-            f"({describe_function(self.interpreter.function)}) at {user_line()}: while a function is staged its "
+            f"({describe_function(self.interpreter.function)}) at {user_line()}: while a function "
+            "is staged its "
             "values are not known. Write numpy.where(condition, x, y) in place of a Python if."
         )
 
     def describe_value(self) -> str:
+        return ""
+
+    def birth(self) -> str:
+        for equation in self.interpreter.equations:
+            if self.variable in equation.outputs:
+                return f", the result of {equation.primitive.name} at {equation.line}"
         return ""
 
 
@@ -153,8 +160,8 @@ def make_graph(fun: Callable[P, Any]) -> Callable[P, Graph]:
     Returns
     -------
     callable
-        With the arguments of `fun` (arrays, Python numbers or :class:`ArrayType`); returns a `Graph`, which
-        prints one equation a line and computes with ``graph(*args)``.
+        With the arguments of `fun` (arrays, Python numbers or :class:`ArrayType`); returns a
+        `Graph`, which prints one equation a line and computes with ``graph(*args)``.
 
     Raises
     ------
@@ -227,7 +234,8 @@ def _stage(
     for o in outs:
         if not is_array(o):
             raise OutputTypeError(
-                f"{transform}({describe_function(fun)}): the function returned a {type(o).__name__}; "
+                f"{transform}({describe_function(fun)}): the function returned a "
+                f"{type(o).__name__}; "
                 "a staged function returns arrays"
             )
     return stage, outs, (in_tree, out_tree)
@@ -243,6 +251,7 @@ def _staged_type(
         argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"
     )
     raise InputTypeError(
-        f"{transform}({describe_function(fun)}): {label}{tree.key_string(tuple(rest))} is a {type(x).__name__}, "
+        f"{transform}({describe_function(fun)}): {label}{tree.key_string(tuple(rest))} is a "
+        f"{type(x).__name__}, "
         "which is no array. Bind it beforehand (functools.partial or a lambda)."
     )
