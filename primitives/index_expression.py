@@ -132,6 +132,9 @@ class Index:
             return
         if type(y) is np.ndarray and y.dtype != x.dtype:  # a mixed np.add.at is many times slower
             y = y.astype(x.dtype, casting="same_kind")
+        if x.ndim == 1 and np.ndim(y):
+            # NumPy 2.4 reads beyond y if that is 1-d and the index array is not.
+            y = np.broadcast_to(y, self.shape(x.shape, tuple([a.shape for a in arrays])))
         if np.size(y) > _MANY and all(e is ARRAY for e in self.entries) and x.flags.c_contiguous:
             _add_at_rows(x, y, arrays)
         else:
