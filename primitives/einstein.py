@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
-MAX_OPERANDS = 64
-"""NumPy takes no more."""
+MAX_OPERANDS = 4
+"""More are contracted a few at a time: one loop over all their axes would take too long anyway."""
 
 
 def split(subscripts: str) -> tuple[list[str], str]:
@@ -203,6 +203,7 @@ def einsum_samples() -> list[Sample]:
         case("aa->", (3, 3), label="trace"),
         case("aa,ab,b->b", (3, 3), (3, 2), (2,), label="diagonal, three operands"),
         case("ab,bc,cd->ad", (2, 3), (3, 4), (4, 2), optimize=True),
+        case("ab,a,cb,c->ab", (2, 3), (2,), (4, 3), (4,), label="four operands"),
         case("a,a->a", (1,), (3,), label="stretched"),
         case("a,a->", (3,), (1,), label="stretched and summed"),
         case("aa,a->a", (1, 1), (3,), label="stretched diagonal"),
@@ -281,9 +282,9 @@ def einsum_of(*args: Any, optimize: Any = False, dtype: Any = None) -> Array:
     if dtype is not None:
         xs = [astype(x, dtype=np.dtype(dtype)) for x in xs]
     subscripts = canonical(subscripts, [shape_of(x) for x in xs])
-    if len(xs) < 3 or optimize is False:
+    if len(xs) < 3 or (optimize is False and len(xs) <= MAX_OPERANDS):
         return einsum(*xs, subscripts=subscripts, optimize=optimize is not False)
-    return along_path(subscripts, xs, optimize)
+    return along_path(subscripts, xs, optimize or "greedy")
 
 
 def along_path(subscripts: str, xs: list[Array], optimize: Any) -> Array:
