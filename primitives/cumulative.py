@@ -8,7 +8,7 @@ running product, and its own derivatives are recurrences again.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from functrans.core.types import Array, ArrayType
 
 from .arithmetic import add, multiply
 from .samples import Sample, draw, draw_complex
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
 
 
 def accumulated_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -46,7 +49,7 @@ def shift_impl(x: Array, *, axis: int, reverse: bool = False) -> Array:
     return out
 
 
-shift = linear(
+shift: Function = linear(
     "shift",
     shift_impl,
     lambda g, *, axis, reverse=False: shift(g, axis=axis, reverse=not reverse),
@@ -62,7 +65,7 @@ shift = linear(
 """Every element moves on by one along the axis (towards the start if `reverse`); 0 comes in."""
 
 
-cumsum = linear(
+cumsum: Function = linear(
     "cumsum",
     lambda x, *, axis, reverse=False: directed(
         np.add.accumulate(directed(x, axis, reverse), axis=axis), axis, reverse
@@ -129,7 +132,7 @@ def recurrence_pull(
     return multiply(h, shift(ans, axis=axis, reverse=reverse)), h
 
 
-recurrence = general(
+recurrence: Function = general(
     "recurrence",
     recurrence_impl,
     pushes=(recurrence_push_x, recurrence_push_y),
@@ -183,7 +186,7 @@ def cumprod_pull(
     return multiply(before, recurrence(x, g, axis=axis, reverse=not reverse, lag=1))
 
 
-cumprod = general(
+cumprod: Function = general(
     "cumprod",
     cumprod_impl,
     pushes=(cumprod_push,),
@@ -236,7 +239,7 @@ def prod_others_push(t: Array, x: Array, *, axis: int) -> Array:
     )
 
 
-prod_others = general(
+prod_others: Function = general(
     "prod_others",
     prod_others_impl,
     pushes=(prod_others_push,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from functrans.core.cotangent import Masked, masked
 from functrans.core.kinds import align, general, nondifferentiable, reduction
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
-from .arithmetic import astype, divide, multiply, real, subtract
+from .arithmetic import astype, conjugate, divide, multiply, real, real_dtype, subtract
 from .comparison import not_equal, where
 from .cumulative import accumulated_dtype, prod_others
 from .samples import Sample, draw, draw_complex
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
 
 Axes = tuple[int, ...]
 
@@ -73,9 +76,9 @@ def floating(x: Array) -> Array:
     return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
-def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of absolute values."""
-    return np.finfo(dtype).dtype if dtype.kind == "c" else floating_dtype(dtype)
+def magnitude_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of averaged absolute values."""
+    return real_dtype(floating_dtype(dtype))
 
 
 def axes_samples(low: float, high: float, *hard: Sample, complex_too: bool = True) -> Any:
@@ -168,7 +171,7 @@ def attained_impl(x: Array, y: Array) -> Array:
     return same
 
 
-attained = nondifferentiable(
+attained: Function = nondifferentiable(
     "attained",
     attained_impl,
     batch=lambda x, y, *, batched: attained(*align((x, y), batched)),
@@ -315,7 +318,7 @@ def softmax_push(t: Array, ans: Array, *, axes: Axes) -> Array:
     return multiply(ans, subtract(t, sum(multiply(ans, t), axes=axes, keepdims=True)))
 
 
-softmax = general(
+softmax: Function = general(
     "softmax",
     softmax_impl,
     pushes=(softmax_push,),
@@ -392,9 +395,7 @@ logsumexp = reduction(
 
 
 def conj_if_complex(x: Array) -> Array:
-    from .arithmetic import conj
-
-    return conj(x) if dtype_of(x).kind == "c" else x
+    return conjugate(x) if dtype_of(x).kind == "c" else x
 
 
 def euclidean(x: Array, axes: Axes) -> Array:
@@ -438,7 +439,7 @@ norm = reduction(
     pull=lambda g, ans, x, *, axes, keepdims=False: multiply(
         restore_axes(g, shape_of(x), axes), direction(ans, x, axes)
     ),
-    dtype=real_dtype,
+    dtype=magnitude_dtype,
     samples=axes_samples(
         0.5,
         2,
@@ -481,7 +482,7 @@ var = reduction(
     pull=lambda g, x, *, axes, ddof=0, keepdims=False: multiply(
         restore_axes(g, shape_of(x), axes), var_partial(x, axes, ddof)
     ),
-    dtype=real_dtype,
+    dtype=magnitude_dtype,
     samples=axes_samples(
         -1,
         1,

@@ -7,7 +7,7 @@ symmetric, so that forward and reverse agree, and it is the subgradient of least
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from functrans.core.types import Array, ArrayType, shape_of
 
 from .indexing import take_along_axis
 from .samples import Sample, draw, draw_complex
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
 
 
 def same_shape(x: ArrayType, **params: Any) -> ArrayType:
@@ -39,7 +42,7 @@ ORDERS = (
 )
 
 
-argsort = nondifferentiable(
+argsort: Function = nondifferentiable(
     "argsort",
     lambda x, *, axis, kind=None: np.argsort(x, axis=axis, kind=kind),
     batch=lambda x, *, axis, kind=None: argsort(x, axis=axis + 1, kind=kind),
@@ -65,7 +68,7 @@ def tie_mean_impl(x: Array, y: Array, *, axis: int) -> Array:
     return np.moveaxis(np.repeat(means, counts).reshape(values.shape), -1, axis)
 
 
-tie_mean = linear(
+tie_mean: Function = linear(
     "tie_mean",
     tie_mean_impl,
     lambda g, y, *, axis: tie_mean(g, y, axis=axis),
@@ -86,15 +89,15 @@ tie_mean = linear(
 
 def sort_push(t: Array, ans: Array, x: Array, *, axis: int, kind: str | None = None) -> Array:
     order = argsort(x, axis=axis, kind=kind)
-    return tie_mean(take_along_axis(t, order, axis=axis), ans, axis=axis)
+    return tie_mean(take_along_axis(t, order, axis=axis, unique=True), ans, axis=axis)
 
 
 def sort_pull(g: Array, ans: Array, x: Array, *, axis: int, kind: str | None = None) -> Array:
     ranks = argsort(argsort(x, axis=axis, kind=kind), axis=axis)
-    return take_along_axis(tie_mean(g, ans, axis=axis), ranks, axis=axis)
+    return take_along_axis(tie_mean(g, ans, axis=axis), ranks, axis=axis, unique=True)
 
 
-sort = general(
+sort: Function = general(
     "sort",
     lambda x, *, axis, kind=None: np.sort(x, axis=axis, kind=kind),
     pushes=(sort_push,),
@@ -115,9 +118,9 @@ def reorder(a: Array, source: Array, target: Array, *, axis: int) -> Array:
     """Move `a`, laid out as `source`, to where `target` has the same elements; ties average."""
     order = argsort(source, axis=axis)
     ranks = argsort(argsort(target, axis=axis), axis=axis)
-    keys = take_along_axis(source, order, axis=axis)
-    ordered = tie_mean(take_along_axis(a, order, axis=axis), keys, axis=axis)
-    return take_along_axis(ordered, ranks, axis=axis)
+    keys = take_along_axis(source, order, axis=axis, unique=True)
+    ordered = tie_mean(take_along_axis(a, order, axis=axis, unique=True), keys, axis=axis)
+    return take_along_axis(ordered, ranks, axis=axis, unique=True)
 
 
 PARTS = (
@@ -128,7 +131,7 @@ PARTS = (
 )
 
 # The order within the parts is NumPy's own affair: the rules read it off the output.
-partition = general(
+partition: Function = general(
     "partition",
     lambda x, *, kth, axis, kind="introselect": np.partition(x, kth, axis=axis, kind=kind),
     pushes=(lambda t, ans, x, *, kth, axis, kind="introselect": reorder(t, x, ans, axis=axis),),
@@ -143,7 +146,7 @@ partition = general(
         ),
     ],
 )
-argpartition = nondifferentiable(
+argpartition: Function = nondifferentiable(
     "argpartition",
     lambda x, *, kth, axis, kind="introselect": np.argpartition(x, kth, axis=axis, kind=kind),
     batch=lambda x, *, axis, **params: argpartition(x, axis=axis + 1, **params),
@@ -152,7 +155,7 @@ argpartition = nondifferentiable(
 )
 
 
-lexsort = nondifferentiable(
+lexsort: Function = nondifferentiable(
     "lexsort",
     lambda *keys, axis: np.lexsort(keys, axis=axis),
     batch=lambda *keys, axis: lexsort(*keys, axis=axis + 1),
@@ -184,7 +187,7 @@ def searchsorted_batch(
     return searchsorted(x, y, side=side)
 
 
-searchsorted = nondifferentiable(
+searchsorted: Function = nondifferentiable(
     "searchsorted",
     searchsorted_impl,
     batch=searchsorted_batch,
