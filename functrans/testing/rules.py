@@ -1,0 +1,362 @@
+"""``check_rules``: whether the rules of a primitive or custom function are right and agree with each other.
+
+Each ``check_...`` function proves one property at one case and raises AssertionError otherwise.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.testing.batching import check_batched_derivatives, check_batching
+from functrans.testing.cases import Case, cases_of
+from functrans.testing.differences import (
+    close,
+    close_to_difference,
+    identical,
+    pairing,
+    random_like,
+    richardson,
+    size_of,
+    tolerance,
+)
+from functrans.testing.layouts import check_layouts
+from functrans.testing.pinned import check_pinned
+from functrans.testing.staging import check_staging
+from functrans.transforms.forward import jvp
+from functrans.transforms.gradient import vjp
+from functrans.transforms.jacobian import jacfwd, jacrev
+from functrans.transforms.linearize import linearize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SEED = 0
+SMALL = 64  # the largest Jacobian (in elements) that is compared as a whole
+
+
+def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = None) -> None:
+    """Raise unless all rules of a primitive or of a :class:`functrans.custom` function are right.
+
+    At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the four second
+    derivatives, batching against a loop, staging and the shape rule, memory layouts, every subset of
+    differentiated operands, and pinned gradients.
+
+    Parameters
+    ----------
+    function : callable
+        A primitive's public function (its own samples are used unless others are given), or a function
+        with custom rules.
+    samples : sequence of Sample or tuple, optional
+        Where to check: :class:`Sample` objects or tuples of arguments.
+
+    Raises
+    ------
+    AssertionError
+        A rule is wrong or missing. The message names the sample, the operand, the property, and the
+        values expected and found.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> from functrans.testing import check_rules
+    >>> check_rules(ft.primitives.sin)
+    >>> @ft.custom
+    ... def cube(x):
+    ...     return x * x * x
+    >>> cube.defvjp(lambda x: (cube(x), x), lambda x, g: (3 * g * x * x,))
+    >>> check_rules(cube, [(2.0,), (np.array([1.0, -0.5]),)])
+    """
+    cases = cases_of(function, samples)
+    check_coverage(cases)
+    for case in cases:
+        for check in CHECKS:
+            check(case)
+
+
+def check_coverage(cases: Sequence[Case]) -> None:
+    """Every operand with a derivative rule is differentiated at some sample."""
+    primitive = cases[0].primitive if cases else None
+    if not cases:
+        raise AssertionError("check_rules: the list of samples is empty")
+    if primitive is None or not primitive.differentiable:
+        return
+    covered = {
+        case.operand(i)
+        for case in cases
+        for i in case.active
+        if case.sample.smooth
+        and np.size(case.leaves[i])
+        and (case.sample.pinned is None or case.sample.pinned[case.operand(i)] is not None)
+    }
+    wanted = set()
+    for rules in (primitive.pushes, primitive.pulls):
+        wanted |= {i for i, rule in enumerate(rules or ()) if rule is not None}
+    zero = {
+        i for rules in (primitive.pushes, primitive.pulls) for i, rule in enumerate(rules or ())
+        if repr(rule) == "ZERO"
+    }
+    if primitive.push_all or primitive.pull_all:
+        wanted.add(0)
+    given = set(range(max(len(case.sample.args) for case in cases)))  # einsum takes any number
+    missing = sorted(wanted & given - zero - covered)
+    if missing:
+        raise AssertionError(
+            f"{primitive.name}: no sample differentiates operand {missing[0]}, which has a rule"
+        )
+
+
+def check_value(case: Case) -> None:
+    """Values under each interpreter are those of plain NumPy, in dtype, shape and every element."""
+    with np.errstate(all="ignore"):
+        expected = case.outputs(case.leaves)
+        if case.primitive is not None:
+            plain = case.primitive.impl(*case.sample.args, **case.sample.params)
+            for o, value in zip(expected, plain if isinstance(plain, tuple) else (plain,), strict=True):
+                identical(o, value, f"{case.what}: value")
+        if not case.active:
+            return
+        inner: list[Any] = []
+
+        def function(*values: Array) -> tuple[Array, ...]:
+            outs: tuple[Array, ...] = case.function(case.active)(*values)
+            inner[:] = [type_of(o) for o in outs]
+            return outs
+
+        xs = case.take(case.active)
+        ts = [random_like(x, _rng()) for x in xs]
+        found = {
+            "jvp": lambda: jvp(function, xs, ts)[0],
+            "vjp": lambda: vjp(function, *xs)[0],
+            "linearize": lambda: linearize(function, *xs)[0],
+            "jvp of jvp": lambda: jvp(lambda *ys: jvp(function, ys, ts)[0], xs, ts)[0],
+            "vjp of vjp": lambda: vjp(lambda *ys: vjp(function, *ys)[0], *xs)[0],
+        }
+        for transform, run in found.items():
+            outs = run()
+            for o, value, kind in zip(outs, expected, inner, strict=True):
+                what = f"{case.what}: value under {transform}"
+                identical(o, value, what)
+                if isinstance(o, np.ndarray) != isinstance(value, np.ndarray):
+                    raise AssertionError(f"{what}: expected a {type(value)}, found a {type(o)}")
+                if (kind.shape, kind.dtype) != (shape_of(value), dtype_of(value)):
+                    raise AssertionError(
+                        f"{what}: the traced array has type {kind}, its value {type_of(value)}"
+                    )
+
+
+def check_differences(case: Case) -> None:
+    """The JVP along a direction of each operand is what extrapolated differences give."""
+    if not case.differentiable:
+        return
+    rng = _rng()
+    wide = case.widened()
+    with np.errstate(all="ignore"):
+        size = size_of(case.smooth_part(())())
+        for i in case.active:
+            t = random_like(wide[i], rng)
+            function = case.smooth_part((i,), wide)
+            found = jvp(function, (wide[i],), (t,))[1]
+            rtol = tolerance(1e-9, found, factor=1e3)
+            expected = richardson(lambda x, f=function: list(f(*x)), [wide[i]], [t], rtol / 10)  # type: ignore[misc]
+            what = f"{case.label(i)}: JVP"
+            for one, other in zip(found, expected, strict=True):
+                close_to_difference(one, other, what, rtol=rtol, atol=rtol * size)
+            if dtype_of(wide[i]) != dtype_of(case.leaves[i]):
+                _check_narrow(case, i, t)
+
+
+def _check_narrow(case: Case, i: int, t: Array) -> None:
+    """In lower precision the JVP is that of double precision, rounded."""
+    x = case.leaves[i]
+    t = np.asarray(t, dtype_of(x))[()]
+    found = jvp(case.smooth_part((i,)), (x,), (t,))[1]
+    wide = [np.asarray(v, np.result_type(v, float))[()] for v in (x, t)]
+    expected = jvp(case.smooth_part((i,), case.widened()), wide[:1], wide[1:])[1]
+    rtol = tolerance(1e-9, (*found, x), factor=100)
+    for one, other in zip(found, expected, strict=True):
+        atol = rtol * size_of([other])
+        close(one, other, f"{case.label(i)}: JVP in {dtype_of(x)}", rtol=rtol, atol=atol)
+
+
+def check_transpose(case: Case) -> None:
+    """``<g, J t> = <J^T g, t>`` for each operand; a small Jacobian is the same in both modes."""
+    if not case.differentiable or not case.active:
+        return
+    rng = _rng()
+    xs = case.take(case.active)
+    function = case.smooth_part(case.active)
+    with np.errstate(all="ignore"):
+        outs, pullback = vjp(function, *xs)
+        gs = tuple(random_like(o, rng) for o in outs)
+        cotangents = pullback(gs)
+        for i, x, g in zip(case.active, xs, cotangents, strict=True):
+            if type_of(g) != type_of(x) and not type_of(x).weak:
+                raise AssertionError(
+                    f"{case.label(i)}: the VJP returns {type_of(g)} for an operand of type {type_of(x)}"
+                )
+            t = random_like(x, rng)
+            tangents = jvp(case.smooth_part((i,)), (x,), (t,))[1]
+            found, found_size = pairing([g], [t])
+            expected, size = pairing(gs, tangents)
+            bound = tolerance(1e-12, (*outs, *xs)) * max(1.0, found_size, size, size_of(outs))
+            what = f"{case.label(i)}: VJP against JVP, <J^T g, t> against <g, J t>"
+            close(found, expected, what, rtol=0, atol=bound)
+        _check_jacobians(case, function, xs, outs)
+
+
+def _check_jacobians(case: Case, function: Any, xs: list[Array], outs: Sequence[Array]) -> None:
+    elements = sum(type_of(o).size for o in outs) * sum(type_of(x).size for x in xs)
+    real = all(dtype_of(a).kind == "f" for a in (*xs, *outs))
+    if not real or not outs or elements > SMALL:
+        return
+    argnums = range(len(xs))
+    by_columns = jacfwd(function, argnums)(*xs)
+    by_rows = jacrev(function, argnums)(*xs)
+    rtol = tolerance(1e-12, (*xs, *outs))
+    for columns, rows in zip(by_columns, by_rows, strict=True):
+        for i, a, b in zip(case.active, columns, rows, strict=True):
+            close(b, a, f"{case.label(i)}: jacrev against jacfwd", rtol=rtol, atol=rtol * size_of([a]))
+
+
+def check_linearity(case: Case) -> None:
+    """Tangents and cotangents go through linearly; zeros give exact zeros."""
+    if not case.differentiable or not case.active:
+        return
+    rng = _rng()
+    xs = case.take(case.active)
+    function = case.smooth_part(case.active)
+    with np.errstate(all="ignore"):
+        outs, linear = linearize(function, *xs)
+        pullback = vjp(function, *xs)[1]
+        us, vs = ([random_like(x, rng) for x in xs] for _ in range(2))
+        rtol = tolerance(1e-13, (*xs, *outs), factor=10)
+        for one, other in zip(linear(*us), jvp(function, xs, us)[1], strict=True):
+            what = f"{case.what}: linearize against jvp"
+            close(one, other, what, rtol=rtol, atol=rtol * size_of([other]))
+        _check_linear(f"{case.what}: the linear function", lambda *ts: linear(*ts), us, vs, rtol)
+        us, vs = ([random_like(o, rng) for o in outs] for _ in range(2))
+        _check_linear(f"{case.what}: the pullback", lambda *gs: pullback(gs), us, vs, rtol)
+
+
+def _check_linear(what: str, function: Any, us: list[Array], vs: list[Array], rtol: float) -> None:
+    # 3 and 1/2 scale without rounding that could not be told from an error in the low digits.
+    mixed = [np.asarray(3 * u + v / 2, dtype_of(u))[()] for u, v in zip(us, vs, strict=True)]
+    parts = zip(function(*mixed), function(*us), function(*vs), strict=True)
+    for found, u, v in parts:
+        bound = rtol * (3 * size_of([u]) + size_of([v]))
+        close(found, 3 * u + v / 2, f"{what} of 3 u + v / 2", rtol=rtol, atol=bound)
+    for found in function(*[np.zeros_like(u)[()] for u in us]):
+        if np.any(found):
+            raise AssertionError(f"{what} of zero: expected exact zero, found {found}")
+
+
+def check_second(case: Case) -> None:
+    """Second derivatives agree in all four combinations of modes, and with differences of the first."""
+    if not case.differentiable or not case.active or not case.sample.second:
+        return
+    rng = _rng()
+    xs = case.take(case.active)
+    function = case.smooth_part(case.active)
+    with np.errstate(all="ignore"):
+        gs = tuple(random_like(o, rng) for o in function(*xs))
+        ts, us = ([random_like(x, rng) for x in xs] for _ in range(2))
+
+        def gradient(*ys: Array) -> Any:
+            return vjp(function, *ys)[1](gs)
+
+        def tangent(*ys: Array) -> Any:
+            return jvp(function, ys, ts)[1]
+
+        hessian = {
+            "forward over reverse": jvp(gradient, xs, ts)[1],
+            "reverse over forward": vjp(tangent, *xs)[1](gs),
+            "reverse over reverse": vjp(gradient, *xs)[1](tuple(ts)),
+        }
+        first = hessian["forward over reverse"]
+        rtol = tolerance(1e-11, (*xs, *gs), factor=1e3)
+        size = size_of(first)
+        for name, products in hessian.items():
+            for i, one, other in zip(case.active, products, first, strict=True):
+                what = f"{case.label(i)}: second derivative, {name} against forward over reverse"
+                close(one, other, what, rtol=rtol, atol=rtol * size)
+        found, found_size = pairing(gs, jvp(tangent, xs, us)[1])
+        expected, expected_size = pairing(first, us)
+        bound = rtol * max(1.0, found_size, expected_size)
+        what = f"{case.what}: second derivative, forward over forward against forward over reverse"
+        close(found, expected, what, rtol=0, atol=bound)
+        if tolerance(1e-11, (*xs, *gs)) == 1e-11:  # in lower precision differences tell nothing
+            numeric = richardson(lambda ys: list(gradient(*ys)), xs, ts, 1e-8)
+            for i, one, other in zip(case.active, first, numeric, strict=True):
+                what = f"{case.label(i)}: second derivative"
+                close_to_difference(one, other, what, rtol=1e-7, atol=1e-7 * size)
+
+
+def check_activity(case: Case) -> None:
+    """Every subset of the operands can be differentiated, inputs stay as they were, and results share
+    no memory with inputs or each other."""
+    if not case.differentiable or not case.active:
+        return
+    rng = _rng()
+    xs = case.take(case.active)
+    before = [np.array(x) for x in case.take(case.arrays)]
+    function = case.smooth_part(case.active)
+    with np.errstate(all="ignore"):
+        outs, pullback = vjp(function, *xs)
+        gs = tuple(random_like(o, rng) for o in outs)
+        whole = dict(zip(case.active, pullback(gs), strict=True))
+        _check_apart(case, [*whole.values()], [*case.take(case.arrays), *gs])
+        ts = {i: random_like(x, rng) for i, x in zip(case.active, xs, strict=True)}
+        single = {i: jvp(case.smooth_part((i,)), case.take((i,)), (ts[i],))[1] for i in case.active}
+        rtol = tolerance(1e-12, (*xs, *outs))
+        for subset in _subsets(case.active):
+            what = f"{case.what}: differentiated in operands {[case.operand(i) for i in subset]}"
+            part = case.smooth_part(subset)
+            found = vjp(part, *case.take(subset))[1](gs)
+            for i, g in zip(subset, found, strict=True):
+                close(g, whole[i], f"{what}: VJP", rtol=rtol, atol=rtol * size_of([whole[i]]))
+            sums = [sum(parts) for parts in zip(*(single[i] for i in subset), strict=True)]
+            tangents = jvp(part, case.take(subset), [ts[i] for i in subset])[1]
+            for one, other in zip(tangents, sums, strict=True):
+                close(one, other, f"{what}: JVP", rtol=rtol, atol=rtol * size_of([other]))
+    for i, old, x in zip(case.arrays, before, case.take(case.arrays), strict=True):
+        identical(np.asarray(x), old, f"{case.label(i)} was changed")
+
+
+def _check_apart(case: Case, results: list[Array], given: list[Array]) -> None:
+    for one, other in chain(
+        combinations(results, 2), ((r, g) for r in results for g in given)
+    ):
+        if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+            if np.shares_memory(one, other):
+                raise AssertionError(
+                    f"{case.what}: a cotangent shares memory with another one or with an input"
+                )
+
+
+def _subsets(indices: list[int]) -> Any:
+    """The subsets that are neither empty nor everything; of many operands, the single ones."""
+    largest = len(indices) if len(indices) <= 3 else 2
+    return chain.from_iterable(combinations(indices, n) for n in range(1, largest))
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(SEED)
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    check_value,
+    check_differences,
+    check_transpose,
+    check_linearity,
+    check_second,
+    check_activity,
+    check_layouts,
+    check_batching,
+    check_batched_derivatives,
+    check_staging,
+    check_pinned,
+)

@@ -1,0 +1,79 @@
+"""Every rule of the rule book, at every sample of its primitive.
+
+The tests loop over the registry, so a new primitive is tested by being registered. One row is selected by
+name: ``pytest tests/test_rulebook.py -k exp``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import functrans  # noqa: F401  (registers the primitives)
+from functrans.core.primitive import REGISTRY
+from functrans.testing.cases import Case, cases_of
+from functrans.testing.rules import CHECKS, check_coverage
+
+CASES = {
+    name: cases_of(primitive.call)
+    for name, primitive in REGISTRY.items()
+    if primitive.samples is not None
+}
+EVERY = [
+    pytest.param(case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)
+]
+
+
+def of_primitives(check: Callable[[Case], None]) -> Any:
+    """The cases at which a check has something to do."""
+    if check.__name__ in SELECTED:
+        return [p for p in EVERY if SELECTED[check.__name__](p.values[0])]
+    return EVERY
+
+
+SELECTED: dict[str, Callable[[Case], bool]] = {
+    "check_pinned": lambda case: case.sample.pinned is not None,
+    **{
+        name: lambda case: case.differentiable and bool(case.active)
+        for name in (
+            "check_differences",
+            "check_transpose",
+            "check_linearity",
+            "check_second",
+            "check_activity",
+            "check_batched_derivatives",
+        )
+    },
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One row for each check and case."""
+    if "check" in metafunc.fixturenames:
+        rows = [
+            pytest.param(check, case.values[0], id=f"{case.id}-{check.__name__.removeprefix('check_')}")
+            for check in CHECKS
+            for case in of_primitives(check)
+        ]
+        metafunc.parametrize(("check", "case"), rows)
+
+
+def test_rule(check: Callable[[Case], None], case: Case) -> None:
+    """One property of one primitive at one sample."""
+    check(case)
+
+
+@pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.samples is not None])
+def test_every_operand_is_differentiated(name: str) -> None:
+    """The samples of a primitive exercise the derivative rule of every operand."""
+    check_coverage(CASES[name])
+
+
+# Its rules are those of a user's function, so it has no samples of its own; tests/test_custom.py tries it.
+WITHOUT_SAMPLES = {"custom_call"}
+
+
+def test_every_primitive_has_samples() -> None:
+    """A primitive that is tried nowhere is not in the rule book."""
+    without = {n for n, p in REGISTRY.items() if not (p.samples and p.samples())}
+    assert without == WITHOUT_SAMPLES
