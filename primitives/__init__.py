@@ -100,7 +100,23 @@ from .exponential import (
     spherical_bessel as spherical_bessel,
     sqrt as sqrt,
 )
-from .indexing import *
+from .indexing import (
+    ARRAY as ARRAY,
+    Index as Index,
+    diagonal as diagonal,
+    first_axis as first_axis,
+    from_diagonal as from_diagonal,
+    getitem as getitem,
+    index_ as index_,
+    index_add as index_add,
+    index_arguments as index_arguments,
+    index_update as index_update,
+    put_along_axis as put_along_axis,
+    rows as rows,
+    setitem as setitem,
+    take as take,
+    take_along_axis as take_along_axis,
+)
 from .reduction import (
     all as all,
     any as any,
@@ -117,7 +133,16 @@ from .reduction import (
     sum as sum,
     var as var,
 )
-from .shape import *
+from .shape import (
+    broadcast_to as broadcast_to,
+    concatenate as concatenate,
+    flip as flip,
+    inverse_permutation as inverse_permutation,
+    pad as pad,
+    reshape as reshape,
+    stack as stack,
+    transpose as transpose,
+)
 from .sorting import (
     argpartition as argpartition,
     argsort as argsort,
@@ -139,6 +164,7 @@ from .trigonometric import (
     cosh as cosh,
     deg2rad as deg2rad,
     degrees as degrees,
+    one_minus_square as one_minus_square,
     rad2deg as rad2deg,
     radians as radians,
     sin as sin,

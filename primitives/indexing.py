@@ -13,9 +13,8 @@ from functrans.core.kinds import align, general
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
-from . import arithmetic, comparison
-from .arithmetic import astype
-from .comparison import logical_not, not_equal, where
+from .arithmetic import astype, remainder
+from .comparison import equal, maximum, minimum, where
 from .index_expression import ARRAY, Index, index_arguments, index_array, is_static
 from .samples import Sample, draw, draw_complex
 from .shape import broadcast_to, inverse_permutation, reshape, transpose
@@ -225,7 +224,7 @@ def index_update_pull_y(g: Array, rest: tuple[Array, ...], *, index: Index) -> A
     shape = shape_of(g_y)
     numbers = np.arange(1, 1 + g_y.size).reshape(shape)
     last = index_update(np.zeros(shape_of(g), int), numbers, *arrays, index=index)
-    return masked(g_y, logical_not(not_equal(index_(last, *arrays, index=index), numbers)))
+    return masked(g_y, equal(index_(last, *arrays, index=index), numbers))
 
 
 def index_update_batch(*operands: Array, batched: tuple[bool, ...], index: Index) -> Array:
@@ -319,12 +318,12 @@ def take(x: Array, indices: Any, *, axis: int | None = None, mode: str = "raise"
     if indices.dtype.kind == "b":
         indices = astype(indices, dtype=np.dtype(np.intp))
     if mode == "wrap":
-        indices = arithmetic.remainder(indices, size)
+        indices = remainder(indices, size)
     elif mode == "clip":
-        indices = comparison.minimum(comparison.maximum(indices, 0), size - 1)
+        indices = minimum(maximum(indices, 0), size - 1)
     elif mode != "raise":
         raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
-    return index_(x, indices, index=Index((slice(None),) * axis + (ARRAY,)))
+    return getitem(x, (slice(None),) * axis + (indices,))
 
 
 def take_along_axis(x: Array, indices: Array, *, axis: int | None, unique: bool = False) -> Array:
