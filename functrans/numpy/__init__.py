@@ -1,1 +1,66 @@
-"""NumPy's namespace for traced arrays."""
+"""NumPy's namespace, with what NumPy's own cannot do for traced arrays.
+
+Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy hands
+its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own where
+NumPy does not ask: `array` and `asarray` of lists that contain traced values. It adds `index_update`
+and `index_add`, which stand for assignment, and `logsumexp`.
+
+>>> import functrans.numpy as fnp
+>>> fnp.index_update(fnp.arange(3.0), 1, 5.0)
+array([0., 5., 2.])
+"""
+
+from types import ModuleType as _Module
+from typing import TYPE_CHECKING, Any as _Any
+
+import numpy as _numpy
+
+# Importing a family enters its functions into the table of NumPy functions.
+from functrans.numpy import (
+    calculus as calculus,
+    contraction as contraction,
+    creation as creation,
+    indexing as indexing,
+    inspection as inspection,
+    joining as joining,
+    methods as methods,
+    nan_reductions as nan_reductions,
+    operators as operators,
+    padding as padding,
+    parts as parts,
+    predicates as predicates,
+    reductions as reductions,
+    selection as selection,
+    shapes as shapes,
+    sorting as sorting,
+    statistics as statistics,
+    ufuncs as ufuncs,
+)
+
+if TYPE_CHECKING:
+    from numpy import *  # noqa: F403
+
+globals().update(
+    {
+        name: value
+        for name, value in vars(_numpy).items()
+        if name in _numpy.__all__ and not isinstance(value, _Module)
+    }
+)
+
+from functrans.numpy.creation import array as array, asarray as asarray  # noqa: E402
+from functrans.numpy.indexing import (  # noqa: E402
+    index_add as index_add,
+    index_update as index_update,
+)
+from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
+
+operators.attach()
+ufuncs.attach()
+
+
+def __getattr__(name: str) -> _Any:
+    """NumPy's submodules, which some of its versions load on first use."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'functrans.numpy' has no attribute {name!r}")
+    return getattr(_numpy, name)

@@ -14,7 +14,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
-from functrans.core.types import Array, shape_of
+from functrans.core.types import Array, shape_of, type_of
 
 NUMERIC_KINDS = "?biufc"
 
@@ -61,14 +61,7 @@ def contains_traced(x: Any) -> bool:
 
 def stacked(parts: list[Any] | tuple[Any, ...]) -> Array:
     """The array whose first axis runs over `parts` (nested lists, at least one traced array in them)."""
-    arrays = [operand(part) for part in parts]
-    shapes = {shape_of(a) for a in arrays}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"an array cannot be made of a list whose entries have different shapes: {sorted(shapes)}, "
-            f"at {user_line()}"
-        )
-    return p.concatenate(*[p.reshape(a, shape=(1, *shape_of(a))) for a in arrays], axis=0)
+    return p.stack([operand(part) for part in parts])
 
 
 def flattened(x: Array) -> Array:
@@ -80,3 +73,11 @@ def flattened(x: Array) -> Array:
 def converted_all(xs: Any) -> list[Array]:
     """Every array of a sequence of arrays, or of an array's first axis, in a form that primitives take."""
     return [operand(x) for x in xs]
+
+
+def promoted(x: Any) -> Any:
+    """What stands for a value in NumPy's promotion: its dtype, or a Python number of its kind."""
+    if isinstance(x, np.dtype | type | str) or not isinstance(x, TracedArray):
+        return x
+    kind = type_of(x)
+    return kind.dtype.type(1).item() if kind.weak else kind.dtype

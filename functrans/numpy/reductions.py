@@ -192,7 +192,8 @@ def _logical(
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Array:
     """The number of nonzero elements."""
-    return sum(p.not_equal(operand(a), 0), axis, keepdims=keepdims)
+    x = operand(a)
+    return p.count_nonzero(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
 
 
 @implements(np.ptp)
@@ -223,9 +224,7 @@ def _position(
     if axis is None:
         ans = reduce(flattened(x), axis=0)
         return p.reshape(ans, shape=(1,) * len(shape)) if flag(keepdims) else ans
-    axis = one_axis(axis, len(shape))
-    ans = reduce(x, axis=axis)
-    return p.reshape(ans, shape=_reduced_shape(shape, (axis,), True)) if flag(keepdims) else ans
+    return reduce(x, axis=one_axis(axis, len(shape)), keepdims=flag(keepdims))
 
 
 @implements(np.mean)
@@ -242,19 +241,19 @@ def mean(
     no_out(out, "mean")
     x = operand(a)
     kind = dtype_of(x)
-    narrow = dtype is None and kind == np.float16  # summed in float32, as NumPy does
     total = sum(x, axis, _mean_dtype(kind) if dtype is None else dtype, None, keepdims, where=where)
-    ans = p.divide(total, _count(x, axis, keepdims, where))
-    return p.astype(ans, dtype=kind) if narrow else ans
+    ans = p.divide(total, count_of(x, axis, keepdims, where))
+    return p.astype(ans, dtype=kind) if dtype is None and kind == np.float16 else ans
 
 
 def _mean_dtype(dtype: np.dtype[Any]) -> Any:
+    """The dtype in which NumPy averages: float32 for float16; None if it is the array's own."""
     if dtype.kind in "biu":
         return np.dtype(float)
     return np.dtype(np.float32) if dtype == np.float16 else None
 
 
-def _count(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
+def count_of(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
     """How many elements each mean takes in: a number, or an array if `where` chooses them."""
     shape = shape_of(x)
     if where is True or where is MISSING:
@@ -287,19 +286,20 @@ def var(
         ddof = correction
     x = operand(a)
     kind = dtype_of(x)
-    narrow = dtype is None and kind == np.float16
     x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
-    center = _mean(x, axis, None, None, True, where=where) if mean is MISSING else operand(mean)
-    distance = p.subtract(x, center)
-    if dtype_of(distance).kind == "c":
-        squares = p.add(p.square(p.real(distance)), p.square(p.imag(distance)))
+    if mean is MISSING and (where is True or where is MISSING):
+        axes = reduced_axes(axis, ndim_of(x))
+        ans = p.var(x, axes=axes, ddof=ddof, keepdims=flag(keepdims))
     else:
-        squares = p.square(distance)
-    count = _count(x, axis, keepdims, where)
-    freedom = count - ddof if isinstance(count, int) else p.subtract(count, ddof)
-    freedom = freedom if isinstance(freedom, int) and freedom > 0 else p.maximum(freedom, 0)
-    ans = p.divide(sum(squares, axis, None, None, keepdims, where=where), freedom)
-    return p.astype(ans, dtype=kind) if narrow else ans
+        center = _mean(x, axis, None, None, True, where=where) if mean is MISSING else operand(mean)
+        distance = p.subtract(x, center)
+        if dtype_of(distance).kind == "c":
+            squares = p.add(p.square(p.real(distance)), p.square(p.imag(distance)))
+        else:
+            squares = p.square(distance)
+        freedom = p.maximum(p.subtract(count_of(x, axis, keepdims, where), ddof), 0)
+        ans = p.divide(sum(squares, axis, None, None, keepdims, where=where), freedom)
+    return p.astype(ans, dtype=kind) if dtype is None and kind == np.float16 else ans
 
 
 _mean = mean  # `mean` is also the name of an argument

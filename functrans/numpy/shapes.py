@@ -68,7 +68,7 @@ def ravel(a: Any, order: Any = "C") -> Array:
     return flattened(x)
 
 
-@implements(np.transpose, np.permute_dims)
+@implements(np.transpose)
 def transpose(a: Any, axes: Any = None) -> Array:
     """The axes in another order; reversed if none is given."""
     x = operand(a)

@@ -15,7 +15,7 @@ from functrans.core.array import UFUNCS, TracedArray
 from functrans.core.errors import InPlaceError, MissingRuleError, user_line
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import Array, dtype_of, shape_of, type_of
-from functrans.numpy import reductions
+from functrans.numpy import contraction, reductions
 from functrans.numpy.operands import OPERANDS, converted, operand
 from functrans.numpy.operators import divmod_
 
@@ -56,23 +56,13 @@ def frexp(x: Array) -> tuple[Array, Array]:
     return p.ldexp(x, -exponent), exponent
 
 
-def vecdot(x: Array, y: Array) -> Array:
-    """Inner products along the last axes, the first operand conjugated."""
-    if dtype_of(x).kind == "c":
-        x = p.conjugate(x)
-    return p.sum(p.multiply(x, y), axes=(max(len(shape_of(x)), len(shape_of(y))) - 1,))
-
-
-def matvec(x: Array, y: Array) -> Array:
-    """Stacked products of a matrix and a vector."""
-    return p.squeeze(p.matmul(x, p.expand_dims(y, axes=(y.ndim,))), axes=(-1,))
-
-
 COMPOSED: dict[str, Function] = {
     "divmod": divmod_,
     "modf": modf,
     "frexp": frexp,
-    "vecdot": vecdot,
+    "vecdot": contraction.vecdot,
+    "matvec": contraction.matvec,
+    "vecmat": contraction.vecmat,
 }
 """Ufuncs that are made of several primitives."""
 

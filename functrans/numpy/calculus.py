@@ -1,0 +1,207 @@
+"""Differences, gradients on grids, integrals, interpolation and convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import joining, reductions, shapes
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, several_axes
+from functrans.numpy.operands import flattened, operand
+from functrans.numpy.reductions import MISSING
+from functrans.numpy.registry import implements
+
+
+def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
+    return x[axis_slice(ndim_of(x), axis, slice(start, stop))]
+
+
+@implements(np.diff)
+def diff(a: Any, n: int = 1, axis: Any = -1, prepend: Any = MISSING, append: Any = MISSING) -> Array:
+    """Differences of neighbours along an axis."""
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    x = operand(a)
+    if n == 0:
+        return x
+    if ndim_of(x) == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    axis = one_axis(axis, ndim_of(x))
+    parts = [_beside(prepend, x, axis), x, _beside(append, x, axis)]
+    given = [part for part in parts if part is not None]
+    x = joining.concatenate(given, axis) if len(given) > 1 else x
+    for _ in range(n):
+        high, low = _part(x, axis, 1, None), _part(x, axis, None, -1)
+        x = p.not_equal(high, low) if dtype_of(x).kind == "b" else p.subtract(high, low)
+    return x
+
+
+def _beside(values: Any, x: Array, axis: int) -> Array | None:
+    """What is joined to the array before taking differences."""
+    if values is MISSING:
+        return None
+    values = operand(values)
+    if ndim_of(values):
+        return values
+    shape = shape_of(x)
+    return shapes.broadcast_to(values, (*shape[:axis], 1, *shape[axis + 1 :]))
+
+
+@implements(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
+    """Differences of neighbours in the flattened array."""
+    steps = diff(flattened(operand(ary)))
+    parts = [p.reshape(steps, shape=shape_of(steps))]
+    if to_begin is not None:
+        parts.insert(0, flattened(operand(to_begin)))
+    if to_end is not None:
+        parts.append(flattened(operand(to_end)))
+    return joining.concatenate([shapes.atleast_1d(x) for x in parts])
+
+
+@implements(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Second-order differences inside an axis, first- or second-order ones at its ends."""
+    x = operand(f)
+    axes = reductions.reduced_axes(axis, ndim_of(x))
+    if len(varargs) not in (0, 1, len(axes)):
+        raise TypeError("invalid number of arguments")
+    spacings = varargs or (1.0,)
+    spacings = spacings * len(axes) if len(spacings) == 1 else spacings
+    if edge_order not in (1, 2):
+        raise ValueError("'edge_order' greater than 2 not supported")
+    if dtype_of(x).kind in "biu":
+        x = p.astype(x, dtype=np.dtype(float))
+    ans = tuple(
+        _axis_gradient(x, operand(spacing), i, edge_order)
+        for i, spacing in zip(axes, spacings, strict=True)
+    )
+    return ans[0] if len(ans) == 1 else ans
+
+
+def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Array:
+    size = shape_of(x)[axis]
+    if size < edge_order + 1:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) "
+            "elements are required."
+        )
+    if ndim_of(spacing) == 1:
+        if shape_of(spacing)[0] != size:
+            raise ValueError(
+                "when 1d, distances must match the length of the corresponding dimension"
+            )
+        steps = shapes.reshape(diff(spacing), (-1,) + (1,) * (ndim_of(x) - axis - 1))
+    elif ndim_of(spacing) == 0:
+        steps = shapes.broadcast_to(spacing, (size - 1,) + (1,) * (ndim_of(x) - axis - 1))
+    else:
+        raise ValueError("distances must be either scalars or 1d")
+    slopes = p.divide(diff(x, axis=axis), steps)
+    left, right = _part(slopes, axis, None, -1), _part(slopes, axis, 1, None)
+    before, after = steps[:-1], steps[1:]
+    width = p.add(before, after)
+    # The slope of the parabola through three points, in the middle and at the ends.
+    middle = p.divide(p.add(p.multiply(after, left), p.multiply(before, right)), width)
+    first, last = _part(slopes, axis, 0, 1), _part(slopes, axis, size - 2, None)
+    if edge_order == 2:
+        bend = p.divide(p.subtract(right, left), width)
+        first = p.subtract(first, p.multiply(steps[:1], _part(bend, axis, 0, 1)))
+        last = p.add(last, p.multiply(steps[-1:], _part(bend, axis, size - 3, None)))
+    return p.concatenate(first, middle, last, axis=axis)
+
+
+@implements(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Array:
+    """The integral by the trapezoidal rule."""
+    values = operand(y)
+    axis = one_axis(axis, ndim_of(values))
+    if x is None:
+        steps = operand(dx)
+    else:
+        points = operand(x)
+        if ndim_of(points) == 1:
+            steps = shapes.reshape(diff(points), (-1,) + (1,) * (ndim_of(values) - axis - 1))
+        else:
+            steps = diff(points, axis=axis)
+    sums = p.add(_part(values, axis, 1, None), _part(values, axis, None, -1))
+    return reductions.sum(p.divide(p.multiply(steps, sums), 2.0), axis)
+
+
+@implements(np.interp)
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
+    """Values of the polygon through given points, differentiable in all of them."""
+    at, points, values = operand(x), operand(xp), operand(fp)
+    if ndim_of(points) != 1 or ndim_of(values) != 1:
+        raise ValueError("Data points must be 1-D sequences")
+    size = shape_of(points)[0]
+    if size == 0:
+        raise ValueError("array of sample points is empty")
+    if shape_of(values)[0] != size:
+        raise ValueError("fp and xp are not of the same length.")
+    if period is not None:
+        if period == 0:
+            raise ValueError("period must be a non-zero value")
+        period = abs(period)
+        at, points = p.remainder(at, period), p.remainder(points, period)
+        order = p.argsort(points, axis=0)
+        points, values = points[order], values[order]
+        points = joining.concatenate([points[-1:] - period, points, points[:1] + period])
+        values = joining.concatenate([values[-1:], values, values[:1]])
+        left = right = None
+        size += 2
+    low = values[0] if left is None else operand(left)
+    high = values[-1] if right is None else operand(right)
+    if size == 1:
+        inside = shapes.broadcast_to(values[0], shape_of(at))
+    else:
+        # The right end is a knot too, of the last piece.
+        knot = p.clip(p.subtract(p.searchsorted(points, at, side="right"), 1), 0, size - 1)
+        piece = p.minimum(knot, size - 2)
+        slope = p.divide(
+            p.subtract(values[piece + 1], values[piece]),
+            p.subtract(points[piece + 1], points[piece]),
+        )
+        inside = p.add(p.multiply(slope, p.subtract(at, points[knot])), values[knot])
+    ans = p.where(p.less(at, points[0]), low, p.where(p.greater(at, points[-1]), high, inside))
+    return p.where(p.isnan(at), at, ans)
+
+
+@implements(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Array:
+    """The convolution of two vectors."""
+    x, y = shapes.atleast_1d(a), shapes.atleast_1d(v)
+    if shape_of(y)[0] > shape_of(x)[0]:
+        x, y = y, x
+    if shape_of(y)[0] == 0:
+        raise ValueError("v cannot be empty")
+    return _sliding_products(x, y, mode)
+
+
+@implements(np.correlate)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
+    """The sums of products of a vector with shifted copies of another, conjugated."""
+    x, y = shapes.atleast_1d(a), shapes.atleast_1d(v)
+    if shape_of(x)[0] == 0 or shape_of(y)[0] == 0:
+        raise ValueError("a and v cannot be empty")
+    y = p.conjugate(y) if dtype_of(y).kind == "c" else y
+    if shape_of(y)[0] > shape_of(x)[0]:
+        return shapes.flip(_sliding_products(y, shapes.flip(x), mode))
+    return _sliding_products(x, shapes.flip(y), mode)
+
+
+def _sliding_products(x: Array, y: Array, mode: str) -> Array:
+    """The convolution of a vector with one that is no longer."""
+    n, m = shape_of(x)[0], shape_of(y)[0]
+    starts = {"full": (m - 1, n + m - 1), "same": (m // 2, n), "valid": (0, n - m + 1)}
+    if mode not in starts:
+        raise ValueError(f"mode must be 'full', 'same' or 'valid' (got {mode!r})")
+    before, count = starts[mode]
+    after = count + m - 1 - n - before
+    padded = p.pad(x, widths=((before, after),))
+    windows = np.arange(count)[:, None] + np.arange(m)
+    return p.matmul(p.getitem(padded, windows), shapes.flip(y))

@@ -1,0 +1,326 @@
+"""Making arrays: from nested lists with traced values, like another array, and along ranges."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import reductions, shapes
+from functrans.numpy.axes import ndim_of, one_axis
+from functrans.numpy.operands import contains_traced, operand
+from functrans.numpy.options import unsupported
+from functrans.numpy.registry import implements, method
+
+
+def array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    like: Any = None,
+) -> Array:
+    """Make an array, also of nested lists that contain traced values.
+
+    Parameters
+    ----------
+    object : array_like
+        Lists may contain traced arrays anywhere; all entries of a list must have one shape.
+    dtype : dtype, optional
+        By default what NumPy's promotion gives.
+    copy, order, subok, like
+        As in `numpy.array`; without effect on traced values, which never share memory.
+    ndmin : int
+        The least number of axes; missing ones are put in front.
+
+    Returns
+    -------
+    array
+        A plain ndarray if nothing in `object` is traced.
+
+    Raises
+    ------
+    ValueError
+        The entries of a list have different shapes.
+    TypeError
+        An entry is not numeric.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.numpy.array([1.0, 2.0])
+    array([1., 2.])
+    >>> ft.grad(lambda x: np.sum(ft.numpy.array([[x, 2.0], [3.0, x * x]])))(3.0).item()
+    7.0
+    """
+    if not contains_traced(object):
+        return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
+    x = reductions.cast(operand(object), dtype)
+    missing = ndmin - ndim_of(x)
+    return shapes.reshape(x, (1,) * missing + shape_of(x)) if missing > 0 else x
+
+
+def asarray(
+    a: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> Array:
+    """Make an array of anything that is none yet; a traced array is returned as it is.
+
+    Parameters
+    ----------
+    a : array_like
+        Lists may contain traced arrays anywhere; all entries of a list must have one shape.
+    dtype : dtype, optional
+        By default what NumPy's promotion gives.
+    order, device, copy, like
+        As in `numpy.asarray`; without effect on traced values.
+
+    Returns
+    -------
+    array
+        A plain ndarray if nothing in `a` is traced.
+
+    Raises
+    ------
+    ValueError
+        The entries of a list have different shapes.
+    TypeError
+        An entry is not numeric.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.vmap(lambda x: ft.numpy.asarray([x, -x]))(np.array([1.0, 2.0]))
+    array([[ 1., -1.],
+           [ 2., -2.]])
+    """
+    if not contains_traced(a):
+        return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
+    return reductions.cast(operand(a), dtype)
+
+
+def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
+    """The shape and dtype of a new array like another."""
+    x = operand(prototype)
+    return (shape_of(x) if shape is None else shape), (dtype_of(x) if dtype is None else dtype)
+
+
+@implements(np.zeros_like)
+def zeros_like(
+    a: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Array:
+    """Zeros of the shape and dtype of an array."""
+    return np.zeros(*_like(a, dtype, shape))
+
+
+@implements(np.ones_like)
+def ones_like(
+    a: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Array:
+    """Ones of the shape and dtype of an array."""
+    return np.ones(*_like(a, dtype, shape))
+
+
+@implements(np.empty_like)
+def empty_like(
+    prototype: Any,
+    /,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Array:
+    """An array of the shape and dtype of an array, with arbitrary elements."""
+    return np.empty(*_like(prototype, dtype, shape))
+
+
+@implements(np.full_like)
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Array:
+    """An array of the shape and dtype of another, with one value, which may be traced."""
+    wanted, kind = _like(a, dtype, shape)
+    return shapes.broadcast_to(reductions.cast(operand(fill_value), kind), wanted)
+
+
+@method("copy")
+def _copy_method(x: Array, order: Any = "C") -> Array:
+    """The array itself: it cannot be changed in place."""
+    return x
+
+
+@implements(np.copy)
+def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
+    """The array itself: it cannot be changed in place."""
+    return operand(a)
+
+
+@method("astype")
+def _astype_method(
+    x: Array,
+    dtype: Any,
+    order: Any = "K",
+    casting: Any = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+) -> Array:
+    """The elements in another dtype."""
+    wanted = np.dtype(dtype)
+    if not np.can_cast(dtype_of(x), wanted, casting):
+        raise TypeError(
+            f"Cannot cast array data from {dtype_of(x)!r} to {wanted!r} according to the rule {casting!r}"
+        )
+    if wanted.kind not in "?biufc":
+        raise unsupported("ndarray.astype", f"dtype={wanted}", "take a numeric dtype")
+    return x if wanted == dtype_of(x) else p.astype(x, dtype=wanted)
+
+
+@implements(getattr(np, "astype", None))
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """The elements in another dtype."""
+    return _astype_method(operand(x), dtype)
+
+
+@implements(np.linspace)
+def linspace(
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: Any = 0,
+    *,
+    device: Any = None,
+) -> Any:
+    """Evenly spaced numbers between two ends, which may be traced."""
+    num = operator.index(num)
+    if num < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    low, high = _floating(start), _floating(stop)
+    spaces = num - 1 if endpoint else num
+    span = p.subtract(high, low)
+    shape = np.broadcast_shapes(shape_of(low), shape_of(high))
+    counts = np.arange(num, dtype=float).reshape((-1,) + (1,) * len(shape))
+    step = p.divide(span, spaces) if spaces > 0 else np.nan
+    ans = p.add(p.multiply(counts, step if spaces > 0 else span), low)
+    if endpoint and num > 1:  # the last is the end itself, not a rounded sum
+        ends = shapes.broadcast_to(high, shape)
+        ans = p.concatenate(ans[:-1], shapes.reshape(ends, (1, *shape)), axis=0)
+    ans = _at_axis(ans, axis, dtype)
+    return (ans, step) if retstep else ans
+
+
+def _floating(x: Any) -> Array:
+    x = operand(x)
+    return x if dtype_of(x).kind in "fc" else p.astype(x, dtype=np.dtype(float))
+
+
+def _at_axis(x: Array, axis: Any, dtype: Any) -> Array:
+    """The samples along the wanted axis, in the wanted dtype."""
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        x = p.floor(x)
+    axis = one_axis(axis, ndim_of(x))
+    return reductions.cast(shapes.moveaxis(x, 0, axis) if axis else x, dtype)
+
+
+@implements(np.logspace)
+def logspace(
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: Any = 0,
+) -> Array:
+    """Numbers whose logarithms are evenly spaced."""
+    rank = max(np.ndim(operand(x)) for x in (start, stop, base))
+    start, stop, base = (
+        shapes.reshape(x, (1,) * (rank - ndim_of(x)) + shape_of(x))
+        for x in (operand(start), operand(stop), operand(base))
+    )
+    exponents = linspace(start, stop, num, endpoint)
+    return _at_axis(p.power(base, exponents), axis, dtype)
+
+
+@implements(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: Any = 0
+) -> Array:
+    """Numbers with a constant ratio between two ends, both positive or both negative."""
+    low, high = _floating(start), _floating(stop)
+    if "c" in (dtype_of(low).kind, dtype_of(high).kind):
+        raise unsupported("geomspace", "complex ends", "use numpy.exp(numpy.linspace(...))")
+    sign = p.sign(low)
+    low, high = p.multiply(sign, low), p.multiply(sign, high)
+    ans = p.exp(linspace(p.log(low), p.log(high), num, endpoint))
+    count = shape_of(ans)[0]
+    if count:  # the ends are themselves, not rounded powers
+        shape = (1, *shape_of(ans)[1:])
+        first = shapes.reshape(shapes.broadcast_to(low, shape[1:]), shape)
+        last = shapes.reshape(shapes.broadcast_to(high, shape[1:]), shape)
+        middle = ans[1 : count - 1 if endpoint else count]
+        parts = [first, middle, last] if endpoint and count > 1 else [first, middle]
+        ans = p.concatenate(*parts, axis=0)
+    return _at_axis(p.multiply(sign, ans), axis, dtype)
+
+
+@implements(np.meshgrid)
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Array, ...]:
+    """The coordinates of a grid, from the coordinates along each axis."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    count = len(xi)
+    grids = []
+    for k, x in enumerate(map(operand, xi)):
+        place = 1 - k if indexing == "xy" and k < 2 and count > 1 else k
+        grids.append(shapes.reshape(x, tuple(-1 if i == place else 1 for i in range(count))))
+    return tuple(grids) if sparse else shapes.broadcast_arrays(*grids)
+
+
+@implements(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
+    """The matrix of powers of a vector."""
+    x = operand(x)
+    if ndim_of(x) != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    powers = np.arange(shape_of(x)[0] if N is None else N)
+    return p.power(shapes.expand_dims(x, 1), powers if increasing else powers[::-1])
+
+

@@ -1,0 +1,279 @@
+"""Reading and updating elements by index: take, diagonals, triangles, and functional updates."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import InPlaceError, user_line
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import reductions, shapes
+from functrans.numpy.axes import ndim_of, one_axis, several_axes
+from functrans.numpy.operands import flattened, operand
+from functrans.numpy.options import no_out
+from functrans.numpy.registry import implements, method
+
+
+@method("take")
+@implements(np.take)
+def take(
+    a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
+) -> Array:
+    """The entries of an axis at some positions."""
+    no_out(out, "take")
+    x = operand(a)
+    if axis is None:
+        x, axis = flattened(x), 0
+    return p.take(x, indices, axis=one_axis(axis, ndim_of(x)), mode=mode)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
+    """The elements at an array of positions along an axis, as `argsort` gives them."""
+    x, index = operand(arr), operand(indices)
+    if axis is None:
+        x, axis = flattened(x), 0
+    if dtype_of(index).kind not in "iu":
+        raise IndexError("`indices` must be an integer array")
+    if ndim_of(x) != ndim_of(index):
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    axis = one_axis(axis, ndim_of(x))
+    shape = np.broadcast_shapes(
+        *(tuple(1 if i == axis else n for i, n in enumerate(shape_of(z))) for z in (x, index))
+    )
+    x, index = (
+        shapes.broadcast_to(z, (*shape[:axis], shape_of(z)[axis], *shape[axis + 1 :]))
+        for z in (x, index)
+    )
+    return p.take_along_axis(x, index, axis=axis)
+
+
+@implements(np.put_along_axis, np.put, np.place, np.putmask, np.copyto, np.fill_diagonal)
+def refuse_write(*args: Any, **kwargs: Any) -> NoReturn:
+    """Refuse functions that write into an array."""
+    raise InPlaceError(
+        f"a NumPy function that writes into an array was called with a traced array, at {user_line()}: arrays "
+        "cannot be changed in place inside a transform yet. Write functrans.numpy.index_update(x, index, "
+        "values) or numpy.where(mask, values, x), which make new arrays."
+    )
+
+
+def index_update(x: Any, index: Any, values: Any) -> Array:
+    """The array with the elements at an index replaced: ``x[index] = values`` without changing `x`.
+
+    Parameters
+    ----------
+    x : array_like
+    index
+        What NumPy takes between brackets.
+    values : array_like
+        Broadcast to the shape of ``x[index]`` and cast to the dtype of `x`.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    IndexError
+        `index` is out of bounds or no index.
+    ValueError
+        `values` do not broadcast to the shape of ``x[index]``.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.numpy.index_update(np.zeros(3), 0, 2.0)
+    array([2., 0., 0.])
+    >>> ft.grad(lambda x: np.sum(ft.numpy.index_update(x, slice(0, 2), 5.0) ** 2))(np.ones(3))
+    array([0., 0., 2.])
+    """
+    return p.setitem(operand(x), index, operand(values))
+
+
+def index_add(x: Any, index: Any, values: Any) -> Array:
+    """The array with values added at an index; a position that occurs twice receives both.
+
+    Parameters
+    ----------
+    x : array_like
+    index
+        What NumPy takes between brackets.
+    values : array_like
+        Broadcast to the shape of ``x[index]`` and cast to the dtype of `x`.
+
+    Returns
+    -------
+    array
+        Of the shape and dtype of `x`.
+
+    Raises
+    ------
+    IndexError
+        `index` is out of bounds or no index.
+    ValueError
+        `values` do not broadcast to the shape of ``x[index]``.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.numpy.index_add(np.zeros(3), np.array([0, 0, 2]), np.array([1.0, 2.0, 4.0]))
+    array([3., 0., 4.])
+    """
+    x = operand(x)
+    static, arrays = p.index_arguments(shape_of(x), index)
+    return p.index_add(x, operand(values), *arrays, index=static)
+
+
+@method("compress")
+def _compress_method(x: Array, condition: Any, axis: Any = None, out: Any = None) -> Array:
+    """The entries of an axis where a condition holds."""
+    return compress(condition, x, axis, out)
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Array:
+    """The entries of an axis where a condition holds."""
+    no_out(out, "compress")
+    kept = plain(condition, "numpy.compress")
+    if np.ndim(kept) != 1:
+        raise ValueError("condition must be a 1-d array")
+    return take(a, np.flatnonzero(kept), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Array:
+    """The elements where a condition holds."""
+    return take(arr, np.flatnonzero(plain(condition, "numpy.extract")))
+
+
+def plain(x: Any, wanted: str) -> Any:
+    """The known value of an array, for results whose shape depends on it."""
+    return x.concrete(wanted) if isinstance(x, TracedArray) else np.asarray(x)
+
+
+@method("nonzero")
+@implements(np.nonzero)
+def nonzero(a: Any) -> Any:
+    """The indices of the nonzero elements, one array for each axis."""
+    return np.nonzero(np.asarray(plain(a, "numpy.nonzero")))
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """The positions of the nonzero elements in the flattened array."""
+    return np.flatnonzero(plain(a, "numpy.flatnonzero"))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """The indices of the nonzero elements, one row for each."""
+    return np.argwhere(plain(a, "numpy.argwhere"))
+
+
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[Array, ...]:
+    """Positions along each axis, shaped so that together they index a grid."""
+    grids = []
+    for k, arg in enumerate(args):
+        x = operand(arg)
+        if ndim_of(x) != 1:
+            raise ValueError("Cross index must be 1 dimensional")
+        if dtype_of(x).kind == "b":
+            x = flatnonzero(x)
+        grids.append(shapes.reshape(x, (1,) * k + (-1,) + (1,) * (len(args) - k - 1)))
+    return tuple(grids)
+
+
+@method("diagonal")
+@implements(np.diagonal)
+def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
+    """The elements with equal (or offset) indices along two axes, in a new last axis."""
+    x = operand(a)
+    ndim = ndim_of(x)
+    if ndim < 2:
+        raise ValueError("diag requires an array of at least two dimensions")
+    first, second = several_axes((axis1, axis2), ndim, repeats=True)
+    if first == second:
+        raise ValueError("axis1 and axis2 cannot be the same")
+    return p.diagonal(x, offset=operator.index(offset), axis1=first, axis2=second)
+
+
+@method("trace")
+@implements(np.trace)
+def trace(
+    a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None
+) -> Array:
+    """The sum of a diagonal."""
+    no_out(out, "trace")
+    return reductions.sum(diagonal(a, offset, axis1, axis2), -1, dtype)
+
+
+@implements(np.diag)
+def diag(v: Any, k: Any = 0) -> Array:
+    """A matrix with a diagonal, from a vector; the diagonal of a matrix."""
+    x = operand(v)
+    if ndim_of(x) == 2:
+        return diagonal(x, k)
+    if ndim_of(x) != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    return p.from_diagonal(x, offset=operator.index(k))
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: Any = 0) -> Array:
+    """A matrix with the elements of an array on a diagonal."""
+    return diag(flattened(operand(v)), k)
+
+
+@implements(np.tril)
+def tril(m: Any, k: Any = 0) -> Array:
+    """The lower triangle of matrices, zero elsewhere."""
+    x = shapes.atleast_2d(m)
+    return p.where(np.tri(*shape_of(x)[-2:], k=k, dtype=bool), x, _zero(x))
+
+
+@implements(np.triu)
+def triu(m: Any, k: Any = 0) -> Array:
+    """The upper triangle of matrices, zero elsewhere."""
+    x = shapes.atleast_2d(m)
+    return p.where(np.tri(*shape_of(x)[-2:], k=k - 1, dtype=bool), _zero(x), x)
+
+
+def _zero(x: Array) -> Any:
+    return dtype_of(x).type(0)
+
+
+@implements(np.tril_indices_from)
+def tril_indices_from(arr: Any, k: int = 0) -> Any:
+    """The indices of the lower triangle of a matrix."""
+    return np.tril_indices(*_two(arr)[:1], k=k, m=_two(arr)[1])
+
+
+@implements(np.triu_indices_from)
+def triu_indices_from(arr: Any, k: int = 0) -> Any:
+    """The indices of the upper triangle of a matrix."""
+    return np.triu_indices(*_two(arr)[:1], k=k, m=_two(arr)[1])
+
+
+@implements(np.diag_indices_from)
+def diag_indices_from(arr: Any) -> Any:
+    """The indices of the main diagonal of an array with equal axes."""
+    shape = shape_of(operand(arr))
+    if len(shape) < 2:
+        raise ValueError("input array must be at least 2-d")
+    if len(set(shape)) > 1:
+        raise ValueError("All dimensions of input must be of equal length")
+    return np.diag_indices(shape[0], len(shape))
+
+
+def _two(arr: Any) -> tuple[int, int]:
+    shape = shape_of(operand(arr))
+    if len(shape) != 2:
+        raise ValueError("input array must be 2-d")
+    return shape[0], shape[1]

@@ -1,0 +1,159 @@
+"""The methods and attributes that a traced array shares with ndarray.
+
+Most are the functions of the same name. Methods that change an array in place are refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import InPlaceError, user_line
+from functrans.core.types import Array
+from functrans.numpy import parts, reductions, selection, shapes
+from functrans.numpy.registry import method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+for _function in (
+    reductions.sum,
+    reductions.prod,
+    reductions.max,
+    reductions.min,
+    reductions.mean,
+    reductions.std,
+    reductions.var,
+    reductions.all,
+    reductions.any,
+    reductions.argmax,
+    reductions.argmin,
+    reductions.cumsum,
+    reductions.cumprod,
+    shapes.ravel,
+    shapes.repeat,
+    shapes.squeeze,
+    shapes.swapaxes,
+):
+    method(_function.__name__)(_function)
+
+
+@method("reshape")
+def reshape(x: Array, *shape: Any, order: Any = "C", copy: Any = None) -> Array:
+    """The elements in another shape, given as one tuple or as several integers."""
+    return shapes.reshape(x, shape[0] if len(shape) == 1 else shape, order)
+
+
+@method("transpose")
+def transpose(x: Array, *axes: Any) -> Array:
+    """The axes in another order, given as one tuple or as several integers."""
+    return shapes.transpose(x, axes[0] if len(axes) == 1 else axes or None)
+
+
+@method("flatten")
+def flatten(x: Array, order: Any = "C") -> Array:
+    """All elements in one axis."""
+    return shapes.ravel(x, order)
+
+
+@method("clip")
+def clip(x: Array, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Array:
+    """Elements below a lower or above an upper bound replaced by it."""
+    return selection.clip(x, min, max, out, **kwargs)
+
+
+@method("conj", "conjugate")
+def conjugate(x: Array) -> Array:
+    """The complex conjugates."""
+    return p.conjugate(x) if x.dtype.kind == "c" else x
+
+
+@method("tobytes", "tofile", "dump", "dumps")
+def to_bytes(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    """Refuse to store a traced array."""
+    x.refuse_conversion("bytes or a file", "store what the transformed function returns")
+
+
+@method("view")
+def view(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    """Refuse to read the memory of a traced array as something else."""
+    x.refuse_conversion("a view of another dtype or type", "use astype to convert the elements")
+
+
+@method("to_device")
+def to_device(x: Array, device: Any, /, *, stream: Any = None) -> Array:
+    """The array itself: all arrays are on the CPU."""
+    if device != "cpu":
+        raise ValueError(f"unsupported device {device!r}; the only one is 'cpu'")
+    return x
+
+
+@method("__array_namespace__")
+def array_namespace(x: Array, *, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard: NumPy's own, which traced arrays override."""
+    return np.empty(0).__array_namespace__(api_version=api_version)
+
+
+def refuse_in_place(name: str, remedy: str) -> Callable[..., Any]:
+    """A method that would change the array in place."""
+
+    def refuse(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise InPlaceError(
+            f"x.{name}() on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
+            f"Write {remedy}, which makes a new array."
+        )
+
+    return refuse
+
+
+_UPDATE = "x = functrans.numpy.index_update(x, index, values)"
+
+for _name, _remedy in {
+    "sort": "x = numpy.sort(x)",
+    "partition": "x = numpy.partition(x, kth)",
+    "fill": "x = numpy.full_like(x, value)",
+    "put": _UPDATE,
+    "itemset": _UPDATE,
+    "setfield": _UPDATE,
+    "resize": "x = numpy.resize(x, shape)",
+    "byteswap": "x = x.astype(dtype)",
+    "setflags": "no flags: a traced array is never written to",
+}.items():
+    method(_name)(refuse_in_place(_name, _remedy))
+
+
+def _matrix_transposed(x: Array) -> Array:
+    if x.ndim < 2:
+        raise ValueError("matrix transpose with ndim < 2 is undefined")
+    return shapes.swapaxes(x, -1, -2)
+
+
+PROPERTIES: dict[str, Callable[[Any], Any]] = {
+    "T": shapes.transpose,
+    "mT": _matrix_transposed,
+    "real": parts.real,
+    "imag": parts.imag,
+    "flat": shapes.ravel,
+    "device": lambda x: "cpu",
+}
+
+
+def refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
+    """The setter of an attribute that ndarray lets one assign."""
+
+    def refuse(x: Any, value: Any) -> NoReturn:
+        raise InPlaceError(
+            f"x.{name} = ... on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in "
+            "place. Make a new array instead."
+        )
+
+    return refuse
+
+
+for _name, _get in PROPERTIES.items():
+    setattr(TracedArray, _name, property(_get, refuse_setting(_name)))
+
+

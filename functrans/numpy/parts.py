@@ -1,0 +1,119 @@
+"""Parts of numbers and what is made of them: real and imaginary parts, angles, rounding, polynomials."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis
+from functrans.numpy.calculus import diff
+from functrans.numpy.operands import operand
+from functrans.numpy.options import no_out
+from functrans.numpy.registry import implements, method
+from functrans.primitives import (
+    absolute,
+    add,
+    concatenate,
+    cumsum,
+    equal,
+    greater,
+    less,
+    logical_and,
+    multiply,
+    remainder,
+    subtract,
+    trunc,
+    where,
+)
+from functrans.primitives import (
+    angle as angle_of,
+    imag as imaginary_part,
+    real as real_part,
+    round as rounded,
+    sinc as normalized_sinc,
+)
+
+
+@implements(np.real)
+def real(val: Any) -> Array:
+    """The real part."""
+    x = operand(val)
+    return real_part(x) if dtype_of(x).kind == "c" else x
+
+
+@implements(np.imag)
+def imag(val: Any) -> Array:
+    """The imaginary part."""
+    x = operand(val)
+    return imaginary_part(x) if dtype_of(x).kind == "c" else np.zeros(shape_of(x), dtype_of(x))
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: Any = 100) -> Array:
+    """The real part if all imaginary parts are close to zero."""
+    x = operand(a)
+    if dtype_of(x).kind != "c":
+        return x
+    if tol > 1:
+        tol = tol * np.finfo(dtype_of(x)).eps
+    close = less(absolute(imaginary_part(x)), tol)
+    return real_part(x) if bool(np.all(close)) else x
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Array:
+    """The angle of complex numbers."""
+    ans = angle_of(operand(z))
+    return multiply(ans, 180 / math.pi) if deg else ans
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: Any = -1, *, period: Any = 2 * math.pi) -> Array:
+    """Angles with jumps of more than half a period taken out by whole periods."""
+    x = operand(p)
+    ndim = ndim_of(x)
+    axis = one_axis(axis, ndim)
+    steps = diff(x, axis=axis)
+    half = period / 2
+    wrapped = subtract(remainder(add(steps, half), period), half)
+    wrapped = where(logical_and(equal(wrapped, -half), greater(steps, 0)), half, wrapped)
+    least = half if discont is None else max(discont, half)
+    jumps = where(less(absolute(steps), least), 0, subtract(wrapped, steps))
+    rest = add(x[axis_slice(ndim, axis, slice(1, None))], cumsum(jumps, axis=axis))
+    return concatenate(x[axis_slice(ndim, axis, slice(0, 1))], rest, axis=axis)
+
+
+@method("round")
+@implements(np.round, np.around)
+def round(a: Any, decimals: Any = 0, out: Any = None) -> Array:
+    """The elements rounded to a number of decimals, halves to even."""
+    no_out(out, "round")
+    x = operand(a)
+    return rounded(x, decimals=operator.index(decimals))
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Array:
+    """``sin(pi x) / (pi x)``."""
+    return normalized_sinc(operand(x))
+
+
+@implements(np.fix)
+def fix(x: Any, out: Any = None) -> Array:
+    """The elements rounded towards zero."""
+    no_out(out, "fix")
+    return trunc(operand(x))
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> Array:
+    """The value of a polynomial, from its coefficients, the highest power first."""
+    x = operand(x)
+    ans: Any = multiply(x, 0)
+    for coefficient in operand(p):
+        ans = add(multiply(ans, x), coefficient)
+    return ans

@@ -1,0 +1,149 @@
+"""Choosing between values: where, select, piecewise, choose, clip, and repairs of NaN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import indexing, reductions, shapes
+from functrans.numpy.operands import converted_all, operand, promoted
+from functrans.numpy.options import no_out, unsupported
+from functrans.numpy.reductions import MISSING
+from functrans.numpy.registry import implements, method
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@implements(np.where)
+def where(condition: Any, x: Any = MISSING, y: Any = MISSING, /) -> Any:
+    """`x` where the condition holds, `y` elsewhere; without both, the indices where it holds."""
+    if x is MISSING and y is MISSING:
+        return indexing.nonzero(condition)
+    if x is MISSING or y is MISSING:
+        raise ValueError("either both or neither of x and y should be given")
+    return p.where(operand(condition), operand(x), operand(y))
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Array:
+    """For each element the choice whose condition is the first to hold."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not condlist:
+        raise ValueError("select with an empty condition list is not possible")
+    conditions = converted_all(condlist)
+    for i, condition in enumerate(conditions):
+        if dtype_of(condition) != bool:
+            raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")
+    choices = converted_all(choicelist)
+    dtype = np.result_type(*map(promoted, [*choices, operand(default)]))
+    ans = reductions.cast(operand(default), dtype)
+    for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
+        ans = p.where(condition, reductions.cast(choice, dtype), ans)
+    return ans
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
+    """A function defined by pieces: each runs on all of `x`, and counts where its condition holds."""
+    x = operand(x)
+    if isinstance(condlist, list | tuple) and condlist and np.shape(operand(condlist[0])) == shape_of(x):
+        conditions = converted_all(condlist)
+    else:
+        conditions = [operand(condlist)] if np.shape(operand(condlist)) == shape_of(x) else list(condlist)
+    if len(funclist) not in (len(conditions), len(conditions) + 1):
+        raise ValueError(
+            f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
+            "functions are expected"
+        )
+    values = [f(x, *args, **kw) if callable(f) else f for f in funclist]
+    ans: Any = np.zeros(shape_of(x), dtype_of(x))
+    if len(values) > len(conditions):
+        ans = _piece(values[-1], x)
+    # NumPy lets a later condition overrule an earlier one.
+    for condition, value in zip(conditions, values, strict=False):
+        ans = p.where(condition, _piece(value, x), ans)
+    return ans
+
+
+def _piece(value: Any, x: Array) -> Array:
+    return shapes.broadcast_to(reductions.cast(operand(value), dtype_of(x)), shape_of(x))
+
+
+@method("choose")
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
+    """For each element the choice that its integer tells."""
+    no_out(out, "choose")
+    index = operand(a)
+    options = converted_all(choices)
+    if mode == "wrap":
+        index = p.remainder(index, len(options))
+    elif mode == "clip":
+        index = p.minimum(p.maximum(index, 0), len(options) - 1)
+    elif mode == "raise":
+        if reductions.any(p.logical_or(p.less(index, 0), p.greater_equal(index, len(options)))):
+            raise ValueError("invalid entry in choice array")
+    else:
+        raise ValueError(f"clipmode must be 'clip', 'raise', or 'wrap' (got {mode!r})")
+    shape = np.broadcast_shapes(shape_of(index), *map(shape_of, options))
+    dtype = np.result_type(*map(dtype_of, options))
+    ans = shapes.broadcast_to(reductions.cast(options[0], dtype), shape)
+    for k, option in enumerate(options[1:], 1):
+        ans = p.where(p.equal(index, k), option, ans)
+    return ans
+
+
+def _all_axes(x: Array) -> tuple[int, ...]:
+    return tuple(range(len(shape_of(x))))
+
+
+@implements(np.clip)
+def clip(
+    a: Any,
+    a_min: Any = MISSING,
+    a_max: Any = MISSING,
+    out: Any = None,
+    *,
+    min: Any = MISSING,
+    max: Any = MISSING,
+    **kwargs: Any,
+) -> Array:
+    """Elements below a lower or above an upper bound replaced by it."""
+    no_out(out, "clip")
+    if kwargs:
+        raise unsupported("clip", f"{next(iter(kwargs))}=")
+    if (min is not MISSING or max is not MISSING) and (a_min is not MISSING or a_max is not MISSING):
+        raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
+    low = _bound(min if min is not MISSING else a_min)
+    high = _bound(max if max is not MISSING else a_max)
+    x = operand(a)
+    if low is None and high is None:
+        return p.positive(x)
+    if low is not None and high is not None:
+        return p.clip(x, low, high)
+    if dtype_of(x).kind != "f":
+        return p.minimum(x, high) if low is None else p.maximum(x, low)
+    return p.clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+
+
+def _bound(given: Any) -> Any:
+    return None if given is None or given is MISSING else operand(given)
+
+
+@implements(np.nan_to_num)
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Array:
+    """NaN replaced by a number, infinities by the largest finite ones or by given numbers."""
+    x = operand(x)
+    if dtype_of(x).kind not in "fc":
+        return x
+    if isinstance(nan, int | float) and (posinf is None or isinstance(posinf, int | float)):
+        if neginf is None or isinstance(neginf, int | float):
+            return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    raise unsupported("nan_to_num", "arrays as replacements", "use numpy.where(numpy.isnan(x), y, x)")

@@ -1,0 +1,184 @@
+"""Sorting, partitioning, searching and sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import indexing, shapes
+from functrans.numpy.axes import ndim_of, one_axis
+from functrans.numpy.operands import converted_all, flattened, operand
+from functrans.numpy.options import unsupported
+from functrans.numpy.registry import implements, method
+
+
+def _along(a: Any, axis: Any) -> tuple[Array, int]:
+    """The array and the axis to sort along; flattened for None."""
+    x = operand(a)
+    return (flattened(x), 0) if axis is None else (x, one_axis(axis, ndim_of(x)))
+
+
+def _kind(kind: Any, stable: Any, order: Any, name: str) -> Any:
+    """The sorting algorithm that arguments ask for."""
+    if order is not None:
+        raise unsupported(name, "order=", "traced arrays have no fields")
+    if kind is not None and stable is not None:
+        raise ValueError("`kind` and `stable` parameters can't be provided at the same time")
+    return "stable" if stable else kind
+
+
+@implements(np.sort)
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
+    """The elements in ascending order; elements that are equal share their derivative."""
+    x, axis = _along(a, axis)
+    return p.sort(x, axis=axis, kind=_kind(kind, stable, order, "sort"))
+
+
+@method("argsort")
+@implements(np.argsort)
+def argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Array:
+    """The positions of the elements in ascending order."""
+    x, axis = _along(a, axis)
+    return p.argsort(x, axis=axis, kind=_kind(kind, stable, order, "argsort"))
+
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Array:
+    """The elements as complex numbers, by real part, then by imaginary part."""
+    x = sort(a)
+    if dtype_of(x).kind == "c":
+        return x
+    single = dtype_of(x).itemsize < 4 or dtype_of(x) == np.float32
+    return p.astype(x, dtype=np.dtype(np.complex64 if single else np.complex128))
+
+
+def _positions(kth: Any) -> Any:
+    """The wanted places as one integer or a tuple of them."""
+    table = np.asarray(kth)
+    return int(table) if table.ndim == 0 else tuple(map(int, table))
+
+
+@implements(np.partition)
+def partition(
+    a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> Array:
+    """The elements rearranged so that those at `kth` are where sorting puts them."""
+    if order is not None:
+        raise unsupported("partition", "order=", "traced arrays have no fields")
+    x, axis = _along(a, axis)
+    return p.partition(x, kth=_positions(kth), axis=axis, kind=kind)
+
+
+@method("argpartition")
+@implements(np.argpartition)
+def argpartition(
+    a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> Array:
+    """The positions of the elements as `partition` arranges them."""
+    if order is not None:
+        raise unsupported("argpartition", "order=", "traced arrays have no fields")
+    x, axis = _along(a, axis)
+    return p.argpartition(x, kth=_positions(kth), axis=axis, kind=kind)
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: Any = -1) -> Array:
+    """The positions of elements sorted by several keys, the last one first."""
+    parts = converted_all(keys)
+    return p.lexsort(*parts, axis=one_axis(axis, ndim_of(parts[0])))
+
+
+@method("searchsorted")
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Array:
+    """Where values would go in a sorted array."""
+    x = operand(a)
+    if ndim_of(x) != 1:
+        raise ValueError("object too deep for desired array")
+    if sorter is not None:
+        x = indexing.take(x, sorter)
+    return p.searchsorted(x, operand(v), side=side)
+
+
+@implements(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Array:
+    """The number of the bin that each element is in."""
+    edges = operand(bins)
+    steps = np.diff(indexing.plain(edges, "numpy.digitize"))
+    if not ((steps >= 0).all() or (steps <= 0).all()):
+        raise ValueError("bins must be monotonically increasing or decreasing")
+    side = "left" if right else "right"
+    if (steps >= 0).all():
+        return searchsorted(edges, x, side)
+    count = shape_of(edges)[0]
+    return p.subtract(count, searchsorted(shapes.flip(edges), x, "right" if right else "left"))
+
+
+@implements(np.unique)
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: Any = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """The different elements in ascending order: each is the first of its equals, with its derivative."""
+    x = operand(ar)
+    _, first, *rest = np.unique(
+        indexing.plain(x, "numpy.unique"),
+        return_index=True,
+        return_inverse=return_inverse,
+        return_counts=return_counts,
+        axis=axis,
+        equal_nan=equal_nan,
+    )
+    values = indexing.take(x, first, axis)
+    extras = ([first] if return_index else []) + rest
+    return (values, *extras) if extras else values
+
+
+@implements(np.unique_values)
+def unique_values(x: Any) -> Array:
+    """The different elements."""
+    return unique(x, equal_nan=False)
+
+
+@implements(np.isin)
+def isin(
+    element: Any,
+    test_elements: Any,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: Any = None,
+) -> Array:
+    """Whether each element is among some values."""
+    return np.isin(
+        indexing.plain(element, "numpy.isin"),
+        indexing.plain(test_elements, "numpy.isin"),
+        assume_unique,
+        invert,
+        kind=kind,
+    )
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Array:
+    """How often each integer occurs, or the sums of its weights."""
+    places = indexing.plain(x, "numpy.bincount")
+    if weights is None:
+        return np.bincount(places, minlength=minlength)
+    amounts = operand(weights)
+    if ndim_of(amounts) != 1 or shape_of(amounts) != np.shape(places):
+        raise ValueError("The weights and list don't have the same length.")
+    length = len(np.bincount(places, minlength=minlength))
+    amounts = p.astype(amounts, dtype=np.dtype(float))
+    return indexing.index_add(np.zeros(length), np.asarray(places), amounts)

@@ -1,0 +1,289 @@
+"""Weighted means, order statistics, covariances and histograms of weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy import indexing, joining, nan_reductions, reductions, shapes
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
+from functrans.numpy.operands import flattened, operand
+from functrans.numpy.options import no_out, unsupported
+from functrans.numpy.reductions import flag
+from functrans.numpy.registry import implements
+
+
+@implements(np.average)
+def average(
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: Any = False,
+) -> Any:
+    """Weighted mean."""
+    x = operand(a)
+    if weights is None:
+        mean = reductions.mean(x, axis, keepdims=keepdims)
+        total: Any = float(reductions.count_of(x, axis, False, True))
+    else:
+        w = _weights(operand(weights), x, axis)
+        total = reductions.sum(w, axis, keepdims=keepdims)
+        if not hasattr(total, "interpreter") and np.any(total == 0.0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        mean = p.divide(reductions.sum(p.multiply(x, w), axis, keepdims=keepdims), total)
+    if not returned:
+        return mean
+    return mean, shapes.broadcast_to(reductions.cast(total, dtype_of(mean)), shape_of(mean))
+
+
+def _weights(w: Array, x: Array, axis: Any) -> Array:
+    """The weights in the shape of the array."""
+    if shape_of(w) == shape_of(x):
+        return w
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    axes = reduced_axes(axis, ndim_of(x))
+    if shape_of(w) != tuple(shape_of(x)[i] for i in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    kept = tuple(n if i in axes else 1 for i, n in enumerate(shape_of(x)))
+    return shapes.broadcast_to(shapes.reshape(shapes.transpose(w, order), kept), shape_of(x))
+
+
+def _last_axis(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
+    """The array with the reduced axes in one, the last; and its shape with them kept as 1."""
+    axes = reduced_axes(axis, ndim_of(x))
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(x)))
+    others = tuple(i for i in range(ndim_of(x)) if i not in axes)
+    x = shapes.transpose(x, others + axes)
+    return shapes.reshape(x, (*shape_of(x)[: len(others)], -1) if x.size else _flat_end(x, len(others))), kept
+
+
+def _flat_end(x: Array, lead: int) -> tuple[int, ...]:
+    return (*shape_of(x)[:lead], int(np.prod(shape_of(x)[lead:])))
+
+
+@implements(np.median)
+def median(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: Any = False,
+) -> Array:
+    """The middle of the sorted elements, or the mean of the two in the middle."""
+    no_out(out, "median")
+    x, kept = _last_axis(operand(a), axis)
+    n = shape_of(x)[-1]
+    if n == 0:
+        return reductions.mean(operand(a), axis, keepdims=keepdims)
+    middle = slice((n - 1) // 2, n // 2 + 1)
+    last = ndim_of(x) - 1
+    ordered = p.sort(x, axis=last)
+    ans = reductions.mean(ordered[axis_slice(last + 1, last, middle)], last)
+    if dtype_of(x).kind in "fc":  # NaN is sorted to the end
+        ans = p.where(p.isnan(ordered[..., -1]), np.nan, ans)
+    return shapes.reshape(ans, kept) if flag(keepdims) else ans
+
+
+_METHODS: dict[str, tuple[float, float]] = {
+    "weibull": (0.0, 0.0),
+    "hazen": (0.5, 0.5),
+    "linear": (1.0, 1.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+    "interpolated_inverted_cdf": (0.0, 1.0),
+}
+"""The constants (alpha, beta) of the methods that interpolate: see :func:`numpy.quantile`."""
+
+
+@implements(np.quantile)
+def quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    *,
+    weights: Any = None,
+) -> Array:
+    """The elements below which given fractions of all lie."""
+    no_out(out, "quantile")
+    if weights is not None:
+        raise unsupported("quantile", "weights=")
+    x, kept = _last_axis(operand(a), axis)
+    fraction = operand(q)
+    if dtype_of(x).kind == "c":
+        raise TypeError("a must be an array of real numbers")
+    if dtype_of(x).kind in "biu":
+        x = p.astype(x, dtype=np.dtype(float))
+    outside = p.logical_not(p.logical_and(p.less_equal(0, fraction), p.less_equal(fraction, 1)))
+    if not hasattr(outside, "interpreter") and np.any(outside):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    ordered = p.sort(x, axis=ndim_of(x) - 1)
+    place = _virtual_index(shape_of(x)[-1], fraction, method)
+    # Rounding down decides between two neighbours; the weight of each stays differentiable in q.
+    below = p.astype(p.floor(place), dtype=np.dtype(np.intp))
+    above = p.minimum(p.add(below, 1), shape_of(x)[-1] - 1)
+    weight = p.subtract(place, below)
+    low, high = ordered[..., below], ordered[..., above]
+    # The form of NumPy, exact at both ends.
+    gap = p.subtract(high, low)
+    ans = p.where(
+        p.less(weight, 0.5),
+        p.add(low, p.multiply(gap, weight)),
+        p.subtract(high, p.multiply(gap, p.subtract(1, weight))),
+    )
+    ans = p.where(p.equal(low, high), low, ans)
+    rank, q_rank = ndim_of(x) - 1, ndim_of(fraction)
+    lanes = p.isnan(ordered[..., -1])
+    ans = p.where(shapes.reshape(lanes, shape_of(lanes) + (1,) * q_rank), np.nan, ans)
+    ans = shapes.moveaxis(ans, tuple(range(rank, rank + q_rank)), tuple(range(q_rank)))
+    ans = reductions.cast(ans, dtype_of(x)) if np.ndim(q) == 0 and isinstance(q, float) else ans
+    return shapes.reshape(ans, shape_of(fraction) + kept) if flag(keepdims) else ans
+
+
+def _virtual_index(n: int, q: Array, method: str) -> Array:
+    """The place of a quantile between the sorted elements, a fraction counted from 0."""
+    if method in _METHODS:
+        alpha, beta = _METHODS[method]
+        place = p.subtract(p.add(p.multiply(n, q), p.add(alpha, p.multiply(q, 1 - alpha - beta))), 1)
+        if method == "linear":
+            place = p.multiply(q, n - 1)
+    else:
+        linear = p.multiply(q, n - 1)
+        if method == "lower":
+            place = p.floor(linear)
+        elif method == "higher":
+            place = p.ceil(linear)
+        elif method == "midpoint":
+            place = p.multiply(0.5, p.add(p.floor(linear), p.ceil(linear)))
+        elif method == "nearest":
+            place = p.rint(linear)
+        else:
+            raise unsupported("quantile", f"method={method!r}", "take linear or another that interpolates")
+    return p.minimum(p.maximum(place, 0.0), float(n - 1))
+
+
+@implements(np.percentile)
+def percentile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    *,
+    weights: Any = None,
+) -> Array:
+    """The elements below which given percentages of all lie."""
+    fraction = p.divide(operand(q), 100)
+    return quantile(a, fraction, axis, out, False, method, keepdims, weights=weights)
+
+
+@implements(np.nanmedian)
+def nanmedian(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: Any = False,
+) -> Array:
+    """The median of the elements that are no NaN."""
+    no_out(out, "nanmedian")
+    x = operand(a)
+    if dtype_of(x).kind not in "fc":
+        return median(x, axis, keepdims=keepdims)
+    x, kept = _last_axis(x, axis)
+    last = ndim_of(x) - 1
+    ordered = p.sort(x, axis=last)
+    count = reductions.count_nonzero(p.logical_not(p.isnan(x)), last, keepdims=True)
+    places = [p.maximum(p.floor_divide(p.subtract(count, 1), 2), 0), p.floor_divide(count, 2)]
+    places[1] = p.minimum(places[1], shape_of(x)[-1] - 1)
+    low, high = (indexing.take_along_axis(ordered, i, last) for i in places)
+    ans = p.multiply(0.5, p.add(low, high))
+    ans = p.where(p.equal(p.remainder(count, 2), 1), low, ans)
+    return shapes.reshape(ans, kept) if flag(keepdims) else shapes.squeeze(ans, last)
+
+
+@implements(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Array:
+    """The matrix of covariances of variables (rows) over observations (columns)."""
+    x = shapes.atleast_2d(operand(m))
+    if not rowvar and ndim_of(operand(m)) != 1:
+        x = shapes.transpose(x)
+    if y is not None:
+        other = shapes.atleast_2d(operand(y))
+        if not rowvar and shape_of(other)[0] != 1:
+            other = shapes.transpose(other)
+        x = joining.concatenate([x, other], 0)
+    if ddof is None:
+        ddof = 0 if bias else 1
+    x = reductions.cast(x, np.result_type(dtype_of(x), np.float64) if dtype is None else dtype)
+    w: Any = None
+    for weights in (fweights, aweights):
+        if weights is not None:
+            w = operand(weights) if w is None else p.multiply(w, operand(weights))
+    if w is None:
+        total: Any = float(shape_of(x)[1])
+        freedom: Any = max(total - ddof, 0.0)
+    else:
+        total = reductions.sum(w)
+        freedom = total
+        if ddof:
+            freedom = total - ddof
+            if aweights is not None:
+                freedom = total - ddof * reductions.sum(p.multiply(w, operand(aweights))) / total
+    mean = average(x, 1, w, keepdims=True)
+    distance = p.subtract(x, mean)
+    weighted = distance if w is None else p.multiply(distance, w)
+    turned = shapes.transpose(p.conjugate(weighted) if dtype_of(x).kind == "c" else weighted)
+    return shapes.squeeze(p.divide(p.matmul(distance, turned), freedom))
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
+    """The matrix of correlations of variables (rows) over observations (columns)."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if ndim_of(c) == 0:
+        return p.divide(c, c)
+    deviation = p.sqrt(p.real(indexing.diag(c)) if dtype_of(c).kind == "c" else indexing.diag(c))
+    c = p.divide(p.divide(c, shapes.expand_dims(deviation, 1)), deviation)
+    return c if dtype_of(c).kind == "c" else p.clip(c, -1.0, 1.0)
+
+
+@implements(np.histogram)
+def histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """The numbers of elements in bins, or the sums of their weights."""
+    values = flattened(operand(a))
+    known = np.asarray(indexing.plain(values, "numpy.histogram"))
+    counts, edges = np.histogram(known, bins, range)
+    if weights is not None:
+        w = flattened(operand(weights))
+        inside = (known >= edges[0]) & (known <= edges[-1])
+        place = np.clip(np.searchsorted(edges, known[inside], "right") - 1, 0, len(edges) - 2)
+        zeros = np.zeros(len(edges) - 1, dtype_of(w))
+        counts = indexing.index_add(zeros, place, w[np.flatnonzero(inside)])
+    if density:
+        counts = p.divide(p.divide(counts, np.diff(edges)), reductions.sum(counts))
+    return counts, edges
