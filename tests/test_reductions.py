@@ -98,6 +98,12 @@ def test_prod_over_several_axes_keeps_each_element_in_its_place():
         np.testing.assert_allclose(g[i, j, k], np.prod(others), rtol=1e-14)
 
 
+def test_derivative_of_prod_beside_an_infinity():
+    # Backward only: forward, the infinite entry meets the tangent 0 of the other element.
+    x = np.array([2.0, np.inf])
+    np.testing.assert_array_equal(grad(lambda v: p.prod(v, axes=(0,)))(x), [np.inf, 2.0])
+
+
 def test_derivative_of_prod_where_the_product_underflows():
     x = np.array([1e-200, 1e-200, 1e150])
     np.testing.assert_allclose(
