@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+import numpy as np
+
 from functrans.core import tree
 from functrans.core.errors import TreeError
 from functrans.core.types import type_of
@@ -83,7 +85,9 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         values = [
             tangent_or_zero(x, t) for x, t in zip(leaves, given, strict=True) if x is not None
         ]
-        return tree.unflatten(out_tree, graph.evaluate(values))
+        with np.errstate(all="ignore"):  # as in pull_back: formulas pass through harmless 1/0
+            results = graph.evaluate(values)
+        return tree.unflatten(out_tree, results)
 
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
     if has_aux:
