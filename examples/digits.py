@@ -56,7 +56,7 @@ def init_params(rng: np.random.Generator, filters: int = 16, hidden: int = 64) -
     }
 
 
-def predict(params: Params, images: Images) -> np.ndarray:
+def predict(params: Params, images: Images) -> Any:
     """Class scores of shape (n, 10)."""
     shifted = [images[:, i : i + 6, j : j + 6] for i in range(3) for j in range(3)]
     x = np.stack(shifted, axis=-1)  # (n, 6, 6, 9): the 3x3 neighbourhood of each inner pixel
@@ -173,8 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> float:
     options = parser.parse_args(arguments)
     if not options.no_figure:
         require("matplotlib")  # before the training, not after it
-    *training, test_images, test_labels = load()
-    params, history = train(*training, test_images, test_labels, options.epochs, options.seed)
+    images, labels, test_images, test_labels = load()
+    params, history = train(images, labels, test_images, test_labels, options.epochs, options.seed)
     result = accuracy(params, test_images, test_labels)
     print(f"accuracy on {len(test_labels)} held-out digits: {result:.2%}")
     if not options.no_figure:
