@@ -83,6 +83,7 @@ from .cumulative import (
 from .einstein import einsum as einsum, einsum_of as einsum_of
 from .exponential import (
     cbrt as cbrt,
+    direction as direction,
     exp as exp,
     exp2 as exp2,
     expm1 as expm1,

@@ -1,8 +1,8 @@
-"""Sums, products, quotients and remainders; magnitude, sign, angle and the parts of complex numbers."""
+"""Sums, products, quotients, remainders; magnitude, sign, angle and parts of complex numbers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -113,14 +113,16 @@ lcm = nondifferentiable("lcm", np.lcm, samples=integers(2))
 
 # Neighbours among floating-point numbers.
 
-nextafter = elementwise("nextafter", np.nextafter, 1, ZERO, samples=binary(-2, 2, complex_too=False))
+nextafter = elementwise(
+    "nextafter", np.nextafter, 1, ZERO, samples=binary(-2, 2, complex_too=False)
+)
 spacing = nondifferentiable("spacing", np.spacing, samples=unary(-2, 2, complex_too=False))
 
 # The parts of complex numbers. Derivatives are transposed without conjugation: the pairing of a
 # cotangent with a tangent is Re(sum(g * t)).
 
 
-def real_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the parts of a complex number, any other dtype as it is."""
     return np.finfo(dtype).dtype if dtype.kind == "c" else dtype
 
@@ -157,7 +159,7 @@ make_complex: Function = elementwise(
     lambda g: negative(imag(g)),
     pushes=(lambda t: make_complex(t, 0), lambda t: make_complex(0, t)),
     shape=lambda x, y: ArrayType(
-        np.broadcast_shapes(x.shape, y.shape), joint_dtype(x, y, np.complex64)
+        np.broadcast_shapes(x.shape, y.shape), joint_dtype(x, y, ArrayType((), np.complex64))
     ),
     samples=binary(-2, 2, complex_too=False),
 )
@@ -297,7 +299,7 @@ astype: Function = linear(
 
 
 def cleaned(g: Array, x: Array) -> Array | Masked:
-    """The tangent or cotangent of `nan_to_num`: what was replaced is constant, each part for itself."""
+    """The tangent or cotangent of `nan_to_num`: what it replaced is constant, part by part."""
     if dtype_of(x).kind != "c":
         return masked(g, isfinite(x))
     parts = [(part(g), isfinite(part(x))) for part in (real, imag)]

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 nan, inf = np.nan, np.inf
 
 TIES = Sample(np.array([1.0, -0.0, inf, nan]), np.array([1.0, 0.0, inf, nan]), label="ties")
-NUMBERS = Sample(np.array([-inf, -1.5, -0.0, 0.0, 0.5, 2.5, inf, nan]), label="special numbers", smooth=False)
+ZERO_TIES = Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5], label="ties")
+INFINITE_TIES = Sample(
+    np.array([inf, -inf]), np.array([inf, -inf]), pinned=[0.5, 0.5], label="ties"
+)
+FIRST, SECOND = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+
+
+def one_nan(*pinned: Array) -> Sample:
+    """A choice between NaN and a number, then between a number and NaN."""
+    return Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=pinned, label="NaN")
+
+
+NUMBERS = Sample(
+    np.array([-inf, -1.5, -0.0, 0.0, 0.5, 2.5, inf, nan]), label="special numbers", smooth=False
+)
 
 # Comparisons.
 
@@ -57,14 +71,20 @@ floor = nondifferentiable("floor", np.floor, samples=unary(-2, 2, NUMBERS, compl
 ceil = nondifferentiable("ceil", np.ceil, samples=unary(-2, 2, NUMBERS, complex_too=False))
 trunc = nondifferentiable("trunc", np.trunc, samples=unary(-2, 2, NUMBERS, complex_too=False))
 rint = nondifferentiable("rint", np.rint, samples=unary(-2, 2, NUMBERS))
+
+
+def round_batch(x: Array, *, decimals: int) -> Array:
+    return round(x, decimals=decimals)
+
+
 round: Function = nondifferentiable(
     "round",
     lambda x, *, decimals: np.round(x, decimals),
-    batch=lambda x, *, decimals: round(x, decimals=decimals),
+    batch=round_batch,
     shape=lambda x, *, decimals: ArrayType(x.shape, np.float16 if x.dtype == bool else x.dtype),
     samples=lambda: [
         Sample(draw((3,), -2, 2), decimals=0),
-        Sample(draw((2, 3), -200, 200).T, decimals=2, label="non-contiguous"),
+        Sample(draw((2, 3), -200, 200).T, decimals=2, smooth=False, label="non-contiguous"),
         Sample(draw((), -200, 200)[()], decimals=-1, label="0-d"),
         Sample(np.array([15, 25, 149]), decimals=-1, label="integers"),
         Sample(draw((0,), -2, 2).astype(np.float32), decimals=1, label="empty"),
@@ -81,9 +101,10 @@ maximum = chooser(
     samples=binary(
         -2,
         2,
-        Sample(np.array([1.0, -0.0, inf]), np.array([1.0, 0.0, inf]), pinned=[0.5, 0.5], label="ties"),
-        Sample(np.array([inf, -inf, 2.0]), 1.0, pinned=[np.array([1.0, 0, 1]), 1], label="infinity"),
-        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([1.0, 0]), np.array([0, 1.0])]),
+        ZERO_TIES,
+        INFINITE_TIES,
+        Sample(np.array([inf, -inf]), 1.0, pinned=[FIRST, 1], label="infinity"),
+        one_nan(FIRST, SECOND),
         complex_too=False,
     ),
 )
@@ -95,9 +116,10 @@ minimum = chooser(
     samples=binary(
         -2,
         2,
-        Sample(np.array([1.0, -0.0, inf]), np.array([1.0, 0.0, inf]), pinned=[0.5, 0.5], label="ties"),
-        Sample(np.array([inf, -inf, 2.0]), 1.0, pinned=[np.array([0, 1.0, 0]), 2], label="infinity"),
-        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([1.0, 0]), np.array([0, 1.0])]),
+        ZERO_TIES,
+        INFINITE_TIES,
+        Sample(np.array([inf, -inf]), 1.0, pinned=[SECOND, 1], label="infinity"),
+        one_nan(FIRST, SECOND),
         complex_too=False,
     ),
 )
@@ -109,8 +131,8 @@ fmax = chooser(
     samples=binary(
         -2,
         2,
-        Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5], label="ties"),
-        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([0, 1.0]), np.array([1.0, 0])]),
+        ZERO_TIES,
+        one_nan(SECOND, FIRST),
         complex_too=False,
     ),
 )
@@ -122,8 +144,8 @@ fmin = chooser(
     samples=binary(
         -2,
         2,
-        Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5], label="ties"),
-        Sample(np.array([nan, 1.0]), np.array([1.0, nan]), pinned=[np.array([0, 1.0]), np.array([1.0, 0])]),
+        ZERO_TIES,
+        one_nan(SECOND, FIRST),
         complex_too=False,
     ),
 )
@@ -143,14 +165,9 @@ heaviside = chooser(
 _PYTHON_NUMBERS: dict[str, Any] = {"b": True, "i": 1, "f": 1.0, "c": 1j}
 
 
-def joint_dtype(*types: ArrayType | type) -> np.dtype[Any]:
+def joint_dtype(*types: ArrayType) -> np.dtype[Any]:
     """The dtype that NumPy's promotion gives to values of these types together."""
-    return np.result_type(
-        *[
-            (_PYTHON_NUMBERS[t.dtype.kind] if t.weak else t.dtype) if isinstance(t, ArrayType) else t
-            for t in types
-        ]
-    )
+    return np.result_type(*[_PYTHON_NUMBERS[t.dtype.kind] if t.weak else t.dtype for t in types])
 
 
 def where_shape(x: ArrayType, y: ArrayType, z: ArrayType) -> ArrayType:
@@ -169,7 +186,7 @@ where = chooser(
         Sample(draw((2, 1), -1, 1) > 0, draw((3,), -1, 1, 1), 0.5, label="broadcast"),
         Sample(True, draw((), -1, 1, 1), draw((), -1, 1, 2), label="0-d"),
         Sample(np.zeros((0,), bool), draw((0,), -1, 1), 1.0, label="empty"),
-        Sample(np.array([0, 2, 0]), draw((3,), -1, 1).astype(np.float32), 2.0, label="integers choose"),
+        Sample(np.array([0, 2, 0]), draw((3,), -1, 1).astype(np.float32), 2.0, label="integers"),
         Sample(np.array([True, False]), 1j, draw((2,), -1, 1), label="complex, real"),
         Sample(np.array([True, False]), inf, nan, pinned=[None, 1, 1], label="infinity and NaN"),
     ],
@@ -177,7 +194,7 @@ where = chooser(
 
 
 def clip_chosen(x: Array, y: Array, z: Array) -> Array:
-    """Where `x` lies between its bounds: the interval is closed, so that a bound itself belongs to `x`."""
+    """Where `x` lies between its bounds: the interval is closed, a bound itself belongs to `x`."""
     return logical_and(greater_equal(x, y), less_equal(x, z))
 
 
@@ -198,6 +215,6 @@ clip = chooser(
         Sample(np.array([-1.0, 1.0]), -1.0, 1.0, pinned=[1, 0, 0], label="at the bounds"),
         Sample(np.array([-inf, inf]), -1.0, 1.0, pinned=[0, 1, 1], label="infinity"),
         Sample(draw((3,), -2, 2), 1.0, -1.0, pinned=[0, 0, 3], label="crossed bounds"),
-        Sample(np.array([-3.0, 2.0, 3.0]), 2.0, 2.0, pinned=[np.array([0, 1.0, 0]), 1, 1], label="equal bounds"),
+        Sample(np.array([-3.0, 2.0]), 2.0, 2.0, pinned=[SECOND, 1, 0], label="equal bounds"),
     ],
 )

@@ -1,8 +1,8 @@
 """Where the generic tests try a primitive: sample inputs by domain, with hard points among them.
 
-A :class:`Sample` is one call. Numerical tests compare its derivative with differences, unless the sample
-*pins* it: ``pinned`` holds, for each operand, the exact gradient of the summed output there (None: not
-compared), which is how kinks, ties, poles and infinities are held to their convention.
+A :class:`Sample` is one call. Numerical tests compare its derivative with differences, unless the
+sample *pins* it: ``pinned`` holds, for each operand, the exact gradient of the summed output there
+(None: not compared), which is how kinks, ties, poles and infinities are held to their convention.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Sample:
     *args : array_like
         The operands.
     pinned : sequence, optional
-        The expected gradient of ``sum(output)`` with respect to each operand; None for "not compared".
-        Such a sample is left out of the numerical comparisons. A complex output is pulled back from
-        ones without conjugation.
+        The expected gradient of ``sum(output)`` with respect to each operand; None for "not
+        compared". Such a sample is left out of the numerical comparisons. A complex output is
+        pulled back from ones, without conjugation.
     smooth : bool
         False: values, shapes and batching are tested here, derivatives are not compared (at all).
     second : bool
@@ -80,7 +80,7 @@ def draw_integers(shape: Shape, low: int, high: int, seed: int = 0) -> Array:
 def unary(
     low: float, high: float, *hard: Sample, complex_too: bool = True
 ) -> Callable[[], list[Sample]]:
-    """Samples of a function of one operand on ``[low, high]``: every shape, float32, complex, `hard` points."""
+    """Samples of a function of one operand on ``[low, high]``, of every shape and dtype."""
 
     def samples() -> list[Sample]:
         regular = [
@@ -100,7 +100,7 @@ def unary(
 def binary(
     low: float, high: float, *hard: Sample, complex_too: bool = True
 ) -> Callable[[], list[Sample]]:
-    """Samples of a function of two operands on ``[low, high]``, broadcasting in every way."""
+    """Samples of a function of two operands on ``[low, high]``, broadcast in every way."""
 
     def samples() -> list[Sample]:
         def pair(a: Shape, b: Shape, label: str) -> Sample:

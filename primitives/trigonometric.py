@@ -10,8 +10,7 @@ from functrans.core.kinds import elementwise
 from functrans.core.types import Array, dtype_of
 
 from .arithmetic import add, divide, multiply, negative, radius, square, subtract
-from .comparison import isinf, where
-from .exponential import hypot, sqrt
+from .exponential import direction, hypot, sqrt
 from .samples import Sample, binary, unary
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-
 
 
 def tanh_pull(g: Array, x: Array) -> Array:
-    """``g / cosh(x)**2``: 1 - tanh(x)**2 would cancel, and so would its derivative vanish, far out."""
+    """``g / cosh(x)**2``; far out ``1 - tanh(x)**2`` would cancel."""
     c = cosh(x)
     return divide(divide(g, c), c)
 
@@ -45,19 +44,30 @@ tanh = elementwise(
         -2,
         2,
         Sample(np.array([20.0, -20.0]), pinned=[4 * np.exp(-40)], label="far out"),
-        Sample(np.array([300.0, 800.0, -inf]), pinned=[np.array([4 * np.exp(-600), 0, 0])], label="farther"),
+        Sample(300.0, pinned=[4 * np.exp(-600)], label="farther out"),
+        Sample(np.array([800.0, -inf]), pinned=[0], label="beyond"),
     ),
 )
 
 # Inverse functions. One is subtracted and added such that on a branch cut the sign of a zero part,
-# which tells the side, survives: z - 1 and z - (-1) keep the imaginary zero of z, 1 - z and 1 + z do not.
+# which tells the side, survives: z - 1 and z - (-1) keep the imaginary zero of z, 1 - z and z + 1
+# do not.
+
+
+one_minus_square = elementwise(
+    "one_minus_square",
+    lambda x: (1 - x) * (1 + x),
+    lambda x: multiply(-2, x),
+    shape=lambda x: x,
+    samples=unary(-2, 2, Sample(1 - 2**-50, pinned=[-2 + 2**-49], label="near a zero")),
+)
 
 
 def one_minus_square_root(x: Array) -> Array:
     """``sqrt(1 - x**2)``, without cancellation near 1 and -1."""
     if dtype_of(x).kind == "c":
         return multiply(sqrt(negative(subtract(x, 1))), sqrt(subtract(x, -1)))
-    return sqrt(multiply(subtract(1, x), add(1, x)))
+    return sqrt(one_minus_square(x))
 
 
 def one_plus_square_root(x: Array) -> Array:
@@ -108,8 +118,7 @@ arctan = elementwise(
 
 def arctan2_partial(x: Array, y: Array) -> Array:
     """``y / (x**2 + y**2)`` without overflow; 0 at the origin and at infinity."""
-    r = radius(hypot(x, y))
-    return where(isinf(r), 0.0, divide(divide(y, r), r))
+    return divide(direction(y, x), radius(hypot(x, y)))
 
 
 arctan2 = elementwise(
@@ -162,7 +171,7 @@ arccosh = elementwise(
 arctanh = elementwise(
     "arctanh",
     np.arctanh,
-    lambda g, x: divide(g, multiply(subtract(1, x), add(1, x))),
+    lambda g, x: divide(g, one_minus_square(x)),
     samples=unary(
         -0.9,
         0.9,

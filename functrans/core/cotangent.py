@@ -49,7 +49,9 @@ class Scattered:
 
 def masked(value: Array, mask: Array) -> Masked:
     """`value` where `mask` holds, structurally zero elsewhere."""
-    return Masked(algebra.where(mask, value, 0), mask)
+    value = algebra.where(mask, value, 0)
+    shape = shape_of(value)
+    return Masked(value, mask if shape_of(mask) == shape else algebra.broadcast_to(mask, shape=shape))
 
 
 def unbroadcast(g: Array, shape: Shape) -> Array:
