@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import joining, reductions, shapes
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis, several_axes
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
@@ -20,7 +20,9 @@ def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
 
 
 @implements(np.diff)
-def diff(a: Any, n: int = 1, axis: Any = -1, prepend: Any = MISSING, append: Any = MISSING) -> Array:
+def diff(
+    a: Any, n: int = 1, axis: Any = -1, prepend: Any = MISSING, append: Any = MISSING
+) -> Array:
     """Differences of neighbours along an axis."""
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n}")

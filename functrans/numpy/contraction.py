@@ -77,8 +77,10 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
     if isinstance(operands[0], str):
         args = [operands[0], *map(operand, operands[1:])]
     else:  # arrays and their labels by turns
-        args = [x if k % 2 or k == len(operands) - 1 and len(operands) % 2 else operand(x)
-                for k, x in enumerate(operands)]
+        args = [
+            x if k % 2 or k == len(operands) - 1 and len(operands) % 2 else operand(x)
+            for k, x in enumerate(operands)
+        ]
     return p.einsum_of(*args, optimize=optimize, dtype=dtype)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
@@ -322,5 +321,3 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
         raise ValueError("x must be a one-dimensional array or sequence.")
     powers = np.arange(shape_of(x)[0] if N is None else N)
     return p.power(shapes.expand_dims(x, 1), powers if increasing else powers[::-1])
-
-

@@ -20,9 +20,7 @@ from functrans.numpy.registry import implements, method
 
 @method("take")
 @implements(np.take)
-def take(
-    a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
-) -> Array:
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Array:
     """The entries of an axis at some positions."""
     no_out(out, "take")
     x = operand(a)

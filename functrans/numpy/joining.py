@@ -49,7 +49,9 @@ def _cast_all(parts: list[Array], dtype: Any, casting: Any) -> list[Array]:
     wanted = np.dtype(dtype)
     for x in parts:
         if not np.can_cast(dtype_of(x), wanted, casting):
-            raise TypeError(f"cannot cast {dtype_of(x)} to {wanted} according to the rule {casting!r}")
+            raise TypeError(
+                f"cannot cast {dtype_of(x)} to {wanted} according to the rule {casting!r}"
+            )
     return [x if dtype_of(x) == wanted else p.astype(x, dtype=wanted) for x in parts]
 
 

@@ -155,5 +155,3 @@ def refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
 
 for _name, _get in PROPERTIES.items():
     setattr(TracedArray, _name, property(_get, refuse_setting(_name)))
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -116,7 +115,9 @@ def in_place_operator(sign: str, operator: Function) -> Function:
 
     def in_place(x: Any, y: Any) -> Any:
         if not x.shape and not is_zero_dimensional_array(x):
-            return operator(x, y)  # a scalar is immutable, so that Python gives the name a new value
+            return operator(
+                x, y
+            )  # a scalar is immutable, so that Python gives the name a new value
         raise InPlaceError(
             f"x {sign}= y on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
             f"Write x = x {sign} y, which makes a new array."

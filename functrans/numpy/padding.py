@@ -50,7 +50,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Ar
         lengths = kwargs.pop("stat_length", None)
         _no_more(kwargs, mode)
         return statistics(x, widths, _STATISTICS[mode], lengths)
-    raise unsupported("pad", ", ".join([f"mode={mode!r}", *kwargs]), "join arrays by numpy.concatenate")
+    raise unsupported(
+        "pad", ", ".join([f"mode={mode!r}", *kwargs]), "join arrays by numpy.concatenate"
+    )
 
 
 def _no_more(kwargs: dict[str, Any], mode: str) -> None:
@@ -86,7 +88,9 @@ def surrounded(x: Array, widths: Widths, sides: Any) -> Array:
             continue
         shape = shape_of(x)
         parts = [
-            shapes.broadcast_to(_in_dtype(side, dtype_of(x)), (*shape[:axis], n, *shape[axis + 1 :]))
+            shapes.broadcast_to(
+                _in_dtype(side, dtype_of(x)), (*shape[:axis], n, *shape[axis + 1 :])
+            )
             for side, n in zip(sides(x, axis), pair, strict=True)
         ]
         x = p.concatenate(parts[0], x, parts[1], axis=axis)

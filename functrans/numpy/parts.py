@@ -17,24 +17,22 @@ from functrans.numpy.registry import implements, method
 from functrans.primitives import (
     absolute,
     add,
+    angle as angle_of,
     concatenate,
     cumsum,
     equal,
     greater,
+    imag as imaginary_part,
     less,
     logical_and,
     multiply,
+    real as real_part,
     remainder,
+    round as rounded,
+    sinc as normalized_sinc,
     subtract,
     trunc,
     where,
-)
-from functrans.primitives import (
-    angle as angle_of,
-    imag as imaginary_part,
-    real as real_part,
-    round as rounded,
-    sinc as normalized_sinc,
 )
 
 

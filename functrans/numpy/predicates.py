@@ -15,9 +15,7 @@ from functrans.numpy.registry import implements
 
 
 @implements(np.isclose)
-def isclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Array:
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Array:
     """Whether elements agree up to an absolute and a relative tolerance."""
     x, y = operand(a), operand(b)
     if dtype_of(y).kind in "bui":
@@ -29,9 +27,7 @@ def isclose(
 
 
 @implements(np.allclose)
-def allclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements agree up to an absolute and a relative tolerance."""
     return bool(reductions.all(isclose(a, b, rtol, atol, equal_nan)))
 

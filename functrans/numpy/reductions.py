@@ -36,7 +36,9 @@ def highest(dtype: np.dtype[Any]) -> Any:
 
 def cast(x: Array, dtype: Any) -> Array:
     """`x` in the given dtype; unchanged for None."""
-    return x if dtype is None or np.dtype(dtype) == dtype_of(x) else p.astype(x, dtype=np.dtype(dtype))
+    return (
+        x if dtype is None or np.dtype(dtype) == dtype_of(x) else p.astype(x, dtype=np.dtype(dtype))
+    )
 
 
 def chosen(x: Array, where: Any, other: Any) -> Array:
@@ -143,7 +145,9 @@ def _extremum(
     masked = where is not True and where is not MISSING
     if initial is MISSING:
         if masked:
-            raise ValueError(f"numpy.{name}(where=) needs initial=, the value of an empty selection")
+            raise ValueError(
+                f"numpy.{name}(where=) needs initial=, the value of an empty selection"
+            )
         return reduce(x, axes=axes, keepdims=flag(keepdims))
     if masked:
         x = chosen(x, where, outermost(dtype_of(x)))
@@ -158,7 +162,13 @@ def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
 
 @implements(np.all)
 def all(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True, **rest: Any
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    **rest: Any,
 ) -> Array:
     """Whether all elements are nonzero."""
     return _logical("all", p.all, True, a, axis, out, keepdims, where)
@@ -166,7 +176,13 @@ def all(
 
 @implements(np.any)
 def any(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True, **rest: Any
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    **rest: Any,
 ) -> Array:
     """Whether some element is nonzero."""
     return _logical("any", p.any, False, a, axis, out, keepdims, where)

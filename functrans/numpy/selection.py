@@ -51,10 +51,16 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """A function defined by pieces: each runs on all of `x`, and counts where its condition holds."""
     x = operand(x)
-    if isinstance(condlist, list | tuple) and condlist and np.shape(operand(condlist[0])) == shape_of(x):
+    if (
+        isinstance(condlist, list | tuple)
+        and condlist
+        and np.shape(operand(condlist[0])) == shape_of(x)
+    ):
         conditions = converted_all(condlist)
     else:
-        conditions = [operand(condlist)] if np.shape(operand(condlist)) == shape_of(x) else list(condlist)
+        conditions = (
+            [operand(condlist)] if np.shape(operand(condlist)) == shape_of(x) else list(condlist)
+        )
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise ValueError(
             f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
@@ -117,7 +123,9 @@ def clip(
     no_out(out, "clip")
     if kwargs:
         raise unsupported("clip", f"{next(iter(kwargs))}=")
-    if (min is not MISSING or max is not MISSING) and (a_min is not MISSING or a_max is not MISSING):
+    if (min is not MISSING or max is not MISSING) and (
+        a_min is not MISSING or a_max is not MISSING
+    ):
         raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
     low = _bound(min if min is not MISSING else a_min)
     high = _bound(max if max is not MISSING else a_max)
@@ -146,4 +154,6 @@ def nan_to_num(
     if isinstance(nan, int | float) and (posinf is None or isinstance(posinf, int | float)):
         if neginf is None or isinstance(neginf, int | float):
             return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-    raise unsupported("nan_to_num", "arrays as replacements", "use numpy.where(numpy.isnan(x), y, x)")
+    raise unsupported(
+        "nan_to_num", "arrays as replacements", "use numpy.where(numpy.isnan(x), y, x)"
+    )

@@ -54,7 +54,9 @@ def reshape(
         return x if wanted == own else p.reshape(x, shape=wanted)
     if order == "F":
         return transpose(p.reshape(transpose(x), shape=wanted[::-1]))
-    raise unsupported("reshape", f"order={order!r}", "the layout in memory is not known; take C or F")
+    raise unsupported(
+        "reshape", f"order={order!r}", "the layout in memory is not known; take C or F"
+    )
 
 
 @implements(np.ravel)
@@ -63,8 +65,14 @@ def ravel(a: Any, order: Any = "C") -> Array:
     x = operand(a)
     if order == "F":
         x = transpose(x)
-    elif order not in ("C", "K", None):  # K may differ from C only where memory is laid out otherwise
-        raise unsupported("ravel", f"order={order!r}", "the layout in memory is not known; take C or F")
+    elif order not in (
+        "C",
+        "K",
+        None,
+    ):  # K may differ from C only where memory is laid out otherwise
+        raise unsupported(
+            "ravel", f"order={order!r}", "the layout in memory is not known; take C or F"
+        )
     return flattened(x)
 
 
@@ -108,7 +116,9 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     ndim = ndim_of(x)
     sources, destinations = several_axes(source, ndim), several_axes(destination, ndim)
     if len(sources) != len(destinations):
-        raise ValueError("`source` and `destination` arguments must have the same number of elements")
+        raise ValueError(
+            "`source` and `destination` arguments must have the same number of elements"
+        )
     order = [n for n in range(ndim) if n not in sources]
     for place, axis in sorted(zip(destinations, sources, strict=True)):
         order.insert(place, axis)
@@ -287,7 +297,9 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Array:
     axis = one_axis(axis, len(shape))
     if np.ndim(repeats) == 0:
         count = operator.index(repeats)
-        stretched = broadcast_to(expand_dims(x, axis + 1), (*shape[: axis + 1], count, *shape[axis + 1 :]))
+        stretched = broadcast_to(
+            expand_dims(x, axis + 1), (*shape[: axis + 1], count, *shape[axis + 1 :])
+        )
         return reshape(stretched, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
     counts = np.broadcast_to(np.asarray(repeats), (shape[axis],))
     return x[axis_slice(len(shape), axis, np.repeat(np.arange(shape[axis]), counts))]

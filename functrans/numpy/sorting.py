@@ -31,7 +31,9 @@ def _kind(kind: Any, stable: Any, order: Any, name: str) -> Any:
 
 
 @implements(np.sort)
-def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Array:
+def sort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Array:
     """The elements in ascending order; elements that are equal share their derivative."""
     x, axis = _along(a, axis)
     return p.sort(x, axis=axis, kind=_kind(kind, stable, order, "sort"))

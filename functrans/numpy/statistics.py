@@ -8,8 +8,8 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import indexing, joining, nan_reductions, reductions, shapes
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
+from functrans.numpy import indexing, joining, reductions, shapes
+from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.options import no_out, unsupported
 from functrans.numpy.reductions import flag
@@ -49,7 +49,9 @@ def _weights(w: Array, x: Array, axis: Any) -> Array:
         raise TypeError("Axis must be specified when shapes of a and weights differ.")
     axes = reduced_axes(axis, ndim_of(x))
     if shape_of(w) != tuple(shape_of(x)[i] for i in axes):
-        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        raise ValueError(
+            "Shape of weights must be consistent with shape of a along specified axis."
+        )
     order = sorted(range(len(axes)), key=axes.__getitem__)
     kept = tuple(n if i in axes else 1 for i, n in enumerate(shape_of(x)))
     return shapes.broadcast_to(shapes.reshape(shapes.transpose(w, order), kept), shape_of(x))
@@ -61,7 +63,9 @@ def _last_axis(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
     kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(x)))
     others = tuple(i for i in range(ndim_of(x)) if i not in axes)
     x = shapes.transpose(x, others + axes)
-    return shapes.reshape(x, (*shape_of(x)[: len(others)], -1) if x.size else _flat_end(x, len(others))), kept
+    return shapes.reshape(
+        x, (*shape_of(x)[: len(others)], -1) if x.size else _flat_end(x, len(others))
+    ), kept
 
 
 def _flat_end(x: Array, lead: int) -> tuple[int, ...]:
@@ -154,7 +158,9 @@ def _virtual_index(n: int, q: Array, method: str) -> Array:
     """The place of a quantile between the sorted elements, a fraction counted from 0."""
     if method in _METHODS:
         alpha, beta = _METHODS[method]
-        place = p.subtract(p.add(p.multiply(n, q), p.add(alpha, p.multiply(q, 1 - alpha - beta))), 1)
+        place = p.subtract(
+            p.add(p.multiply(n, q), p.add(alpha, p.multiply(q, 1 - alpha - beta))), 1
+        )
         if method == "linear":
             place = p.multiply(q, n - 1)
     else:
@@ -168,7 +174,9 @@ def _virtual_index(n: int, q: Array, method: str) -> Array:
         elif method == "nearest":
             place = p.rint(linear)
         else:
-            raise unsupported("quantile", f"method={method!r}", "take linear or another that interpolates")
+            raise unsupported(
+                "quantile", f"method={method!r}", "take linear or another that interpolates"
+            )
     return p.minimum(p.maximum(place, 0.0), float(n - 1))
 
 

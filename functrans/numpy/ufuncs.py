@@ -84,7 +84,9 @@ ACCUMULATIONS: dict[np.ufunc, Function] = {
 """What carries out ``ufunc.accumulate``."""
 
 
-def ufunc_call(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def ufunc_call(
+    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """Carry out what a plain call of the ufunc does not cover."""
     if kwargs.get("out") not in (None, (None,)) or method == "at":
         refuse_in_place(ufunc, method)
@@ -117,7 +119,9 @@ def call_with_options(
         raise missing_rule(f"numpy.{ufunc.__name__}")
     name = f"numpy.{ufunc.__name__}"
     if rest:
-        raise TypeError(f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}")
+        raise TypeError(
+            f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}"
+        )
     if where is not True:
         raise TypeError(
             f"{name}(where=) without out= leaves elements undefined, at {user_line()}. Write "
