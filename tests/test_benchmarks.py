@@ -28,6 +28,15 @@ def test_contestants_agree(workload: Workload) -> None:
         assert list(first_seconds) == list(calls)
 
 
+@pytest.mark.parametrize("workload", IN_PROCESS, ids=lambda workload: workload.name)
+def test_no_contestant_is_another_one(workload: Workload) -> None:
+    # functrans.numpy.sin is numpy.sin: timed against each other they would tie, and prove nothing.
+    for size in workload.quick_sizes if workload.name == "untraced" else workload.sizes[:1]:
+        functions = [function for function, _ in workload.calls(size).values()]
+        bare = [getattr(function, "func", function) for function in functions]
+        assert len({id(function) for function in bare}) == len(bare)
+
+
 @pytest.mark.parametrize("workload", PROBES, ids=lambda workload: workload.name)
 def test_probe_measures_functrans(workload: ProbeWorkload) -> None:
     measured = timing.run_probe(workload.command(BASELINE, workload.quick_sizes[0]))
