@@ -80,6 +80,14 @@ from .cumulative import (
     recurrence as recurrence,
     shift as shift,
 )
+from .decompositions import (
+    cholesky as cholesky,
+    eigh as eigh,
+    eigvalsh as eigvalsh,
+    qr as qr,
+    svd as svd,
+    svdvals as svdvals,
+)
 from .einstein import einsum as einsum, einsum_of as einsum_of
 from .exponential import (
     cbrt as cbrt,
@@ -117,6 +125,14 @@ from .indexing import (
     setitem as setitem,
     take as take,
     take_along_axis as take_along_axis,
+)
+from .linalg import (
+    cofactor as cofactor,
+    det as det,
+    inv as inv,
+    pinv as pinv,
+    slogdet as slogdet,
+    solve as solve,
 )
 from .reduction import (
     all as all,

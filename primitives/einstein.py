@@ -299,7 +299,8 @@ def along_path(subscripts: str, xs: list[Array], optimize: Any) -> Array:
         kept = named & set(out + "".join(terms))
         term = "".join(sorted(kept, key=lambda a: (sizes[a], a))) if xs else out
         left = ",".join(t for t, _ in parts)
-        x = einsum(*(x for _, x in parts), subscripts=f"{left}->{term}", optimize=len(parts) == 2)
+        arrays = [x for _, x in parts]
+        x = einsum_of(f"{left}->{term}", *arrays, optimize=len(parts) == 2)
         terms.append(term)
         xs.append(x)
     return xs[0]
