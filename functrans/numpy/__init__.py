@@ -30,6 +30,7 @@ from functrans.numpy import (
     parts as parts,
     predicates as predicates,
     reductions as reductions,
+    registry as registry,
     selection as selection,
     shapes as shapes,
     sorting as sorting,
@@ -54,6 +55,10 @@ from functrans.numpy.indexing import (  # noqa: E402
     index_update as index_update,
 )
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
+
+# NumPy looks for traced arrays in some of these functions' arguments only.
+for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexsort", "nan_to_num"):
+    globals()[_name] = registry.complete(getattr(_numpy, _name))
 
 operators.attach()
 ufuncs.attach()

@@ -151,7 +151,7 @@ def interp(
         period = abs(period)
         at, points = p.remainder(at, period), p.remainder(points, period)
         order = p.argsort(points, axis=0)
-        points, values = points[order], values[order]
+        points, values = p.getitem(points, order), p.getitem(values, order)
         points = joining.concatenate([points[-1:] - period, points, points[:1] + period])
         values = joining.concatenate([values[-1:], values, values[:1]])
         left = right = None
@@ -165,10 +165,11 @@ def interp(
         knot = p.clip(p.subtract(p.searchsorted(points, at, side="right"), 1), 0, size - 1)
         piece = p.minimum(knot, size - 2)
         slope = p.divide(
-            p.subtract(values[piece + 1], values[piece]),
-            p.subtract(points[piece + 1], points[piece]),
+            p.subtract(p.getitem(values, piece + 1), p.getitem(values, piece)),
+            p.subtract(p.getitem(points, piece + 1), p.getitem(points, piece)),
         )
-        inside = p.add(p.multiply(slope, p.subtract(at, points[knot])), values[knot])
+        distance = p.subtract(at, p.getitem(points, knot))
+        inside = p.add(p.multiply(slope, distance), p.getitem(values, knot))
     ans = p.where(p.less(at, points[0]), low, p.where(p.greater(at, points[-1]), high, inside))
     return p.where(p.isnan(at), at, ans)
 

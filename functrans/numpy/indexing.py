@@ -232,15 +232,20 @@ def diagflat(v: Any, k: Any = 0) -> Array:
 @implements(np.tril)
 def tril(m: Any, k: Any = 0) -> Array:
     """The lower triangle of matrices, zero elsewhere."""
-    x = shapes.atleast_2d(m)
-    return p.where(np.tri(*shape_of(x)[-2:], k=k, dtype=bool), x, _zero(x))
+    x = operand(m)
+    return p.where(_below(x, k), x, _zero(x))
 
 
 @implements(np.triu)
 def triu(m: Any, k: Any = 0) -> Array:
     """The upper triangle of matrices, zero elsewhere."""
-    x = shapes.atleast_2d(m)
-    return p.where(np.tri(*shape_of(x)[-2:], k=k - 1, dtype=bool), _zero(x), x)
+    x = operand(m)
+    return p.where(_below(x, k - 1), _zero(x), x)
+
+
+def _below(x: Array, k: Any) -> Any:
+    """Which elements of matrices are on or below a diagonal."""
+    return np.tri(*shape_of(x)[-2:], k=k, dtype=bool)
 
 
 def _zero(x: Array) -> Any:

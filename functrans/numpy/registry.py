@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.core.array import FUNCTIONS, METHODS, TracedArray
 
+from functrans.numpy.operands import contains_traced
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,6 +33,20 @@ def implements(*functions: Any) -> Callable[[F], F]:
         return implementation
 
     return enter
+
+
+def complete(function: Any) -> Callable[..., Any]:
+    """NumPy's `function`, handed over to traced arrays in whichever argument they come."""
+    own = FUNCTIONS[function]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if contains_traced(args) or contains_traced(tuple(kwargs.values())):
+            return own(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
 
 
 def method(*names: str) -> Callable[[F], F]:

@@ -37,7 +37,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         raise ValueError("select with an empty condition list is not possible")
     conditions = converted_all(condlist)
     for i, condition in enumerate(conditions):
-        if dtype_of(condition) != bool:
+        if dtype_of(condition).kind != "b":
             raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")
     choices = converted_all(choicelist)
     dtype = np.result_type(*map(promoted, [*choices, operand(default)]))
@@ -123,9 +123,9 @@ def clip(
     no_out(out, "clip")
     if kwargs:
         raise unsupported("clip", f"{next(iter(kwargs))}=")
-    if (min is not MISSING or max is not MISSING) and (
-        a_min is not MISSING or a_max is not MISSING
-    ):
+    if (a_min is MISSING) is not (a_max is MISSING):
+        raise TypeError("numpy.clip: of a_min and a_max one is missing; None stands for no bound")
+    if a_min is not MISSING and (min is not MISSING or max is not MISSING):
         raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
     low = _bound(min if min is not MISSING else a_min)
     high = _bound(max if max is not MISSING else a_max)
@@ -151,9 +151,6 @@ def nan_to_num(
     x = operand(x)
     if dtype_of(x).kind not in "fc":
         return x
-    if isinstance(nan, int | float) and (posinf is None or isinstance(posinf, int | float)):
-        if neginf is None or isinstance(neginf, int | float):
-            return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-    raise unsupported(
-        "nan_to_num", "arrays as replacements", "use numpy.where(numpy.isnan(x), y, x)"
-    )
+    if all(isinstance(value, int | float | None) for value in (nan, posinf, neginf)):
+        return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    raise unsupported("nan_to_num", "array values", "use numpy.where(numpy.isnan(x), y, x)")

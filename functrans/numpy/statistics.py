@@ -137,7 +137,7 @@ def quantile(
     below = p.astype(p.floor(place), dtype=np.dtype(np.intp))
     above = p.minimum(p.add(below, 1), shape_of(x)[-1] - 1)
     weight = p.subtract(place, below)
-    low, high = ordered[..., below], ordered[..., above]
+    low, high = p.getitem(ordered, (..., below)), p.getitem(ordered, (..., above))
     # The form of NumPy, exact at both ends.
     gap = p.subtract(high, low)
     ans = p.where(

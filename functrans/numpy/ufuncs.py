@@ -142,11 +142,8 @@ def cast_inputs(
     types = tuple(map(type_of, inputs))
     python = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
     given = tuple(python[t.dtype.kind] if t.weak else t.dtype for t in types)
-    resolved = ufunc.resolve_dtypes(
-        given + (None,) * ufunc.nout,  # type: ignore[arg-type]
-        signature=signature,
-        casting=casting,
-    )
+    options = {"casting": casting} if signature is None else {"casting": casting, "signature": signature}
+    resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout, **options)  # type: ignore[arg-type]
     return [
         x if dtype_of(x) == d and not t.weak else p.astype(x, dtype=d)
         for x, t, d in zip(inputs, types, resolved, strict=False)
