@@ -72,6 +72,10 @@ def draw_complex(shape: Shape, low: float, high: float, seed: int = 0) -> Array:
     return draw(shape, low, high, seed) + 1j * draw(shape, low, high, seed + 1)
 
 
+QUADRANTS = np.array([1, 1j, -1, -1j])
+"""Turns that carry complex numbers into every quadrant."""
+
+
 def draw_integers(shape: Shape, low: int, high: int, seed: int = 0) -> Array:
     """Fixed pseudo-random integers from `low` to `high`, both included."""
     return np.random.default_rng(seed).integers(low, high, shape, endpoint=True)
@@ -91,7 +95,8 @@ def unary(
             Sample(draw((3,), low, high, 4).astype(np.float32), label="float32"),
         ]
         if complex_too:
-            regular.append(Sample(draw_complex((3,), low, high, 5), label="complex"))
+            z = draw_complex((4,), low, high, 5) * QUADRANTS
+            regular.append(Sample(z, label="complex"))
         return regular + list(hard)
 
     return samples
@@ -119,7 +124,7 @@ def binary(
             Sample(np.float32(0.3 * low + 0.7 * high), single[:2], label="float32"),
         ]
         if complex_too:
-            z = draw_complex((3,), low, high, 7)
+            z = draw_complex((3,), low, high, 7) * QUADRANTS[:3]
             regular += [
                 Sample(z, draw((3,), low, high, 8), label="complex, real"),
                 Sample(draw((2, 3), low, high, 9), z, label="real, complex"),
