@@ -318,7 +318,6 @@ nan_to_num: Function = general(
     pulls=(cleaned,),
     batch=lambda x, **params: nan_to_num(x, **params),
     shape=lambda x, **params: x,
-    masks="lanes",
     samples=lambda: [
         Sample(draw((2, 3), -2, 2).T, nan=0.0, posinf=None, neginf=None, label="non-contiguous"),
         Sample(draw((), -2, 2)[()], nan=0.0, posinf=1.0, neginf=-1.0, label="0-d"),
