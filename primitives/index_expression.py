@@ -329,7 +329,7 @@ def _check_masks(x_shape: Shape, index: Index, masks: list[tuple[int, Shape]]) -
         before = index.entries[:position]
         axis = sum(map(_consumes, before)) + (omitted if Ellipsis in before else 0)
         for i, n in enumerate(shape, axis):
-            if x_shape[i] != n:
+            if n not in (x_shape[i], 0):  # NumPy lets an empty mask pass on any axis
                 raise IndexError(
                     f"boolean index did not match indexed array along axis {i}; size of axis is "
                     f"{x_shape[i]} but size of corresponding boolean axis is {n}"
