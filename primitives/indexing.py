@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from .comparison import equal, maximum, minimum, where
 from .index_expression import ARRAY, Index, index_arguments, index_array, is_static
 from .samples import Sample, draw, draw_complex
 from .shape import broadcast_to, inverse_permutation, reshape, transpose
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
 
 
 def shapes_of(arrays: tuple[Array, ...]) -> tuple[Shape, ...]:
@@ -86,7 +89,7 @@ def indexed(key: Any, shape: Shape, label: str = "") -> Sample:
     return Sample(draw(shape, -1, 1), *arrays, index=index, label=label)
 
 
-index_ = general(
+index_: Function = general(
     "index",
     lambda x, *arrays, index: x[index.key(arrays)],
     pushes=(lambda t, rest, *, index: index_(t, *rest, index=index), ZERO),
@@ -191,7 +194,7 @@ def writes() -> list[Sample]:
     ]
 
 
-index_add = general(
+index_add: Function = general(
     "index_add",
     index_add_impl,
     push_all=lambda ts, xs, *, index: index_add(ts[0], ts[1], *xs[2:], index=index),
@@ -232,7 +235,7 @@ def index_update_batch(*operands: Array, batched: tuple[bool, ...], index: Index
     return index_update(*operands, index=index)
 
 
-index_update = general(
+index_update: Function = general(
     "index_update",
     index_update_impl,
     push_all=lambda ts, xs, *, index: index_update(ts[0], ts[1], *xs[2:], index=index),

@@ -15,7 +15,9 @@ from .samples import Sample, draw, draw_complex
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-reshape = linear(
+    from functrans.core.kinds import Function
+
+reshape: Function = linear(
     "reshape",
     lambda x, *, shape: np.reshape(x, shape),
     lambda g, x_type, *, shape: reshape(g, shape=x_type.shape),
@@ -41,7 +43,7 @@ def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(inverse)
 
 
-transpose = linear(
+transpose: Function = linear(
     "transpose",
     lambda x, *, axes: np.transpose(x, axes),
     lambda g, *, axes: transpose(g, axes=inverse_permutation(axes)),
@@ -73,7 +75,7 @@ def broadcast_to_batch(x: Array, *, shape: Shape) -> Array:
     return broadcast_to(x, shape=(x.shape[0], *shape))
 
 
-broadcast_to = linear(
+broadcast_to: Function = linear(
     "broadcast_to",
     lambda x, *, shape: np.broadcast_to(x, shape),
     broadcast_to_transpose,
@@ -122,7 +124,7 @@ def concatenate_shape(*types: ArrayType, axis: int) -> ArrayType:
     return ArrayType((*first[:axis], length, *first[axis + 1 :]), dtype)
 
 
-concatenate = linear(
+concatenate: Function = linear(
     "concatenate",
     lambda *xs, axis: np.concatenate(xs, axis),
     concatenate_transpose,
@@ -181,7 +183,7 @@ def pad_transpose(g: Array, x_type: ArrayType, *, widths: Widths) -> Array:
     return g[tuple(slice(low, low + n) for n, (low, _) in zip(x_type.shape, widths, strict=True))]
 
 
-pad = linear(
+pad: Function = linear(
     "pad",  # with zeros; widths: a pair (before, after) for each axis
     pad_impl,
     pad_transpose,
@@ -197,7 +199,7 @@ pad = linear(
     ],
 )
 
-flip = linear(
+flip: Function = linear(
     "flip",
     lambda x, *, axes: np.flip(x, axes),
     lambda g, *, axes: flip(g, axes=axes),
