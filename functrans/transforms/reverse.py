@@ -218,9 +218,11 @@ class Reverse(Interpreter):
             self.touched |= any(map(self.owns, outs))
             return [self.lower(o) for o in outs]
 
-        self.touched = any(map(self.owns, args))
+        outer, self.touched = self.touched, any(map(self.owns, args))
         outs = self.hand_down_checkpointed(unrecorded, [self.lower(x) for x in args])
-        if not self.touched or not self.recording:
+        # A checkpointed function around this one has met what this one met.
+        touched, self.touched = self.touched, self.touched or outer
+        if not touched or not self.recording:
             return outs
         return self._several(Replay(self, function, args), None, outs)
 
