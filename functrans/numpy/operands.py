@@ -14,13 +14,9 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
-from functrans.core.types import Array, shape_of, type_of
+from functrans.core.types import OPERANDS, Array, shape_of, type_of
 
 NUMERIC_KINDS = "?biufc"
-
-OPERANDS: set[type] = {bool, int, float, complex, np.ndarray}
-"""The types that primitives take as they are; those of traced arrays join when they are first met."""
-OPERANDS.update(np.dtype(code).type for code in "?bBhHiIlLqQefdgFDG")
 
 
 def operand(x: Any) -> Array:
@@ -30,9 +26,6 @@ def operand(x: Any) -> Array:
 
 def converted(x: Any) -> Array:
     """The array that NumPy would make of `x`, which may be a nested list with traced arrays in it."""
-    if isinstance(x, TracedArray):
-        OPERANDS.add(type(x))
-        return x
     if isinstance(x, list | tuple) and contains_traced(x):
         return stacked(x)
     array = np.asarray(x)

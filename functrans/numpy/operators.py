@@ -10,7 +10,9 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import InPlaceError, user_line
 from functrans.core.interpreter import current
-from functrans.numpy.operands import OPERANDS, converted, is_operand
+from functrans.core.primitive import primitive_of
+from functrans.core.types import OPERANDS
+from functrans.numpy.operands import converted, is_operand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,7 @@ def forward(function: Function) -> Function:
 
     It is the primitive's own dispatch, with a check of `y` in place of the check for plain NumPy.
     """
-    primitive = function.primitive  # type: ignore[attr-defined]
+    primitive = primitive_of(function)
 
     def operator(x: Any, y: Any) -> Any:
         if type(y) not in OPERANDS:
@@ -56,7 +58,7 @@ def forward(function: Function) -> Function:
 
 def reflected(function: Function) -> Function:
     """The operator ``y ? x`` of a primitive, with `x` traced."""
-    primitive = function.primitive  # type: ignore[attr-defined]
+    primitive = primitive_of(function)
 
     def operator(x: Any, y: Any) -> Any:
         if type(y) not in OPERANDS:
@@ -142,6 +144,12 @@ def set_item(x: Any, key: Any, value: Any) -> NoReturn:
     )
 
 
+def contains(x: Any, value: Any) -> bool:
+    """``value in x``: whether some element is equal to it."""
+    same = x == value
+    return bool(p.any(same, axes=tuple(range(np.ndim(same)))))
+
+
 def attach() -> None:
     """Give the traced array its operators."""
     binary: dict[str, tuple[str, Function]] = {
@@ -178,6 +186,7 @@ def attach() -> None:
         "imatmul": in_place_operator("@", composed(p.matmul)),
         "getitem": p.getitem,
         "setitem": set_item,
+        "contains": contains,
     }
     for name, (sign, function) in binary.items():
         operators[name] = forward(function)

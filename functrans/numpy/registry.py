@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.core.array import FUNCTIONS, METHODS, TracedArray
-
 from functrans.numpy.operands import contains_traced
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, reductions, shapes
 from functrans.numpy.operands import converted_all, operand, promoted
@@ -92,8 +93,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     elif mode == "clip":
         index = p.minimum(p.maximum(index, 0), len(options) - 1)
     elif mode == "raise":
-        if reductions.any(p.logical_or(p.less(index, 0), p.greater_equal(index, len(options)))):
-            raise ValueError("invalid entry in choice array")
+        _check_choices(index, len(options))
     else:
         raise ValueError(f"clipmode must be 'clip', 'raise', or 'wrap' (got {mode!r})")
     shape = np.broadcast_shapes(shape_of(index), *map(shape_of, options))
@@ -104,8 +104,16 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     return ans
 
 
-def _all_axes(x: Array) -> tuple[int, ...]:
-    return tuple(range(len(shape_of(x))))
+def _check_choices(index: Array, count: int) -> None:
+    try:
+        known = indexing.plain(index, "numpy.choose")
+    except ConversionError:
+        raise ConversionError(
+            f"numpy.choose(mode='raise') of a traced {index.type}, at {user_line()}: its values, which "
+            "would have to be checked, are not known. Write mode='clip' or mode='wrap'."
+        ) from None
+    if np.any((known < 0) | (known >= count)):
+        raise ValueError("invalid entry in choice array")
 
 
 @implements(np.clip)

@@ -14,9 +14,9 @@ from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
 from functrans.core.errors import InPlaceError, MissingRuleError, user_line
 from functrans.core.primitive import REGISTRY
-from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, reductions
-from functrans.numpy.operands import OPERANDS, converted, operand
+from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def ufunc_call(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Carry out what a plain call of the ufunc does not cover."""
-    if kwargs.get("out") not in (None, (None,)) or method == "at":
+    if method == "at" or any(x is not None for x in kwargs.get("out") or ()):
         refuse_in_place(ufunc, method)
     kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "order", "subok")}
     if method == "__call__":
@@ -142,7 +142,9 @@ def cast_inputs(
     types = tuple(map(type_of, inputs))
     python = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
     given = tuple(python[t.dtype.kind] if t.weak else t.dtype for t in types)
-    options = {"casting": casting} if signature is None else {"casting": casting, "signature": signature}
+    options = (
+        {"casting": casting} if signature is None else {"casting": casting, "signature": signature}
+    )
     resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout, **options)  # type: ignore[arg-type]
     return [
         x if dtype_of(x) == d and not t.weak else p.astype(x, dtype=d)
