@@ -12,7 +12,7 @@ kind                   what is written                       what is derived
 ``general``            everything                            a missing mode, by transposition
 =====================  ====================================  ================================
 
-Each returns the public function of the primitive; its record stands at ``function.primitive``.
+Each returns the public function of the primitive; ``primitive_of(function)`` is its record.
 """
 
 from __future__ import annotations
@@ -271,8 +271,8 @@ def general(
         name,
         "general",
         impl,
-        pushes=pushes and tuple(_written(p, name) for p in pushes),
-        pulls=pulls and tuple(_written(p, name) for p in pulls),
+        pushes=_all_written(pushes, name),
+        pulls=_all_written(pulls, name),
         push_all=rule(push_all, name) if push_all else None,
         pull_all=rule(pull_all, name) if pull_all else None,
         batch=batch,
@@ -285,10 +285,11 @@ def general(
 
 
 def public_function(primitive: Primitive, impl: Function, operands: int) -> Function:
-    """The function that users and rules call: straight to `impl` when nothing is being traced.
+    """The function that users and rules call.
 
-    It has a fixed number of operands where that is known: scanning them would cost more than the
-    NumPy call that it wraps.
+    For a ufunc it is the ufunc itself: NumPy calls us only if an operand is traced, so a plain call
+    costs nothing. Other functions ask for the current interpreter and go straight to `impl` if there is
+    none. ``primitive.call`` is the dispatching function in either case.
     """
     call: Any
     if primitive.kind in ("elementwise", "chooser") or isinstance(impl, np.ufunc):
@@ -317,7 +318,7 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     call.__doc__ = f"The {primitive.kind} primitive ``{primitive.name}``."
     call.primitive = primitive
     primitive.call = call
-    return call  # type: ignore[no-any-return]
+    return impl if isinstance(impl, np.ufunc) else call
 
 
 def _fixed_arity(primitive: Primitive, impl: Function, operands: int) -> Any:
@@ -364,7 +365,7 @@ def ufunc_shape(ufunc: np.ufunc) -> Function:
     def shape(*types: ArrayType) -> Any:
         common = np.broadcast_shapes(*(t.shape for t in types))
         given = tuple(_PYTHON_TYPES[t.dtype.kind] if t.weak else t.dtype for t in types)
-        resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)  # type: ignore[arg-type]
+        resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)
         outputs = tuple(ArrayType(common, d) for d in resolved[ufunc.nin :])
         return outputs[0] if ufunc.nout == 1 else outputs
 
@@ -451,7 +452,9 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
         w = weight(*values)
         if type(w) is tuple:
             selected, tied = w
-            return masked(algebra.where(tied, algebra.multiply(0.5, g), g), selected)
+            if type(tied) is not np.ndarray or tied.any():  # ties are rare, halving costs two arrays
+                g = algebra.where(tied, algebra.multiply(0.5, g), g)
+            return masked(g, selected)
         if dtype_of(w).kind == "b":
             return masked(g, w)
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
@@ -467,5 +470,9 @@ def _pushing(choosing: Rule | Zero | None) -> Rule | Zero | None:
     return Rule(lambda t, *values: function(t, *values).value, choosing.select)
 
 
-def _written(formula: Function | Zero | None, owner: str) -> Rule | Zero | None:
-    return formula if formula is None or isinstance(formula, Zero) else rule(formula, owner)
+def _all_written(
+    formulas: tuple[Function | Zero | None, ...] | None, owner: str
+) -> tuple[Rule | Zero | None, ...] | None:
+    if formulas is None:
+        return None
+    return tuple(f if f is None or isinstance(f, Zero) else rule(f, owner) for f in formulas)
