@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from functrans.core import tree
 from functrans.core.kinds import nondifferentiable
 from functrans.core.types import is_array
-from functrans.primitives.samples import unary
+from functrans.primitives.samples import Sample, draw, draw_complex
 
 T = TypeVar("T")
 
+
+def batch(x: Any) -> Any:
+    # The operation again and not just x: a gradient outside the batch has to stop here too.
+    return _stop_gradient(x)
+
+
+# Its derivative is zero by decree, which no difference shows: every sample is pinned.
 _stop_gradient = nondifferentiable(
     "stop_gradient",
     lambda x: x,
-    batch=lambda x: _stop_gradient(x),
+    batch=batch,
     shape=lambda x: x,
-    samples=unary(-2, 2),
+    samples=lambda: [
+        Sample(draw((), -2, 2)[()], pinned=[0], label="0-d"),
+        Sample(draw((0, 2), -2, 2), pinned=[0], label="empty"),
+        Sample(draw((2, 3), -2, 2), pinned=[0]),
+        Sample(draw_complex((3,), -2, 2), pinned=[0], label="complex"),
+        Sample(np.arange(3), label="integers"),
+    ],
 )
 
 
