@@ -60,6 +60,8 @@ def _gradients(case: Case, i: int, expected: Array) -> dict[str, Array]:
     if isinstance(x, np.ndarray | np.generic):
         lanes = np.stack([x, x])
         found["reverse mode under vmap"] = vmap(backward)(lanes)[1]
+        _, pullback = vjp(vmap(function), lanes)
+        found["reverse mode of vmap"] = pullback(tuple(np.stack([g, g]) for g in ones))[0][1]
     if case.elementwise:
         found["forward mode"] = _forward_elementwise(function, x)
     else:
