@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,20 @@ def test_no_contestant_is_another_one(workload: Workload) -> None:
 def test_probe_measures_functrans(workload: ProbeWorkload) -> None:
     measured = timing.run_probe(workload.command(BASELINE, workload.quick_sizes[0]))
     assert 0 < measured["seconds"] < 60
+
+
+def test_probes_read_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    seen: list[dict[str, str]] = []
+
+    def record(*_: object, env: dict[str, str], **__: object) -> subprocess.CompletedProcess[str]:
+        seen.append(env)
+        return subprocess.CompletedProcess([], 0, stdout='{"seconds": 1.0}')
+
+    monkeypatch.setattr(subprocess, "run", record)
+    assert timing.run_probe(["anything"]) == {"seconds": 1.0}
+    assert "PYTHONDONTWRITEBYTECODE" not in seen[0]
+    assert "PATH" in seen[0]
 
 
 def test_names_are_unique_and_known() -> None:
