@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import InPlaceError, user_line
+from functrans.core.errors import ConversionError, InPlaceError, user_line
 from functrans.core.interpreter import current
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS
@@ -132,7 +132,7 @@ def is_zero_dimensional_array(x: Any) -> bool:
     """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
     try:
         return isinstance(x.concrete("value"), np.ndarray)
-    except TypeError:  # lanes of a batch and values not known yet: scalars
+    except ConversionError:  # lanes of a batch and values not known yet: scalars
         return False
 
 
