@@ -80,14 +80,7 @@ from .cumulative import (
     recurrence as recurrence,
     shift as shift,
 )
-from .decompositions import (
-    cholesky as cholesky,
-    eigh as eigh,
-    eigvalsh as eigvalsh,
-    qr as qr,
-    svd as svd,
-    svdvals as svdvals,
-)
+from .decompositions import cholesky as cholesky, qr as qr
 from .einstein import einsum as einsum, einsum_of as einsum_of
 from .exponential import (
     cbrt as cbrt,
@@ -126,11 +119,11 @@ from .indexing import (
     take as take,
     take_along_axis as take_along_axis,
 )
+from .least_squares import lstsq as lstsq, pinv as pinv
 from .linalg import (
     cofactor as cofactor,
     det as det,
     inv as inv,
-    pinv as pinv,
     slogdet as slogdet,
     solve as solve,
 )
@@ -168,6 +161,14 @@ from .sorting import (
     searchsorted as searchsorted,
     sort as sort,
     tie_mean as tie_mean,
+)
+from .spectral import (
+    eig as eig,
+    eigh as eigh,
+    eigvals as eigvals,
+    eigvalsh as eigvalsh,
+    svd as svd,
+    svdvals as svdvals,
 )
 from .trigonometric import (
     arccos as arccos,

@@ -1,13 +1,8 @@
-"""Factorisations of matrices: Cholesky, QR, eigenvectors and singular vectors.
+"""The factorisations of Cholesky and QR.
 
-Where NumPy takes a matrix to be Hermitian (`cholesky`, `eigh`) it reads one triangle. Derivatives
-are those of the function of the Hermitian part: tangents and cotangents are symmetrised, so that
-a gradient is Hermitian like its matrix.
-
-Eigenvectors of equal eigenvalues are free to turn into each other, and so are singular vectors.
-The turn is taken to be zero: right for functions of the equal values that are symmetric in them,
-and of the space that their vectors span. Second derivatives are NaN there, because they depend
-on the turn that the eigenvectors, as functions, do not have.
+`cholesky` reads one triangle of a matrix that it takes to be Hermitian. Its derivative is that of
+the function of the Hermitian part: tangents and cotangents are symmetrised, so that a gradient is
+Hermitian like its matrix.
 """
 
 from __future__ import annotations
@@ -17,22 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.kinds import general
-from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
 from .arithmetic import (
-    absolute,
     add,
     conjugate,
     make_complex,
     multiply,
+    negative,
     real,
     real_dtype,
-    reciprocal,
     subtract,
 )
-from .comparison import equal, less_equal, where
-from .contraction import column, matmul, matrix_transpose, row
+from .comparison import where
+from .contraction import matmul, matrix_transpose
 from .linalg import (
     adjoint,
     linalg_dtype,
@@ -41,10 +34,8 @@ from .linalg import (
     regular_complex,
     same_shape,
     solve,
-    squares,
     symmetrized,
 )
-from .reduction import sum
 from .samples import Sample, draw, draw_complex
 from .shape import concatenate
 
@@ -67,16 +58,6 @@ def identity(x: Array) -> Array:
 def below(x: Array, k: int = -1) -> Array:
     """The part of a matrix below the diagonal (for k=0 with the diagonal)."""
     return where(np.tri(*shape_of(x)[-2:], k, dtype=bool), x, 0)
-
-
-def diagonal(x: Array) -> Array:
-    """The diagonals of square matrices."""
-    return sum(where(identity(x), x, 0), axes=(x.ndim - 1,))
-
-
-def on_diagonal(x: Array) -> Array:
-    """Diagonal matrices."""
-    return where(identity(x), row(x), 0)
 
 
 # Cholesky.
@@ -160,33 +141,55 @@ def without_phases(x: Array) -> Array:
     return where(identity(x), make_complex(real(x), 0), x)
 
 
-def qr_push(t: Array, ans: tuple[Array, Array]) -> tuple[Array, Array]:
-    q, r = ans
-    n = q.shape[-1]
-    wide = r.shape[-1] > n
-    square_r, square_t = (r[..., :n], t[..., :n]) if wide else (r, t)
-    change = over(square_t, square_r)
+def rest_tangent(rest: Array, q: Array, t_q: Array) -> Array:
+    """The tangent of columns that complete `q`: they stay orthogonal, and do not turn otherwise."""
+    return negative(matmul(q, matmul(adjoint(t_q), rest)))
+
+
+def rest_cotangent(g_rest: Array, rest: Array, q: Array) -> Array:
+    """The part of the cotangent of `q` that the columns which complete it have."""
+    return negative(conjugated(matmul(rest, matmul(matrix_transpose(g_rest), q))))
+
+
+def qr_push(t: Array, ans: tuple[Array, Array], x_type: ArrayType, *, complete: bool) -> Any:
+    full_q, full_r = ans
+    m, n = x_type.shape[-2:]
+    k = min(m, n)
+    tall, wide = complete and m > n, n > m
+    q = full_q[..., :k] if tall else full_q
+    r = full_r[..., :k, :k] if tall or wide else full_r
+    change = over(t[..., :k] if wide else t, r)
     inner = matmul(adjoint(q), change)
-    # What is left of the diagonal must vanish: the columns turn (by an anti-Hermitian matrix).
+    # The columns turn by an anti-Hermitian matrix such that a triangle is left.
     turn = subtract(below(inner), adjoint(below(inner)))
     triangle = without_phases(subtract(inner, turn))
     t_q = subtract(change, matmul(q, triangle))
-    t_r = matmul(triangle, square_r)
+    t_r = matmul(triangle, r)
     if wide:
-        right = matmul(adjoint(q), t[..., n:])
-        right = add(right, matmul(adjoint(t_q), matmul(q, r[..., n:])))
+        right = matmul(adjoint(q), t[..., k:])
+        right = add(right, matmul(adjoint(t_q), matmul(q, full_r[..., k:])))
         t_r = concatenate(t_r, right, axis=t_r.ndim - 1)
+    if tall:
+        t_rest = rest_tangent(full_q[..., k:], q, t_q)
+        t_q = concatenate(t_q, t_rest, axis=t_q.ndim - 1)
+        below_r = np.zeros((*t_r.shape[:-2], m - n, n), dtype_of(t_r))
+        t_r = concatenate(t_r, below_r, axis=t_r.ndim - 2)
     return t_q, t_r
 
 
-def qr_pull(g: tuple[Array, Array], ans: tuple[Array, Array]) -> Array:
+def qr_pull(g: Any, ans: tuple[Array, Array], x_type: ArrayType, *, complete: bool) -> Array:
     (g_q, g_r), (q, r) = g, ans
-    n = q.shape[-1]
-    wide = r.shape[-1] > n
+    m, n = x_type.shape[-2:]
+    k = min(m, n)
+    tall, wide = complete and m > n, n > m
+    if tall:
+        g_rest, rest, q = g_q[..., k:], q[..., k:], q[..., :k]
+        g_q = add(g_q[..., :k], rest_cotangent(g_rest, rest, q))
+        g_r, r = g_r[..., :k, :], r[..., :k, :]
     if wide:
-        g_right = g_r[..., n:]
-        g_q = add(g_q, conjugated(matmul(matmul(q, r[..., n:]), matrix_transpose(g_right))))
-        g_r, r = g_r[..., :n], r[..., :n]
+        g_right = g_r[..., k:]
+        g_q = add(g_q, conjugated(matmul(matmul(q, r[..., k:]), matrix_transpose(g_right))))
+        g_r, r = g_r[..., :k], r[..., :k]
     g_triangle = subtract(matmul(g_r, matrix_transpose(r)), matmul(matrix_transpose(q), g_q))
     # The transpose of taking the triangle of `inner`, see the push.
     g_triangle = without_phases(g_triangle)
@@ -198,247 +201,33 @@ def qr_pull(g: tuple[Array, Array], ans: tuple[Array, Array]) -> Array:
     return out
 
 
-def qr_shape(x: ArrayType) -> tuple[ArrayType, ArrayType]:
+def qr_shape(x: ArrayType, *, complete: bool) -> tuple[ArrayType, ArrayType]:
     stack, rows, columns = matrices(x)
-    k, dtype = min(rows, columns), linalg_dtype(x.dtype)
+    k, dtype = rows if complete else min(rows, columns), linalg_dtype(x.dtype)
     return ArrayType((*stack, rows, k), dtype), ArrayType((*stack, k, columns), dtype)
 
 
 qr: Function = general(
-    "qr",  # reduced: as many columns of q as the shorter side has
-    lambda x: tuple(np.linalg.qr(x)),
+    "qr",  # complete: q is square; otherwise it has as many columns as the shorter side
+    lambda x, *, complete: tuple(np.linalg.qr(x, "complete" if complete else "reduced")),
     pushes=(qr_push,),
     pulls=(qr_pull,),
-    batch=lambda x: qr(x),
+    batch=lambda x, *, complete: qr(x, complete=complete),
     shape=qr_shape,
     outputs=2,
     samples=lambda: [
-        Sample(regular((3, 3)), label="square"),
-        Sample(draw((2, 4, 2), -1, 1), label="stack, tall"),
-        Sample(draw((2, 4), -1, 1), label="wide"),
-        Sample(draw_complex((3, 2), -1, 1), label="complex"),
-        Sample(draw_complex((2, 3), -1, 1), label="complex, wide"),
-        Sample(regular((2, 2)).astype(np.float32), label="float32"),
-        Sample(np.array([[-2.0]]), label="1 x 1"),
-        Sample(np.zeros((3, 0)), label="no columns"),
-        Sample(np.zeros((0, 2, 2)), label="empty stack"),
-    ],
-)
-
-
-# Eigenvalues and eigenvectors of Hermitian matrices.
-
-
-def reciprocal_gaps(w: Array, fill: float) -> Array:
-    """At ``i, j`` the number ``1 / (w[j] - w[i])``.
-
-    It is `fill` for values that are equal up to rounding, and 0 on the diagonal.
-    """
-    gaps = subtract(row(w), column(w))
-    size = sum(absolute(w), axes=(w.ndim - 1,), keepdims=True)
-    rounding = multiply(4 * float(np.finfo(dtype_of(w)).eps), column(size))
-    alike = less_equal(absolute(gaps), rounding)
-    inverse = where(alike, fill, reciprocal(where(alike, 1, gaps)))
-    return where(identity(inverse), 0, inverse) if fill else inverse
-
-
-def eigh_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
-    w, v = basis
-    inner = matmul(adjoint(v), matmul(symmetrized(t), v))
-    return real(diagonal(inner)), matmul(v, multiply(reciprocal_gaps(w, fill), inner))
-
-
-def eigh_cotangent(g: tuple[Array, Array], basis: tuple[Array, Array], fill: float) -> Array:
-    (g_w, g_v), (w, v) = g, basis
-    turn = multiply(reciprocal_gaps(w, fill), matmul(matrix_transpose(v), g_v))
-    inner = add(on_diagonal(g_w), turn)
-    return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
-
-
-def eigh_shape(x: ArrayType, **params: Any) -> tuple[ArrayType, ArrayType]:
-    return eigvalsh_shape(x), same_shape(x)
-
-
-def eigvalsh_shape(x: ArrayType, **params: Any) -> ArrayType:
-    stack, n = squares(x)
-    return ArrayType((*stack, n), real_dtype(linalg_dtype(x.dtype)))
-
-
-eigh: Function = general(
-    "eigh",  # uplo: "L" or "U", the triangle that is read
-    lambda x, *, uplo: tuple(np.linalg.eigh(x, uplo)),
-    pushes=(lambda t, ans, x: eigh_tangent(t, eigenbasis(x, *ans), 0.0),),
-    pulls=(lambda g, ans, x: eigh_cotangent(g, eigenbasis(x, *ans), 0.0),),
-    batch=lambda x, *, uplo: eigh(x, uplo=uplo),
-    shape=eigh_shape,
-    outputs=2,
-    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
-)
-eigenbasis: Function = general(
-    "eigenbasis",  # eigenvalues y and eigenvectors z of x, known already, for use in derivatives
-    lambda x, y, z: (y, z),
-    pushes=(lambda t, ans, x: eigh_tangent(t, eigenbasis(x, *ans), np.nan), ZERO, ZERO),
-    pulls=(lambda g, ans, x: eigh_cotangent(g, eigenbasis(x, *ans), np.nan), ZERO, ZERO),
-    batch=lambda x, y, z: eigenbasis(x, y, z),
-    shape=lambda x, y, z: (y, z),
-    outputs=2,
-    samples=lambda: [Sample(np.array([[2.0]]), np.array([2.0]), np.array([[1.0]]), smooth=False)],
-)
-
-
-def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> Array:
-    v = eigenbasis(x, *eigh(x, uplo=uplo))[1]
-    part = matmul(symmetrized(t), v)
-    return sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,))
-
-
-def eigvalsh_pull(g: Array, x: Array, *, uplo: str) -> Array:
-    v = eigenbasis(x, *eigh(x, uplo=uplo))[1]
-    return symmetrized(matmul(multiply(conjugated(v), row(g)), matrix_transpose(v)))
-
-
-eigvalsh: Function = general(
-    "eigvalsh",
-    lambda x, *, uplo: np.linalg.eigvalsh(x, uplo),
-    pushes=(eigvalsh_push,),
-    pulls=(eigvalsh_pull,),
-    batch=lambda x, *, uplo: eigvalsh(x, uplo=uplo),
-    shape=eigvalsh_shape,
-    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
-)
-
-
-# Singular values and singular vectors.
-
-
-def zero_at_zero(s: Array) -> Array:
-    """Reciprocals, but 0 for 0: a singular value has a kink there, and its vectors are free."""
-    none = equal(s, 0)
-    return where(none, 0, reciprocal(where(none, 1, s)))
-
-
-def away_from_zero(s: Array) -> Array:
-    """1 for positive singular values, 0 for those at zero."""
-    return where(equal(s, 0), 0, np.ones((), dtype_of(s)))
-
-
-def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tuple[Array, ...]:
-    u, s, vh = basis
-    inner = matmul(matmul(adjoint(u), t), adjoint(vh))
-    other = adjoint(inner)
-    # The turns of u and of v: half the sum and half the difference of these two.
-    both = multiply(reciprocal_gaps(s, fill), add(inner, other))
-    apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, other))
-    t_u = matmul(u, multiply(0.5, add(both, apart)))
-    t_vh = matmul(multiply(0.5, subtract(apart, both)), vh)
-    inverse = zero_at_zero(s)
-    if u.shape[-2] > u.shape[-1]:  # the part of the change outside the span of u
-        left = matmul(t, adjoint(vh))
-        left = subtract(left, matmul(u, matmul(adjoint(u), left)))
-        t_u = add(t_u, multiply(left, row(inverse)))
-    if vh.shape[-1] > vh.shape[-2]:
-        right = matmul(adjoint(u), t)
-        right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
-        t_vh = add(t_vh, multiply(column(inverse), right))
-    return t_u, multiply(away_from_zero(s), real(diagonal(inner))), t_vh
-
-
-def svd_cotangent(g: tuple[Array, ...], basis: tuple[Array, Array, Array], fill: float) -> Array:
-    (g_u, g_s, g_vh), (u, s, vh) = g, basis
-    u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
-    turn_u, turn_v = matmul(u_t, g_u), matmul(g_vh, v)
-    both = multiply(multiply(0.5, reciprocal_gaps(s, fill)), subtract(turn_u, turn_v))
-    apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
-    inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
-    inner = add(inner, on_diagonal(multiply(away_from_zero(s), g_s)))
-    out = matmul(matmul(conjugated(u), inner), conjugated(vh))
-    inverse = zero_at_zero(s)
-    if u.shape[-2] > u.shape[-1]:
-        left = subtract(g_u, matmul(conjugated(u), turn_u))
-        out = add(out, matmul(multiply(left, row(inverse)), conjugated(vh)))
-    if vh.shape[-1] > vh.shape[-2]:
-        right = subtract(g_vh, matmul(turn_v, conjugated(vh)))
-        out = add(out, matmul(conjugated(u), multiply(column(inverse), right)))
-    return out
-
-
-def svd_shape(x: ArrayType) -> tuple[ArrayType, ...]:
-    stack, rows, columns = matrices(x)
-    k, dtype = min(rows, columns), linalg_dtype(x.dtype)
-    return (
-        ArrayType((*stack, rows, k), dtype),
-        ArrayType((*stack, k), real_dtype(dtype)),
-        ArrayType((*stack, k, columns), dtype),
-    )
-
-
-def svd_samples() -> list[Sample]:
-    return [
-        Sample(regular((3, 3)), label="square"),
-        Sample(draw((2, 4, 2), -1, 1), label="stack, tall"),
-        Sample(draw((2, 4), -1, 1), label="wide"),
-        Sample(draw((3, 2), -1, 1).astype(np.float32), label="float32"),
-        Sample(np.array([[-2.0]]), label="1 x 1"),
-        Sample(np.zeros((3, 0)), label="no columns"),
-        Sample(np.zeros((0, 2, 2)), label="empty stack"),
-    ]
-
-
-svd: Function = general(
-    "svd",  # reduced: u, the singular values, and the conjugate transpose of v
-    lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
-    pushes=(lambda t, ans, x: svd_tangent(t, singular_basis(x, *ans), 0.0),),
-    pulls=(lambda g, ans, x: svd_cotangent(g, singular_basis(x, *ans), 0.0),),
-    batch=lambda x: svd(x),
-    shape=svd_shape,
-    outputs=3,
-    samples=lambda: [
-        *svd_samples(),
-        # The phases of complex singular vectors are free, so that differences see LAPACK's choice.
-        Sample(draw_complex((3, 2), -1, 1), smooth=False, label="complex"),
-    ],
-)
-singular_basis: Function = general(
-    "singular_basis",  # the svd y, z, w of x, known already, for use in derivatives
-    lambda x, y, z, w: (y, z, w),
-    pushes=(lambda t, ans, x: svd_tangent(t, singular_basis(x, *ans), np.nan), ZERO, ZERO, ZERO),
-    pulls=(lambda g, ans, x: svd_cotangent(g, singular_basis(x, *ans), np.nan), ZERO, ZERO, ZERO),
-    batch=lambda x, y, z, w: singular_basis(x, y, z, w),
-    shape=lambda x, y, z, w: (y, z, w),
-    outputs=3,
-    samples=lambda: [
-        Sample(
-            np.array([[2.0]]), np.array([[1.0]]), np.array([2.0]), np.array([[1.0]]), smooth=False
-        )
-    ],
-)
-
-
-def svdvals_push(t: Array, x: Array) -> Array:
-    u, s, vh = singular_basis(x, *svd(x))
-    part = matmul(t, adjoint(vh))
-    rate = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
-    return multiply(away_from_zero(s), rate)
-
-
-def svdvals_pull(g: Array, x: Array) -> Array:
-    u, s, vh = singular_basis(x, *svd(x))
-    weights = multiply(away_from_zero(s), g)
-    return matmul(multiply(conjugated(u), row(weights)), conjugated(vh))
-
-
-svdvals: Function = general(
-    "svdvals",
-    lambda x: np.linalg.svd(x, compute_uv=False),
-    pushes=(svdvals_push,),
-    pulls=(svdvals_pull,),
-    batch=lambda x: svdvals(x),
-    shape=lambda x: svd_shape(x)[1],
-    samples=lambda: [
-        *svd_samples(),
-        Sample(draw_complex((2, 3), -1, 1), label="complex"),
-        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
-        Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
-        Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
+        Sample(regular((3, 3)), complete=False, label="square"),
+        Sample(regular((3, 3)), complete=True, label="square, complete"),
+        Sample(draw((2, 4, 2), -1, 1), complete=False, label="stack, tall"),
+        Sample(draw((2, 4), -1, 1), complete=False, label="wide"),
+        Sample(draw((2, 3), -1, 1), complete=True, label="wide, complete"),
+        Sample(draw_complex((3, 2), -1, 1), complete=False, label="complex"),
+        Sample(draw_complex((2, 3), -1, 1), complete=False, label="complex, wide"),
+        Sample(regular((2, 2)).astype(np.float32), complete=False, label="float32"),
+        Sample(np.array([[-2.0]]), complete=False, label="1 x 1"),
+        Sample(np.zeros((3, 0)), complete=False, label="no columns"),
+        Sample(np.zeros((0, 2, 2)), complete=False, label="empty stack"),
+        # The turn of the columns that complete q is free: differences see LAPACK's choice.
+        Sample(draw((2, 3, 2), -1, 1), complete=True, smooth=False, label="tall, complete"),
     ],
 )

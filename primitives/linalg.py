@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from functrans.core.kinds import general
-from functrans.core.primitive import ZERO
+from functrans.core.kinds import align, general
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 from .arithmetic import (
@@ -30,7 +29,7 @@ from .arithmetic import (
 from .contraction import batch_first, column, matmul, matrix_transpose, reshaped
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
-from .shape import broadcast_to, reshape, transpose
+from .shape import reshape, transpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -342,7 +341,7 @@ cofactor_change: Function = general(
     cofactor_change_impl,
     pushes=(cofactor_change_partial, lambda t, x: cofactor_change(x, t)),
     pulls=(cofactor_change_partial, lambda g, x: cofactor_change(x, g)),
-    batch=lambda x, y, *, batched: cofactor_change(x, y),
+    batch=lambda x, y, *, batched: cofactor_change(*align((x, y), batched)),
     shape=lambda x, y: ArrayType(
         np.broadcast_shapes(x.shape, y.shape), linalg_dtype(x.dtype, y.dtype)
     ),
@@ -368,8 +367,8 @@ cofactor: Function = general(
     batch=lambda x: cofactor(x),
     shape=same_shape,
     samples=square_samples(
-        Sample(np.diag([2.0, 0.0]), label="rank n - 1"),
-        Sample(np.diag([2.0, 0.0, 0.0]), label="rank n - 2"),
+        Sample(np.diag([2.0, 0.0]), second=False, label="rank n - 1"),
+        Sample(np.diag([2.0, 0.0, 0.0]), second=False, label="rank n - 2"),
     ),
 )
 det: Function = general(
@@ -418,67 +417,4 @@ slogdet: Function = general(
         Sample(np.array([[0.0]]), pinned=[[[np.inf]]], label="singular"),
         Sample(np.diag([1e-200, 1e-200]), pinned=[np.diag([1e200, 1e200])], label="det underflows"),
     ),
-)
-
-
-# The pseudoinverse, of matrices of constant rank.
-
-
-def pinv_parts(ans: Array, x: Array) -> tuple[Array, Array, Array, Array]:
-    """The products of the pseudoinverse that its derivative is made of."""
-    p_h = adjoint(ans)
-    eye_m, eye_n = (np.eye(n, dtype=dtype_of(ans)) for n in x.shape[-2:])
-    left = subtract(eye_m, matmul(x, ans))
-    right = subtract(eye_n, matmul(ans, x))
-    return matmul(ans, p_h), left, right, matmul(p_h, ans)
-
-
-def pinv_push(t: Array, ans: Array, x: Array, *, hermitian: bool) -> Array:
-    t = symmetrized(t) if hermitian else t
-    p_p, left, right, q_q = pinv_parts(ans, x)
-    t_h = adjoint(t)
-    out = add(matmul(matmul(p_p, t_h), left), matmul(matmul(right, t_h), q_q))
-    return subtract(out, matmul(matmul(ans, t), ans))
-
-
-def pinv_pull(g: Array, ans: Array, x: Array, *, hermitian: bool) -> Array:
-    p_p, left, right, q_q = pinv_parts(ans, x)
-    g_t = matrix_transpose(g)
-    out = add(matmul(matmul(left, g_t), p_p), matmul(matmul(q_q, g_t), right))
-    out = conjugate(out) if dtype_of(out).kind == "c" else out
-    p_t = matrix_transpose(ans)
-    out = subtract(out, matmul(matmul(p_t, g), p_t))
-    return symmetrized(out) if hermitian else out
-
-
-def pinv_batch(x: Array, y: Array, *, batched: tuple[bool, bool], hermitian: bool) -> Array:
-    if not batched[0]:
-        x = broadcast_to(x, shape=(y.shape[0], *x.shape))
-    if batched[1]:
-        y = reshaped(y, (y.shape[0], *(1,) * (x.ndim - 2 - y.ndim), *y.shape[1:]))
-    return pinv(x, y, hermitian=hermitian)
-
-
-def pinv_shape(x: ArrayType, y: ArrayType, *, hermitian: bool) -> ArrayType:
-    stack, rows, columns = matrices(x)
-    return ArrayType((*stack, columns, rows), linalg_dtype(x.dtype))
-
-
-pinv: Function = general(
-    "pinv",  # y: singular values up to y times the largest count as zero
-    lambda x, y, *, hermitian: np.linalg.pinv(x, y, hermitian),
-    pushes=(pinv_push, ZERO),
-    pulls=(pinv_pull, ZERO),
-    batch=pinv_batch,
-    shape=pinv_shape,
-    samples=lambda: [
-        Sample(draw((2, 3), -1, 1), 1e-15, hermitian=False, label="wide"),
-        Sample(draw((2, 4, 2), -1, 1), 1e-15, hermitian=False, label="stack, tall"),
-        Sample(draw((3, 3), -1, 1), 1e-15, hermitian=False, label="square"),
-        Sample(draw_complex((3, 2), -1, 1), 1e-15, hermitian=False, label="complex"),
-        Sample(draw((2, 3), -1, 1).astype(np.float32), 1e-6, hermitian=False, label="float32"),
-        Sample(np.zeros((0, 2)), 1e-15, hermitian=False, label="empty"),
-        Sample(np.array([[2.0]]), 1e-15, hermitian=True, label="Hermitian"),
-        Sample(regular((2, 3, 3)), np.full(2, 1e-15), hermitian=False, label="a limit for each"),
-    ],
 )

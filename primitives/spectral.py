@@ -1,0 +1,401 @@
+"""Eigenvalues and eigenvectors, singular values and singular vectors.
+
+Where NumPy takes a matrix to be Hermitian (`eigh`) it reads one triangle. Derivatives are those of
+the function of the Hermitian part: tangents and cotangents are symmetrised, so that a gradient is
+Hermitian like its matrix.
+
+Eigenvectors of equal eigenvalues are free to turn into each other, and so are singular vectors.
+The turn is taken to be zero: right for functions of the equal values that are symmetric in them,
+and of the space that their vectors span. Phases of complex vectors do not turn either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.kinds import general
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType, dtype_of
+
+from .arithmetic import (
+    absolute,
+    add,
+    multiply,
+    real,
+    real_dtype,
+    reciprocal,
+    subtract,
+)
+from .comparison import equal, less_equal, where
+from .contraction import column, matmul, matrix_transpose, row
+from .decompositions import (
+    conjugated,
+    hermitian_samples,
+    identity,
+    rest_cotangent,
+    rest_tangent,
+)
+from .indexing import diagonal, from_diagonal
+from .linalg import (
+    adjoint,
+    linalg_dtype,
+    matrices,
+    regular,
+    regular_complex,
+    same_shape,
+    solve,
+    squares,
+    symmetrized,
+)
+from .reduction import sum
+from .samples import Sample, draw, draw_complex
+from .shape import concatenate
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+
+def matrix_diagonal(x: Array) -> Array:
+    """The diagonals of square matrices."""
+    return diagonal(x, axis1=x.ndim - 2, axis2=x.ndim - 1)
+
+
+def reciprocal_gaps(w: Array, fill: float) -> Array:
+    """At ``i, j`` the number ``1 / (w[j] - w[i])``.
+
+    It is `fill` for values that are equal up to rounding, and 0 on the diagonal.
+    """
+    gaps = subtract(row(w), column(w))
+    size = sum(absolute(w), axes=(w.ndim - 1,), keepdims=True)
+    rounding = multiply(4 * float(np.finfo(dtype_of(w)).eps), column(size))
+    alike = less_equal(absolute(gaps), rounding)
+    inverse = where(alike, fill, reciprocal(where(alike, 1, gaps)))
+    return where(identity(inverse), 0, inverse) if fill else inverse
+
+
+def known(
+    name: str, rate: Function, transposed: Function, outputs: int, sample: Sample
+) -> Function:
+    """The factors of `x`, computed already, as functions of `x`: ``call(x, *factors) -> factors``.
+
+    Derivatives name the factors through this primitive. Where values are equal its own derivatives,
+    the second ones of the factorisation, are NaN: they depend on more than the factors there.
+    """
+    call: Function = general(
+        name,
+        lambda x, *factors: factors,
+        pushes=(lambda t, ans, x: rate(t, call(x, *ans), np.nan), *(ZERO,) * outputs),
+        pulls=(lambda g, ans, x: transposed(g, call(x, *ans), np.nan), *(ZERO,) * outputs),
+        batch=lambda x, *factors: call(x, *factors),
+        shape=lambda x, *factors: factors,
+        outputs=outputs,
+        samples=lambda: [sample],
+    )
+    return call
+
+
+# Eigenvalues and eigenvectors of Hermitian matrices.
+
+
+def eigh_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
+    w, v = basis
+    inner = matmul(adjoint(v), matmul(symmetrized(t), v))
+    return real(matrix_diagonal(inner)), matmul(v, multiply(reciprocal_gaps(w, fill), inner))
+
+
+def eigh_cotangent(g: tuple[Array, Array], basis: tuple[Array, Array], fill: float) -> Array:
+    (g_w, g_v), (w, v) = g, basis
+    turn = multiply(reciprocal_gaps(w, fill), matmul(matrix_transpose(v), g_v))
+    inner = add(from_diagonal(g_w), turn)
+    return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
+
+
+def eigh_shape(x: ArrayType, **params: Any) -> tuple[ArrayType, ArrayType]:
+    return eigvalsh_shape(x), same_shape(x)
+
+
+def eigvalsh_shape(x: ArrayType, **params: Any) -> ArrayType:
+    stack, n = squares(x)
+    return ArrayType((*stack, n), real_dtype(linalg_dtype(x.dtype)))
+
+
+known_eigh = known(
+    "known_eigh",
+    eigh_tangent,
+    eigh_cotangent,
+    2,
+    Sample(np.array([[2.0]]), np.array([2.0]), np.array([[1.0]]), pinned=[[[1.0]], None, None]),
+)
+eigh: Function = general(
+    "eigh",  # uplo: "L" or "U", the triangle that is read
+    lambda x, *, uplo: tuple(np.linalg.eigh(x, uplo)),
+    pushes=(lambda t, ans, x: eigh_tangent(t, known_eigh(x, *ans), 0.0),),
+    pulls=(lambda g, ans, x: eigh_cotangent(g, known_eigh(x, *ans), 0.0),),
+    batch=lambda x, *, uplo: eigh(x, uplo=uplo),
+    shape=eigh_shape,
+    outputs=2,
+    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
+)
+
+
+def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> Array:
+    v = known_eigh(x, *eigh(x, uplo=uplo))[1]
+    part = matmul(symmetrized(t), v)
+    return sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,))
+
+
+def eigvalsh_pull(g: Array, x: Array, *, uplo: str) -> Array:
+    v = known_eigh(x, *eigh(x, uplo=uplo))[1]
+    return symmetrized(matmul(multiply(conjugated(v), row(g)), matrix_transpose(v)))
+
+
+eigvalsh: Function = general(
+    "eigvalsh",
+    lambda x, *, uplo: np.linalg.eigvalsh(x, uplo),
+    pushes=(eigvalsh_push,),
+    pulls=(eigvalsh_pull,),
+    batch=lambda x, *, uplo: eigvalsh(x, uplo=uplo),
+    shape=eigvalsh_shape,
+    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
+)
+
+
+# Eigenvalues and eigenvectors of general matrices: the vectors have length 1.
+
+
+def eig_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
+    w, v = basis
+    inner = solve(v, matmul(t, v))
+    change = matmul(v, multiply(reciprocal_gaps(w, fill), inner))
+    along = sum(multiply(conjugated(v), change), axes=(v.ndim - 2,), keepdims=True)
+    return matrix_diagonal(inner), subtract(change, multiply(v, along))
+
+
+def eig_cotangent(g: tuple[Array, Array], basis: tuple[Array, Array], fill: float) -> Array:
+    (g_w, g_v), (w, v) = g, basis
+    along = sum(multiply(v, g_v), axes=(v.ndim - 2,), keepdims=True)
+    v_t = matrix_transpose(v)
+    turn = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
+    inner = add(from_diagonal(g_w), multiply(reciprocal_gaps(w, fill), turn))
+    return solve(v_t, matmul(inner, v_t))
+
+
+def eig_shape(x: ArrayType) -> tuple[ArrayType, ArrayType]:
+    stack, n = squares(x)
+    dtype = linalg_dtype(x.dtype)
+    if dtype.kind != "c":
+        raise TypeError(
+            "eig: whether the eigenvalues of a real matrix are real is not known before its values "
+            "are. Give eig a complex matrix (x.astype(complex)), or use eigh for a symmetric one."
+        )
+    return ArrayType((*stack, n), dtype), ArrayType(x.shape, dtype)
+
+
+def eig_samples() -> list[Sample]:
+    diagonal_first = np.array([[1.0, 0.2, 0.1], [0.3, 2.0, 0.1], [0.2, 0.1, 4.0]])
+    return [
+        Sample(diagonal_first + 0j, smooth=False, label="complex"),
+        Sample(regular_complex((2, 3, 3)), smooth=False, label="stack"),
+        Sample(regular_complex((2, 2)).astype(np.complex64), smooth=False, label="complex64"),
+        Sample(np.array([[2.0 + 1j]]), label="1 x 1"),
+        Sample(np.zeros((0, 0), complex), label="0 x 0"),
+    ]
+
+
+known_eig = known(
+    "known_eig",
+    eig_tangent,
+    eig_cotangent,
+    2,
+    Sample(np.array([[2j]]), np.array([2j]), np.array([[1 + 0j]]), pinned=[[[1.0]], None, None]),
+)
+eig: Function = general(
+    "eig",
+    lambda x: tuple(np.linalg.eig(x)),
+    pushes=(lambda t, ans, x: eig_tangent(t, known_eig(x, *ans), 0.0),),
+    pulls=(lambda g, ans, x: eig_cotangent(g, known_eig(x, *ans), 0.0),),
+    batch=lambda x: eig(x),
+    shape=eig_shape,
+    outputs=2,
+    samples=eig_samples,
+)
+
+
+def eigvals_push(t: Array, x: Array) -> Array:
+    v = known_eig(x, *eig(x))[1]
+    return matrix_diagonal(solve(v, matmul(t, v)))
+
+
+def eigvals_pull(g: Array, x: Array) -> Array:
+    v_t = matrix_transpose(known_eig(x, *eig(x))[1])
+    return solve(v_t, multiply(column(g), v_t))
+
+
+eigvals: Function = general(
+    "eigvals",
+    lambda x: np.linalg.eigvals(x),
+    pushes=(eigvals_push,),
+    pulls=(eigvals_pull,),
+    batch=lambda x: eigvals(x),
+    shape=lambda x: eig_shape(x)[0],
+    samples=eig_samples,
+)
+
+
+# Singular values and singular vectors.
+
+
+def zero_at_zero(s: Array) -> Array:
+    """Reciprocals, but 0 for 0: a singular value has a kink there, and its vectors are free."""
+    none = equal(s, 0)
+    return where(none, 0, reciprocal(where(none, 1, s)))
+
+
+def away_from_zero(s: Array) -> Array:
+    """1 for positive singular values, 0 for those at zero."""
+    return where(equal(s, 0), 0, np.ones((), dtype_of(s)))
+
+
+def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tuple[Array, ...]:
+    full_u, s, full_vh = basis
+    k = s.shape[-1]
+    more_u, more_v = full_u.shape[-1] > k, full_vh.shape[-2] > k
+    u = full_u[..., :k] if more_u else full_u
+    vh = full_vh[..., :k, :] if more_v else full_vh
+    inner = matmul(matmul(adjoint(u), t), adjoint(vh))
+    other = adjoint(inner)
+    # The turns of u and of v: half the sum and half the difference of these two.
+    both = multiply(reciprocal_gaps(s, fill), add(inner, other))
+    apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, other))
+    t_u = matmul(u, multiply(0.5, add(both, apart)))
+    t_vh = matmul(multiply(0.5, subtract(apart, both)), vh)
+    inverse = zero_at_zero(s)
+    if u.shape[-2] > k:  # the part of the change outside the span of u
+        left = matmul(t, adjoint(vh))
+        left = subtract(left, matmul(u, matmul(adjoint(u), left)))
+        t_u = add(t_u, multiply(left, row(inverse)))
+    if vh.shape[-1] > k:
+        right = matmul(adjoint(u), t)
+        right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
+        t_vh = add(t_vh, multiply(column(inverse), right))
+    t_s = multiply(away_from_zero(s), real(matrix_diagonal(inner)))
+    if more_u:
+        t_rest = rest_tangent(full_u[..., k:], u, t_u)
+        t_u = concatenate(t_u, t_rest, axis=t_u.ndim - 1)
+    if more_v:
+        t_rest = rest_tangent(adjoint(full_vh[..., k:, :]), adjoint(vh), adjoint(t_vh))
+        t_vh = concatenate(t_vh, adjoint(t_rest), axis=t_vh.ndim - 2)
+    return t_u, t_s, t_vh
+
+
+def svd_cotangent(g: tuple[Array, ...], basis: tuple[Array, Array, Array], fill: float) -> Array:
+    (g_u, g_s, g_vh), (u, s, vh) = g, basis
+    k = s.shape[-1]
+    if u.shape[-1] > k:
+        rest, u = u[..., k:], u[..., :k]
+        g_u = add(g_u[..., :k], rest_cotangent(g_u[..., k:], rest, u))
+    if vh.shape[-2] > k:
+        rest, vh = vh[..., k:, :], vh[..., :k, :]
+        g_rest = rest_cotangent(adjoint(g_vh[..., k:, :]), adjoint(rest), adjoint(vh))
+        g_vh = add(g_vh[..., :k, :], adjoint(g_rest))
+    u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
+    turn_u, turn_v = matmul(u_t, g_u), matmul(g_vh, v)
+    both = multiply(multiply(0.5, reciprocal_gaps(s, fill)), subtract(turn_u, turn_v))
+    apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
+    inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
+    inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
+    out = matmul(matmul(conjugated(u), inner), conjugated(vh))
+    inverse = zero_at_zero(s)
+    if u.shape[-2] > k:
+        left = subtract(g_u, matmul(conjugated(u), turn_u))
+        out = add(out, matmul(multiply(left, row(inverse)), conjugated(vh)))
+    if vh.shape[-1] > k:
+        right = subtract(g_vh, matmul(turn_v, conjugated(vh)))
+        out = add(out, matmul(conjugated(u), multiply(column(inverse), right)))
+    return out
+
+
+def svd_shape(x: ArrayType, *, full: bool) -> tuple[ArrayType, ...]:
+    stack, rows, columns = matrices(x)
+    k, dtype = min(rows, columns), linalg_dtype(x.dtype)
+    return (
+        ArrayType((*stack, rows, rows if full else k), dtype),
+        ArrayType((*stack, k), real_dtype(dtype)),
+        ArrayType((*stack, columns if full else k, columns), dtype),
+    )
+
+
+def svd_samples(**params: Any) -> list[Sample]:
+    return [
+        Sample(regular((3, 3)), label="square", **params),
+        Sample(draw((2, 4, 2), -1, 1), label="stack, tall", **params),
+        Sample(draw((2, 4), -1, 1), label="wide", **params),
+        Sample(draw((3, 2), -1, 1).astype(np.float32), label="float32", **params),
+        Sample(np.array([[-2.0]]), label="1 x 1", **params),
+        Sample(np.zeros((3, 0)), label="no columns", **params),
+        Sample(np.zeros((0, 2, 2)), label="empty stack", **params),
+    ]
+
+
+known_svd = known(
+    "known_svd",
+    svd_tangent,
+    svd_cotangent,
+    3,
+    Sample(
+        np.array([[2.0]]),
+        np.array([[1.0]]),
+        np.array([2.0]),
+        np.array([[1.0]]),
+        pinned=[[[1.0]], None, None, None],
+    ),
+)
+svd: Function = general(
+    "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
+    lambda x, *, full: tuple(np.linalg.svd(x, full_matrices=full)),
+    pushes=(lambda t, ans, x: svd_tangent(t, known_svd(x, *ans), 0.0),),
+    pulls=(lambda g, ans, x: svd_cotangent(g, known_svd(x, *ans), 0.0),),
+    batch=lambda x, *, full: svd(x, full=full),
+    shape=svd_shape,
+    outputs=3,
+    samples=lambda: [
+        *svd_samples(full=False),
+        Sample(regular((3, 3)), full=True, label="square, full"),
+        # Phases, and vectors beyond the singular values, are free: differences see LAPACK's choice.
+        Sample(draw_complex((3, 2), -1, 1), full=False, smooth=False, label="complex"),
+        Sample(draw((2, 3, 2), -1, 1), full=True, smooth=False, label="tall, full"),
+        Sample(draw_complex((2, 3), -1, 1), full=True, smooth=False, label="wide, full"),
+    ],
+)
+
+
+def svdvals_push(t: Array, x: Array) -> Array:
+    u, s, vh = known_svd(x, *svd(x, full=False))
+    part = matmul(t, adjoint(vh))
+    rate = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
+    return multiply(away_from_zero(s), rate)
+
+
+def svdvals_pull(g: Array, x: Array) -> Array:
+    u, s, vh = known_svd(x, *svd(x, full=False))
+    weights = multiply(away_from_zero(s), g)
+    return matmul(multiply(conjugated(u), row(weights)), conjugated(vh))
+
+
+svdvals: Function = general(
+    "svdvals",
+    lambda x: np.linalg.svd(x, compute_uv=False),
+    pushes=(svdvals_push,),
+    pulls=(svdvals_pull,),
+    batch=lambda x: svdvals(x),
+    shape=lambda x: svd_shape(x, full=False)[1],
+    samples=lambda: [
+        *svd_samples(),
+        Sample(draw_complex((2, 3), -1, 1), label="complex"),
+        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
+        Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
+        Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
+    ],
+)
