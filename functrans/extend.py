@@ -40,28 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def primitive_of(function: Callable[..., Any]) -> Primitive:
-    """The record of a primitive's public function.
-
-    Raises
-    ------
-    RegistrationError
-        `function` is no primitive.
-
-    Examples
-    --------
-    >>> import functrans as ft
-    >>> primitive_of(ft.primitives.sin)
-    <elementwise primitive sin>
-    """
-    found = getattr(function, "primitive", None)
-    if not isinstance(found, Primitive):
-        raise RegistrationError(
-            f"{function!r} is no primitive; for a function of your own use functrans.custom"
-        )
-    return found
-
-
 def override(
     function: Callable[..., Any],
     *,

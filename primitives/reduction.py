@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 Axes = tuple[int, ...]
 
 
+def reducing(ufunc: np.ufunc) -> Function:
+    """The implementation by a ufunc's ``reduce``, with the axes in the form that NumPy takes fastest."""
+    reduce = ufunc.reduce
+
+    def impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+        if len(axes) == np.ndim(x):
+            return reduce(x, axis=None, keepdims=keepdims)
+        return reduce(x, axis=axes[0] if len(axes) == 1 else axes, keepdims=keepdims)
+
+    return impl
+
+
 # Axes, lost and kept.
 
 
@@ -115,7 +127,7 @@ INTEGERS = Sample(np.array([[1, 0], [2, 3]], np.int8), axes=(0,), label="small i
 
 sum = reduction(
     "sum",
-    lambda x, *, axes, keepdims=False: np.add.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.add),
     transpose=lambda g, x_type, *, axes, keepdims=False: expand_reduced(g, x_type.shape, axes),
     dtype=accumulated_dtype,
     samples=axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS),
@@ -140,7 +152,7 @@ def prod_pull(g: Array, x: Array, *, axes: Axes, keepdims: bool = False) -> Arra
 
 prod = reduction(
     "prod",
-    lambda x, *, axes, keepdims=False: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.multiply),
     push=prod_push,
     pull=prod_pull,
     dtype=accumulated_dtype,
@@ -205,7 +217,7 @@ def extremum_pull(g: Array, ans: Array, x: Array, *, axes: Axes, keepdims: bool 
 
 max = reduction(
     "max",
-    lambda x, *, axes, keepdims=False: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.maximum),
     push=extremum_push,
     pull=extremum_pull,
     samples=axes_samples(
@@ -222,7 +234,7 @@ max = reduction(
 )
 min = reduction(
     "min",
-    lambda x, *, axes, keepdims=False: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.minimum),
     push=extremum_push,
     pull=extremum_pull,
     samples=axes_samples(
@@ -278,14 +290,14 @@ def count_nonzero_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array
 
 any = reduction(
     "any",
-    lambda x, *, axes, keepdims=False: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.logical_or),
     dtype=lambda dtype: bool,
     differentiable=False,
     samples=TRUTH_SAMPLES,
 )
 all = reduction(
     "all",
-    lambda x, *, axes, keepdims=False: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
+    reducing(np.logical_and),
     dtype=lambda dtype: bool,
     differentiable=False,
     samples=TRUTH_SAMPLES,

@@ -60,6 +60,15 @@ transpose: Function = linear(
 )
 
 
+def broadcast_to_impl(x: Array, *, shape: Shape) -> Array:
+    """``np.broadcast_to``; for scalars, which sums pull back, without the iterator that it builds."""
+    if not isinstance(x, np.generic):
+        return np.broadcast_to(x, shape)
+    out: Array = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+    out.setflags(write=False)
+    return out
+
+
 def broadcast_to_transpose(g: Array, x_type: ArrayType, *, shape: Shape) -> Array:
     extra = len(shape) - len(x_type.shape)
     stretched = tuple(
@@ -77,7 +86,7 @@ def broadcast_to_batch(x: Array, *, shape: Shape) -> Array:
 
 broadcast_to: Function = linear(
     "broadcast_to",
-    lambda x, *, shape: np.broadcast_to(x, shape),
+    broadcast_to_impl,
     broadcast_to_transpose,
     batch=broadcast_to_batch,
     shape=lambda x, *, shape: ArrayType(shape, x.dtype),

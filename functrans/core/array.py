@@ -19,7 +19,8 @@ from functrans.core.errors import (
     user_line,
 )
 from functrans.core.interpreter import current, is_active
-from functrans.core.types import ArrayType
+from functrans.core.primitive import BY_UFUNC
+from functrans.core.types import OPERANDS, ArrayType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,9 @@ METHODS: dict[str, Callable[..., Any]] = {}
 """The ndarray methods of traced arrays, as functions of the array."""
 
 
+_NO_PARAMS: dict[str, Any] = {}
+
+
 class TracedArray:
     """An array of one interpreter; behaves like the ndarray that it stands for."""
 
@@ -48,6 +52,9 @@ class TracedArray:
     """Carries out ufunc methods and keyword arguments; attached by ``functrans.numpy``."""
 
     interpreter: Interpreter
+
+    def __init_subclass__(cls) -> None:
+        OPERANDS.add(cls)
 
     # What each interpreter says of its arrays.
 
@@ -115,9 +122,16 @@ class TracedArray:
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if current() is not self.interpreter:
+        interpreter = self.interpreter
+        if current() is not interpreter:
             self.check_active()
+            interpreter = current()  # type: ignore[assignment]
         if method == "__call__" and not kwargs:
+            primitive = BY_UFUNC.get(ufunc)
+            if primitive is not None and (
+                len(inputs) == 1 or (type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS)
+            ):
+                return interpreter.process(primitive, inputs, _NO_PARAMS)
             call = UFUNCS.get(ufunc)
             if call is not None:
                 return call(*inputs)

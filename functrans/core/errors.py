@@ -35,10 +35,11 @@ class LeakedArrayError(FunctransError, RuntimeError):
     """
 
 
-class ConversionError(FunctransError, TypeError):
+class ConversionError(FunctransError, RuntimeError):
     """A traced array was asked for a plain number or a plain ndarray.
 
-    Stay in NumPy operations, or say that no derivative is wanted:
+    (Not a TypeError: NumPy would replace that by an error of its own.) Stay in NumPy operations, or
+    say that no derivative is wanted:
 
     >>> import numpy as np, functrans as ft
     >>> def f(x):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from functrans.core.errors import RegistrationError
 from functrans.core.types import type_of
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
+
+BY_UFUNC: dict[np.ufunc, Primitive] = {}
+"""The primitives that carry out a NumPy ufunc."""
 
 _TAKES_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS; importing inspect would cost more than the engine
 
@@ -210,6 +215,8 @@ class Primitive:
         self.set_batch(batch)
         self.call: Callable[..., Any]
         REGISTRY[name] = self
+        if isinstance(impl, np.ufunc):
+            BY_UFUNC[impl] = self
 
     def set_batch(self, batch: Callable[..., Any] | None) -> None:
         self.batch = batch
@@ -225,6 +232,28 @@ class Primitive:
 def _takes(function: Callable[..., Any], name: str) -> bool:
     code = function.__code__
     return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def primitive_of(function: Callable[..., Any]) -> Primitive:
+    """The record of a primitive's public function.
+
+    Raises
+    ------
+    RegistrationError
+        `function` is no primitive.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> primitive_of(ft.primitives.sin)
+    <elementwise primitive sin>
+    """
+    found = getattr(function, "primitive", None) or BY_UFUNC.get(function)  # type: ignore[call-overload]
+    if not isinstance(found, Primitive):
+        raise RegistrationError(
+            f"{function!r} is no primitive; for a function of your own use functrans.custom"
+        )
+    return found
 
 
 def lookup(name: str) -> Primitive:

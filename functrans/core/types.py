@@ -89,7 +89,7 @@ def type_of(x: Array) -> ArrayType:
 
 def shape_of(x: Array) -> Shape:
     """The shape of an array, traced array or Python number."""
-    return () if type(x) in _PYTHON_DTYPES else x.shape  # type: ignore[no-any-return]
+    return () if type(x) in _PYTHON_DTYPES else x.shape
 
 
 def dtype_of(x: Array) -> np.dtype[Any]:
@@ -97,6 +97,11 @@ def dtype_of(x: Array) -> np.dtype[Any]:
     if type(x) in _PYTHON_DTYPES:
         return _PYTHON_DTYPES[type(x)]
     return x.dtype  # type: ignore[no-any-return]
+
+
+OPERANDS: set[type] = {bool, int, float, complex, np.ndarray}
+"""The types that primitives take as they are. Those of traced arrays join when they are defined."""
+OPERANDS.update(np.dtype(code).type for code in "?bBhHiIlLqQefdgFDG")
 
 
 def is_array(x: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What may stand beside a traced array in an operation, and how it is brought into shape for primitives.
+"""What may stand beside a traced array in an operation, in the form that primitives take.
 
 Primitives take ndarrays, NumPy scalars, Python numbers and traced arrays. NumPy also takes lists,
 which are converted here; everything else is refused here.
@@ -25,14 +25,14 @@ def operand(x: Any) -> Array:
 
 
 def converted(x: Any) -> Array:
-    """The array that NumPy would make of `x`, which may be a nested list with traced arrays in it."""
+    """The array that NumPy would make of `x`, also of nested lists with traced arrays in them."""
     if isinstance(x, list | tuple) and contains_traced(x):
         return stacked(x)
     array = np.asarray(x)
     if array.dtype.kind not in NUMERIC_KINDS:
         raise TypeError(
-            f"an operand of type {type(x).__name__} (as an array: dtype {array.dtype}) cannot be combined "
-            f"with traced arrays, at {user_line()}; it must be numeric"
+            f"an operand of type {type(x).__name__} (as an array: dtype {array.dtype}) cannot be "
+            f"combined with traced arrays, at {user_line()}; it must be numeric"
         )
     return array
 
@@ -53,7 +53,7 @@ def contains_traced(x: Any) -> bool:
 
 
 def stacked(parts: list[Any] | tuple[Any, ...]) -> Array:
-    """The array whose first axis runs over `parts` (nested lists, at least one traced array in them)."""
+    """The array whose first axis runs over `parts`: arrays, numbers or nested lists."""
     return p.stack([operand(part) for part in parts])
 
 
@@ -64,7 +64,7 @@ def flattened(x: Array) -> Array:
 
 
 def converted_all(xs: Any) -> list[Array]:
-    """Every array of a sequence of arrays, or of an array's first axis, in a form that primitives take."""
+    """Every array of a sequence, or of an array's first axis, in a form that primitives take."""
     return [operand(x) for x in xs]
 
 

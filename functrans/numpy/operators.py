@@ -50,7 +50,7 @@ def forward(function: Function) -> Function:
         interpreter = x.interpreter
         if current() is not interpreter:
             x.check_active()
-            interpreter = current()
+            interpreter = current()  # type: ignore[assignment]
         return interpreter.process(primitive, (x, y), _NO_PARAMS)
 
     return operator
@@ -68,7 +68,7 @@ def reflected(function: Function) -> Function:
         interpreter = x.interpreter
         if current() is not interpreter:
             x.check_active()
-            interpreter = current()
+            interpreter = current()  # type: ignore[assignment]
         return interpreter.process(primitive, (y, x), _NO_PARAMS)
 
     return operator
@@ -117,12 +117,10 @@ def in_place_operator(sign: str, operator: Function) -> Function:
 
     def in_place(x: Any, y: Any) -> Any:
         if not x.shape and not is_zero_dimensional_array(x):
-            return operator(
-                x, y
-            )  # a scalar is immutable, so that Python gives the name a new value
+            return operator(x, y)  # a scalar is immutable: Python gives the name a new value
         raise InPlaceError(
-            f"x {sign}= y on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
-            f"Write x = x {sign} y, which makes a new array."
+            f"x {sign}= y on a traced {x.type}, at {user_line()}: traced arrays cannot be changed "
+            f"in place. Write x = x {sign} y, which makes a new array."
         )
 
     return in_place
@@ -139,8 +137,9 @@ def is_zero_dimensional_array(x: Any) -> bool:
 def set_item(x: Any, key: Any, value: Any) -> NoReturn:
     """``x[key] = value``: refused."""
     raise InPlaceError(
-        f"x[index] = values on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
-        "Write x = functrans.numpy.index_update(x, index, values), which makes a new array."
+        f"x[index] = values on a traced {x.type}, at {user_line()}: traced arrays cannot be "
+        "changed in place. Write x = functrans.numpy.index_update(x, index, values), which makes a "
+        "new array."
     )
 
 

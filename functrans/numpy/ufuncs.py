@@ -1,7 +1,7 @@
 """NumPy's ufuncs on traced arrays: their calls, keyword arguments and methods.
 
-The table of calls is read off the rule book: a primitive whose implementation is a ufunc carries it out.
-Here stand the ufuncs that are made of several primitives, and the methods (``np.add.reduce``).
+The table of calls is read off the rule book: a primitive whose implementation is a ufunc carries it
+out. Here stand the ufuncs that are made of several primitives, and the methods (``np.add.reduce``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def checked(function: Function, inputs: int) -> Function:
     def several(*args: Any) -> Any:
         return function(*map(operand, args))
 
-    return {1: unary, 2: binary}.get(inputs, several)
+    calls: dict[int, Function] = {1: unary, 2: binary}
+    return calls.get(inputs, several)
 
 
 def modf(x: Array) -> tuple[Array, Array]:
@@ -164,9 +165,9 @@ def outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
 def missing_rule(name: str) -> MissingRuleError:
     """The error for what has no rule."""
     return MissingRuleError(
-        f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions that have "
-        "one, declare its derivative with functrans.custom, or apply functrans.stop_gradient to its arguments "
-        "if no derivative is wanted."
+        f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
+        "that have one, declare its derivative with functrans.custom, or apply "
+        "functrans.stop_gradient to its arguments if no derivative is wanted."
     )
 
 

@@ -11,7 +11,7 @@ from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, zeros
 from functrans.core.errors import InputTypeError, OutputTypeError, TreeError
-from functrans.core.types import dtype_of, is_inexact, type_of
+from functrans.core.types import dtype_of, is_array, is_inexact, type_of
 from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
 from functrans.transforms.reverse import Reverse, ReverseArray, pull_back
 
@@ -327,7 +327,9 @@ def _collect(
 
 
 def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
-    if not isinstance(value, np.generic | np.ndarray | TracedArray | float | int | complex):
+    if type(value) is np.float64 and not holomorphic:
+        return
+    if not is_array(value):
         raise OutputTypeError(
             f"{selection}: the output must be a scalar, got {_structure(value)}. Return one "
             "scalar, "

@@ -232,7 +232,7 @@ def hvp(
     >>> ft.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     (array([6., 0.]),)
     """
-    gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)
+    gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)  # type: ignore[call-overload]
     _, product, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
     return (product, *aux) if has_aux else product
 

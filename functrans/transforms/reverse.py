@@ -97,6 +97,11 @@ class Reverse(Interpreter):
         return x.value if type(x) is ReverseArray and x.interpreter is self else x
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        if primitive.masks == "lanes" and self.recording:
+            if len(args) == 1:
+                return self._unary(primitive, args[0])
+            if len(args) == 2:
+                return self._binary(primitive, args[0], args[1])
         values = []
         mine = []
         for i, x in enumerate(args):
@@ -117,37 +122,70 @@ class Reverse(Interpreter):
             return ans
         if primitive.outputs is not None:
             return self._record_outputs(primitive, args, values, mine, params, ans)
-        if primitive.masks == "lanes":
-            links = self._lane_links(primitive, args, values, mine, ans)
-        elif is_inexact(dtype_of(ans)):
-            links = self._links(primitive, args, values, mine, params, ans)
-        else:
+        if not is_inexact(dtype_of(ans)):
             return ans
+        links = self._links(primitive, args, values, mine, params, ans)
         if not links:
             return ans
         tape = self.tape
         tape.append((primitive, links))
         return ReverseArray(self, ans, self.base + len(tape) - 1)
 
-    def _lane_links(
-        self, primitive: Primitive, args: Any, values: list[Array], mine: list[int], ans: Array
-    ) -> list[Any]:
-        """The links of an elementwise operation: a projection only where it broadcast or cast."""
-        links = []
-        pulls = primitive.pulls
-        for i in mine:
-            pull = pulls[i]  # type: ignore[index]
-            if pull is ZERO:
-                continue
-            if pull is None:
-                pull = derived_pull(primitive, i)
-            space = None
-            if len(values) > 1:
-                value = values[i]
-                if shape_of(value) != ans.shape or dtype_of(value) != ans.dtype:
-                    space = type_of(value)
-            links.append((pull.function, args[i].index, pull.select(ans, values), _NONE, space))  # type: ignore[union-attr]
-        return links
+    # The two hot paths are written out: a call less is a tenth of the whole operation.
+
+    def _unary(self, primitive: Primitive, x: Array) -> Any:
+        """Record an elementwise operation of one operand: one link, never a projection."""
+        if type(x) is not ReverseArray or x.interpreter is not self:
+            return self.hand_down(primitive, (x,), _NONE)
+        value = x.value
+        values = (value,)
+        parent = self.parent
+        ans = primitive.impl(value) if parent is None else parent.process(primitive, values, _NONE)
+        pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
+        if pull is ZERO:
+            return ans
+        tape = self.tape
+        tape.append(
+            (primitive, ((pull.function, x.index, pull.select(ans, values), _NONE, None),))
+        )
+        return ReverseArray(self, ans, self.base + len(tape) - 1)
+
+    def _binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        """Record an elementwise operation of two operands: projections where it broadcast or cast."""
+        x_mine = type(x) is ReverseArray and x.interpreter is self
+        y_mine = type(y) is ReverseArray and y.interpreter is self
+        if not (x_mine or y_mine):
+            return self.hand_down(primitive, (x, y), _NONE)
+        a = x.value if x_mine else x
+        b = y.value if y_mine else y
+        values = (a, b)
+        parent = self.parent
+        ans = primitive.impl(a, b) if parent is None else parent.process(primitive, values, _NONE)
+        links: tuple[Any, ...] = ()
+        if x_mine:
+            links = self._lane_link(primitive, 0, x.index, values, ans)
+        if y_mine:
+            links += self._lane_link(primitive, 1, y.index, values, ans)
+        if not links:
+            return ans
+        tape = self.tape
+        tape.append((primitive, links))
+        return ReverseArray(self, ans, self.base + len(tape) - 1)
+
+    def _lane_link(
+        self, primitive: Primitive, i: int, index: int, values: tuple[Array, ...], ans: Array
+    ) -> tuple[Any, ...]:
+        pull: Any = primitive.pulls[i] or derived_pull(primitive, i)  # type: ignore[index]
+        if pull is ZERO:
+            return ()
+        value = values[i]
+        cls = type(value)
+        if cls is float or cls is int or cls is complex:
+            space = type_of(value)
+        else:
+            same = value.shape == ans.shape and value.dtype is ans.dtype
+            space = None if same else type_of(value)
+        return ((pull.function, index, pull.select(ans, values), _NONE, space),)
 
     def _links(
         self,
@@ -308,25 +346,27 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
     """
     values = cotangents.values
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
-        for k in range(base + len(tape) - 1, base - 1, -1):
-            entry = tape[k - base]
+        k = base + len(tape)
+        for entry in reversed(tape):
+            k -= 1
             if entry is None:
                 continue
             primitive, links = entry
             if not keep:
                 tape[k - base] = primitive  # the residuals go, the name stays for messages
-            if type(primitive) is tuple:
+            g = values[k]
+            if g is not None:
+                values[k] = None
+            elif type(primitive) is tuple:
                 types = primitive
                 primitive, links = links
                 g = _outputs_cotangent(values, k, types)
+                if g is None:
+                    continue
                 if links is None:
-                    if g is not None:
-                        primitive.pull(g, cotangents)
+                    primitive.pull(g, cotangents)
                     continue
             else:
-                g = values[k]
-                values[k] = None
-            if g is None:
                 continue
             if cotangents.touched and k in cotangents.touched:
                 g = cotangents.mask_untouched(k, g)
@@ -336,7 +376,7 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
                     continue
                 g = g.value
             for pull, index, residuals, params, space in links:
-                d = pull(g, *residuals, **params)
+                d = pull(g, *residuals, **params) if params else pull(g, *residuals)
                 if space is None:
                     if values[index] is None:
                         values[index] = d
@@ -371,7 +411,7 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
             if type(d) is Masked:
                 mask = algebra.where(mask, d.mask, False)
                 d = d.value
-            parts = [(index, Masked(algebra.where(mask, d, 0), mask), space)]
+            parts: list[Any] = [(index, Masked(algebra.where(mask, d, 0), mask), space)]
         else:
             lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), *residuals, **params)
             joint = type(space) is list
