@@ -80,8 +80,8 @@ def test_operators_of_integers_and_bools() -> None:
     n = np.array([5, 6, 7])
 
     def f(n: Any, m: Any) -> Any:
-        return [n & m, n | m, n ^ m, n << m, n >> m, ~n, 3 & n, 3 | n, 3 ^ n, 1 << n, 900 >> n, n // m,
-                n % m, divmod(n, m), divmod(50, n), abs(-n), +n, -n]  # fmt: skip
+        return [n & m, n | m, n ^ m, n << m, n >> m, ~n, 3 & n, 3 | n, 3 ^ n, 1 << n, 900 >> n,
+                n // m, n % m, divmod(n, m), divmod(50, n), abs(-n), +n, -n]  # fmt: skip
 
     found = ft.make_graph(f)(n, np.array([1, 2, 3]))(n, np.array([1, 2, 3]))
     for a, b in zip(ft.tree.leaves(found), ft.tree.leaves(f(n, np.array([1, 2, 3]))), strict=True):
@@ -153,7 +153,7 @@ def test_list_of_traced_arrays_beside_a_traced_array() -> None:
 @pytest.mark.parametrize("way", THREE_WAYS)
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%", "**", "@"])
 def test_in_place_operator_of_an_array(way: str, sign: str) -> None:
-    """``x += y`` would change what other names of the array see; it names the line and the remedy."""
+    """``x += y`` would change what other names see: the error names the line and the remedy."""
     f: dict[str, Any] = {}
     exec(compile(f"def f(x):\n    y = x\n    y {sign}= 2.0\n    return x", "user.py", "exec"), f)
     with pytest.raises(InPlaceError, match=r"user\.py:3 in f") as error:
@@ -232,20 +232,21 @@ def test_assignment_into_a_plain_array(way: str) -> None:
 
 # Methods and attributes
 
-METHODS = {
-    "sum(axis=0)", "sum(0, keepdims=True)", "prod(1)", "mean(0)", "std(1)", "var(0, ddof=1)", "max()",
-    "min(axis=1)", "cumsum(1)", "cumprod(0)", "reshape(3, 2)", "reshape((3, -1))", "reshape(6, order='F')",
-    "ravel()", "ravel('F')", "flatten()", "transpose()", "transpose(1, 0)", "transpose((0, 1))", "T", "mT",
-    "swapaxes(0, 1)", "squeeze()", "repeat(2, axis=1)", "take([0, 3])", "take([1], 1)", "astype(np.float32)",
-    "copy()", "clip(-0.5, 1.0)", "clip(max=1.0)", "clip(-0.1)", "dot(np.ones(3))", "diagonal(1)", "trace()",
-    "conj()", "conjugate()", "real", "imag + x", "compress([True, False], axis=0)", "__copy__()",
-    "to_device('cpu')", "__getitem__((slice(None), 1))", "argpartition(0)[:, :1] * x", "round(1) * x",
-    "argsort(1) * x", "argmax(1)[:, None] * x", "argmin() * x", "any(0) * x", "all() * x",
-    "__matmul__(np.ones((3, 1)))",
-}  # fmt: skip
+METHODS = [
+    "T", "__copy__()", "__getitem__((slice(None), 1))", "__matmul__(np.ones((3, 1)))",
+    "all() * x", "any(0) * x", "argmax(1)[:, None] * x", "argmin() * x",
+    "argpartition(0)[:, :1] * x", "argsort(1) * x", "astype(np.float32)", "clip(-0.1)",
+    "clip(-0.5, 1.0)", "clip(max=1.0)", "compress([True, False], axis=0)", "conj()",
+    "conjugate()", "copy()", "cumprod(0)", "cumsum(1)", "diagonal(1)", "dot(np.ones(3))",
+    "flatten()", "imag + x", "mT", "max()", "mean(0)", "min(axis=1)", "prod(1)", "ravel('F')",
+    "ravel()", "real", "repeat(2, axis=1)", "reshape((3, -1))", "reshape(3, 2)",
+    "reshape(6, order='F')", "round(1) * x", "squeeze()", "std(1)", "sum(0, keepdims=True)",
+    "sum(axis=0)", "swapaxes(0, 1)", "take([0, 3])", "take([1], 1)", "to_device('cpu')",
+    "trace()", "transpose((0, 1))", "transpose()", "transpose(1, 0)", "var(0, ddof=1)",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("expression", sorted(METHODS))
+@pytest.mark.parametrize("expression", METHODS)
 def test_method(expression: str) -> None:
     """Value, dtype and shape of every method are ndarray's, and its derivatives are right."""
     f = eval(f"lambda x: x.{expression}", {"np": np})
@@ -503,7 +504,7 @@ def test_wrong_argument_is_an_error_as_in_numpy(call: Any) -> None:
 
 
 def test_values_reach_back_through_numpys_own_functions() -> None:
-    """Arguments in which NumPy does not look for traced arrays: its own functions refuse, ours take them."""
+    """Where NumPy does not look for traced arrays its functions refuse, and ours take them."""
     table = np.array([1.0, 4.0, 9.0])
     with pytest.raises(ConversionError):
         ft.vmap(lambda i: np.take(table, i))(np.array([0, 2]))

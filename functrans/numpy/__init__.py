@@ -1,9 +1,10 @@
 """NumPy's namespace, with what NumPy's own cannot do for traced arrays.
 
-Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy hands
-its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own where
-NumPy does not ask: `array` and `asarray` of lists that contain traced values. It adds `index_update`
-and `index_add`, which stand for assignment, and `logsumexp`.
+Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy
+hands its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own
+where NumPy does not ask: `array` and `asarray` of lists that contain traced values, `take` from a
+plain array by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
+and `logsumexp`.
 
 >>> import functrans.numpy as fnp
 >>> fnp.index_update(fnp.arange(3.0), 1, 5.0)
@@ -23,6 +24,7 @@ from functrans.numpy import (
     indexing as indexing,
     inspection as inspection,
     joining as joining,
+    linalg as linalg,
     methods as methods,
     nan_reductions as nan_reductions,
     operators as operators,
@@ -49,7 +51,10 @@ globals().update(
     }
 )
 
-from functrans.numpy.creation import array as array, asarray as asarray  # noqa: E402
+from functrans.numpy.creation import (  # type: ignore[no-redef]  # noqa: E402
+    array as array,
+    asarray as asarray,
+)
 from functrans.numpy.indexing import (  # noqa: E402
     index_add as index_add,
     index_update as index_update,

@@ -1,4 +1,4 @@
-"""Axis arguments in the one form that primitives take: non-negative integers, in tuples where several may come."""
+"""Axis and shape arguments in the one form that primitives take: non-negative, in tuples."""
 
 from __future__ import annotations
 

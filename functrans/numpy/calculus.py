@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import joining, reductions, shapes
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
@@ -68,7 +68,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Second-order differences inside an axis, first- or second-order ones at its ends."""
     x = operand(f)
-    axes = reductions.reduced_axes(axis, ndim_of(x))
+    axes = reduced_axes(axis, ndim_of(x))
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError("invalid number of arguments")
     spacings = varargs or (1.0,)

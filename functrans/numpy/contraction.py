@@ -91,7 +91,8 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = Fa
         np.broadcast_to(np.zeros((), x.dtype), x.shape) if hasattr(x, "interpreter") else x
         for x in operands
     ]
-    return np.einsum_path(*stand_ins, optimize=optimize, einsum_call=einsum_call)
+    path: Any = np.einsum_path
+    return path(*stand_ins, optimize=optimize, einsum_call=einsum_call)
 
 
 @implements(np.cross)

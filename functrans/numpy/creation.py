@@ -200,7 +200,8 @@ def _astype_method(
     wanted = np.dtype(dtype)
     if not np.can_cast(dtype_of(x), wanted, casting):
         raise TypeError(
-            f"Cannot cast array data from {dtype_of(x)!r} to {wanted!r} according to the rule {casting!r}"
+            f"Cannot cast array data from {dtype_of(x)!r} to {wanted!r} according to the rule "
+            f"{casting!r}"
         )
     if wanted.kind not in "?biufc":
         raise unsupported("ndarray.astype", f"dtype={wanted}", "take a numeric dtype")

@@ -54,9 +54,10 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
 def refuse_write(*args: Any, **kwargs: Any) -> NoReturn:
     """Refuse functions that write into an array."""
     raise InPlaceError(
-        f"a NumPy function that writes into an array was called with a traced array, at {user_line()}: arrays "
-        "cannot be changed in place inside a transform yet. Write functrans.numpy.index_update(x, index, "
-        "values) or numpy.where(mask, values, x), which make new arrays."
+        "a NumPy function that writes into an array was called with a traced array, at "
+        f"{user_line()}: arrays cannot be changed in place inside a transform yet. Write "
+        "functrans.numpy.index_update(x, index, values) or numpy.where(mask, values, x), which "
+        "make new arrays."
     )
 
 
@@ -245,7 +246,8 @@ def triu(m: Any, k: Any = 0) -> Array:
 
 def _below(x: Array, k: Any) -> Any:
     """Which elements of matrices are on or below a diagonal."""
-    return np.tri(*shape_of(x)[-2:], k=k, dtype=bool)
+    rows, columns = (2 * shape_of(x))[-2:]
+    return np.tri(rows, columns, k=k, dtype=bool)
 
 
 def _zero(x: Array) -> Any:

@@ -1,4 +1,4 @@
-"""What NumPy tells of an array besides its elements: shape, size, text; and loops over its parts."""
+"""What NumPy tells of an array besides its elements, and loops over the parts of an array."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def concatenate(
         raise ValueError("zero-dimensional arrays cannot be concatenated")
     if len(ranks) > 1:
         raise ValueError(
-            f"all the input array dimensions must be the same; got shapes {[shape_of(x) for x in parts]}"
+            "all the input arrays must have the same number of dimensions; got shapes "
+            f"{[shape_of(x) for x in parts]}"
         )
     return p.concatenate(*_cast_all(parts, dtype, casting), axis=one_axis(axis, ranks.pop()))
 
@@ -233,6 +234,6 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
     new = shapes.broadcast_to(new, (*shape[:axis], count, *shape[axis + 1 :]))
     if dtype_of(new) != dtype_of(x):
         new = p.astype(new, dtype=dtype_of(x))
-    # NumPy inserts the positions of the new entries among those of the old, and then one index does it.
+    # NumPy inserts the positions of new entries among those of the old, and one index does it.
     order = np.insert(np.arange(size), obj, size + np.arange(count))
     return concatenate([x, new], axis)[axis_slice(ndim, axis, order)]

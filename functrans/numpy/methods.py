@@ -72,13 +72,13 @@ def conjugate(x: Array) -> Array:
 
 
 @method("tobytes", "tofile", "dump", "dumps")
-def to_bytes(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
+def to_bytes(x: TracedArray, *args: Any, **kwargs: Any) -> NoReturn:
     """Refuse to store a traced array."""
     x.refuse_conversion("bytes or a file", "store what the transformed function returns")
 
 
 @method("view")
-def view(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
+def view(x: TracedArray, *args: Any, **kwargs: Any) -> NoReturn:
     """Refuse to read the memory of a traced array as something else."""
     x.refuse_conversion("a view of another dtype or type", "use astype to convert the elements")
 
@@ -94,7 +94,8 @@ def to_device(x: Array, device: Any, /, *, stream: Any = None) -> Array:
 @method("__array_namespace__")
 def array_namespace(x: Array, *, api_version: str | None = None) -> Any:
     """The namespace of the array API standard: NumPy's own, which traced arrays override."""
-    return np.empty(0).__array_namespace__(api_version=api_version)
+    plain: Any = np.empty(0)
+    return plain.__array_namespace__(api_version=api_version)
 
 
 def refuse_in_place(name: str, remedy: str) -> Callable[..., Any]:
@@ -102,8 +103,8 @@ def refuse_in_place(name: str, remedy: str) -> Callable[..., Any]:
 
     def refuse(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise InPlaceError(
-            f"x.{name}() on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in place. "
-            f"Write {remedy}, which makes a new array."
+            f"x.{name}() on a traced {x.type}, at {user_line()}: traced arrays cannot be changed "
+            f"in place. Write {remedy}, which makes a new array."
         )
 
     return refuse
@@ -146,8 +147,8 @@ def refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
 
     def refuse(x: Any, value: Any) -> NoReturn:
         raise InPlaceError(
-            f"x.{name} = ... on a traced {x.type}, at {user_line()}: traced arrays cannot be changed in "
-            "place. Make a new array instead."
+            f"x.{name} = ... on a traced {x.type}, at {user_line()}: traced arrays cannot be "
+            "changed in place. Make a new array instead."
         )
 
     return refuse

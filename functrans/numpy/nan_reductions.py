@@ -1,4 +1,4 @@
-"""Reductions that leave NaN out: NaN lanes are replaced first, and so get derivatives of exactly zero."""
+"""Reductions that leave NaN out: NaN is replaced first, so that its derivative is exactly zero."""
 
 from __future__ import annotations
 

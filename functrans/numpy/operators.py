@@ -50,8 +50,8 @@ def forward(function: Function) -> Function:
         interpreter = x.interpreter
         if current() is not interpreter:
             x.check_active()
-            interpreter = current()  # type: ignore[assignment]
-        return interpreter.process(primitive, (x, y), _NO_PARAMS)
+            interpreter = current()
+        return interpreter.process(primitive, (x, y), _NO_PARAMS)  # type: ignore[union-attr]
 
     return operator
 
@@ -68,8 +68,8 @@ def reflected(function: Function) -> Function:
         interpreter = x.interpreter
         if current() is not interpreter:
             x.check_active()
-            interpreter = current()  # type: ignore[assignment]
-        return interpreter.process(primitive, (y, x), _NO_PARAMS)
+            interpreter = current()
+        return interpreter.process(primitive, (y, x), _NO_PARAMS)  # type: ignore[union-attr]
 
     return operator
 

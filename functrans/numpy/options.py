@@ -11,8 +11,8 @@ def no_out(out: Any, name: str) -> None:
     """Refuse ``out=``, by which NumPy writes into an array."""
     if out is not None:
         raise InPlaceError(
-            f"numpy.{name}(out=) with a traced array, at {user_line()}: arrays cannot be changed in place "
-            f"inside a transform yet. Write y = numpy.{name}(...), which makes a new array."
+            f"numpy.{name}(out=) with a traced array, at {user_line()}: arrays cannot be changed "
+            f"in place inside a transform yet. Write y = numpy.{name}(...), which makes a new one."
         )
 
 

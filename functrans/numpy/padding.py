@@ -82,7 +82,7 @@ def constant(x: Array, widths: Widths, values: Any) -> Array:
 
 
 def surrounded(x: Array, widths: Widths, sides: Any) -> Array:
-    """The array with ``sides(x, axis)`` (two arrays that broadcast) put at the ends of each axis."""
+    """The array with ``sides(x, axis)``, two arrays that broadcast, at the ends of each axis."""
     for axis, pair in enumerate(widths):
         if not any(pair):
             continue

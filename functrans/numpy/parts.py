@@ -1,4 +1,4 @@
-"""Parts of numbers and what is made of them: real and imaginary parts, angles, rounding, polynomials."""
+"""Functions of single elements that are no ufuncs: real and imaginary parts, angles, rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about arrays, answered by booleans: closeness, equality, kinds of numbers; and rounding to a kind."""
+"""Questions about arrays: closeness, equality, and kinds of numbers."""
 
 from __future__ import annotations
 

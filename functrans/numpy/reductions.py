@@ -342,7 +342,7 @@ def std(
 
 
 def root(x: Array) -> Array:
-    """Square root of a sum of squares: its derivative is zero, not infinite, where all of them are 0."""
+    """Square root of a sum of squares: its derivative is 0, not infinite, where all are 0."""
     return p.where(p.equal(x, 0), 0, p.sqrt(x))
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def implements(*functions: Any) -> Callable[[F], F]:
     """Enter the decorated function as what carries out NumPy's `functions` on traced arrays.
 
-    It is called with the caller's own arguments, so it has NumPy's signature. A None among `functions`
-    stands for a function that the installed NumPy is too old to have.
+    It is called with the caller's own arguments, so it has NumPy's signature. A None among
+    `functions` stands for a function that the installed NumPy is too old to have.
 
     >>> import numpy as np
     >>> @implements(np.sinc)                                        # doctest: +SKIP
@@ -49,7 +49,7 @@ def complete(function: Any) -> Callable[..., Any]:
 
 
 def method(*names: str) -> Callable[[F], F]:
-    """Enter the decorated function, whose first argument is the array, as a method of traced arrays."""
+    """Enter the decorated function, whose first argument is the array, as a method."""
 
     def enter(implementation: F) -> F:
         for name in names:

@@ -50,7 +50,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 @implements(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
-    """A function defined by pieces: each runs on all of `x`, and counts where its condition holds."""
+    """A function in pieces: each runs on all of `x`, and counts where its condition holds."""
     x = operand(x)
     if (
         isinstance(condlist, list | tuple)
@@ -64,8 +64,8 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         )
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise ValueError(
-            f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} "
-            "functions are expected"
+            f"with {len(conditions)} condition(s), either {len(conditions)} or "
+            f"{len(conditions) + 1} functions are expected"
         )
     values = [f(x, *args, **kw) if callable(f) else f for f in funclist]
     ans: Any = np.zeros(shape_of(x), dtype_of(x))
@@ -109,8 +109,8 @@ def _check_choices(index: Array, count: int) -> None:
         known = indexing.plain(index, "numpy.choose")
     except ConversionError:
         raise ConversionError(
-            f"numpy.choose(mode='raise') of a traced {index.type}, at {user_line()}: its values, which "
-            "would have to be checked, are not known. Write mode='clip' or mode='wrap'."
+            f"numpy.choose(mode='raise') of a traced {index.type}, at {user_line()}: its values, "
+            "which would have to be checked, are not known. Write mode='clip' or mode='wrap'."
         ) from None
     if np.any((known < 0) | (known >= count)):
         raise ValueError("invalid entry in choice array")

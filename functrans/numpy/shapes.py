@@ -1,4 +1,4 @@
-"""Functions that rearrange elements: reshaping, permuting, broadcasting, flipping, rolling and tiling."""
+"""Functions that rearrange elements: reshape, transpose, broadcast, flip, roll, tile and repeat."""
 
 from __future__ import annotations
 
@@ -174,11 +174,11 @@ def atleast_2d(*arys: Any) -> Any:
 @implements(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
     """The arrays with axes added around until there are three."""
-    wanted = {0: lambda s: (1, 1, 1), 1: lambda s: (1, *s, 1), 2: lambda s: (*s, 1)}
 
     def enlarged(x: Array) -> Array:
         shape = shape_of(x)
-        return reshape(x, wanted[len(shape)](shape)) if len(shape) in wanted else x
+        before, after = {0: (2, 1), 1: (1, 1), 2: (0, 1)}.get(len(shape), (0, 0))
+        return reshape(x, (1,) * before + shape + (1,) * after)
 
     return _each(arys, enlarged)
 

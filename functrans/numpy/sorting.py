@@ -132,9 +132,10 @@ def unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Any:
-    """The different elements in ascending order: each is the first of its equals, with its derivative."""
+    """The different elements in ascending order; derivatives go to their first occurrences."""
     x = operand(ar)
-    _, first, *rest = np.unique(
+    numpy_unique: Any = np.unique
+    _, first, *rest = numpy_unique(
         indexing.plain(x, "numpy.unique"),
         return_index=True,
         return_inverse=return_inverse,
