@@ -131,8 +131,8 @@ def time_probes(
 
 def run_probe(command: Command) -> dict[str, float]:
     """Run ``python -m command`` in a fresh process and return the JSON object that it prints."""
-    # A checkout must be read from bytecode, as the installed peers are: where its writing is switched
-    # off, every import of functrans would compile the sources again (four times as slow).
+    # A checkout must be read from bytecode, as the installed peers are: where it is not written,
+    # every import of functrans would compile the sources again (four times as slow).
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     finished = subprocess.run(
         [sys.executable, "-m", *command],
