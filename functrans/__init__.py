@@ -10,6 +10,7 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
     # A plain checkout or an editable install: the rule book stands beside this folder.
     __path__.append(_os.path.dirname(__path__[0]))
 
+from functrans import extend as extend
 from functrans import primitives as primitives
 from functrans import numpy as numpy
 from functrans._version import __version__ as __version__

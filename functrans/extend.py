@@ -31,7 +31,13 @@ from functrans.core.kinds import (
     nondifferentiable as nondifferentiable,
     reduction as reduction,
 )
-from functrans.core.primitive import ZERO as ZERO, Primitive as Primitive, Rule, rule
+from functrans.core.primitive import (
+    ZERO as ZERO,
+    Primitive as Primitive,
+    Rule,
+    primitive_of as primitive_of,
+    rule,
+)
 from functrans.core.types import ArrayType as ArrayType
 from functrans.numpy.registry import implements as implements
 from functrans.primitives.samples import Sample as Sample, binary as binary, unary as unary

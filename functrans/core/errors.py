@@ -35,11 +35,10 @@ class LeakedArrayError(FunctransError, RuntimeError):
     """
 
 
-class ConversionError(FunctransError, RuntimeError):
+class ConversionError(FunctransError, TypeError):
     """A traced array was asked for a plain number or a plain ndarray.
 
-    (Not a TypeError: NumPy would replace that by an error of its own.) Stay in NumPy operations, or
-    say that no derivative is wanted:
+    Stay in NumPy operations, or say that no derivative is wanted:
 
     >>> import numpy as np, functrans as ft
     >>> def f(x):

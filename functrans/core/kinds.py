@@ -66,7 +66,7 @@ def elementwise(
     ``sin = elementwise("sin", np.sin, lambda x: cos(x), samples=reals)``
     """
     scaled = tuple(_scaling(p, name) for p in partials)
-    pushing = scaled if pushes is None else tuple(_written_in_full(p, name) for p in pushes)
+    pushing = scaled if pushes is None else tuple(rule(p, name) for p in pushes)
     return _elementwise_call(
         "elementwise", name, impl, pushing, scaled, samples=samples, shape=shape
     )
@@ -109,7 +109,7 @@ def linear(
             name,
             "linear",
             impl,
-            push_all=Rule(lambda ts, **params: call(*ts, **params), selector((), name)),
+            push_all=Rule(lambda ts, _, params: call(*ts, **params), selector((), name)),
             pull_all=rule(transpose, name),
             batch=batch,
             shape=shape,
@@ -123,7 +123,7 @@ def linear(
             "linear",
             impl,
             pushes=(
-                Rule(lambda t, *rest, **params: call(t, *rest, **params), selector(others, name)),
+                Rule(lambda t, rest, params: call(t, *rest, **params), selector(others, name)),
             )
             + (ZERO,) * len(others),
             pulls=(rule(transpose, name),) + (ZERO,) * len(others),
@@ -152,8 +152,8 @@ def bilinear(
         "bilinear",
         impl,
         pushes=(
-            Rule(lambda t, y, **params: call(t, y, **params), selector(("y",), name)),
-            Rule(lambda t, x, **params: call(x, t, **params), selector(("x",), name)),
+            Rule(lambda t, y, params: call(t, *y, **params), selector(("y",), name)),
+            Rule(lambda t, x, params: call(*x, t, **params), selector(("x",), name)),
         ),
         pulls=(rule(transpose_x, name), rule(transpose_y, name)),
         batch=batch,
@@ -195,7 +195,7 @@ def reduction(
 
     pushes: tuple[Rule | None, ...] = (rule(push, name) if push else None,)
     if transpose is not None:
-        pushes = (Rule(lambda t, **params: call(t, **params), selector((), name)),)
+        pushes = (Rule(lambda t, _, params: call(t, **params), selector((), name)),)
         pull = transpose
     primitive = Primitive(
         name,
@@ -410,35 +410,26 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
         return Rule(_same if partial == 1 else _negated, selector((), owner))
     names = argument_names(partial)
     if names[:1] == ("g",):
-        return _written_in_full(partial, owner)
-    function: Function
+        return rule(partial, owner)
+    apply: Function
     if len(names) == 1:
 
-        def function(g: Array, a: Array) -> Array:
-            return algebra.multiply(g, partial(a))
-
-    elif len(names) == 2:
-
-        def function(g: Array, a: Array, b: Array) -> Array:
-            return algebra.multiply(g, partial(a, b))
+        def apply(g: Array, residuals: tuple[Array], params: Any) -> Array:
+            return algebra.multiply(g, partial(residuals[0]))
 
     else:
 
-        def function(g: Array, *values: Array) -> Array:
-            return algebra.multiply(g, partial(*values))
+        def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
+            return algebra.multiply(g, partial(*residuals))
 
-    return Rule(function, selector(names, owner))
-
-
-def _written_in_full(formula: Function, owner: str) -> Rule:
-    return Rule(formula, selector(argument_names(formula)[1:], owner))
+    return Rule(apply, selector(names, owner))
 
 
-def _same(g: Array) -> Array:
+def _same(g: Array, residuals: Any, params: Any) -> Array:
     return g
 
 
-def _negated(g: Array) -> Array:
+def _negated(g: Array, residuals: Any, params: Any) -> Array:
     return algebra.negative(g)
 
 
@@ -448,8 +439,8 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
         return weight
     assert not isinstance(weight, int)
 
-    def function(g: Array, *values: Array) -> Any:
-        w = weight(*values)
+    def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Any:
+        w = weight(*residuals)
         if type(w) is tuple:
             selected, tied = w
             if type(tied) is not np.ndarray or tied.any():  # ties are rare, halving costs two arrays
@@ -459,15 +450,15 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
             return masked(g, w)
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
 
-    return Rule(function, selector(argument_names(weight), owner))
+    return Rule(apply, selector(argument_names(weight), owner))
 
 
 def _pushing(choosing: Rule | Zero | None) -> Rule | Zero | None:
     """The push of a chooser: the value of its masked pull."""
     if choosing is None or isinstance(choosing, Zero):
         return choosing
-    function = choosing.function
-    return Rule(lambda t, *values: function(t, *values).value, choosing.select)
+    apply = choosing.apply
+    return Rule(lambda t, residuals, params: apply(t, residuals, params).value, choosing.select)
 
 
 def _all_written(

@@ -43,20 +43,22 @@ class Rule:
     """A derivative formula, with the values that it names.
 
     ``select(ans, args)`` gives the tuple of these values (its *residuals*), and
-    ``function(t_or_g, *residuals, **params)`` evaluates the formula.
+    ``apply(t_or_g, residuals, params)`` evaluates the formula.
     """
 
-    __slots__ = ("function", "select")
+    __slots__ = ("apply", "select")
 
     def __init__(
-        self, function: Callable[..., Any], select: Callable[[Any, Any], tuple[Any, ...]]
+        self,
+        apply: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any],
+        select: Callable[[Any, Any], tuple[Any, ...]],
     ) -> None:
-        self.function = function
+        self.apply = apply
         self.select = select
 
     def __call__(self, lead: Any, ans: Any, args: Any, params: Any) -> Any:
         """Evaluate the formula at once, for drivers that keep no residuals."""
-        return self.function(lead, *self.select(ans, args), **params)
+        return self.apply(lead, self.select(ans, args), params)
 
 
 def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -65,17 +67,15 @@ def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
-def rule(function: Callable[..., Any], owner: str) -> Rule:
+def rule(formula: Callable[..., Any], owner: str) -> Rule:
     """The rule of a written formula whose first argument is ``t`` or ``g``.
 
     A formula without keyword-only arguments is not passed the primitive's parameters.
     """
-    names = argument_names(function)[1:]
-    if function.__code__.co_kwonlyargcount or function.__code__.co_flags & _TAKES_KEYWORDS:
-        return Rule(function, selector(names, owner))
-    return Rule(
-        lambda lead, *residuals, **params: function(lead, *residuals), selector(names, owner)
-    )
+    select = selector(argument_names(formula)[1:], owner)
+    if formula.__code__.co_kwonlyargcount or formula.__code__.co_flags & _TAKES_KEYWORDS:
+        return Rule(lambda lead, residuals, params: formula(lead, *residuals, **params), select)
+    return Rule(lambda lead, residuals, params: formula(lead, *residuals), select)
 
 
 def select_all(ans: Any, args: Any) -> tuple[Any, ...]:

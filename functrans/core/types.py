@@ -44,7 +44,7 @@ class ArrayType:
 
     def __init__(self, shape: Shape, dtype: Any, weak: bool = False) -> None:
         self.shape = shape
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = dtype if isinstance(dtype, np.dtype) else np.dtype(dtype)
         self.weak = weak
 
     @property
@@ -77,6 +77,8 @@ class ArrayType:
 def type_of(x: Array) -> ArrayType:
     """The :class:`ArrayType` of a value; the value itself if it is one already."""
     cls = type(x)
+    if cls is np.ndarray:
+        return ArrayType(x.shape, x.dtype)
     if cls in _PYTHON_DTYPES:
         return ArrayType((), _PYTHON_DTYPES[cls], weak=True)
     if cls is ArrayType:

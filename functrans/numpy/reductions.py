@@ -96,7 +96,9 @@ def _additive(
     where: Any,
 ) -> Array:
     no_out(out, name)
-    x = chosen(cast(operand(a), dtype), where, identity)
+    x = operand(a)
+    if dtype is not None or where is not True:
+        x = chosen(cast(x, dtype), where, identity)
     ans = reduce(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
     return ans if initial is MISSING else combine(ans, initial)
 

@@ -1,7 +1,7 @@
 """Reverse mode: a flat tape in creation order, walked backwards without recursion.
 
 An entry of the tape is ``(primitive, links)``. A link ``(pull, index, residuals, params, space)``
-says: add the output's cotangent, pulled through ``pull(g, *residuals, **params)``, to the value at
+says: add the output's cotangent, pulled through ``pull(g, residuals, params)``, to the value at
 `index`. ``space`` is the type to project to, or None where the pull is known to return it; if it
 is a list, then so is `index`, and the pull returns a cotangent for each.
 """
@@ -146,7 +146,7 @@ class Reverse(Interpreter):
             return ans
         tape = self.tape
         tape.append(
-            (primitive, ((pull.function, x.index, pull.select(ans, values), _NONE, None),))
+            (primitive, ((pull.apply, x.index, pull.select(ans, values), _NONE, None),))
         )
         return ReverseArray(self, ans, self.base + len(tape) - 1)
 
@@ -185,7 +185,7 @@ class Reverse(Interpreter):
         else:
             same = value.shape == ans.shape and value.dtype is ans.dtype
             space = None if same else type_of(value)
-        return ((pull.function, index, pull.select(ans, values), _NONE, space),)
+        return ((pull.apply, index, pull.select(ans, values), _NONE, space),)
 
     def _links(
         self,
@@ -201,7 +201,7 @@ class Reverse(Interpreter):
             own = set(mine)
             indices = [x.index if i in own else None for i, x in enumerate(args)]
             spaces = [type_of(x) for x in values]
-            return [(pull.function, indices, pull.select(ans, values), params, spaces)]
+            return [(pull.apply, indices, pull.select(ans, values), params, spaces)]
         links = []
         for i in mine:
             written = primitive.pulls[i] if primitive.pulls else None
@@ -210,7 +210,7 @@ class Reverse(Interpreter):
             chosen: Any = written or derived_pull(primitive, i)
             links.append(
                 (
-                    chosen.function,
+                    chosen.apply,
                     args[i].index,
                     chosen.select(ans, values),
                     params,
@@ -273,16 +273,16 @@ class Reverse(Interpreter):
         spaces = [type_of(values[i]) for i in mine]
         if call.has_vjp:
             with under(self.parent):
-                outs, residuals = call.forward(values)
+                outs, kept = call.forward(values)
 
-            def pull(gs: Any) -> list[Any]:
-                found = call.backward(residuals, list(gs))
+            def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
+                found = call.backward(kept, list(gs))
                 return [found[i] for i in mine]
 
         elif call.has_jvp:
             outs = self.hand_down_custom(call, values)
 
-            def pull(gs: Any) -> list[Any]:
+            def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
                 def tangents(*ts: Any) -> tuple[Any, ...]:
                     full = [zeros(type_of(x)) if is_array(x) else None for x in values]
                     for i, t in zip(mine, ts, strict=True):
@@ -376,7 +376,7 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
                     continue
                 g = g.value
             for pull, index, residuals, params, space in links:
-                d = pull(g, *residuals, **params) if params else pull(g, *residuals)
+                d = pull(g, residuals, params)
                 if space is None:
                     if values[index] is None:
                         values[index] = d
@@ -405,7 +405,7 @@ def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None,
 def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotangents) -> None:
     """Pull a cotangent with structural zeros through an operation that keeps or moves them."""
     for pull, index, residuals, params, space in links:
-        d = pull(g.value, *residuals, **params)
+        d = pull(g.value, residuals, params)
         if primitive.masks == "lanes":
             mask = g.mask
             if type(d) is Masked:
@@ -413,7 +413,7 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
                 d = d.value
             parts: list[Any] = [(index, Masked(algebra.where(mask, d, 0), mask), space)]
         else:
-            lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), *residuals, **params)
+            lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
             joint = type(space) is list
             parts = [
                 (i, moved(part, lane), kind)
@@ -457,7 +457,9 @@ def derived_pull(primitive: Primitive, i: int) -> Rule:
     if push is None and push_all is None:
         raise missing_derivative(primitive, i)
 
-    def pull(g: Any, ans: Any, *args: Any, **params: Any) -> Any:
+    def pull(g: Any, residuals: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        ans, *args = residuals
+
         def tangent(t: Any) -> Any:
             if push is not None:
                 return push(t, ans, args, params)
