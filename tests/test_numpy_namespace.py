@@ -33,6 +33,7 @@ ARRAYS: dict[str, Any] = {
     "Q": draw(3, 3, seed=2),
     "C": draw(2, 3, 4),
     "D": draw(2, 4, 3, seed=4),
+    "q": np.array([0.21, 0.87]),
     "P": np.abs(draw(3, 4)) + 0.5,
     "z": draw(4) + 1j * draw(4, seed=5),
     "Z": draw(2, 3) + 1j * draw(2, 3, seed=5),
@@ -100,6 +101,8 @@ TABLE: dict[str, str] = {
     "np.quantile(x, 0.37, axis=1, method='higher')": "A",
     "np.quantile(x, 0.4, axis=1, method='nearest')": "A",
     "np.percentile(x, 30, axis=0)": "A",
+    "np.quantile(x, y)": "v q A q",
+    "np.quantile(x.astype(np.float32), 0.3)": "v",
     "np.cov(x)": "A v",
     "np.cov(x, y, rowvar=False, ddof=0)": "A A2",
     "np.cov(x, aweights=np.array([1.0, 2.0, 1.0, 0.5]))": "A",
@@ -117,6 +120,9 @@ TABLE: dict[str, str] = {
     "np.nancumsum(x, axis=1)": "N",
     "np.nancumprod(x)": "N",
     "np.nanmedian(x, axis=1)": "N",
+    "np.nanquantile(x, [0.2, 0.45], axis=1)": "N",
+    "np.nanquantile(x, 0.3, axis=0, keepdims=True)": "N",
+    "np.nanpercentile(x, 35)": "N",
     "np.nanmedian(x, axis=0, keepdims=True)": "N",
     "np.nanargmax(x, axis=1)[:, None] * np.nan_to_num(x)": "N",
     "np.nanargmin(x) * np.nan_to_num(x)": "N",
@@ -301,6 +307,14 @@ TABLE: dict[str, str] = {
     "np.correlate(x, y, 'same')": "v u z v",
     "np.correlate(x, y, 'full')": "v u z z",
     "np.polyval(x, y)": "u v",
+    "np.polyadd(x, y)": "u v",
+    "np.polysub(x, y)": "v u",
+    "np.polymul(x, y)": "v u",
+    "np.polyder(x)": "v",
+    "np.polyder(x, 2)": "v",
+    "np.polyint(x, 2, k=[1.0, 2.0])": "v",
+    "np.polyint(x)": "v",
+    "np.poly(x)": "u",
     # parts and rounding
     "np.real(x)": "v z",
     "np.imag(x)": "z",
@@ -440,7 +454,7 @@ def test_batch_is_a_loop(call: str, names: list[str]) -> None:
     batches = [np.stack([a, np.flip(a) if np.ndim(a) else -a]) for a in args]
     if "S" in names:
         batches = [np.stack([a, a + 0.05]) for a in args]
-    if "P" in names:
+    if "P" in names or "q" in names:
         batches = [np.stack([a, a + 0.05]) for a in args]
     lanes = [f(*[b[i] for b in batches]) for i in range(2)]
     expected = tree.map(lambda *xs: np.stack(xs), *lanes)

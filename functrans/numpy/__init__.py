@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any as _Any
 
 import numpy as _numpy
 
+if TYPE_CHECKING:
+    from numpy import *  # noqa: F403
+
 # Importing a family enters its functions into the table of NumPy functions.
-from functrans.numpy import (
+from functrans.numpy import (  # type: ignore[no-redef]
     calculus as calculus,
     contraction as contraction,
     creation as creation,
@@ -30,6 +33,7 @@ from functrans.numpy import (
     operators as operators,
     padding as padding,
     parts as parts,
+    polynomials as polynomials,
     predicates as predicates,
     reductions as reductions,
     registry as registry,
@@ -39,9 +43,6 @@ from functrans.numpy import (
     statistics as statistics,
     ufuncs as ufuncs,
 )
-
-if TYPE_CHECKING:
-    from numpy import *  # noqa: F403
 
 globals().update(
     {

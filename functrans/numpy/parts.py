@@ -105,13 +105,3 @@ def fix(x: Any, out: Any = None) -> Array:
     """The elements rounded towards zero."""
     no_out(out, "fix")
     return trunc(operand(x))
-
-
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Array:
-    """The value of a polynomial, from its coefficients, the highest power first."""
-    x = operand(x)
-    ans: Any = multiply(x, 0)
-    for coefficient in operand(p):
-        ans = add(multiply(ans, x), coefficient)
-    return ans

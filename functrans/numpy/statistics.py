@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, operand, promoted
 from functrans.numpy.options import no_out, unsupported
 from functrans.numpy.reductions import flag
 from functrans.numpy.registry import implements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @implements(np.average)
@@ -33,7 +37,7 @@ def average(
     else:
         w = _weights(operand(weights), x, axis)
         total = reductions.sum(w, axis, keepdims=keepdims)
-        if not hasattr(total, "interpreter") and np.any(total == 0.0):
+        if not isinstance(total, TracedArray) and np.any(total == 0.0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         mean = p.divide(reductions.sum(p.multiply(x, w), axis, keepdims=keepdims), total)
     if not returned:
@@ -119,52 +123,96 @@ def quantile(
     weights: Any = None,
 ) -> Array:
     """The elements below which given fractions of all lie."""
-    no_out(out, "quantile")
+    x, kept = _quantile_operand("quantile", a, axis, out, weights)
+    fraction = _fraction(q)
+    last = ndim_of(x) - 1
+    ordered = p.sort(x, axis=last)
+    place = _virtual_index(shape_of(x)[last], fraction, method)
+    ans = _between(place, shape_of(x)[last], lambda i: p.getitem(ordered, (..., i)))
+    broken = p.isnan(ordered[..., -1])  # NaN is sorted to the end
+    ans = p.where(shapes.reshape(broken, shape_of(broken) + (1,) * ndim_of(fraction)), np.nan, ans)
+    return _quantile_result(ans, x, fraction, kept if flag(keepdims) else None)
+
+
+@implements(np.nanquantile)
+def nanquantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    *,
+    weights: Any = None,
+) -> Array:
+    """The elements below which given fractions of those that are no NaN lie."""
+    x, kept = _quantile_operand("nanquantile", a, axis, out, weights)
+    fraction = _fraction(q)
+    last = ndim_of(x) - 1
+    ordered = p.sort(x, axis=last)  # NaN is sorted to the end
+    count = reductions.count_nonzero(p.logical_not(p.isnan(x)), last, keepdims=True)
+    place = _virtual_index(count, flattened(fraction), method)
+    ans = _between(place, count, lambda i: indexing.take_along_axis(ordered, i, last))
+    ans = shapes.reshape(ans, shape_of(x)[:-1] + shape_of(fraction))
+    return _quantile_result(ans, x, fraction, kept if flag(keepdims) else None)
+
+
+def _quantile_operand(
+    name: str, a: Any, axis: Any, out: Any, weights: Any
+) -> tuple[Array, tuple[int, ...]]:
+    no_out(out, name)
     if weights is not None:
-        raise unsupported("quantile", "weights=")
+        raise unsupported(name, "weights=")
     x, kept = _last_axis(operand(a), axis)
-    fraction = operand(q)
     if dtype_of(x).kind == "c":
         raise TypeError("a must be an array of real numbers")
-    if dtype_of(x).kind in "biu":
-        x = p.astype(x, dtype=np.dtype(float))
+    return (p.astype(x, dtype=np.dtype(float)) if dtype_of(x).kind in "biu" else x), kept
+
+
+def _fraction(q: Any) -> Array:
+    fraction = operand(q)
     outside = p.logical_not(p.logical_and(p.less_equal(0, fraction), p.less_equal(fraction, 1)))
-    if not hasattr(outside, "interpreter") and np.any(outside):
+    if not isinstance(outside, TracedArray) and np.any(outside):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    ordered = p.sort(x, axis=ndim_of(x) - 1)
-    place = _virtual_index(shape_of(x)[-1], fraction, method)
+    return fraction
+
+
+def _between(place: Array, count: Any, element: Callable[[Array], Array]) -> Array:
+    """The sorted elements at places between 0 and `count` - 1, fractions interpolated."""
     # Rounding down decides between two neighbours; the weight of each stays differentiable in q.
     below = p.astype(p.floor(place), dtype=np.dtype(np.intp))
-    above = p.minimum(p.add(below, 1), shape_of(x)[-1] - 1)
+    above = p.minimum(p.add(below, 1), p.maximum(p.subtract(count, 1), 0))
     weight = p.subtract(place, below)
-    low, high = p.getitem(ordered, (..., below)), p.getitem(ordered, (..., above))
-    # The form of NumPy, exact at both ends.
+    low, high = element(below), element(above)
     gap = p.subtract(high, low)
-    ans = p.where(
-        p.less(weight, 0.5),
-        p.add(low, p.multiply(gap, weight)),
-        p.subtract(high, p.multiply(gap, p.subtract(1, weight))),
-    )
-    ans = p.where(p.equal(low, high), low, ans)
-    rank, q_rank = ndim_of(x) - 1, ndim_of(fraction)
-    lanes = p.isnan(ordered[..., -1])
-    ans = p.where(shapes.reshape(lanes, shape_of(lanes) + (1,) * q_rank), np.nan, ans)
-    ans = shapes.moveaxis(ans, tuple(range(rank, rank + q_rank)), tuple(range(q_rank)))
-    ans = reductions.cast(ans, dtype_of(x)) if np.ndim(q) == 0 and isinstance(q, float) else ans
-    return shapes.reshape(ans, shape_of(fraction) + kept) if flag(keepdims) else ans
+    # From the nearer end, as NumPy does, so that both ends are exact.
+    from_low = p.add(low, p.multiply(gap, weight))
+    from_high = p.subtract(high, p.multiply(gap, p.subtract(1, weight)))
+    return p.where(p.equal(low, high), low, p.where(p.less(weight, 0.5), from_low, from_high))
 
 
-def _virtual_index(n: int, q: Array, method: str) -> Array:
-    """The place of a quantile between the sorted elements, a fraction counted from 0."""
+def _quantile_result(ans: Array, x: Array, fraction: Array, kept: Any) -> Array:
+    """Quantiles with the axes of `q` in front; `kept`: the reduced axes come back as 1."""
+    lanes, own = ndim_of(x) - 1, ndim_of(fraction)
+    ans = shapes.moveaxis(ans, tuple(range(lanes, lanes + own)), tuple(range(own)))
+    if promoted(fraction) is fraction and not isinstance(fraction, np.ndarray):
+        ans = reductions.cast(ans, dtype_of(x))  # a Python number does not widen float32
+    return ans if kept is None else shapes.reshape(ans, shape_of(fraction) + kept)
+
+
+def _virtual_index(n: Any, q: Array, method: str) -> Array:
+    """The place of a quantile between `n` sorted elements, a fraction counted from 0."""
+    end = p.maximum(p.subtract(n, 1), 0)
     if method in _METHODS:
         alpha, beta = _METHODS[method]
         place = p.subtract(
             p.add(p.multiply(n, q), p.add(alpha, p.multiply(q, 1 - alpha - beta))), 1
         )
         if method == "linear":
-            place = p.multiply(q, n - 1)
+            place = p.multiply(q, end)
     else:
-        linear = p.multiply(q, n - 1)
+        linear = p.multiply(q, end)
         if method == "lower":
             place = p.floor(linear)
         elif method == "higher":
@@ -177,7 +225,7 @@ def _virtual_index(n: int, q: Array, method: str) -> Array:
             raise unsupported(
                 "quantile", f"method={method!r}", "take linear or another that interpolates"
             )
-    return p.minimum(p.maximum(place, 0.0), float(n - 1))
+    return p.minimum(p.maximum(place, 0.0), end)
 
 
 @implements(np.percentile)
@@ -195,6 +243,23 @@ def percentile(
     """The elements below which given percentages of all lie."""
     fraction = p.divide(operand(q), 100)
     return quantile(a, fraction, axis, out, False, method, keepdims, weights=weights)
+
+
+@implements(np.nanpercentile)
+def nanpercentile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    *,
+    weights: Any = None,
+) -> Array:
+    """The elements below which given percentages of those that are no NaN lie."""
+    fraction = p.divide(operand(q), 100)
+    return nanquantile(a, fraction, axis, out, False, method, keepdims, weights=weights)
 
 
 @implements(np.nanmedian)
