@@ -32,6 +32,7 @@ def of_primitives(check: Callable[[Case], None]) -> Any:
 
 
 SELECTED: dict[str, Callable[[Case], bool]] = {
+    "check_structure": lambda case: bool(case.primitive and case.primitive.masks and case.active),
     "check_pinned": lambda case: case.sample.pinned is not None,
     **{
         name: lambda case: case.differentiable and bool(case.active)

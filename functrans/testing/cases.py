@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core import tree
-from functrans.core.errors import describe_function
-from functrans.core.primitive import Primitive
+from functrans.core.errors import RegistrationError, describe_function
+from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, dtype_of, is_inexact, type_of
 from functrans.primitives.samples import Sample
 from functrans.testing.differences import widened
@@ -35,8 +35,7 @@ class Case:
     """
 
     def __init__(self, function: Callable[..., Any], sample: Sample, number: int) -> None:
-        primitive = getattr(function, "primitive", None)
-        self.primitive: Primitive | None = primitive if isinstance(primitive, Primitive) else None
+        self.primitive = record_of(function)
         self.call = function
         self.sample = sample
         self.name = self.primitive.name if self.primitive else describe_function(function)
@@ -124,8 +123,8 @@ def cases_of(function: Callable[..., Any], samples: Sequence[Any] | None = None)
     A sample that is no :class:`Sample` is a tuple of arguments.
     """
     if samples is None:
-        primitive = getattr(function, "primitive", None)
-        if not isinstance(primitive, Primitive) or primitive.samples is None:
+        primitive = record_of(function)
+        if primitive is None or primitive.samples is None:
             raise AssertionError(
                 f"check_rules({describe_function(function)}): no samples to check it at. Pass samples=[...], "
                 "a list of tuples of arguments or of functrans.testing.Sample."
@@ -134,6 +133,14 @@ def cases_of(function: Callable[..., Any], samples: Sequence[Any] | None = None)
     return [
         Case(function, s if isinstance(s, Sample) else Sample(*s), i) for i, s in enumerate(samples)
     ]
+
+
+def record_of(function: Callable[..., Any]) -> Primitive | None:
+    """The primitive's record, or None for a function that is no primitive."""
+    try:
+        return primitive_of(function)
+    except (RegistrationError, TypeError):  # TypeError: a function that cannot be hashed
+        return None
 
 
 def _is_number(x: Any) -> bool:

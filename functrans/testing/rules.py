@@ -26,6 +26,7 @@ from functrans.testing.differences import (
 from functrans.testing.layouts import check_layouts
 from functrans.testing.pinned import check_pinned
 from functrans.testing.staging import check_staging
+from functrans.testing.structure import check_structure
 from functrans.transforms.forward import jvp
 from functrans.transforms.gradient import vjp
 from functrans.transforms.jacobian import jacfwd, jacrev
@@ -43,7 +44,7 @@ def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = No
 
     At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the four second
     derivatives, batching against a loop, staging and the shape rule, memory layouts, every subset of
-    differentiated operands, and pinned gradients.
+    differentiated operands, structural zeros, and pinned gradients.
 
     Parameters
     ----------
@@ -223,7 +224,8 @@ def _check_jacobians(case: Case, function: Any, xs: list[Array], outs: Sequence[
 
 
 def check_linearity(case: Case) -> None:
-    """Tangents and cotangents go through linearly; zeros give exact zeros."""
+    """Tangents and cotangents go through linearly; zeros give exact zeros; and each of the two linear
+    maps, differentiated in its argument, is the other."""
     if not case.differentiable or not case.active:
         return
     rng = _rng()
@@ -238,8 +240,16 @@ def check_linearity(case: Case) -> None:
             what = f"{case.what}: linearize against jvp"
             close(one, other, what, rtol=rtol, atol=rtol * size_of([other]))
         _check_linear(f"{case.what}: the linear function", lambda *ts: linear(*ts), us, vs, rtol)
-        us, vs = ([random_like(o, rng) for o in outs] for _ in range(2))
-        _check_linear(f"{case.what}: the pullback", lambda *gs: pullback(gs), us, vs, rtol)
+        gs, hs = ([random_like(o, rng) for o in outs] for _ in range(2))
+        _check_linear(f"{case.what}: the pullback", lambda *gs: pullback(gs), gs, hs, rtol)
+        transposed = {
+            "JVP transposed": (vjp(lambda *ts: jvp(function, xs, ts)[1], *us)[1], gs, pullback(tuple(gs))),
+            "linearize transposed": (vjp(linear, *us)[1], gs, pullback(tuple(gs))),
+            "VJP transposed": (vjp(lambda *gs: pullback(gs), *gs)[1], us, linear(*us)),
+        }
+        for name, (back, given, expected) in transposed.items():
+            for one, other in zip(back(tuple(given)), expected, strict=True):
+                close(one, other, f"{case.what}: {name}", rtol=rtol, atol=rtol * size_of([other]))
 
 
 def _check_linear(what: str, function: Any, us: list[Array], vs: list[Array], rtol: float) -> None:
@@ -358,5 +368,6 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_batching,
     check_batched_derivatives,
     check_staging,
+    check_structure,
     check_pinned,
 )
