@@ -51,7 +51,9 @@ def masked(value: Array, mask: Array) -> Masked:
     """`value` where `mask` holds, structurally zero elsewhere."""
     value = algebra.where(mask, value, 0)
     shape = shape_of(value)
-    return Masked(value, mask if shape_of(mask) == shape else algebra.broadcast_to(mask, shape=shape))
+    return Masked(
+        value, mask if shape_of(mask) == shape else algebra.broadcast_to(mask, shape=shape)
+    )
 
 
 def unbroadcast(g: Array, shape: Shape) -> Array:
@@ -80,8 +82,10 @@ def project(g: Array, space: ArrayType) -> Array:
     return unbroadcast(g, space.shape) if shape_of(g) != space.shape else g
 
 
-def match(t: Array, ans: Array) -> Array:
+def match(t: Any, ans: Array) -> Any:
     """Bring a tangent, correct up to broadcasting and casting, to the type of its primal."""
+    if type(t) is Masked:
+        return masked(match(t.value, ans), t.mask)
     dtype = dtype_of(ans)
     if dtype_of(t) != dtype:
         t = algebra.astype(t, dtype=dtype)
@@ -149,7 +153,7 @@ class Cotangents:
         if held is None:
             self.values[index] = g
         elif type(held) is Masked or type(g) is Masked:
-            self.values[index] = _add_masked(held, g)
+            self.values[index] = add_masked(held, g)
         elif index in self.owned and type(held) is np.ndarray and type(g) is np.ndarray:
             np.add(held, g, out=held)
         else:
@@ -223,10 +227,23 @@ def project_dtype(g: Array, dtype: np.dtype[Any]) -> Array:
     return algebra.astype(g, dtype=dtype) if dtype_of(g) != dtype else g
 
 
-def _add_masked(a: Any, b: Any) -> Any:
+def add_masked(a: Any, b: Any) -> Any:
+    """The sum of two tangents or cotangents; a lane stays structurally zero if it is so in both."""
     if type(a) is Masked and type(b) is Masked:
+        total = algebra.add(a.value, b.value)
         either = algebra.not_equal(algebra.add(a.mask, b.mask), False)
-        return Masked(algebra.add(a.value, b.value), either)
-    a = a.value if type(a) is Masked else a
-    b = b.value if type(b) is Masked else b
-    return algebra.add(a, b)
+        return total if type(either) is np.ndarray and either.all() else Masked(total, either)
+    return algebra.add(plain(a), plain(b))
+
+
+def keep_masked(value: Any, mask: Array) -> Masked:
+    """What an elementwise rule made of a masked tangent or cotangent: the same lanes stay zero."""
+    if type(value) is Masked:
+        mask = algebra.where(mask, value.mask, False)
+        value = value.value
+    return masked(value, mask)
+
+
+def plain(t: Any) -> Any:
+    """A tangent or cotangent without its mask."""
+    return t.value if type(t) is Masked else t

@@ -82,8 +82,7 @@ def chooser(
     formula gives numbers, a mask, or two masks ``(chosen, tied)``: the tied lanes have weight 1/2.
     """
     chosen = tuple(_choosing(w, name) for w in weights)
-    pushing = tuple(map(_pushing, chosen))
-    return _elementwise_call("chooser", name, impl, pushing, chosen, samples=samples, shape=shape)
+    return _elementwise_call("chooser", name, impl, chosen, chosen, samples=samples, shape=shape)
 
 
 def linear(
@@ -122,9 +121,7 @@ def linear(
             name,
             "linear",
             impl,
-            pushes=(
-                Rule(lambda t, rest, params: call(t, *rest, **params), selector(others, name)),
-            )
+            pushes=(Rule(lambda t, rest, params: call(t, *rest, **params), selector(others, name)),)
             + (ZERO,) * len(others),
             pulls=(rule(transpose, name),) + (ZERO,) * len(others),
             batch=batch,
@@ -443,7 +440,9 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
         w = weight(*residuals)
         if type(w) is tuple:
             selected, tied = w
-            if type(tied) is not np.ndarray or tied.any():  # ties are rare, halving costs two arrays
+            if (
+                type(tied) is not np.ndarray or tied.any()
+            ):  # ties are rare, halving costs two arrays
                 g = algebra.where(tied, algebra.multiply(0.5, g), g)
             return masked(g, selected)
         if dtype_of(w).kind == "b":
@@ -451,14 +450,6 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
 
     return Rule(apply, selector(argument_names(weight), owner))
-
-
-def _pushing(choosing: Rule | Zero | None) -> Rule | Zero | None:
-    """The push of a chooser: the value of its masked pull."""
-    if choosing is None or isinstance(choosing, Zero):
-        return choosing
-    apply = choosing.apply
-    return Rule(lambda t, residuals, params: apply(t, residuals, params).value, choosing.select)
 
 
 def _all_written(

@@ -9,7 +9,17 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
-from functrans.core.cotangent import dense, match, settle, zeros
+from functrans.core.cotangent import (
+    Masked,
+    add_masked,
+    dense,
+    keep_masked,
+    match,
+    moved,
+    plain,
+    settle,
+    zeros,
+)
 from functrans.core.errors import InputTypeError, TreeError
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
@@ -71,7 +81,7 @@ class Forward(Interpreter):
 
     def split(self, x: Any) -> tuple[Any, Any]:
         """Primal and tangent; None for the tangent of a constant."""
-        return (x.primal, x.tangent) if self.owns(x) else (x, None)
+        return (x.primal, plain(x.tangent)) if self.owns(x) else (x, None)
 
     def split_all(self, xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Primals and tangents."""
@@ -157,7 +167,8 @@ def push_forward(
     """The tangent of an operation's output (a tuple if it has several), or None if it is zero."""
     if primitive.push_all is not None:
         ts = tuple(
-            zeros(type_of(x)) if t is None else t for t, x in zip(tangents, primals, strict=True)
+            zeros(type_of(x)) if t is None else plain(t)
+            for t, x in zip(tangents, primals, strict=True)
         )
         return _matched(primitive.push_all(ts, ans, primals, params), ans)
     if primitive.pushes is None and primitive.pulls is None:
@@ -170,19 +181,34 @@ def push_forward(
         if push is ZERO:
             continue
         if push is not None:
-            part = push(t, ans, primals, params)  # type: ignore[operator]
+            part = _push(primitive, push, t, ans, primals, params)
         else:
-            part = _push_through_pull(primitive, i, t, ans, primals, params)
+            part = _push_through_pull(primitive, i, plain(t), ans, primals, params)
             if part is None:
                 continue
         part = _matched(part, ans)
         if total is None:
             total = part
         elif isinstance(ans, tuple):
-            total = tuple(map(algebra.add, total, part))
+            total = tuple(map(add_masked, total, part))
         else:
-            total = algebra.add(total, part)
+            total = add_masked(total, part)
     return total
+
+
+def _push(
+    primitive: Primitive, push: Any, t: Any, ans: Any, primals: Any, params: dict[str, Any]
+) -> Any:
+    """One operand's part of the tangent; structural zeros are kept or moved as in reverse mode."""
+    if type(t) is not Masked:
+        return push(t, ans, primals, params)
+    part = push(t.value, ans, primals, params)
+    if primitive.masks == "lanes":
+        return keep_masked(part, t.mask)
+    if primitive.masks == "moves":
+        lanes = push(algebra.astype(t.mask, dtype=np.dtype(float)), ans, primals, params)
+        return moved(part, lanes)
+    return part
 
 
 def _matched(t: Any, ans: Any) -> Any:
@@ -223,7 +249,7 @@ def _push_through_pull_all(
             dense(settle(parts[i], space), space) for i, space in zip(given, spaces, strict=True)
         )
 
-    return _transposed(cotangent, ans, tuple(tangents[i] for i in given))
+    return _transposed(cotangent, ans, tuple(plain(tangents[i]) for i in given))
 
 
 def _transposed(cotangent: Any, ans: Any, t: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 import numpy as np
 
 from functrans.core import tree
-from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, zeros
 from functrans.core.errors import InputTypeError, OutputTypeError, TreeError
 from functrans.core.types import dtype_of, is_array, is_inexact, type_of

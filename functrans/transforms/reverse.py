@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
-from functrans.core.cotangent import Cotangents, Masked, dense, moved, settle, zeros
+from functrans.core.cotangent import Cotangents, Masked, dense, keep_masked, moved, settle, zeros
 from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import CustomCall, Interpreter, current, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
@@ -145,9 +145,7 @@ class Reverse(Interpreter):
         if pull is ZERO:
             return ans
         tape = self.tape
-        tape.append(
-            (primitive, ((pull.apply, x.index, pull.select(ans, values), _NONE, None),))
-        )
+        tape.append((primitive, ((pull.apply, x.index, pull.select(ans, values), _NONE, None),)))
         return ReverseArray(self, ans, self.base + len(tape) - 1)
 
     def _binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
@@ -407,11 +405,7 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
     for pull, index, residuals, params, space in links:
         d = pull(g.value, residuals, params)
         if primitive.masks == "lanes":
-            mask = g.mask
-            if type(d) is Masked:
-                mask = algebra.where(mask, d.mask, False)
-                d = d.value
-            parts: list[Any] = [(index, Masked(algebra.where(mask, d, 0), mask), space)]
+            parts: list[Any] = [(index, keep_masked(d, g.mask), space)]
         else:
             lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
             joint = type(space) is list
