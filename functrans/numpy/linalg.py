@@ -9,6 +9,7 @@ do not depend on the choice of their vectors; second derivatives are NaN there.
 from __future__ import annotations
 
 import builtins
+import math
 import operator
 from typing import Any, NamedTuple
 
@@ -141,8 +142,8 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Array:
             order.insert(ndim, axis)
         x = shapes.transpose(x, order)
     shape = shape_of(x)[ndim_of(y) - ndim :]
-    n = int(np.prod(shape))
-    if int(np.prod(shape_of(x))) != n**2:
+    n = math.prod(shape)
+    if math.prod(shape_of(x)) != n**2:
         raise LinAlgError(
             f"tensorsolve: an array of shape {shape_of(x)} is not square: the product of its last "
             f"{len(shape)} axes must be that of the others"
@@ -157,7 +158,7 @@ def tensorinv(a: Any, ind: Any = 2) -> Array:
     if ind <= 0:
         raise ValueError("Invalid ind argument.")
     shape = shape_of(x)
-    n = int(np.prod(shape[ind:]))
+    n = math.prod(shape[ind:])
     return shapes.reshape(inv(shapes.reshape(x, (n, -1))), shape[ind:] + shape[:ind])
 
 
@@ -336,7 +337,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         a = p.astype(a, dtype=np.dtype(float))
     if axis is None:
         axes = tuple(range(ndim))
-        if ord is None:
+        euclidean = ord is None or (ndim == 2 and ord in ("fro", "f")) or (ndim == 1 and ord == 2)
+        if euclidean:
             return p.norm(a, axes=axes, keepdims=bool(keepdims))
     else:
         axes = several_axes(axis, ndim)
@@ -347,9 +349,16 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     raise ValueError("Improper number of dimensions to norm.")
 
 
+def _euclidean(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """The root of the sum of squares, added up along the axes as NumPy does when it is given any."""
+    if len(axes) < ndim_of(x):
+        return p.norm(x, axes=axes, keepdims=keepdims)
+    return p.norm(x[None], axes=tuple(a + 1 for a in axes), keepdims=keepdims)[0]
+
+
 def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if ord is None or ord == 2:
-        return p.norm(x, axes=axes, keepdims=keepdims)
+        return _euclidean(x, axes, keepdims)
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order '{ord}' for vectors")
     size = p.absolute(x)
@@ -377,7 +386,7 @@ def _guarded(x: Array, function: Any, at_zero: float) -> Array:
 
 def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if ord is None or ord in ("fro", "f"):
-        return p.norm(x, axes=axes, keepdims=keepdims)
+        return _euclidean(x, axes, keepdims)
     if ord in (2, -2, "nuc"):
         s = p.svdvals(shapes.moveaxis(x, axes, (-2, -1)))
         ans = _extreme(s, -1, ord == 2) if ord != "nuc" else reductions.sum(s, -1)
@@ -405,8 +414,17 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     a = operand(x)
     if dtype_of(a).kind not in "fc":
         a = p.astype(a, dtype=np.dtype(float))
-    axes = several_axes(tuple(range(ndim_of(a))) if axis is None else axis, ndim_of(a))
-    return _vector_norm(a, ord, axes, bool(keepdims))
+    shape = shape_of(a)
+    axes = several_axes(tuple(range(len(shape))) if axis is None else axis, len(shape))
+    if len(axes) == 1:
+        return _vector_norm(a, ord, axes, bool(keepdims))
+    rest = tuple(i for i in range(len(shape)) if i not in axes)
+    joined = shapes.transpose(a, axes + rest)
+    n = math.prod(shape[i] for i in axes)
+    ans = _vector_norm(shapes.reshape(joined, (n, *(shape[i] for i in rest))), ord, (0,), False)
+    if not keepdims:
+        return ans
+    return shapes.reshape(ans, tuple(1 if i in axes else k for i, k in enumerate(shape)))
 
 
 @implements(np.linalg.matrix_norm)
@@ -432,7 +450,8 @@ def _condition(x: Array, ord: Any) -> Array:
         inverse = p.inv(_stack_of_squares(x), strict=False)
         ans = p.multiply(norm(x, ord, (-2, -1)), norm(inverse, ord, (-2, -1)))
     given = p.any(p.isnan(x), axes=(ndim_of(x) - 2, ndim_of(x) - 1))
-    return p.where(p.logical_and(p.isnan(ans), p.logical_not(given)), np.inf, ans)
+    undefined = p.logical_and(p.isnan(ans), p.logical_not(given))
+    return p.getitem(p.where(undefined, np.inf, ans), ())
 
 
 @implements(np.linalg.matrix_rank)
