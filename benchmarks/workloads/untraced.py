@@ -1,8 +1,8 @@
 """What a functrans function costs outside any transform: the NumPy call it wraps, and little else.
 
 Both are called directly, with the same arrays of four elements. Timed are primitives with a wrapper
-of their own. Ufuncs have none (``functrans.primitives.sin is numpy.sin``): a call costs nothing more
-by construction, and timing it would only compare NumPy with itself. The tests check the identity.
+of their own. Ufuncs have none (``functrans.primitives.sin is numpy.sin``): a call costs no more by
+construction, and timing it would only compare NumPy with itself. The tests check the identity.
 """
 
 from __future__ import annotations
