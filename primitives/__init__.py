@@ -1,5 +1,7 @@
 """The rule book: one file a family."""
+
 from functrans.core.algebra import algebra
+
 from .arithmetic import (
     absolute as absolute,
     add as add,
@@ -91,9 +93,9 @@ from .exponential import (
     float_power as float_power,
     hypot as hypot,
     log as log,
-    log10 as log10,
     log1p as log1p,
     log2 as log2,
+    log10 as log10,
     logaddexp as logaddexp,
     logaddexp2 as logaddexp2,
     power as power,
@@ -102,16 +104,18 @@ from .exponential import (
     spherical_bessel as spherical_bessel,
     sqrt as sqrt,
 )
-from .indexing import (
+from .index_expression import (
     ARRAY as ARRAY,
     Index as Index,
+    index_arguments as index_arguments,
+)
+from .indexing import (
     diagonal as diagonal,
     first_axis as first_axis,
     from_diagonal as from_diagonal,
     getitem as getitem,
     index_ as index_,
     index_add as index_add,
-    index_arguments as index_arguments,
     index_update as index_update,
     put_along_axis as put_along_axis,
     rows as rows,
@@ -190,4 +194,22 @@ from .trigonometric import (
     tan as tan,
     tanh as tanh,
 )
-algebra.define(add=add, multiply=multiply, negative=negative, not_equal=not_equal, where=where, real=real, astype=astype, sum=sum, reshape=reshape, broadcast_to=broadcast_to, transpose=transpose, index_add=index_add, concatenate=concatenate, first_axis=first_axis, rows=rows, stack=stack)
+
+algebra.define(
+    add=add,
+    multiply=multiply,
+    negative=negative,
+    not_equal=not_equal,
+    where=where,
+    real=real,
+    astype=astype,
+    sum=sum,
+    reshape=reshape,
+    broadcast_to=broadcast_to,
+    transpose=transpose,
+    index_add=index_add,
+    concatenate=concatenate,
+    first_axis=first_axis,
+    rows=rows,
+    stack=stack,
+)

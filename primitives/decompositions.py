@@ -57,7 +57,8 @@ def identity(x: Array) -> Array:
 
 def below(x: Array, k: int = -1) -> Array:
     """The part of a matrix below the diagonal (for k=0 with the diagonal)."""
-    return where(np.tri(*shape_of(x)[-2:], k, dtype=bool), x, 0)
+    rows, columns = shape_of(x)[-2:]
+    return where(np.tri(rows, columns, k, dtype=bool), x, 0)
 
 
 # Cholesky.

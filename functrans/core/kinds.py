@@ -285,8 +285,8 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     """The function that users and rules call.
 
     For a ufunc it is the ufunc itself: NumPy calls us only if an operand is traced, so a plain call
-    costs nothing. Other functions ask for the current interpreter and go straight to `impl` if there is
-    none. ``primitive.call`` is the dispatching function in either case.
+    costs nothing. Other functions ask for the current interpreter and go straight to `impl` if
+    there is none. ``primitive.call`` is the dispatching function in either case.
     """
     call: Any
     if primitive.kind in ("elementwise", "chooser") or isinstance(impl, np.ufunc):

@@ -375,10 +375,10 @@ def tangent_leaves(
             tree.unflatten(treedef, [0] * len(primals)), is_leaf=lambda x: x is None
         )
         if t_tree != shape_tree:
+            names = ("the tangent", "the primal")
             raise TreeError(
                 f"{selection}: the tangent of {selection.label(i)} has another structure than its "
-                "primal: "
-                f"{tree.explain_difference(t_tree, shape_tree, names=('the tangent', 'the primal'))}"
+                f"primal: {tree.explain_difference(t_tree, shape_tree, names=names)}"
             )
         paths = tree.leaf_paths(treedef)
         for path, primal, t in zip(paths, primals, ts, strict=True):

@@ -86,9 +86,10 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         gs, g_tree = tree.flatten(cotangent)
         if g_tree != out_tree:
+            names = ("the cotangent", "the output")
             raise TreeError(
                 f"{selection}: the cotangent has another structure than the output: "
-                f"{tree.explain_difference(g_tree, out_tree, names=('the cotangent', 'the output'))}"
+                f"{tree.explain_difference(g_tree, out_tree, names=names)}"
             )
         cotangents = Cotangents(len(reverse.tape))
         for j, (o, value, g) in enumerate(zip(outs, lowered, gs, strict=True)):

@@ -149,7 +149,7 @@ class Reverse(Interpreter):
         return ReverseArray(self, ans, self.base + len(tape) - 1)
 
     def _binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
-        """Record an elementwise operation of two operands: projections where it broadcast or cast."""
+        """Record an elementwise operation of two operands, with projections where it broadcast."""
         x_mine = type(x) is ReverseArray and x.interpreter is self
         y_mine = type(y) is ReverseArray and y.interpreter is self
         if not (x_mine or y_mine):
@@ -179,7 +179,7 @@ class Reverse(Interpreter):
         value = values[i]
         cls = type(value)
         if cls is float or cls is int or cls is complex:
-            space = type_of(value)
+            space: ArrayType | None = type_of(value)
         else:
             same = value.shape == ans.shape and value.dtype is ans.dtype
             space = None if same else type_of(value)
