@@ -6,7 +6,6 @@ The function :func:`einsum_of` takes what ``numpy.einsum`` takes.
 
 from __future__ import annotations
 
-import string
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from functrans.core.kinds import Function
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 MAX_OPERANDS = 4
 """More are contracted a few at a time: one loop over all their axes would take too long anyway."""

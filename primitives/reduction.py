@@ -117,8 +117,8 @@ def axes_samples(low: float, high: float, *hard: Sample, complex_too: bool = Tru
     return samples
 
 
-NO_AXES = Sample(draw((2, 3), 0.5, 2, 7), axes=(), label="no axes")
-SCALAR = Sample(draw((), 0.5, 2, 8)[()], axes=(), label="0-d")
+NO_AXES = Sample(np.array([[0.7, 1.1, 1.9], [0.6, 1.6, 0.9]]), axes=(), label="no axes")
+SCALAR = Sample(np.float64(1.3), axes=(), label="0-d")
 EMPTY = Sample(np.zeros((0, 3)), axes=(0,), label="empty")
 INTEGERS = Sample(np.array([[1, 0], [2, 3]], np.int8), axes=(0,), label="small integers")
 
