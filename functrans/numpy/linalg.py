@@ -350,7 +350,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _euclidean(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-    """The root of the sum of squares, added up along the axes as NumPy does when it is given any."""
+    """The root of the sum of squares, added up as NumPy does where it is given axes."""
     if len(axes) < ndim_of(x):
         return p.norm(x, axes=axes, keepdims=keepdims)
     return p.norm(x[None], axes=tuple(a + 1 for a in axes), keepdims=keepdims)[0]
