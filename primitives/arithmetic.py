@@ -150,6 +150,7 @@ imag: Function = linear(
     lambda g: make_complex(0, negative(g)),
     batch=lambda x: imag(x),
     shape=lambda x: ArrayType(x.shape, real_dtype(x.dtype)),
+    masks=None,  # a mask has no imaginary part that could move
     samples=unary(-2, 2),
 )
 make_complex: Function = elementwise(
