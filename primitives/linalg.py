@@ -276,48 +276,51 @@ def products_of_other_pairs(s: Array) -> Array:
     return np.where(eye, 0, products_of_others(np.where(eye, 1, s[..., None, :])))
 
 
-def is_ill_conditioned(x: Array) -> Any:
-    """Where (if not for all) the inverse is no way to the cofactors."""
+def inverse_if_safe(x: Array) -> tuple[Array, Array]:
+    """The inverses, and where they are no way to the cofactors: close to singular matrices."""
+    finite = np.isfinite(x).all(axis=LAST_TWO)
     try:
         inverse = np.linalg.inv(x)
     except LinAlgError:
-        return np.isfinite(x).all(axis=LAST_TWO)
+        return np.full(x.shape, np.nan, x.dtype), np.asarray(finite)
     size = np.abs(x).sum(axis=-1).max(axis=-1, initial=0)
     condition = size * np.abs(inverse).sum(axis=-1).max(axis=-1, initial=0)
     limit = 0.01 / np.sqrt(np.finfo(inverse.dtype).eps)
-    return (condition > limit) & np.isfinite(x).all(axis=LAST_TWO)
+    return inverse, np.asarray((condition > limit) & finite)
+
+
+def svd_with_sign(x: Array) -> tuple[Array, Array, Array, Array]:
+    """The singular value decomposition, and the determinant of the two unitary factors."""
+    u, s, vh = np.linalg.svd(x)
+    return u, s, vh, (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
 
 
 def cofactor_impl(x: Array) -> Array:
     x = np.asarray(x, linalg_dtype(x.dtype))
-    out = np.full(x.shape, np.nan, x.dtype)
-    ill = np.asarray(is_ill_conditioned(x))
-    well = ~ill & np.isfinite(x).all(axis=LAST_TWO)
-    out[well] = np.linalg.det(x[well])[..., None, None] * np.linalg.inv(x[well]).mT
-    u, s, vh = np.linalg.svd(x[ill])
-    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    out[ill] = sign * (u.conj() * products_of_others(s)[..., None, :]) @ vh.conj()
+    inverse, ill = inverse_if_safe(x)
+    out = np.linalg.det(x)[..., None, None] * inverse.mT
+    if ill.any():
+        u, s, vh, sign = svd_with_sign(x[ill])
+        out[ill] = sign * (u.conj() * products_of_others(s)[..., None, :]) @ vh.conj()
     return out
 
 
 def cofactor_change_impl(x: Array, y: Array) -> Array:
     dtype = linalg_dtype(x.dtype, y.dtype)
     x, y = np.broadcast_arrays(np.asarray(x, dtype), np.asarray(y, dtype))
-    out = np.full(x.shape, np.nan, dtype)
-    ill = np.asarray(is_ill_conditioned(x))
-    well = ~ill & np.isfinite(x).all(axis=LAST_TWO)
-    inverse = np.linalg.inv(x[well])
-    turned = inverse @ y[well]
+    inverse, ill = inverse_if_safe(x)
+    eye = np.eye(x.shape[-1], dtype=dtype)
+    turned = inverse @ y
     trace = np.trace(turned, axis1=-2, axis2=-1)[..., None, None]
-    change = (trace * np.eye(x.shape[-1]) - turned) @ inverse
-    out[well] = np.linalg.det(x[well])[..., None, None] * change.mT
-    u, s, vh = np.linalg.svd(x[ill])
-    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    turned = u.conj().mT @ y[ill] @ vh.conj().mT
-    others = products_of_other_pairs(s)
-    on_diagonal = others @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]
-    change = np.eye(x.shape[-1]) * on_diagonal - others * turned.mT
-    out[ill] = sign * (u.conj() @ change @ vh.conj())
+    change = (trace * eye - turned) @ inverse
+    out = np.linalg.det(x)[..., None, None] * change.mT
+    if ill.any():
+        u, s, vh, sign = svd_with_sign(x[ill])
+        turned = u.conj().mT @ y[ill] @ vh.conj().mT
+        others = products_of_other_pairs(s)
+        along = others @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]
+        change = eye * along - others * turned.mT
+        out[ill] = sign * (u.conj() @ change @ vh.conj())
     return out
 
 
