@@ -94,8 +94,9 @@ def median(
     last = ndim_of(x) - 1
     ordered = p.sort(x, axis=last)
     ans = reductions.mean(ordered[axis_slice(last + 1, last, middle)], last)
-    if dtype_of(x).kind in "fc":  # NaN is sorted to the end
-        ans = p.where(p.isnan(ordered[..., -1]), np.nan, ans)
+    if dtype_of(x).kind in "fc":  # NaN is sorted to the end, and value and derivative follow it
+        end = ordered[..., -1]
+        ans = p.where(p.isnan(end), end, ans)
     return shapes.reshape(ans, kept) if flag(keepdims) else ans
 
 
@@ -129,8 +130,9 @@ def quantile(
     ordered = p.sort(x, axis=last)
     place = _virtual_index(shape_of(x)[last], fraction, method)
     ans = _between(place, shape_of(x)[last], lambda i: p.getitem(ordered, (..., i)))
-    broken = p.isnan(ordered[..., -1])  # NaN is sorted to the end
-    ans = p.where(shapes.reshape(broken, shape_of(broken) + (1,) * ndim_of(fraction)), np.nan, ans)
+    end = ordered[..., -1]  # NaN is sorted to the end, and value and derivative follow it
+    end = shapes.reshape(end, shape_of(end) + (1,) * ndim_of(fraction))
+    ans = p.where(p.isnan(end), end, ans)
     return _quantile_result(ans, x, fraction, kept if flag(keepdims) else None)
 
 
