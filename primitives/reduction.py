@@ -23,7 +23,8 @@ Axes = tuple[int, ...]
 
 
 def reducing(ufunc: np.ufunc) -> Function:
-    """The implementation by a ufunc's ``reduce``, with the axes in the form that NumPy takes fastest."""
+    """The implementation by a ufunc's ``reduce``, with the axes in the form that NumPy takes
+    fastest."""
     reduce = ufunc.reduce
 
     def impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
