@@ -55,6 +55,7 @@ globals().update(
 from functrans.numpy.creation import (  # type: ignore[no-redef]  # noqa: E402
     array as array,
     asarray as asarray,
+    full as full,
 )
 from functrans.numpy.indexing import (  # noqa: E402
     index_add as index_add,
@@ -63,7 +64,7 @@ from functrans.numpy.indexing import (  # noqa: E402
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
 
 # NumPy looks for traced arrays in some of these functions' arguments only.
-for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexsort", "nan_to_num"):
+for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexsort", "polyint"):
     globals()[_name] = registry.complete(getattr(_numpy, _name))
 
 operators.attach()

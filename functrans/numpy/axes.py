@@ -26,6 +26,8 @@ def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis >= 0 else axis + ndim,)
+    if ndim == 0 and axis in (0, -1):  # NumPy lets this pass
+        return ()
     return several_axes(axis, ndim)
 
 

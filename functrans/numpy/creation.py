@@ -110,6 +110,40 @@ def asarray(
     return reductions.cast(operand(a), dtype)
 
 
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Array:
+    """Make an array of one value, which may be traced.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    fill_value : array_like
+        Broadcast to `shape`.
+    dtype : dtype, optional
+        By default that of `fill_value`.
+    order, **kwargs
+        As in `numpy.full`; without effect on a traced value.
+
+    Returns
+    -------
+    array
+        A plain ndarray if `fill_value` is not traced.
+
+    Raises
+    ------
+    ValueError
+        `fill_value` does not broadcast to `shape`.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.grad(lambda x: np.sum(ft.numpy.full((2, 3), x)))(1.0).item()
+    6.0
+    """
+    if not contains_traced(fill_value):
+        return np.full(shape, fill_value, dtype, order, **kwargs)
+    return shapes.broadcast_to(reductions.cast(operand(fill_value), dtype), shape)
+
+
 def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
     """The shape and dtype of a new array like another."""
     x = operand(prototype)

@@ -70,9 +70,7 @@ def stack(
             f"all input arrays must have the same shape; got {[shape_of(x) for x in parts]}"
         )
     axis = one_axis(axis, ndim_of(parts[0]) + 1)
-    return concatenate(
-        [shapes.expand_dims(x, axis) for x in parts], axis, dtype=dtype, casting=casting
-    )
+    return p.stack(_cast_all(parts, dtype, casting), axis=axis)
 
 
 @implements(np.vstack)

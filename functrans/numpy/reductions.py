@@ -164,13 +164,7 @@ def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
 
 @implements(np.all)
 def all(
-    a: Any,
-    axis: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    **rest: Any,
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
 ) -> Array:
     """Whether all elements are nonzero."""
     return _logical("all", p.all, True, a, axis, out, keepdims, where)
@@ -178,13 +172,7 @@ def all(
 
 @implements(np.any)
 def any(
-    a: Any,
-    axis: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    **rest: Any,
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
 ) -> Array:
     """Whether some element is nonzero."""
     return _logical("any", p.any, False, a, axis, out, keepdims, where)
