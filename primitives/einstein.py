@@ -6,6 +6,7 @@ The function :func:`einsum_of` takes what ``numpy.einsum`` takes.
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,17 @@ from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 from .arithmetic import astype, multiply
 from .comparison import where
-from .contraction import matmul, permuted, reshaped
+from .contraction import matmul
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
-from .shape import broadcast_to, reshape
+from .shape import broadcast_to, reshape, transpose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from functrans.core.kinds import Function
+
+    Step = tuple[Function, dict[str, Any]]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -43,7 +46,7 @@ def unique(labels: str) -> str:
     return "".join(dict.fromkeys(labels))
 
 
-def label_sizes(terms: list[str], shapes: list[Shape]) -> dict[str, int]:
+def label_sizes(terms: Sequence[str], shapes: Sequence[Shape]) -> dict[str, int]:
     """The length of each label's axis; where operands differ, those of length 1 are stretched."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
@@ -61,64 +64,109 @@ def label_sizes(terms: list[str], shapes: list[Shape]) -> dict[str, int]:
     return sizes
 
 
-def pair(x_term: str, x: Array, y_term: str, y: Array, out: str) -> Array:
-    """The contraction of two operands, carried out as a matrix product where there is a sum.
+class Operand:
+    """The labels and lengths of an operand's axes, and the operations that brought it there."""
 
-    No operand has a label twice. Labels of the output that neither has are left out.
+    def __init__(self, term: str, shape: Shape) -> None:
+        self.term = term
+        self.shape = shape
+        self.steps: list[Step] = []
+
+    def lengths(self) -> dict[str, int]:
+        return dict(zip(self.term, self.shape, strict=True))
+
+    def reshape(self, shape: Shape) -> None:
+        if shape != self.shape:
+            self.steps.append((reshape, {"shape": shape}))
+            self.shape = shape
+
+    def permute(self, term: str) -> None:
+        if term != self.term:
+            axes = tuple(map(self.term.index, term))
+            self.steps.append((transpose, {"axes": axes}))
+            self.term, self.shape = term, tuple(self.shape[i] for i in axes)
+
+    def take_diagonals(self) -> None:
+        """Give each label one axis."""
+        kept = unique(self.term)
+        if kept != self.term:
+            params = {"subscripts": f"{self.term}->{kept}", "optimize": False}
+            self.steps.append((einsum, params))
+            self.shape = tuple(self.lengths()[a] for a in kept)
+            self.term = kept
+
+    def unstretch(self, other: Operand) -> None:
+        """Drop the axes of length 1 along which the other operand is longer."""
+        lengths = other.lengths()
+        kept = [(a, n) for a, n in self.lengths().items() if n != 1 or lengths.get(a, 1) == 1]
+        self.reshape(tuple(n for _, n in kept))
+        self.term = "".join(a for a, _ in kept)
+
+    def sum_unless(self, needed: str) -> None:
+        """Sum over the axes whose labels nobody needs."""
+        axes = tuple(i for i, a in enumerate(self.term) if a not in needed)
+        if axes:
+            self.steps.append((sum, {"axes": axes}))
+            self.shape = tuple(n for i, n in enumerate(self.shape) if i not in axes)
+            self.term = "".join(a for a in self.term if a in needed)
+
+    def group(self, *groups: str) -> None:
+        """Bring the axes into groups, and each group into one axis."""
+        lengths = self.lengths()
+        self.permute("".join(groups))
+        self.reshape(tuple(prod(lengths[a] for a in group) for group in groups))
+
+    def open(self, term: str, shape: Shape) -> None:
+        """Add the axes of `term` that are missing, in its order, with these lengths."""
+        lengths = self.lengths()
+        self.reshape(tuple(lengths.get(a, 1) for a in term))
+        if self.shape != shape:
+            self.steps.append((broadcast_to, {"shape": shape}))
+        self.term, self.shape = term, shape
+
+
+def pair(x: Operand, y: Operand, out: str) -> tuple[Function, Operand]:
+    """The contraction of two operands: as a matrix product where there is a sum.
+
+    It brings the operands into the shape for the product that it returns, along with the product's
+    own layout. No operand has a label twice. Labels of `out` that neither has are left out.
     """
-    x_term, x = without_stretched(x_term, x, y_term, y)
-    y_term, y = without_stretched(y_term, y, x_term, x)
-    x_term, x = summed_over(x_term, x, out + y_term)
-    y_term, y = summed_over(y_term, y, out + x_term)
-    sizes = dict(zip(x_term + y_term, shape_of(x) + shape_of(y), strict=True))
-    shared = [a for a in x_term if a in y_term]
+    x.unstretch(y)
+    y.unstretch(x)
+    x.sum_unless(out + y.term)
+    y.sum_unless(out + x.term)
+    lengths = x.lengths() | y.lengths()
+    shared = [a for a in x.term if a in y.term]
     stack = "".join(a for a in shared if a in out)
     inner = "".join(a for a in shared if a not in out)
-    rows = "".join(a for a in x_term if a not in shared)
-    columns = "".join(a for a in y_term if a not in shared)
-
-    def arranged(z: Array, term: str, *groups: str) -> Array:
-        """`z` with an axis for each group of labels."""
-        z = permuted(z, tuple(term.index(a) for group in groups for a in group))
-        return reshaped(z, tuple(prod(sizes[a] for a in group) for group in groups))
-
+    rows = "".join(a for a in x.term if a not in shared)
+    columns = "".join(a for a in y.term if a not in shared)
     if inner and stack:
-        z = matmul(
-            arranged(x, x_term, stack, rows, inner), arranged(y, y_term, stack, inner, columns)
-        )
+        x.group(stack, rows, inner)
+        y.group(stack, inner, columns)
     elif inner:
-        z = matmul(arranged(x, x_term, rows, inner), arranged(y, y_term, inner, columns))
+        x.group(rows, inner)
+        y.group(inner, columns)
     else:
-        z = multiply(arranged(x, x_term, stack, rows, ""), arranged(y, y_term, stack, "", columns))
+        x.group(stack, rows, "")
+        y.group(stack, "", columns)
     term = stack + rows + columns
-    z = reshaped(z, tuple(sizes[a] for a in term))
-    return permuted(z, tuple(term.index(a) for a in out if a in term))
+    made = (*x.shape[:-1], y.shape[-1])
+    ans = Operand(term, made)
+    ans.reshape(tuple(lengths[a] for a in term))
+    ans.permute("".join(a for a in out if a in term))
+    return matmul if inner else multiply, ans
 
 
-def without_stretched(term: str, x: Array, other_term: str, other: Array) -> tuple[str, Array]:
-    """An operand without the axes of length 1 along which the other operand is longer."""
-    lengths = dict(zip(other_term, shape_of(other), strict=True))
-    kept = [
-        (a, n) for a, n in zip(term, shape_of(x), strict=True) if n != 1 or lengths.get(a, 1) == 1
-    ]
-    return "".join(a for a, _ in kept), reshaped(x, tuple(n for _, n in kept))
-
-
-def summed_over(term: str, x: Array, needed: str) -> tuple[str, Array]:
-    """An operand summed over the axes whose labels nobody needs."""
-    axes = tuple(i for i, a in enumerate(term) if a not in needed)
-    kept = "".join(a for a in term if a in needed)
-    return kept, sum(x, axes=axes) if axes else x
-
-
-def diagonal_of(term: str, x: Array) -> tuple[str, Array]:
-    """An operand with different labels on all axes: of axes of one name their diagonal."""
-    kept = unique(term)
-    return kept, x if kept == term else einsum(x, subscripts=f"{term}->{kept}", optimize=False)
+def run(steps: list[Step], x: Array) -> Array:
+    """Carry out the operations on one operand."""
+    for function, params in steps:
+        x = function(x, **params)
+    return x
 
 
 def on_diagonal(x: Array, term: str) -> Array:
-    """The transpose of :func:`diagonal_of`: `x` on the diagonal of axes of one name, else zero."""
+    """The transpose of taking diagonals: `x` on those of axes of one name, zero elsewhere."""
     sizes = dict(zip(unique(term), shape_of(x), strict=True))
     opened = []
     mask: Any = True
@@ -132,32 +180,47 @@ def on_diagonal(x: Array, term: str) -> Array:
     return where(mask, reshape(x, shape=tuple(opened)), 0)
 
 
+Plan = tuple[list[list["Step"]], "Function", list["Step"]]
+
+
+@lru_cache(maxsize=4096)
+def pull_plan(i: int, subscripts: str, shapes: tuple[Shape, ...]) -> Plan:
+    """How operand `i` gets its cotangent: operations on the output's and on the other operands, a
+    product of all these, and operations on the product."""
+    terms, out = split(subscripts)
+    sizes = label_sizes(terms, shapes)
+    g = Operand(out, tuple(sizes[a] for a in out))
+    others = [Operand(t, n) for j, (t, n) in enumerate(zip(terms, shapes, strict=True)) if j != i]
+    for other in others:
+        other.take_diagonals()
+    own = dict(zip(terms[i], shapes[i], strict=True))
+    known = out + "".join(other.term for other in others)
+    # Axes of length 1 may have been stretched: summed over like those that are not asked for.
+    wanted = "".join(a for a, n in own.items() if n != 1 and a in known)
+    product: Function
+    if len(others) == 1:
+        product, ans = pair(g, others[0], wanted)
+    else:
+        left = ",".join([out, *(other.term for other in others)])
+        named = f"{left}->{wanted}"
+        product = partial(einsum, subscripts=named, optimize=bool(others))
+        stretched = label_sizes(
+            [out, *(o.term for o in others)], [g.shape, *(o.shape for o in others)]
+        )
+        ans = Operand(wanted, tuple(stretched[a] for a in wanted))
+    ans.open("".join(own), tuple(own.values()))
+    if len(own) < len(shapes[i]):
+        ans.steps.append((on_diagonal, {"term": terms[i]}))
+    return [g.steps, *(other.steps for other in others)], product, ans.steps
+
+
 def einsum_pull(i: int) -> Callable[..., Array]:
     """The cotangent of operand `i`: the output's, contracted with all other operands."""
 
     def pull(g: Array, xs: tuple[Array, ...], *, subscripts: str, optimize: bool) -> Array:
-        terms, out = split(subscripts)
-        shape = shape_of(xs[i])
-        own = dict(zip(terms[i], shape, strict=True))
-        given = [
-            diagonal_of(term, x)
-            for j, (term, x) in enumerate(zip(terms, xs, strict=True))
-            if j != i
-        ]
-        known = out + "".join(term for term, _ in given)
-        # Axes of length 1 may have been stretched: summed over like those that are not asked for.
-        wanted = "".join(a for a, n in own.items() if n != 1 and a in known)
-        if len(given) == 1:
-            g = pair(out, g, *given[0], wanted)
-        else:
-            left = ",".join([out, *(term for term, _ in given)])
-            arrays = [x for _, x in given]
-            g = einsum(g, *arrays, subscripts=f"{left}->{wanted}", optimize=len(given) > 1)
-        lengths = dict(zip(wanted, shape_of(g), strict=True))
-        g = reshaped(g, tuple(lengths.get(a, 1) for a in own))
-        full = tuple(own.values())
-        g = g if shape_of(g) == full else broadcast_to(g, shape=full)
-        return g if len(own) == len(shape) else on_diagonal(g, terms[i])
+        before, product, after = pull_plan(i, subscripts, tuple(map(shape_of, xs)))
+        factors = [g, *xs[:i], *xs[i + 1 :]]
+        return run(after, product(*map(run, before, factors)))
 
     return pull
 
@@ -240,7 +303,8 @@ def _letter(label: Any) -> str:
     return "..." if label is Ellipsis else LETTERS[label]
 
 
-def canonical(subscripts: str, shapes: list[Shape]) -> str:
+@lru_cache(maxsize=4096)
+def canonical(subscripts: str, shapes: tuple[Shape, ...]) -> str:
     """Subscripts with the output stated and a letter for each axis of an ellipsis."""
     left, arrow, out = subscripts.partition("->")
     terms = left.split(",")
@@ -280,7 +344,7 @@ def einsum_of(*args: Any, optimize: Any = False, dtype: Any = None) -> Array:
     subscripts, xs = named_axes(args)
     if dtype is not None:
         xs = [astype(x, dtype=np.dtype(dtype)) for x in xs]
-    subscripts = canonical(subscripts, [shape_of(x) for x in xs])
+    subscripts = canonical(subscripts, tuple(map(shape_of, xs)))
     if len(xs) < 3 or (optimize is False and len(xs) <= MAX_OPERANDS):
         return einsum(*xs, subscripts=subscripts, optimize=optimize is not False)
     return along_path(subscripts, xs, optimize or "greedy")
