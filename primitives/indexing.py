@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Masked, Scattered, masked
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 from functrans.core.kinds import align, general
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
@@ -252,7 +252,7 @@ index_update: Function = general(
 
 def getitem(x: Array, key: Any) -> Array:
     """``x[key]`` for whatever NumPy takes as `key`; `x` and integer arrays in it may be traced."""
-    if isinstance(x, TracedArray) and x.interpreter is not current():
+    if isinstance(x, TracedArray) and x.interpreter is not stack.top:
         x.check_active()
     if is_static(key):
         return index_(x, index=Index((key,)))

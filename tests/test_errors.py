@@ -14,7 +14,7 @@ import pytest
 
 import functrans as ft
 from functrans.core import errors
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -264,7 +264,7 @@ def test_message(name: str) -> None:
     call, error, message = SNAPSHOTS[name]
     with pytest.raises(error, match=message):
         call()
-    assert current() is None
+    assert stack.top is None
 
 
 def test_stored_into_an_ndarray() -> None:
@@ -353,7 +353,7 @@ def test_an_exception_leaves_nothing_behind() -> None:
     for transform in (ft.grad, ft.vmap, ft.make_graph, ft.jacfwd, ft.jacrev):
         with pytest.raises(ZeroDivisionError):
             transform(lambda x: 1 / 0)(X)  # type: ignore[operator]
-        assert current() is None
+        assert stack.top is None
     np.testing.assert_array_equal(ft.grad(total)(X), np.ones(3))
 
 

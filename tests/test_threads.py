@@ -13,7 +13,7 @@ import pytest
 import functrans as ft
 from functrans import tree
 from functrans.core.errors import LeakedArrayError
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 from tests.programs import PROGRAMS
 
 TIMEOUT = 30.0
@@ -44,9 +44,9 @@ def in_threads(*bodies: Callable[[], Any]) -> list[Any]:
 @pytest.fixture(autouse=True)
 def stack_is_empty() -> Iterator[None]:
     """Every test leaves the interpreter stack of its thread as it found it."""
-    assert current() is None
+    assert stack.top is None
     yield
-    assert current() is None
+    assert stack.top is None
 
 
 def nested(x: Any) -> Any:
@@ -154,7 +154,7 @@ def test_asyncio_tasks_interleave() -> None:
         total = 0.0
         for i in range(5):
             await asyncio.sleep(0)
-            assert current() is None
+            assert stack.top is None
             total += ft.grad(lambda x, i=i: nested(x) * scale + i * x)(2.0)
         return total
 
@@ -264,12 +264,12 @@ def test_exception_inside_a_transform(transform: str) -> None:
 
     def f(x: Any) -> Any:
         np.sin(x)
-        assert current() is not None
+        assert stack.top is not None
         raise Stop
 
     with pytest.raises(Stop):
         TRANSFORMED[transform](f)
-    assert current() is None
+    assert stack.top is None
     assert type(np.sin(np.ones(2))) is np.ndarray
 
 
@@ -294,7 +294,7 @@ def test_exception_inside_a_rule(transform: str) -> None:
 
     with pytest.raises(Stop):
         TRANSFORMED[transform](outer)
-    assert current() is None
+    assert stack.top is None
 
 
 # A checkpointed function runs on values first, so that what it stores is no traced array.

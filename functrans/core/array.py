@@ -18,7 +18,7 @@ from functrans.core.errors import (
     describe_function,
     user_line,
 )
-from functrans.core.interpreter import current, is_active
+from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
 from functrans.core.types import OPERANDS, ArrayType
 
@@ -123,9 +123,9 @@ class TracedArray:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         interpreter = self.interpreter
-        if current() is not interpreter:
+        if stack.top is not interpreter:
             self.check_active()
-            interpreter = current()  # type: ignore[assignment]
+            interpreter = stack.top  # type: ignore[assignment]
         if method == "__call__" and not kwargs:
             primitive = BY_UFUNC.get(ufunc)
             if primitive is not None and (
@@ -138,7 +138,7 @@ class TracedArray:
         return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if current() is not self.interpreter:
+        if stack.top is not self.interpreter:
             self.check_active()
         call = FUNCTIONS.get(func)
         if call is None:

@@ -1,13 +1,13 @@
 """The stack of interpreters: which one is current, who its parent is, and when it has ended.
 
-Every active transform is one interpreter. The current one is held in a ``ContextVar``: threads and
-asyncio tasks each have their own, and leaving a ``with`` block always restores the parent.
+Every active transform is one interpreter. The stack is local to a thread and not to a context:
+transforms run synchronously, so tasks cannot interleave inside one, while a copied context (a task
+started inside a transform, ``asyncio.to_thread``) would carry the interpreter to where it is dead.
 """
 
 from __future__ import annotations
 
 import threading
-from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Protocol
 
 from functrans.core.errors import describe_function
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from functrans.core.primitive import Primitive
     from functrans.core.types import Array
 
-_current: ContextVar[Interpreter | None] = ContextVar("functrans_interpreter", default=None)
 
-current: Callable[[], Interpreter | None] = _current.get
-"""The interpreter that handles the next operation, or None for plain NumPy."""
+class _Stack(threading.local):
+    """The stack of this thread, by its top: the interpreters below are its parents."""
 
-set_current = _current.set
-reset_current = _current.reset
+    top: Interpreter | None = None
+
+
+stack = _Stack()
+"""``stack.top`` is the interpreter that handles the next operation, or None for plain NumPy."""
 
 
 class Interpreter:
@@ -34,16 +36,16 @@ class Interpreter:
     While ``with interpreter:`` runs it is current; afterwards it is closed and its arrays are dead.
     """
 
-    __slots__ = ("_token", "closed", "function", "parent", "thread")
+    __slots__ = ("_below", "closed", "function", "parent", "thread")
 
     transform = "transform"
 
     def __init__(self, function: object = None) -> None:
-        self.parent = current()
+        self.parent = stack.top
         self.function = function
         self.closed = False
         self.thread = threading.get_ident()
-        self._token: Token[Interpreter | None] | None = None
+        self._below: Interpreter | None = None
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out one operation in which values of mine may take part."""
@@ -77,14 +79,13 @@ class Interpreter:
             return call.run(args) if self.parent is None else self.parent.custom(call, args)
 
     def __enter__(self) -> Any:
-        self._token = set_current(self)
+        self._below = stack.top
+        stack.top = self
         self.closed = False
         return self
 
     def __exit__(self, *exc: object) -> None:
-        assert self._token is not None
-        reset_current(self._token)
-        self._token = None
+        stack.top = self._below
         self.closed = True
 
     def __repr__(self) -> str:
@@ -125,21 +126,22 @@ class CustomCall(Protocol):
 class under:
     """Make an interpreter (or None) current for the length of a ``with`` block."""
 
-    __slots__ = ("interpreter", "token")
+    __slots__ = ("before", "interpreter")
 
     def __init__(self, interpreter: Interpreter | None) -> None:
         self.interpreter = interpreter
 
     def __enter__(self) -> None:
-        self.token = set_current(self.interpreter)
+        self.before = stack.top
+        stack.top = self.interpreter
 
     def __exit__(self, *exc: object) -> None:
-        reset_current(self.token)
+        stack.top = self.before
 
 
 def is_active(interpreter: Interpreter) -> bool:
     """Whether an interpreter is on the current stack."""
-    active = current()
+    active = stack.top
     while active is not None:
         if active is interpreter:
             return True

@@ -24,7 +24,7 @@ import numpy as np
 
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import masked
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 from functrans.core.primitive import ZERO, Primitive, Rule, Zero, argument_names, rule, selector
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
@@ -294,7 +294,7 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     elif operands == 1:
 
         def call(x: Array, **params: Any) -> Any:
-            interpreter = current()
+            interpreter = stack.top
             if interpreter is None:
                 return impl(x, **params)
             return interpreter.process(primitive, (x,), params)
@@ -302,7 +302,7 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     else:
 
         def call(*args: Array, **params: Any) -> Any:
-            interpreter = current()
+            interpreter = stack.top
             if interpreter is None:
                 return impl(*args, **params)
             return interpreter.process(primitive, args, params)
@@ -322,19 +322,19 @@ def _fixed_arity(primitive: Primitive, impl: Function, operands: int) -> Any:
     no_params: dict[str, Any] = {}
 
     def unary(x: Array) -> Any:
-        interpreter = current()
+        interpreter = stack.top
         if interpreter is None:
             return impl(x)
         return interpreter.process(primitive, (x,), no_params)
 
     def binary(x: Array, y: Array) -> Any:
-        interpreter = current()
+        interpreter = stack.top
         if interpreter is None:
             return impl(x, y)
         return interpreter.process(primitive, (x, y), no_params)
 
     def ternary(x: Array, y: Array, z: Array) -> Any:
-        interpreter = current()
+        interpreter = stack.top
         if interpreter is None:
             return impl(x, y, z)
         return interpreter.process(primitive, (x, y, z), no_params)

@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, InPlaceError, user_line
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS
 from functrans.numpy.operands import converted, is_operand
@@ -28,7 +28,7 @@ def unary(function: Function) -> Function:
     """The operator ``?x`` of a primitive."""
 
     def operator(x: Any) -> Any:
-        if current() is not x.interpreter:
+        if stack.top is not x.interpreter:
             x.check_active()
         return function(x)
 
@@ -48,9 +48,9 @@ def forward(function: Function) -> Function:
                 return NotImplemented
             y = converted(y)
         interpreter = x.interpreter
-        if current() is not interpreter:
+        if stack.top is not interpreter:
             x.check_active()
-            interpreter = current()
+            interpreter = stack.top
         return interpreter.process(primitive, (x, y), _NO_PARAMS)  # type: ignore[union-attr]
 
     return operator
@@ -66,9 +66,9 @@ def reflected(function: Function) -> Function:
                 return NotImplemented
             y = converted(y)
         interpreter = x.interpreter
-        if current() is not interpreter:
+        if stack.top is not interpreter:
             x.check_active()
-            interpreter = current()
+            interpreter = stack.top
         return interpreter.process(primitive, (y, x), _NO_PARAMS)  # type: ignore[union-attr]
 
     return operator

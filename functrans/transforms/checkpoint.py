@@ -6,7 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from functrans.core import tree
-from functrans.core.interpreter import current
+from functrans.core.interpreter import stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(fun)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
-        interpreter = current()
+        interpreter = stack.top
         if interpreter is None:
             return fun(*args, **kwargs)
         leaves, in_tree = tree.flatten((args, kwargs))

@@ -13,7 +13,7 @@ from functrans.core.errors import (
     TreeError,
     describe_function,
 )
-from functrans.core.interpreter import CustomCall, current
+from functrans.core.interpreter import CustomCall, stack
 from functrans.core.types import is_array, is_inexact, type_of
 from functrans.transforms.arguments import positional_names
 from functrans.transforms.batching import vmap
@@ -112,7 +112,7 @@ class custom(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         positional = _bind(self.fun, args, kwargs) if kwargs else args
-        interpreter = current()
+        interpreter = stack.top
         if interpreter is None:
             return self.fun(*positional)  # type: ignore[call-arg]
         statics = tuple(positional[i] for i in self.statics if i < len(positional))

@@ -16,7 +16,7 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, dense, keep_masked, moved, settle, zeros
 from functrans.core.errors import MissingRuleError, user_line
-from functrans.core.interpreter import CustomCall, Interpreter, current, under
+from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
     Array,
@@ -317,7 +317,7 @@ class Replay:
             segment,
             base,
             True,
-            current(),
+            stack.top,
         )
         try:
             with under(reverse):

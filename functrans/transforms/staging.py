@@ -16,7 +16,7 @@ from functrans.core.errors import (
     describe_function,
     user_line,
 )
-from functrans.core.interpreter import CustomCall, Interpreter, current, under
+from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, type_of
 from functrans.graph.graph import Equation, Graph, Variable
@@ -127,7 +127,7 @@ class Stage(Interpreter):
 
 
 def _custom_call(*args: Any, call: CustomCall) -> list[Any]:
-    interpreter = current()
+    interpreter = stack.top
     return call.run(list(args)) if interpreter is None else interpreter.custom(call, list(args))
 
 
