@@ -150,16 +150,16 @@ class Cotangents:
             return
         if self.touched:
             self.touched.pop(index, None)
-        if held is None:
-            self.values[index] = g
-        elif type(held) is Masked or type(g) is Masked:
-            self.values[index] = add_masked(held, g)
-        elif index in self.owned and type(held) is np.ndarray and type(g) is np.ndarray:
-            np.add(held, g, out=held)
-        else:
-            self.values[index] = total = algebra.add(held, g)
-            if type(total) is np.ndarray:
+        if type(held) is np.ndarray and type(g) is np.ndarray:
+            if index in self.owned:
+                np.add(held, g, out=held)
+            else:
+                self.values[index] = np.add(held, g)
                 self.owned.add(index)
+        elif held is None:
+            self.values[index] = g
+        else:
+            self.values[index] = add_masked(held, g)
 
     def truncate(self, length: int) -> None:
         """Forget the values from index `length` on."""

@@ -159,31 +159,20 @@ class Reverse(Interpreter):
         values = (a, b)
         parent = self.parent
         ans = primitive.impl(a, b) if parent is None else parent.process(primitive, values, _NONE)
-        links: tuple[Any, ...] = ()
-        if x_mine:
-            links = self._lane_link(primitive, 0, x.index, values, ans)
-        if y_mine:
-            links += self._lane_link(primitive, 1, y.index, values, ans)
+        pulls: Any = primitive.pulls
+        shape, dtype = ans.shape, ans.dtype
+        links = []
+        if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
+            space = None if a.shape == shape and a.dtype is dtype else type_of(a)
+            links.append((pull.apply, x.index, pull.select(ans, values), _NONE, space))
+        if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
+            space = None if b.shape == shape and b.dtype is dtype else type_of(b)
+            links.append((pull.apply, y.index, pull.select(ans, values), _NONE, space))
         if not links:
             return ans
         tape = self.tape
         tape.append((primitive, links))
         return ReverseArray(self, ans, self.base + len(tape) - 1)
-
-    def _lane_link(
-        self, primitive: Primitive, i: int, index: int, values: tuple[Array, ...], ans: Array
-    ) -> tuple[Any, ...]:
-        pull: Any = primitive.pulls[i] or derived_pull(primitive, i)  # type: ignore[index]
-        if pull is ZERO:
-            return ()
-        value = values[i]
-        cls = type(value)
-        if cls is float or cls is int or cls is complex:
-            space: ArrayType | None = type_of(value)
-        else:
-            same = value.shape == ans.shape and value.dtype is ans.dtype
-            space = None if same else type_of(value)
-        return ((pull.apply, index, pull.select(ans, values), _NONE, space),)
 
     def _links(
         self,
