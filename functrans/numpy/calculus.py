@@ -56,12 +56,16 @@ def _beside(values: Any, x: Array, axis: int) -> Array | None:
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Differences of neighbours in the flattened array."""
     steps = diff(flattened(operand(ary)))
-    parts = [p.reshape(steps, shape=shape_of(steps))]
-    if to_begin is not None:
-        parts.insert(0, flattened(operand(to_begin)))
-    if to_end is not None:
-        parts.append(flattened(operand(to_end)))
-    return joining.concatenate([shapes.atleast_1d(x) for x in parts])
+    dtype = dtype_of(steps)
+    parts = []
+    for name, part in (("to_begin", to_begin), ("", steps), ("to_end", to_end)):
+        if part is None:
+            continue
+        part = operand(part)
+        if not np.can_cast(dtype_of(part), dtype, "same_kind"):
+            raise TypeError(f"dtype of `{name}` must be compatible with input `ary`")
+        parts.append(reductions.cast(flattened(part), dtype))
+    return joining.concatenate(parts)
 
 
 @implements(np.gradient)
@@ -78,7 +82,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if dtype_of(x).kind in "biu":
         x = p.astype(x, dtype=np.dtype(float))
     ans = tuple(
-        _axis_gradient(x, operand(spacing), i, edge_order)
+        reductions.cast(_axis_gradient(x, operand(spacing), i, edge_order), dtype_of(x))
         for i, spacing in zip(axes, spacings, strict=True)
     )
     return ans[0] if len(ans) == 1 else ans
@@ -137,7 +141,9 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
     """Values of the polygon through given points, differentiable in all of them."""
-    at, points, values = operand(x), operand(xp), operand(fp)
+    at, points = (reductions.cast(operand(z), float) for z in (x, xp))
+    values = operand(fp)
+    values = reductions.cast(values, complex if dtype_of(values).kind == "c" else float)
     if ndim_of(points) != 1 or ndim_of(values) != 1:
         raise ValueError("Data points must be 1-D sequences")
     size = shape_of(points)[0]

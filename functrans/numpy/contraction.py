@@ -16,43 +16,49 @@ from functrans.numpy.options import no_out, unsupported
 from functrans.numpy.registry import implements, method
 
 
+def full_width(x: Any) -> Array:
+    """An operand of a product, where NumPy lets a Python number widen the other one."""
+    x = operand(x)
+    return np.asarray(x) if isinstance(x, int | float | complex) else x
+
+
 @method("dot")
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Array:
     """Matrix product, or the sum over the last axis of `a` and the second to last of `b`."""
     no_out(out, "dot")
-    return p.dot(operand(a), operand(b))
+    return p.dot(full_width(a), full_width(b))
 
 
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Array:
     """The inner product of all elements, those of `a` conjugated."""
-    return p.vdot(operand(a), operand(b))
+    return p.vdot(full_width(a), full_width(b))
 
 
 @implements(np.inner)
 def inner(a: Any, b: Any, /) -> Array:
     """The sum over the last axes of both."""
-    return p.inner(operand(a), operand(b))
+    return p.inner(full_width(a), full_width(b))
 
 
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Array:
     """The products of all elements of `a` (rows) with all of `b` (columns)."""
     no_out(out, "outer")
-    return p.outer(operand(a), operand(b))
+    return p.outer(full_width(a), full_width(b))
 
 
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Array:
     """Each element of `a` times the whole of `b`."""
-    return p.kron(operand(a), operand(b))
+    return p.kron(full_width(a), full_width(b))
 
 
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     """The sum of products over some axes of both."""
-    x, y = operand(a), operand(b)
+    x, y = full_width(a), full_width(b)
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
         count = operator.index(axes)
         x_axes: Any = tuple(range(ndim_of(x) - count, ndim_of(x)))
@@ -133,7 +139,8 @@ def cross(
 
 def vecdot(x: Array, y: Array) -> Array:
     """Inner products along the last axes, the elements of `x` conjugated."""
-    return reductions.sum(p.multiply(p.conjugate(x) if dtype_of(x).kind == "c" else x, y), -1)
+    products = p.multiply(p.conjugate(x) if dtype_of(x).kind == "c" else x, y)
+    return reductions.cast(reductions.sum(products, -1), dtype_of(products))
 
 
 def matvec(x: Array, y: Array) -> Array:

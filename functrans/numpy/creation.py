@@ -11,7 +11,7 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
-from functrans.numpy.operands import contains_traced, operand
+from functrans.numpy.operands import contains_traced, operand, promoted
 from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements, method
 
@@ -265,14 +265,15 @@ def linspace(
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     low, high = _floating(start), _floating(stop)
+    kind = np.result_type(promoted(low), promoted(high), 1.0)
     spaces = num - 1 if endpoint else num
     span = p.subtract(high, low)
     shape = np.broadcast_shapes(shape_of(low), shape_of(high))
-    counts = np.arange(num, dtype=float).reshape((-1,) + (1,) * len(shape))
+    counts = np.arange(num, dtype=kind).reshape((-1,) + (1,) * len(shape))
     step = p.divide(span, spaces) if spaces > 0 else np.nan
     ans = p.add(p.multiply(counts, step if spaces > 0 else span), low)
     if endpoint and num > 1:  # the last is the end itself, not a rounded sum
-        ends = shapes.broadcast_to(high, shape)
+        ends = shapes.broadcast_to(reductions.cast(high, kind), shape)
         ans = p.concatenate(ans[:-1], shapes.reshape(ends, (1, *shape)), axis=0)
     ans = _at_axis(ans, axis, dtype)
     return (ans, step) if retstep else ans
@@ -302,11 +303,12 @@ def logspace(
     axis: Any = 0,
 ) -> Array:
     """Numbers whose logarithms are evenly spaced."""
-    rank = max(np.ndim(operand(x)) for x in (start, stop, base))
-    start, stop, base = (
-        shapes.reshape(x, (1,) * (rank - ndim_of(x)) + shape_of(x))
-        for x in (operand(start), operand(stop), operand(base))
-    )
+    start, stop, base = operand(start), operand(stop), operand(base)
+    if ndim_of(base):
+        rank = max(map(ndim_of, (start, stop, base)))
+        start, stop, base = (
+            shapes.reshape(x, (1,) * (rank - ndim_of(x)) + shape_of(x)) for x in (start, stop, base)
+        )
     exponents = linspace(start, stop, num, endpoint)
     return _at_axis(p.power(base, exponents), axis, dtype)
 
@@ -319,6 +321,7 @@ def geomspace(
     low, high = _floating(start), _floating(stop)
     if "c" in (dtype_of(low).kind, dtype_of(high).kind):
         raise unsupported("geomspace", "complex ends", "use numpy.exp(numpy.linspace(...))")
+    low, high = reductions.cast(low, float), reductions.cast(high, float)
     sign = p.sign(low)
     low, high = p.multiply(sign, low), p.multiply(sign, high)
     ans = p.exp(linspace(p.log(low), p.log(high), num, endpoint))

@@ -117,7 +117,8 @@ def ramps(x: Array, widths: Widths, ends: Any) -> Array:
         rise = (np.arange(before) / max(before, 1)).reshape(shape)
         fall = (np.arange(1, after + 1) / max(after, 1)).reshape(shape)
         low, high = table[axis, 0], table[axis, 1]
-        return low + (first - low) * rise, last + (high - last) * fall
+        ramps = low + (first - low) * rise, last + (high - last) * fall
+        return ramps if dtype_of(x).kind in "fc" else (p.floor(ramps[0]), p.floor(ramps[1]))
 
     return surrounded(x, widths, sides)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.types import Array, shape_of
+from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import calculus, joining, shapes
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import operand
@@ -90,8 +90,9 @@ def poly(seq_of_zeros: Any) -> Array:
     zeros = operand(seq_of_zeros)
     if ndim_of(zeros) != 1:
         raise unsupported("poly", "a matrix", "give its eigenvalues (numpy.linalg.eigvals)")
-    ans: Any = np.ones(1)
+    one = np.ones(1, np.mintypecode(dtype_of(zeros).char))
+    ans: Any = one
     for i in range(math.prod(shape_of(zeros))):
-        factor = joining.concatenate([np.ones(1), negative(zeros[i : i + 1])])
+        factor = joining.concatenate([one, negative(zeros[i : i + 1])])
         ans = calculus.convolve(ans, factor)
     return ans

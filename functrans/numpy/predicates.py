@@ -61,14 +61,16 @@ def _equal(x: Array, y: Array, equal_nan: bool) -> Array:
 def isposinf(x: Any, out: Any = None) -> Array:
     """Where elements are positive infinity."""
     no_out(out, "isposinf")
-    return p.equal(operand(x), np.inf)
+    x = operand(x)
+    return p.logical_and(p.isinf(x), p.logical_not(p.signbit(x)))
 
 
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Array:
     """Where elements are negative infinity."""
     no_out(out, "isneginf")
-    return p.equal(operand(x), -np.inf)
+    x = operand(x)
+    return p.logical_and(p.isinf(x), p.signbit(x))
 
 
 @implements(np.iscomplexobj)

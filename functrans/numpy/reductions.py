@@ -100,7 +100,7 @@ def _additive(
     if dtype is not None or where is not True:
         x = chosen(cast(x, dtype), where, identity)
     ans = reduce(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
-    return ans if initial is MISSING else combine(ans, initial)
+    return ans if initial is MISSING else combine(ans, cast(operand(initial), dtype_of(ans)))
 
 
 @implements(np.max, np.amax)
@@ -155,7 +155,8 @@ def _extremum(
         x = chosen(x, where, outermost(dtype_of(x)))
     if 0 in (shape_of(x)[i] for i in axes):  # NumPy's own reduction is not defined then
         return np.full(_reduced_shape(shape_of(x), axes, flag(keepdims)), initial, dtype_of(x))[()]
-    return combine(reduce(x, axes=axes, keepdims=flag(keepdims)), initial)
+    start = cast(operand(initial), dtype_of(x))
+    return combine(reduce(x, axes=axes, keepdims=flag(keepdims)), start)
 
 
 def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -246,10 +247,12 @@ def mean(
     """Arithmetic mean."""
     no_out(out, "mean")
     x = operand(a)
-    kind = dtype_of(x)
-    total = sum(x, axis, _mean_dtype(kind) if dtype is None else dtype, None, keepdims, where=where)
-    ans = p.divide(total, count_of(x, axis, keepdims, where))
-    return p.astype(ans, dtype=kind) if dtype is None and kind == np.float16 else ans
+    wanted = _mean_dtype(dtype_of(x)) if dtype is None else dtype
+    total = sum(x, axis, wanted, None, keepdims, where=where)
+    kind = dtype_of(x) if dtype is None else np.dtype(dtype)
+    count = count_of(x, axis, keepdims, where)
+    # A count is an integer array if `where` chooses; it must not widen float32.
+    return cast(p.divide(total, count), kind if kind.kind in "fc" else dtype_of(total))
 
 
 def _mean_dtype(dtype: np.dtype[Any]) -> Any:
@@ -304,7 +307,8 @@ def var(
         else:
             squares = p.square(distance)
         freedom = p.maximum(p.subtract(count_of(x, axis, keepdims, where), ddof), 0)
-        ans = p.divide(sum(squares, axis, None, None, keepdims, where=where), freedom)
+        total = sum(squares, axis, None, None, keepdims, where=where)
+        ans = cast(p.divide(total, freedom), dtype_of(total))
     return p.astype(ans, dtype=kind) if dtype is None and kind == np.float16 else ans
 
 
@@ -422,7 +426,7 @@ def logsumexp(
     """Logarithm of the sum of the exponentials: ``numpy.logaddexp.reduce``."""
     x = cast(operand(a), dtype)
     if dtype_of(x).kind in "biu":
-        x = p.astype(x, dtype=np.dtype(float))
+        x = p.astype(x, dtype=np.logaddexp.resolve_dtypes((dtype_of(x),) * 2 + (None,))[-1])
     x = chosen(x, where, -np.inf)
     ans = p.logsumexp(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
     return ans if initial is MISSING else p.logaddexp(ans, initial)

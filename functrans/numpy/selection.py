@@ -97,7 +97,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     else:
         raise ValueError(f"clipmode must be 'clip', 'raise', or 'wrap' (got {mode!r})")
     shape = np.broadcast_shapes(shape_of(index), *map(shape_of, options))
-    dtype = np.result_type(*map(dtype_of, options))
+    dtype = np.result_type(*map(promoted, options))
     ans = shapes.broadcast_to(reductions.cast(options[0], dtype), shape)
     for k, option in enumerate(options[1:], 1):
         ans = p.where(p.equal(index, k), option, ans)

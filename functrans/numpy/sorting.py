@@ -118,7 +118,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     if (steps >= 0).all():
         return searchsorted(edges, x, side)
     count = shape_of(edges)[0]
-    return p.subtract(count, searchsorted(shapes.flip(edges), x, "right" if right else "left"))
+    return p.subtract(count, searchsorted(shapes.flip(edges), x, side))
 
 
 @implements(np.unique)

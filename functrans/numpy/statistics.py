@@ -100,10 +100,16 @@ def median(
     return shapes.reshape(ans, kept) if flag(keepdims) else ans
 
 
+_ROUNDING: dict[str, Callable[[Array], Array]] = {
+    "lower": p.floor,
+    "higher": p.ceil,
+    "nearest": p.rint,
+}
+"""The methods that take one of the elements themselves."""
+
 _METHODS: dict[str, tuple[float, float]] = {
     "weibull": (0.0, 0.0),
     "hazen": (0.5, 0.5),
-    "linear": (1.0, 1.0),
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
     "interpolated_inverted_cdf": (0.0, 1.0),
@@ -124,15 +130,15 @@ def quantile(
     weights: Any = None,
 ) -> Array:
     """The elements below which given fractions of all lie."""
-    x, kept = _quantile_operand("quantile", a, axis, out, weights)
+    x, kept = _quantile_operand("quantile", a, axis, out, weights, method)
     fraction = _fraction(q)
     last = ndim_of(x) - 1
     ordered = p.sort(x, axis=last)
-    place = _virtual_index(shape_of(x)[last], fraction, method)
-    ans = _between(place, shape_of(x)[last], lambda i: p.getitem(ordered, (..., i)))
-    end = ordered[..., -1]  # NaN is sorted to the end, and value and derivative follow it
-    end = shapes.reshape(end, shape_of(end) + (1,) * ndim_of(fraction))
-    ans = p.where(p.isnan(end), end, ans)
+    ans = _between(fraction, shape_of(x)[last], method, lambda i: p.getitem(ordered, (..., i)))
+    if dtype_of(x).kind == "f":
+        end = ordered[..., -1]  # NaN is sorted to the end, and value and derivative follow it
+        end = shapes.reshape(end, shape_of(end) + (1,) * ndim_of(fraction))
+        ans = p.where(p.isnan(end), end, ans)
     return _quantile_result(ans, x, fraction, kept if flag(keepdims) else None)
 
 
@@ -149,19 +155,20 @@ def nanquantile(
     weights: Any = None,
 ) -> Array:
     """The elements below which given fractions of those that are no NaN lie."""
-    x, kept = _quantile_operand("nanquantile", a, axis, out, weights)
+    x, kept = _quantile_operand("nanquantile", a, axis, out, weights, method)
     fraction = _fraction(q)
     last = ndim_of(x) - 1
     ordered = p.sort(x, axis=last)  # NaN is sorted to the end
     count = reductions.count_nonzero(p.logical_not(p.isnan(x)), last, keepdims=True)
-    place = _virtual_index(count, flattened(fraction), method)
-    ans = _between(place, count, lambda i: indexing.take_along_axis(ordered, i, last))
+    ans = _between(
+        flattened(fraction), count, method, lambda i: indexing.take_along_axis(ordered, i, last)
+    )
     ans = shapes.reshape(ans, shape_of(x)[:-1] + shape_of(fraction))
     return _quantile_result(ans, x, fraction, kept if flag(keepdims) else None)
 
 
 def _quantile_operand(
-    name: str, a: Any, axis: Any, out: Any, weights: Any
+    name: str, a: Any, axis: Any, out: Any, weights: Any, method: str
 ) -> tuple[Array, tuple[int, ...]]:
     no_out(out, name)
     if weights is not None:
@@ -169,7 +176,9 @@ def _quantile_operand(
     x, kept = _last_axis(operand(a), axis)
     if dtype_of(x).kind == "c":
         raise TypeError("a must be an array of real numbers")
-    return (p.astype(x, dtype=np.dtype(float)) if dtype_of(x).kind in "biu" else x), kept
+    if dtype_of(x).kind in "biu" and method not in _ROUNDING:
+        x = p.astype(x, dtype=np.dtype(float))
+    return x, kept
 
 
 def _fraction(q: Any) -> Array:
@@ -180,12 +189,17 @@ def _fraction(q: Any) -> Array:
     return fraction
 
 
-def _between(place: Array, count: Any, element: Callable[[Array], Array]) -> Array:
-    """The sorted elements at places between 0 and `count` - 1, fractions interpolated."""
+def _between(q: Array, count: Any, method: str, element: Callable[[Array], Array]) -> Array:
+    """The quantiles `q` of `count` sorted elements, of which ``element(i)`` takes some."""
+    end = count - 1 if isinstance(count, int) else p.maximum(p.subtract(count, 1), 0)
+    if method in _ROUNDING:
+        place = _ROUNDING[method](p.multiply(q, end))
+        return element(p.astype(place, dtype=np.dtype(np.intp)))
+    place = _virtual_index(count, end, q, method)
     # Rounding down decides between two neighbours; the weight of each stays differentiable in q.
     below = p.astype(p.floor(place), dtype=np.dtype(np.intp))
-    above = p.minimum(p.add(below, 1), p.maximum(p.subtract(count, 1), 0))
-    weight = p.subtract(place, below)
+    above = p.minimum(p.add(below, 1), end)
+    weight = p.subtract(place, p.floor(place))
     low, high = element(below), element(above)
     gap = p.subtract(high, low)
     # From the nearer end, as NumPy does, so that both ends are exact.
@@ -203,30 +217,19 @@ def _quantile_result(ans: Array, x: Array, fraction: Array, kept: Any) -> Array:
     return ans if kept is None else shapes.reshape(ans, shape_of(fraction) + kept)
 
 
-def _virtual_index(n: Any, q: Array, method: str) -> Array:
-    """The place of a quantile between `n` sorted elements, a fraction counted from 0."""
-    end = p.maximum(p.subtract(n, 1), 0)
-    if method in _METHODS:
-        alpha, beta = _METHODS[method]
-        place = p.subtract(
-            p.add(p.multiply(n, q), p.add(alpha, p.multiply(q, 1 - alpha - beta))), 1
-        )
-        if method == "linear":
-            place = p.multiply(q, end)
-    else:
+def _virtual_index(count: Any, end: Any, q: Array, method: str) -> Array:
+    """The place of quantiles between sorted elements, a fraction counted from 0 to `end`."""
+    if method == "linear":
+        place = p.multiply(q, end)
+    elif method == "midpoint":
         linear = p.multiply(q, end)
-        if method == "lower":
-            place = p.floor(linear)
-        elif method == "higher":
-            place = p.ceil(linear)
-        elif method == "midpoint":
-            place = p.multiply(0.5, p.add(p.floor(linear), p.ceil(linear)))
-        elif method == "nearest":
-            place = p.rint(linear)
-        else:
-            raise unsupported(
-                "quantile", f"method={method!r}", "take linear or another that interpolates"
-            )
+        place = p.multiply(0.5, p.add(p.floor(linear), p.ceil(linear)))
+    elif method in _METHODS:
+        alpha, beta = _METHODS[method]
+        shift = p.add(alpha, p.multiply(q, 1 - alpha - beta))
+        place = p.subtract(p.add(p.multiply(count, q), shift), 1)
+    else:
+        raise unsupported("quantile", f"method={method!r}", "take one that interpolates")
     return p.minimum(p.maximum(place, 0.0), end)
 
 

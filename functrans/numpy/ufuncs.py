@@ -47,6 +47,8 @@ def checked(function: Function, inputs: int) -> Function:
 
 def modf(x: Array) -> tuple[Array, Array]:
     """Fractional and whole part, both with the sign of `x`; infinity has fraction 0."""
+    if dtype_of(x).kind in "biu":
+        x = p.astype(x, dtype=np.modf.resolve_dtypes((dtype_of(x), None, None))[1])
     whole = p.trunc(x)
     return p.copysign(p.where(p.isfinite(x), p.subtract(x, whole), 0.0), x), whole
 
