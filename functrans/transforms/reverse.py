@@ -163,10 +163,12 @@ class Reverse(Interpreter):
         shape, dtype = ans.shape, ans.dtype
         links = []
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
-            space = None if a.shape == shape and a.dtype is dtype else type_of(a)
+            exact = type(a) is np.ndarray and a.shape == shape and a.dtype is dtype
+            space = None if exact else type_of(a)
             links.append((pull.apply, x.index, pull.select(ans, values), _NONE, space))
         if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
-            space = None if b.shape == shape and b.dtype is dtype else type_of(b)
+            exact = type(b) is np.ndarray and b.shape == shape and b.dtype is dtype
+            space = None if exact else type_of(b)
             links.append((pull.apply, y.index, pull.select(ans, values), _NONE, space))
         if not links:
             return ans
