@@ -480,6 +480,31 @@ def test_graph_is_the_function(call: str, names: list[str]) -> None:
     assert tree.leaves(found) == tree.leaves(types)
 
 
+@pytest.mark.parametrize("kind", ["single", "integer"])
+@pytest.mark.parametrize(("call", "names"), cases())
+def test_types_of_other_precisions(call: str, names: list[str], kind: str) -> None:
+    """Single precision and small integers give the dtypes that NumPy gives."""
+    if call.startswith(VALUE_DEPENDENT):
+        pytest.skip("the shape of the result depends on values")
+    if kind == "integer" and {"z", "Z", "N", "q"} & set(names):
+        pytest.skip("complex numbers, NaN and fractions are no integers")
+    if "geomspace" in call and kind == "integer":
+        pytest.skip("powers between rounded ends can be 0")
+    f = function(call)
+    single = {"f": np.float32, "c": np.complex64}
+    args = [ARRAYS[n] for n in names]
+    args = [np.asarray(a) for a in args]
+    args = [a.astype(single[a.dtype.kind] if kind == "single" else np.int16) for a in args]
+    try:
+        with np.errstate(all="ignore"):  # equal neighbours, once rounded
+            expected = f(*args)
+    except TypeError:  # NumPy does not take integers here
+        return
+    types = tree.map(lambda x: (np.shape(x), np.asarray(x).dtype), expected)
+    found = tree.map(lambda t: (t.shape, t.dtype), ft.eval_shape(f, *args))
+    assert tree.leaves(found) == tree.leaves(types)
+
+
 def test_functions_of_types_and_positions() -> None:
     """Functions whose results carry no derivative are plain where the values are known."""
     x, n = ARRAYS["A"], np.array([3, 1, 3])
