@@ -129,7 +129,7 @@ def slices(x: Any) -> Any:
 
 @program(np.array([0.7, -0.4, 1.2]))
 def gathers(x: Any) -> Any:
-    return x[np.array([0, 2, 2, 1])] * x[-1] + np.take(x, [1]) * x[None, :].sum()
+    return x[np.array([0, 2, 2, 1])] * x[-1] + np.take(x, np.array([1])) * x[None, :].sum()
 
 
 @program(MATRIX)

@@ -1,0 +1,95 @@
+"""The rule book's primitives as JAX functions; imports JAX, so it is imported by running tests only."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from functrans.core.primitive import REGISTRY
+
+jax.config.update("jax_enable_x64", True)
+jnp = jax.numpy
+
+
+def through(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A counterpart whose ``axes`` are called ``axis``."""
+    return lambda *xs, axes, **rest: f(*xs, axis=axes, **rest)
+
+
+def norm(x: Any, *, axes: Any, keepdims: bool = False) -> Any:
+    return jnp.sqrt(jnp.sum(jnp.real(x * jnp.conj(x)), axis=axes, keepdims=keepdims))
+
+
+def index_update(x: Any, y: Any, *arrays: Any, index: Any) -> Any:
+    return jnp.asarray(x).at[index.key(arrays)].set(y)
+
+
+def index_add(x: Any, y: Any, *arrays: Any, index: Any) -> Any:
+    return jnp.asarray(x).at[index.key(arrays)].add(y)
+
+
+def cholesky(x: Any, *, upper: bool = False) -> Any:
+    return jnp.linalg.cholesky(x, upper=upper, symmetrize_input=False)
+
+
+def eigh(x: Any, *, uplo: str = "L") -> Any:
+    return tuple(jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
+
+
+# The counterparts of primitives that have another name or other parameters in JAX. Ufuncs have the same.
+COUNTERPARTS: dict[str, Callable[..., Any]] = {
+    "round": lambda x, *, decimals: jnp.round(x, decimals),
+    "where": jnp.where,
+    "clip": lambda x, low, high: jnp.clip(x, low, high),
+    "real": jnp.real,
+    "imag": jnp.imag,
+    "angle": jnp.angle,
+    "make_complex": lambda x, y: x + 1j * y,
+    "astype": lambda x, *, dtype: jnp.asarray(x).astype(dtype),
+    "nan_to_num": jnp.nan_to_num,
+    "cumsum": lambda x, *, axis, reverse=False: jax.lax.cumsum(1 * jnp.asarray(x), axis, reverse),
+    "sum": through(jnp.sum),
+    "prod": through(jnp.prod),
+    "max": through(jnp.max),
+    "min": through(jnp.min),
+    "any": through(jnp.any),
+    "all": through(jnp.all),
+    "count_nonzero": through(jnp.count_nonzero),
+    "var": through(jnp.var),
+    "softmax": through(jax.nn.softmax),
+    "logsumexp": through(jax.scipy.special.logsumexp),
+    "norm": norm,
+    "argmax": jnp.argmax,
+    "argmin": jnp.argmin,
+    "argsort": lambda x, *, axis, kind=None: jnp.argsort(x, axis),
+    "sort": lambda x, *, axis, kind=None: jnp.sort(x, axis),
+    "searchsorted": jnp.searchsorted,
+    "reshape": jnp.reshape,
+    "transpose": jnp.transpose,
+    "broadcast_to": jnp.broadcast_to,
+    "concatenate": lambda *xs, axis: jnp.concatenate(xs, axis),
+    "pad": lambda x, *, widths: jnp.pad(x, widths) if widths else x,
+    "flip": lambda x, *, axes: jnp.flip(x, axes),
+    "tensordot": jnp.tensordot,
+    "dot": jnp.dot,
+    "einsum": lambda *xs, subscripts, optimize: jnp.einsum(subscripts, *xs),
+    "solve": jnp.linalg.solve,
+    "inv": lambda x, *, strict=True: jnp.linalg.inv(x),
+    "det": jnp.linalg.det,
+    "slogdet": lambda x: tuple(jnp.linalg.slogdet(x)),
+    "cholesky": cholesky,
+    "eigh": eigh,
+    "eigvalsh": lambda x, *, uplo="L": eigh(x, uplo=uplo)[0],
+    "svdvals": lambda x: jnp.linalg.svd(x, compute_uv=False),
+    "sigmoid": jax.nn.sigmoid,
+    "sinc": jnp.sinc,
+    "index": lambda x, *arrays, index: jnp.asarray(x)[index.key(arrays)],
+    "index_update": index_update,
+    "index_add": index_add,
+}
+
+def counterpart(name: str) -> Callable[..., Any] | None:
+    if name in COUNTERPARTS:
+        return COUNTERPARTS[name]
+    return getattr(jnp, name, None) if isinstance(REGISTRY[name].impl, np.ufunc) else None
