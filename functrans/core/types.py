@@ -16,6 +16,9 @@ Array: TypeAlias = Any
 
 Shape: TypeAlias = tuple[int, ...]
 
+WEAK = frozenset((bool, int, float, complex))
+"""The types of weak values."""
+
 _PYTHON_DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(bool),
     int: np.dtype(int),

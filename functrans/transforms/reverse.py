@@ -19,6 +19,7 @@ from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
+    WEAK,
     Array,
     ArrayType,
     Shape,
@@ -97,7 +98,7 @@ class Reverse(Interpreter):
         return x.value if type(x) is ReverseArray and x.interpreter is self else x
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        if primitive.masks == "lanes" and self.recording:
+        if primitive.masks == "lanes" and self.recording and not params:
             if len(args) == 1:
                 return self._unary(primitive, args[0])
             if len(args) == 2:
@@ -163,12 +164,12 @@ class Reverse(Interpreter):
         shape, dtype = ans.shape, ans.dtype
         links = []
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
-            exact = type(a) is np.ndarray and a.shape == shape and a.dtype is dtype
-            space = None if exact else type_of(a)
+            same = type(a) not in WEAK and a.shape == shape and a.dtype is dtype
+            space = None if same else type_of(a)
             links.append((pull.apply, x.index, pull.select(ans, values), _NONE, space))
         if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
-            exact = type(b) is np.ndarray and b.shape == shape and b.dtype is dtype
-            space = None if exact else type_of(b)
+            same = type(b) not in WEAK and b.shape == shape and b.dtype is dtype
+            space = None if same else type_of(b)
             links.append((pull.apply, y.index, pull.select(ans, values), _NONE, space))
         if not links:
             return ans
