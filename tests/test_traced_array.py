@@ -296,7 +296,6 @@ def test_missing_attributes() -> None:
         traced(lambda x: x.ctypes)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'$"):
         traced(lambda x: x.nonsense)
-    assert not hasattr(np.ndarray, "ptp")
     with pytest.raises(AttributeError):
         traced(lambda x: x.ptp())
 
