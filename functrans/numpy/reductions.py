@@ -259,7 +259,7 @@ def _mean_dtype(dtype: np.dtype[Any]) -> Any:
     """The dtype in which NumPy averages: float32 for float16; None if it is the array's own."""
     if dtype.kind in "biu":
         return np.dtype(float)
-    return np.dtype(np.float32) if dtype == np.float16 else None
+    return np.dtype(np.float32) if dtype.char == "e" else None
 
 
 def count_of(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
@@ -309,7 +309,7 @@ def var(
         freedom = p.maximum(p.subtract(count_of(x, axis, keepdims, where), ddof), 0)
         total = sum(squares, axis, None, None, keepdims, where=where)
         ans = cast(p.divide(total, freedom), dtype_of(total))
-    return p.astype(ans, dtype=kind) if dtype is None and kind == np.float16 else ans
+    return p.astype(ans, dtype=kind) if dtype is None and kind.char == "e" else ans
 
 
 _mean = mean  # `mean` is also the name of an argument
