@@ -1,4 +1,4 @@
-"""docs/conventions.md holds: every row of its tables is run, in both modes; the peers' columns too."""
+"""docs/conventions.md holds: each row of its tables is run, in both modes, and by the peers."""
 
 from __future__ import annotations
 

@@ -1,29 +1,100 @@
-"""Every Python block of the README and the documentation runs, page by page."""
+"""README and documentation hold: code runs and prints what they show, links lead somewhere.
+
+A ``text`` block right behind a ``python`` block is what that code prints, or the error with which
+it ends.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
 import pytest
 
+from functrans.core.errors import FunctransError
+from functrans.core.primitive import REGISTRY
+
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "primitives" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "primitives" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+BLOCK = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```)?", re.MULTILINE | re.DOTALL
+)
+ERROR = re.compile(r"(\w+Error): (.*)", re.DOTALL)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_blocks_run(page: Path) -> None:
+def unwrapped(text: str) -> str:
+    """A message on one line; the pages wrap it."""
+    return " ".join(text.split())
+
+
+def run_page(text: str, name: str) -> None:
+    """Run all Python blocks of a page, in one namespace, and compare what they show."""
     namespace: dict[str, object] = {"__name__": "docs"}
-    text = page.read_text(encoding="utf-8")
-    for found in BLOCK.finditer(text):
-        line = text.count("\n", 0, found.start()) + 2
-        code = "\n" * (line - 1) + found.group(1)
-        exec(compile(code, str(page), "exec"), namespace)
+    for block in BLOCK.finditer(text):
+        code, shown = block["code"], block["shown"]
+        error = ERROR.match(shown or "")
+        if error:  # the page shows messages with the lines of the block, as of a script of its own
+            with pytest.raises(Exception) as caught:
+                exec(compile(code, "script.py", "exec"), namespace)
+            assert type(caught.value).__name__ == error[1]
+            assert str(caught.value) == unwrapped(error[2])
+            continue
+        line = text.count("\n", 0, block.start()) + 1
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * line + code, name, "exec"), namespace)
+        if shown is not None:
+            assert printed.getvalue().splitlines() == shown.splitlines()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@each_page
+def test_blocks_run(page: Path) -> None:
+    before = set(REGISTRY)
+    try:
+        run_page(page.read_text(encoding="utf-8"), str(page))
+    finally:  # a page may run again, and other tests see the rule book alone
+        for name in set(REGISTRY) - before:
+            del REGISTRY[name]
+
+
+@each_page
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```python\nprint(1)\n```\n\n```text\n2\n```\n",
+        "```python\nraise ValueError('a')\n```\n\n```text\nValueError: b\n```\n",
+        "```python\nraise ValueError('a')\n```\n\n```text\nTypeError: a\n```\n",
+        "```python\npass\n```\n\n```text\nTypeError: a\n```\n",
+        "```python\nassert False\n```\n",
+    ],
+)
+def test_a_wrong_page_is_found(page: str) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        run_page(page, "page")
+
+
+def test_the_catalogue_of_errors_is_complete() -> None:
+    """Each error class has a section that shows it raised, and then a cure."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    defined = FunctransError.__subclasses__()
+    assert len(defined) > 5
+    for error in defined:
+        blocks = list(BLOCK.finditer(sections[error.__name__]))
+        shown = [found[1] for b in blocks if (found := ERROR.match(b["shown"] or ""))]
+        assert error.__name__ in shown, error.__name__
+        assert len(blocks) > len(shown), f"{error.__name__} has no cure"
