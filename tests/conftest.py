@@ -1,7 +1,8 @@
-"""Settings of every test: one BLAS thread per worker, hypothesis profiles, the oracle marker."""
+"""Settings of every test: BLAS threads, hypothesis profiles, the oracle marker, the registry."""
 
 import importlib.util
 import os
+from collections.abc import Generator
 
 # Before NumPy is loaded: workers that each start a thread pool would fight for the cores.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -28,3 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if missing:
                 reason = f'needs {", ".join(missing)}: pip install "functrans[oracle]"'
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Forget the primitives that a test registers: the next may look at the whole rule book."""
+    from functrans.core.primitive import REGISTRY
+
+    before = dict(REGISTRY)
+    try:
+        return (yield)
+    finally:
+        REGISTRY.clear()
+        REGISTRY.update(before)

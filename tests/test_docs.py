@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from functrans.core.errors import FunctransError
-from functrans.core.primitive import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -57,12 +56,7 @@ def run_page(text: str, name: str) -> None:
 
 @each_page
 def test_blocks_run(page: Path) -> None:
-    before = set(REGISTRY)
-    try:
-        run_page(page.read_text(encoding="utf-8"), str(page))
-    finally:  # a page may run again, and other tests see the rule book alone
-        for name in set(REGISTRY) - before:
-            del REGISTRY[name]
+    run_page(page.read_text(encoding="utf-8"), str(page))
 
 
 @each_page
