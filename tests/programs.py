@@ -1,7 +1,7 @@
-"""Functions that the composition, thread and oracle tests transform: one of each way to write a program.
+"""Functions for the composition, thread and oracle tests: one of each way to write a program.
 
-Each takes one pytree and returns a pytree, written with plain NumPy. At its point the function is smooth,
-with no kink nearer than the steps of the differences it is compared with.
+Each takes one pytree and returns a pytree, written with plain NumPy. At its point the function is
+smooth, with no kink nearer than the steps of the differences it is compared with.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ class State(NamedTuple):
 class Program:
     """A function and a point.
 
-    `reads_values`: it branches on values, so that it can be neither staged nor batched. `wide`: it runs
-    in extended precision.
+    `reads_values`: it branches on values, so that it can be neither staged nor batched. `wide`: it
+    runs in extended precision.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Words of transforms: any of them applied to the result of any others gives what loops give.
 
-The reference of a word uses nested ``jvp`` alone, with Python loops over directions and lanes. Nested ``jvp``
-is compared with extrapolated differences in extended precision, which no rule takes part in.
+The reference of a word uses nested ``jvp`` alone, with Python loops over directions and lanes.
+Nested ``jvp`` is compared with extrapolated differences in extended precision, which no rule takes
+part in.
 """
 
 from collections.abc import Callable, Iterator
@@ -78,7 +79,8 @@ TRANSFORMS: dict[str, Callable[[Function], Function]] = {
     "jacrev": ft.jacrev,
 }
 
-# Their references. Transforms that mean the same have one reference, and those that mean nothing have none.
+# Their references. Transforms that mean the same have one reference, and those that mean nothing
+# have none.
 
 
 def one_direction(f: Function) -> Function:
@@ -86,9 +88,7 @@ def one_direction(f: Function) -> Function:
 
 
 def loop_over_lanes(f: Function) -> Function:
-    return lambda x: tree.map(
-        lambda *lanes: np.stack(lanes), *[f(scaled(x, s)) for s in SCALES]
-    )
+    return lambda x: tree.map(lambda *lanes: np.stack(lanes), *[f(scaled(x, s)) for s in SCALES])
 
 
 def derivatives_by_element(f: Function, x: Any) -> list[list[Any]]:

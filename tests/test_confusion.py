@@ -70,7 +70,7 @@ def test_three_levels(words: tuple[str, str, str]) -> None:
 
 @pytest.mark.parametrize("inner", DERIVATIVES)
 def test_same_function_at_both_levels(inner: str) -> None:
-    """One closure differentiated inside itself: the levels are told apart by the call, not by the code."""
+    """One closure differentiated inside itself: levels are told apart by the call, not the code."""
     d = DERIVATIVES[inner]
 
     def f(x: Any, depth: int) -> Any:
@@ -102,7 +102,9 @@ def test_pullback_used_inside_a_later_trace() -> None:
     c = np.cos(0.5)
     assert ft.grad(lambda g: pullback(g)[0] ** 2)(3.0) == pytest.approx(6 * c * c, rel=1e-15)
     assert ft.jvp(lambda g: pullback(g)[0], (3.0,), (2.0,))[1] == 2 * c
-    np.testing.assert_array_equal(ft.vmap(lambda g: pullback(g)[0])(np.arange(3.0)), c * np.arange(3.0))
+    np.testing.assert_array_equal(
+        ft.vmap(lambda g: pullback(g)[0])(np.arange(3.0)), c * np.arange(3.0)
+    )
     assert ft.make_graph(lambda g: pullback(g)[0])(1.0)(4.0) == 4 * c
 
 
@@ -141,7 +143,7 @@ def test_batch_of_the_outer_is_a_constant_of_the_inner() -> None:
 
 
 def test_custom_rule_inside_batch_inside_gradient() -> None:
-    """A user's rule sees values of the transforms around it, and its derivative is used, not the body's."""
+    """A user's rule sees values of the transforms around it, and is used in place of the body."""
 
     @ft.custom
     def tripled(x: Any) -> Any:
@@ -174,7 +176,7 @@ def test_value_kept_from_the_outer_level() -> None:
 
 
 def test_generator_crosses_levels() -> None:
-    """Values yielded at an inner level by a generator of the outer level still belong to the outer one."""
+    """What a generator of the outer level yields at an inner level belongs to the outer one."""
 
     def f(x: Any) -> Any:
         powers = (x**n for n in range(1, 4))

@@ -13,8 +13,9 @@ from tests.programs import PROGRAMS
 
 LENGTH = 200_000
 FACTOR, SHIFT = 0.999999, 1e-6
-# Bytes held for one recorded operation: a list slot, an entry and its link, the traced array and its value, and for
-# the two operations of a step one residual each. Twice what was measured, so that a second copy would show.
+# Bytes held for one recorded operation: a list slot, an entry and its link, the traced array and
+# its value, and for the two operations of a step one residual each. Twice what was measured, so
+# that a second copy would show.
 BYTES = 1000
 
 
@@ -107,7 +108,8 @@ def every_transform() -> None:
         ft.jacrev(f)(x)
         ft.jacfwd(f)(x)
         ft.jacfwd(ft.jacrev(f))(x)
-        # Not with vjp: its tape, which outlives the call, holds a checkpoint with arrays of that tape.
+        # Not with vjp: its tape, which outlives the call, holds a checkpoint with arrays of that
+        # tape.
         ft.grad(lambda y, f=f: sum(map(np.sum, ft.tree.leaves(ft.checkpoint(f)(y)))))(x)
         if not program.reads_values:
             ft.make_graph(ft.jacrev(f))(x)

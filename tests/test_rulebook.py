@@ -1,7 +1,7 @@
 """Every rule of the rule book, at every sample of its primitive.
 
-The tests loop over the registry, so a new primitive is tested by being registered. One row is selected by
-name: ``pytest tests/test_rulebook.py -k exp``.
+The tests loop over the registry, so a new primitive is tested by being registered. One row is
+selected by name: ``pytest tests/test_rulebook.py -k exp``.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,9 @@ CASES = {
     if primitive.samples is not None
 }
 EVERY = [
-    pytest.param(case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)
+    pytest.param(case, id=f"{name}-{i}")
+    for name, cases in CASES.items()
+    for i, case in enumerate(cases)
 ]
 
 
@@ -52,7 +54,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One row for each check and case."""
     if "check" in metafunc.fixturenames:
         rows = [
-            pytest.param(check, case.values[0], id=f"{case.id}-{check.__name__.removeprefix('check_')}")
+            pytest.param(
+                check, case.values[0], id=f"{case.id}-{check.__name__.removeprefix('check_')}"
+            )
             for check in CHECKS
             for case in of_primitives(check)
         ]
@@ -70,7 +74,8 @@ def test_every_operand_is_differentiated(name: str) -> None:
     check_coverage(CASES[name])
 
 
-# Its rules are those of a user's function, so it has no samples of its own; tests/test_custom.py tries it.
+# Its rules are those of a user's function, so it has no samples of its own; tests/test_custom.py
+# tries it.
 WITHOUT_SAMPLES = {"custom_call"}
 
 

@@ -1,4 +1,4 @@
-"""Threads, asyncio tasks, generators and exceptions: each has its own interpreter stack, left as it was."""
+"""Threads, tasks, generators and exceptions: each leaves the interpreter stack as it was."""
 
 import asyncio
 import contextvars
@@ -20,7 +20,7 @@ TIMEOUT = 30.0
 
 
 def in_threads(*bodies: Callable[[], Any]) -> list[Any]:
-    """Run the bodies, each in a thread of its own, and return their results; raise what one raised."""
+    """Run the bodies, each in its own thread; return their results or raise an error of one."""
     results: list[Any] = [None] * len(bodies)
     errors: list[BaseException] = []
 
@@ -54,7 +54,9 @@ def nested(x: Any) -> Any:
     return ft.grad(lambda y: x**2 * y**2)(x)
 
 
-@pytest.mark.parametrize("first", [ft.grad, ft.jacfwd, ft.jacrev, ft.make_graph], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "first", [ft.grad, ft.jacfwd, ft.jacrev, ft.make_graph], ids=lambda f: f.__name__
+)
 def test_a_enters_b_enters_a_leaves_b_nests(first: Callable[..., Any]) -> None:
     """Levels counted for the whole process would give B another number than 24."""
     a_is_in, b_is_in, a_is_out = (threading.Event() for _ in range(3))
@@ -104,7 +106,8 @@ def test_every_interleaving_of_two_nested_gradients() -> None:
         return lambda: ft.grad(f)(2.0)
 
     together = in_threads(body(1.0), body(3.0))
-    # inner = 3 (s x)^2 x^2 = 3 s^2 x^4; d/dz (z inner)^2 = 2 z inner^2 = 18 s^4 x^9; d/dx = 162 s^4 x^8
+    # inner = 3 (s x)^2 x^2 = 3 s^2 x^4; d/dz (z inner)^2 = 2 z inner^2 = 18 s^4 x^9; d/dx = 162 s^4
+    # x^8
     assert together == [162.0 * 2**8, 162.0 * 81 * 2**8]
 
 
@@ -118,7 +121,9 @@ def word_results(number: int) -> list[Any]:
         results.append(ft.jvp(ft.jacrev(f), (x,), (t,)))
         results.append(ft.jacrev(lambda y, f=f, t=t: ft.jvp(f, (y,), (t,))[1])(x))
         if not program.reads_values:
-            results.append(ft.vmap(lambda s, f=f, x=x: f(tree.map(lambda leaf: leaf * s, x)))(np.ones(2)))
+            results.append(
+                ft.vmap(lambda s, f=f, x=x: f(tree.map(lambda leaf: leaf * s, x)))(np.ones(2))
+            )
             results.append(ft.make_graph(ft.jacfwd(f))(x)(x))
     return results
 
@@ -165,7 +170,7 @@ def test_asyncio_tasks_interleave() -> None:
 
 
 def test_task_started_inside_a_transform() -> None:
-    """A task takes the context of where it was started, but the transform has ended when it runs."""
+    """It runs when the transform has ended, and belongs to none."""
     results = []
 
     async def later(x: Any) -> None:

@@ -1,6 +1,7 @@
 """Checks of derivatives, for users' functions and for rules: ``check_grads`` and ``check_rules``.
 
-They are what the library's own tests use. Both raise ``AssertionError`` with what was expected and found.
+They are what the library's own tests use. Both raise ``AssertionError`` with what was expected and
+found.
 """
 
 from functrans.primitives.samples import Sample as Sample

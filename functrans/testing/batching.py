@@ -85,7 +85,11 @@ def _mappable(case: Case) -> list[int]:
 
 def _combinations(count: int) -> Iterator[Axes]:
     if count <= ALL_AXES_UP_TO:
-        yield from (axes for axes in product((0, -1, None), repeat=count) if any(a is not None for a in axes))
+        yield from (
+            axes
+            for axes in product((0, -1, None), repeat=count)
+            if any(a is not None for a in axes)
+        )
         return
     yield (0,) * count
     yield (-1,) * count

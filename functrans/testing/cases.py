@@ -1,4 +1,4 @@
-"""A case: one call of a primitive or custom function, as flat functions that checks can transform."""
+"""A case: one call of a primitive or custom function, flattened for the checks to transform."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Case:
     active : list of int
         The leaves that can carry a derivative and have a rule for it.
     differentiable : bool
-        Whether derivatives can be compared with differences here: the point is smooth and not pinned.
+        Whether derivatives can be compared with differences here: the point is smooth and not
+        pinned.
     """
 
     def __init__(self, function: Callable[..., Any], sample: Sample, number: int) -> None:
@@ -81,7 +82,7 @@ class Case:
         return tree.leaves(self.call(*args, **self.sample.params))
 
     def function(self, indices: Sequence[int], leaves: Sequence[Any] | None = None) -> Any:
-        """The function of the leaves `indices` to all leaves of the result, others held constant."""
+        """The function of the leaves `indices` to all leaves of the result; others are constant."""
         held = self.leaves if leaves is None else leaves
 
         def of_some(*values: Array) -> tuple[Array, ...]:
@@ -126,8 +127,8 @@ def cases_of(function: Callable[..., Any], samples: Sequence[Any] | None = None)
         primitive = record_of(function)
         if primitive is None or primitive.samples is None:
             raise AssertionError(
-                f"check_rules({describe_function(function)}): no samples to check it at. Pass samples=[...], "
-                "a list of tuples of arguments or of functrans.testing.Sample."
+                f"check_rules({describe_function(function)}): no samples to check it at. "
+                "Pass samples=[...], a list of tuples of arguments or of functrans.testing.Sample."
             )
         samples = primitive.samples()
     return [

@@ -1,8 +1,8 @@
 """Numerical derivatives to compare with, random directions, and the comparisons themselves.
 
-Functions here take and return flat lists of arrays. A central difference extrapolated over four step
-sizes (Richardson) is right to about 1e-12 for smooth functions in float64, five decades better than the
-plain difference, so that comparisons can be tight.
+Functions here take and return flat lists of arrays. A central difference extrapolated over four
+step sizes (Richardson) is right to about 1e-12 for smooth functions in float64, five decades better
+than the plain difference, so that comparisons can be tight.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Function = Callable[[list[Array]], list[Array]]
 
 LEVELS = 4
-# The first step is the most accurate one for smooth functions; the others serve points near a kink or
-# pole, where a large step would cross it.
+# The first step is the most accurate one for smooth functions; the others serve points near a kink
+# or pole, where a large step would cross it.
 STEPS = (2e-2, 2e-3, 2e-4)
 COMPLEX_STEP = 1e-30
 
@@ -29,8 +29,9 @@ COMPLEX_STEP = 1e-30
 def richardson(function: Function, xs: Arrays, ts: Arrays, tolerance: float) -> list[Any]:
     """The derivative of `function` at `xs` along `ts`, by extrapolated central differences.
 
-    Returns a pair ``(derivative, error estimate)`` for each output. Smaller first steps are tried where the
-    estimate exceeds `tolerance`, and each element keeps the value with the smallest estimate.
+    Returns a pair ``(derivative, error estimate)`` for each output. Smaller first steps are tried
+    where the estimate exceeds `tolerance`, and each element keeps the value with the smallest
+    estimate.
     """
     best: list[Any] = []
     for step in STEPS:
@@ -52,7 +53,7 @@ def _extrapolated(function: Function, xs: Arrays, ts: Arrays, step: float) -> li
     results = []
     with np.errstate(all="ignore"):
         for column in zip(*rows, strict=True):
-            table = list(column)
+            table = previous = list(column)
             for order in range(1, LEVELS):
                 previous = table
                 table = [
@@ -72,7 +73,7 @@ def _central(function: Function, xs: Arrays, ts: Arrays, h: float) -> list[Any]:
 
 
 def complex_step(function: Function, xs: Arrays, ts: Arrays) -> list[Any]:
-    """The derivative of a real function that is analytic and takes complex arguments, to full precision.
+    """The derivative of a real analytic function that takes complex arguments, to full precision.
 
     Returns pairs as :func:`richardson` does, with the error estimate 0.
     """
@@ -105,13 +106,17 @@ def pairing(gs: Arrays, ts: Arrays) -> tuple[float, float]:
 def widened(x: Array) -> Array:
     """A real or complex value in double precision; anything else as it is."""
     dtype = dtype_of(x)
-    if dtype.kind not in "fc" or type_of(x).weak or dtype.itemsize > (8 if dtype.kind == "f" else 16):
+    if (
+        dtype.kind not in "fc"
+        or type_of(x).weak
+        or dtype.itemsize > (8 if dtype.kind == "f" else 16)
+    ):
         return x
     return np.asarray(x).astype(np.result_type(dtype, np.float64))[()]
 
 
 def tolerance(bar: float, arrays: Sequence[Array], factor: float = 100) -> float:
-    """`bar` in double precision; `factor` times the unit roundoff where an array is less precise."""
+    """`bar` in double precision; `factor` units of roundoff where an array is less precise."""
     eps = [float(np.finfo(dtype_of(x)).eps) for x in arrays if is_inexact(dtype_of(x))]
     coarsest = max(eps, default=0.0)
     return bar if coarsest <= np.finfo(float).eps else max(bar, factor * coarsest)
@@ -142,19 +147,22 @@ def close(found: Array, expected: Array, what: str, *, rtol: float, atol: float)
         )
 
 
-def close_to_difference(found: Array, difference: Any, what: str, *, rtol: float, atol: float) -> None:
-    """Raise unless `found` is close to a numerical derivative, which itself must be accurate enough."""
+def close_to_difference(
+    found: Array, difference: Any, what: str, *, rtol: float, atol: float
+) -> None:
+    """Raise unless `found` is close to a numerical derivative that is itself accurate enough."""
     derivative, error = difference
     if not np.all(error <= atol + rtol * abs(derivative)):
         raise AssertionError(
             f"{what}: the differences do not settle (they give {_shown(derivative)} with error "
-            f"{np.max(error):.1e}; found {_shown(found)}). Is there a kink or a pole at or near this point?"
+            f"{np.max(error):.1e}; found {_shown(found)}). "
+            "Is there a kink or a pole at or near this point?"
         )
     close(found, derivative, what, rtol=rtol, atol=atol)
 
 
 def identical(found: Array, expected: Array, what: str) -> None:
-    """Raise unless both have the same dtype, shape and elements (NaN equals NaN, -0 differs from 0)."""
+    """Raise unless both have one dtype, shape and elements (NaN equals NaN, -0 is not 0)."""
     kinds = [(dtype_of(x), shape_of(x)) for x in (found, expected)]
     if kinds[0] != kinds[1]:
         shown = [f"{dtype}{list(shape)}" for dtype, shape in kinds]

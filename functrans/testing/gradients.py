@@ -50,9 +50,9 @@ def check_grads(
 ) -> None:
     """Raise unless the derivatives of `fun` at `args` are right.
 
-    The JVP is compared with differences, extrapolated to about 1e-12 for smooth functions. The VJP is
-    compared with the JVP by the identity ``<g, J t> = <J^T g, t>``. Higher orders apply the same to the
-    derivative functions.
+    The JVP is compared with differences, extrapolated to about 1e-12 for smooth functions. The VJP
+    is compared with the JVP by the identity ``<g, J t> = <J^T g, t>``. Higher orders apply the same
+    to the derivative functions.
 
     Parameters
     ----------
@@ -64,13 +64,15 @@ def check_grads(
     order : int
         Check derivatives up to this order.
     modes : sequence of {"fwd", "rev"}
-        Which modes to check. At order 2 these are all words of two, for example forward over reverse.
+        Which modes to check. At order 2 these are all words of two, for example forward over
+        reverse.
     rtol, atol : float, optional
-        ``|found - expected| <= atol + rtol * |expected|`` must hold. Default: 1e-9 in double precision and
-        1000 times the unit roundoff otherwise; `atol` grows with the size of the output beyond 1.
+        ``|found - expected| <= atol + rtol * |expected|`` must hold. Default: 1e-9 in double
+        precision and 1000 times the unit roundoff otherwise; `atol` grows with the size of the
+        output beyond 1.
     analytic : bool
-        `fun` also takes complex arguments and is analytic there: the exact complex step takes the place of
-        differences. For real arguments.
+        `fun` also takes complex arguments and is analytic there: the exact complex step takes the
+        place of differences. For real arguments.
     holomorphic : bool
         Check besides that the derivative along ``1j * t`` is ``1j`` times that along ``t``.
     full : bool
@@ -152,7 +154,9 @@ def reverse_derivative(function: Flat, gs: Sequence[Array]) -> Flat:
 
     def derivative(*xs: Array) -> tuple[Array, ...]:
         outs, pullback = vjp(function, *xs)
-        return pullback(tuple(np.asarray(g, dtype_of(o))[()] for o, g in zip(outs, gs, strict=True)))
+        return pullback(
+            tuple(np.asarray(g, dtype_of(o))[()] for o, g in zip(outs, gs, strict=True))
+        )
 
     return derivative
 
@@ -185,7 +189,7 @@ class _Check:
     def derivatives(
         self, function: Flat, xs: list[Array], order: int, taken: tuple[Mode, ...]
     ) -> None:
-        """Check the derivative of `function`, itself derived by the modes `taken`, and higher ones."""
+        """Check the derivative of `function`, itself derived by modes `taken`, and higher ones."""
         if order < 1:
             return
         outs = function(*xs)
@@ -204,7 +208,9 @@ class _Check:
         if not self.full:
             yield random_like(x, self.rng)
             return
-        for index, part in product(np.ndindex(kind.shape), (1, 1j) if kind.dtype.kind == "c" else (1,)):
+        for index, part in product(
+            np.ndindex(kind.shape), (1, 1j) if kind.dtype.kind == "c" else (1,)
+        ):
             t = np.zeros(kind.shape, kind.dtype)
             t[index] = part
             yield t[()]
@@ -243,10 +249,13 @@ class _Check:
             what = f"{self._what(i, 'rev', taken)}: <J^T g, t> against <g, J t>"
             close(found, expected, what, rtol=0, atol=bound)
 
-    def _difference(self, function: Flat, xs: list[Array], i: int, t: Array, rtol: float) -> list[Any]:
+    def _difference(
+        self, function: Flat, xs: list[Array], i: int, t: Array, rtol: float
+    ) -> list[Any]:
         wide = [widened(x) for x in xs]
         if self.analytic:
-            # All of them: derivative functions drop the imaginary parts of what belongs to real arguments.
+            # All of them: derivative functions drop the imaginary parts of what belongs to real
+            # arguments.
             wide = [x + 0j for x in wide]
 
         def along_one(values: list[Array]) -> list[Array]:

@@ -1,4 +1,4 @@
-"""Checks of memory layouts: strides, order and write protection change neither values nor derivatives."""
+"""Checks of memory layouts: strides and order change neither values nor derivatives."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 
 
 def check_layouts(case: Case) -> None:
-    """Values and gradients in every layout are those of the sample; operands are write-protected, so
-    that a rule which changes one raises."""
+    """Values and gradients in every layout are those of the sample.
+
+    Operands are write-protected, so that a rule which changes one raises.
+    """
     if not any(_is_array(x) for x in case.leaves):
         return
     for name, layout in LAYOUTS.items():
@@ -73,8 +75,8 @@ def _compare(plain: Case, laid: Case, name: str) -> None:
             x = plain.leaves[i]
             if (dtype_of(g), np.shape(g)) != (dtype_of(x), np.shape(x)):
                 raise AssertionError(
-                    f"{plain.label(i)}: {name}: expected a gradient of type {dtype_of(x)}{list(np.shape(x))}, "
-                    f"found {dtype_of(g)}{list(np.shape(g))}"
+                    f"{plain.label(i)}: {name}: expected a gradient of type "
+                    f"{dtype_of(x)}{list(np.shape(x))}, found {dtype_of(g)}{list(np.shape(g))}"
                 )
             atol = rtol * size_of([expected_g])
             close(g, expected_g, f"{plain.label(i)}: {name}: gradient", rtol=rtol, atol=atol)

@@ -1,4 +1,4 @@
-"""Checks of pinned samples: kinks, ties, poles and infinities have exactly the gradient that is written there."""
+"""Checks of pinned samples: kinks, poles and infinities have the gradient written there."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from functrans.core.types import Array
     from functrans.testing.cases import Case
 
-# Pinned values are exact; where they are irrational they differ by the rounding of a few operations.
+# Pinned values are exact; where they are irrational they differ by the rounding of a few
+# operations.
 EXACT = 1e-15
-# Where zero is pinned, terms may cancel to a rounding error of ones; a zero that is not structural where it has
-# to be shows as NaN, infinity or a number of order one.
+# Where zero is pinned, terms may cancel to a rounding error of ones; a zero that is not structural
+# where it has to be shows as NaN, infinity or a number of order one.
 ZERO = 1e-16
 
 
 def check_pinned(case: Case) -> None:
-    """The gradient of the summed output is the pinned one, in both modes, in a batch and in a graph."""
+    """The gradient of the summed output is the pinned one: in both modes, batched and staged."""
     pins = case.sample.pinned
     if pins is None:
         return
@@ -83,7 +84,7 @@ def _forward_elementwise(function: Any, x: Array) -> Array:
 
 
 def _forward_by_element(function: Any, x: Array, expected: Array) -> Array:
-    """One direction for each element, where no other element's infinite partial would meet a zero tangent."""
+    """One direction for each element, unless another's infinite partial would meet its zeros."""
     kind = type_of(x)
     gradient = np.array(expected, kind.dtype)
     infinite = ~np.isfinite(gradient)

@@ -1,4 +1,4 @@
-"""``check_rules``: whether the rules of a primitive or custom function are right and agree with each other.
+"""``check_rules``: whether the rules of a primitive or custom function are right and agree.
 
 Each ``check_...`` function proves one property at one case and raises AssertionError otherwise.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.core.primitive import Rule
 from functrans.core.types import Array, dtype_of, shape_of, type_of
 from functrans.testing.batching import check_batched_derivatives, check_batching
 from functrans.testing.cases import Case, cases_of
@@ -42,15 +43,15 @@ SMALL = 64  # the largest Jacobian (in elements) that is compared as a whole
 def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = None) -> None:
     """Raise unless all rules of a primitive or of a :class:`functrans.custom` function are right.
 
-    At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the four second
-    derivatives, batching against a loop, staging and the shape rule, memory layouts, every subset of
-    differentiated operands, structural zeros, and pinned gradients.
+    At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the
+    four second derivatives, batching against a loop, staging and the shape rule, memory layouts,
+    every subset of differentiated operands, structural zeros, and pinned gradients.
 
     Parameters
     ----------
     function : callable
-        A primitive's public function (its own samples are used unless others are given), or a function
-        with custom rules.
+        A primitive's public function (its own samples are used unless others are given), or a
+        function with custom rules.
     samples : sequence of Sample or tuple, optional
         Where to check: :class:`Sample` objects or tuples of arguments.
 
@@ -93,17 +94,16 @@ def check_coverage(cases: Sequence[Case]) -> None:
         and np.size(case.leaves[i])
         and (case.sample.pinned is None or case.sample.pinned[case.operand(i)] is not None)
     }
-    wanted = set()
-    for rules in (primitive.pushes, primitive.pulls):
-        wanted |= {i for i, rule in enumerate(rules or ()) if rule is not None}
-    zero = {
-        i for rules in (primitive.pushes, primitive.pulls) for i, rule in enumerate(rules or ())
-        if repr(rule) == "ZERO"
+    wanted = {
+        i
+        for rules in (primitive.pushes, primitive.pulls)
+        for i, rule in enumerate(rules or ())
+        if isinstance(rule, Rule)
     }
     if primitive.push_all or primitive.pull_all:
         wanted.add(0)
     given = set(range(max(len(case.sample.args) for case in cases)))  # einsum takes any number
-    missing = sorted(wanted & given - zero - covered)
+    missing = sorted(wanted & given - covered)
     if missing:
         raise AssertionError(
             f"{primitive.name}: no sample differentiates operand {missing[0]}, which has a rule"
@@ -116,7 +116,9 @@ def check_value(case: Case) -> None:
         expected = case.outputs(case.leaves)
         if case.primitive is not None:
             plain = case.primitive.impl(*case.sample.args, **case.sample.params)
-            for o, value in zip(expected, plain if isinstance(plain, tuple) else (plain,), strict=True):
+            for o, value in zip(
+                expected, plain if isinstance(plain, tuple) else (plain,), strict=True
+            ):
                 identical(o, value, f"{case.what}: value")
         if not case.active:
             return
@@ -129,7 +131,7 @@ def check_value(case: Case) -> None:
 
         xs = case.take(case.active)
         ts = [random_like(x, _rng()) for x in xs]
-        found = {
+        found: dict[str, Callable[[], Any]] = {
             "jvp": lambda: jvp(function, xs, ts)[0],
             "vjp": lambda: vjp(function, *xs)[0],
             "linearize": lambda: linearize(function, *xs)[0],
@@ -197,7 +199,8 @@ def check_transpose(case: Case) -> None:
         for i, x, g in zip(case.active, xs, cotangents, strict=True):
             if type_of(g) != type_of(x) and not type_of(x).weak:
                 raise AssertionError(
-                    f"{case.label(i)}: the VJP returns {type_of(g)} for an operand of type {type_of(x)}"
+                    f"{case.label(i)}: the VJP returns {type_of(g)} for an operand of type "
+                    f"{type_of(x)}"
                 )
             t = random_like(x, rng)
             tangents = jvp(case.smooth_part((i,)), (x,), (t,))[1]
@@ -220,12 +223,16 @@ def _check_jacobians(case: Case, function: Any, xs: list[Array], outs: Sequence[
     rtol = tolerance(1e-12, (*xs, *outs))
     for columns, rows in zip(by_columns, by_rows, strict=True):
         for i, a, b in zip(case.active, columns, rows, strict=True):
-            close(b, a, f"{case.label(i)}: jacrev against jacfwd", rtol=rtol, atol=rtol * size_of([a]))
+            close(
+                b, a, f"{case.label(i)}: jacrev against jacfwd", rtol=rtol, atol=rtol * size_of([a])
+            )
 
 
 def check_linearity(case: Case) -> None:
-    """Tangents and cotangents go through linearly; zeros give exact zeros; and each of the two linear
-    maps, differentiated in its argument, is the other."""
+    """Tangents and cotangents go through linearly, and zeros give exact zeros.
+
+    Each of the two linear maps, differentiated in its argument, is the other.
+    """
     if not case.differentiable or not case.active:
         return
     rng = _rng()
@@ -243,7 +250,11 @@ def check_linearity(case: Case) -> None:
         gs, hs = ([random_like(o, rng) for o in outs] for _ in range(2))
         _check_linear(f"{case.what}: the pullback", lambda *gs: pullback(gs), gs, hs, rtol)
         transposed = {
-            "JVP transposed": (vjp(lambda *ts: jvp(function, xs, ts)[1], *us)[1], gs, pullback(tuple(gs))),
+            "JVP transposed": (
+                vjp(lambda *ts: jvp(function, xs, ts)[1], *us)[1],
+                gs,
+                pullback(tuple(gs)),
+            ),
             "linearize transposed": (vjp(linear, *us)[1], gs, pullback(tuple(gs))),
             "VJP transposed": (vjp(lambda *gs: pullback(gs), *gs)[1], us, linear(*us)),
         }
@@ -265,7 +276,7 @@ def _check_linear(what: str, function: Any, us: list[Array], vs: list[Array], rt
 
 
 def check_second(case: Case) -> None:
-    """Second derivatives agree in all four combinations of modes, and with differences of the first."""
+    """Second derivatives agree in all four words of modes, and with differences of the first."""
     if not case.differentiable or not case.active or not case.sample.second:
         return
     rng = _rng()
@@ -306,8 +317,10 @@ def check_second(case: Case) -> None:
 
 
 def check_activity(case: Case) -> None:
-    """Every subset of the operands can be differentiated, inputs stay as they were, and results share
-    no memory with inputs or each other."""
+    """Every subset of the operands can be differentiated.
+
+    Inputs stay as they were, and results share no memory with inputs or each other.
+    """
     if not case.differentiable or not case.active:
         return
     rng = _rng()
@@ -337,14 +350,12 @@ def check_activity(case: Case) -> None:
 
 
 def _check_apart(case: Case, results: list[Array], given: list[Array]) -> None:
-    for one, other in chain(
-        combinations(results, 2), ((r, g) for r in results for g in given)
-    ):
-        if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-            if np.shares_memory(one, other):
-                raise AssertionError(
-                    f"{case.what}: a cotangent shares memory with another one or with an input"
-                )
+    for one, other in chain(combinations(results, 2), ((r, g) for r in results for g in given)):
+        arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+        if arrays and np.shares_memory(one, other):
+            raise AssertionError(
+                f"{case.what}: a cotangent shares memory with another one or with an input"
+            )
 
 
 def _subsets(indices: list[int]) -> Any:

@@ -1,4 +1,4 @@
-"""The rule book's primitives as JAX functions; imports JAX, so it is imported by running tests only."""
+"""The rule book's primitives as JAX functions; it loads JAX, so only running tests import it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,8 @@ def eigh(x: Any, *, uplo: str = "L") -> Any:
     return tuple(jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
 
 
-# The counterparts of primitives that have another name or other parameters in JAX. Ufuncs have the same.
+# The counterparts of primitives that have another name or other parameters in JAX. Ufuncs have the
+# same.
 COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "round": lambda x, *, decimals: jnp.round(x, decimals),
     "where": jnp.where,
@@ -88,6 +89,7 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "index_update": index_update,
     "index_add": index_add,
 }
+
 
 def counterpart(name: str) -> Callable[..., Any] | None:
     if name in COUNTERPARTS:

@@ -1,6 +1,7 @@
 """Values, gradients and second derivatives equal those of JAX (64-bit), but for listed exceptions.
 
-Where the two part on purpose, at kinks and other hard points, the exception stands here with its reason.
+Where the two part on purpose, at kinks and other hard points, the exception stands here with its
+reason.
 """
 
 from collections.abc import Callable
@@ -184,7 +185,9 @@ def in_jax(function: Callable[..., Any]) -> Callable[..., Any]:
 
     names = {"np": jax.numpy, "ft": SimpleNamespace(grad=jax.grad)}
     assert isinstance(function, FunctionType)
-    return FunctionType(function.__code__, {**function.__globals__, **names}, closure=function.__closure__)
+    return FunctionType(
+        function.__code__, {**function.__globals__, **names}, closure=function.__closure__
+    )
 
 
 def total(f: Callable[..., Any], np: Any) -> Callable[..., Any]:
@@ -212,7 +215,5 @@ def test_program(program: Program) -> None:
 
 def by_columns(g: Callable[..., Any], x: Any, jax: Any) -> Any:
     """The Hessian without vmap, for a function of one array that branches on values."""
-    columns = [
-        jax.jvp(jax.grad(g), (x,), (t.reshape(np.shape(x)),))[1] for t in np.eye(np.size(x))
-    ]
+    columns = [jax.jvp(jax.grad(g), (x,), (t.reshape(np.shape(x)),))[1] for t in np.eye(np.size(x))]
     return np.stack(columns, axis=-1).reshape(np.shape(x) * 2)
