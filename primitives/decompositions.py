@@ -187,8 +187,8 @@ def qr_pull(g: Any, ans: tuple[Array, Array], x_type: ArrayType, *, complete: bo
         g_rest, rest, q = g_q[..., k:], q[..., k:], q[..., :k]
         g_q = add(g_q[..., :k], rest_cotangent(g_rest, rest, q))
         g_r, r = g_r[..., :k, :], r[..., :k, :]
+    g_right = g_r[..., k:]
     if wide:
-        g_right = g_r[..., k:]
         g_q = add(g_q, conjugated(matmul(matmul(q, r[..., k:]), matrix_transpose(g_right))))
         g_r, r = g_r[..., :k], r[..., :k]
     g_triangle = subtract(matmul(g_r, matrix_transpose(r)), matmul(matrix_transpose(q), g_q))

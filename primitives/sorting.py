@@ -133,7 +133,7 @@ PARTS = (
 # The order within the parts is NumPy's own affair: the rules read it off the output.
 partition: Function = general(
     "partition",
-    lambda x, *, kth, axis, kind="introselect": np.partition(x, kth, axis=axis, kind=kind),
+    lambda x, *, kth, axis, **params: np.partition(x, kth, axis=axis, **params),
     pushes=(lambda t, ans, x, *, kth, axis, kind="introselect": reorder(t, x, ans, axis=axis),),
     pulls=(lambda g, ans, x, *, kth, axis, kind="introselect": reorder(g, ans, x, axis=axis),),
     batch=lambda x, *, axis, **params: partition(x, axis=axis + 1, **params),
@@ -148,7 +148,7 @@ partition: Function = general(
 )
 argpartition: Function = nondifferentiable(
     "argpartition",
-    lambda x, *, kth, axis, kind="introselect": np.argpartition(x, kth, axis=axis, kind=kind),
+    lambda x, *, kth, axis, **params: np.argpartition(x, kth, axis=axis, **params),
     batch=lambda x, *, axis, **params: argpartition(x, axis=axis + 1, **params),
     shape=index_shape,
     samples=lambda: list(PARTS),

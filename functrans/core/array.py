@@ -14,8 +14,8 @@ import numpy as np
 from functrans.core.errors import (
     ConversionError,
     LeakedArrayError,
-    MissingRuleError,
     describe_function,
+    missing_rule,
     user_line,
 )
 from functrans.core.interpreter import is_active, stack
@@ -25,7 +25,6 @@ from functrans.core.types import OPERANDS, ArrayType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from functrans.core.interpreter import Interpreter
     from functrans.core.types import Shape
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
@@ -33,10 +32,6 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What carries out each function of NumPy's ``__array_function__`` protocol."""
-
-METHODS: dict[str, Callable[..., Any]] = {}
-"""The ndarray methods of traced arrays, as functions of the array."""
-
 
 _NO_PARAMS: dict[str, Any] = {}
 
@@ -50,8 +45,10 @@ class TracedArray:
     __hash__ = None  # type: ignore[assignment]
     ufunc_call: Callable[..., Any]
     """Carries out ufunc methods and keyword arguments; attached by ``functrans.numpy``."""
+    copy: Callable[[], Any]
+    """The method, attached with all others by ``functrans.numpy``."""
 
-    interpreter: Interpreter
+    interpreter: Any  # an Interpreter; each subclass has its own
 
     def __init_subclass__(cls) -> None:
         OPERANDS.add(cls)
@@ -107,17 +104,11 @@ class TracedArray:
         return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
 
     def __getattr__(self, name: str) -> Any:
-        method = METHODS.get(name)
-        if method is None:
-            raise AttributeError(
-                f"a traced array has no attribute {name!r}"
-                + (
-                    f"; ndarray.{name} is not supported inside a transform"
-                    if hasattr(np.ndarray, name)
-                    else ""
-                )
-            )
-        return lambda *args, **kwargs: method(self, *args, **kwargs)
+        known = hasattr(np.ndarray, name)
+        raise AttributeError(
+            f"a traced array has no attribute {name!r}"
+            + (f"; ndarray.{name} is not supported inside a transform" if known else "")
+        )
 
     # NumPy's protocols.
 
@@ -125,7 +116,7 @@ class TracedArray:
         interpreter = self.interpreter
         if stack.top is not interpreter:
             self.check_active()
-            interpreter = stack.top  # type: ignore[assignment]
+            interpreter = stack.top or interpreter
         if method == "__call__" and not kwargs:
             primitive = BY_UFUNC.get(ufunc)
             if primitive is not None and (
@@ -142,13 +133,7 @@ class TracedArray:
             self.check_active()
         call = FUNCTIONS.get(func)
         if call is None:
-            name = f"{func.__module__}.{func.__name__}"
-            raise MissingRuleError(
-                f"{name} has no rule for traced arrays (called at {user_line()}). Write it with "
-                "functions "
-                "that have one, declare its derivative with functrans.custom, or apply "
-                "functrans.stop_gradient to its arguments if no derivative is wanted."
-            )
+            raise missing_rule(f"{func.__module__}.{func.__name__}")
         return call(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
@@ -236,10 +221,10 @@ class TracedArray:
         )
 
     def __copy__(self) -> Any:
-        return METHODS["copy"](self)
+        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return METHODS["copy"](self)
+        return self.copy()
 
     def __repr__(self) -> str:
         return f"<traced {self.type} of {self.interpreter.transform}{self.describe_value()}>"

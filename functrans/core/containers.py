@@ -38,7 +38,14 @@ class _Entry:
 
 
 class Item(_Entry):
-    """The step ``[key]``, into a dict or a sequence."""
+    """The step ``[key]``, into a dict or a sequence.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.tree.key_string((Item("layers"), Item(0)))
+    "['layers'][0]"
+    """
 
     __slots__ = ()
 
@@ -47,7 +54,14 @@ class Item(_Entry):
 
 
 class Attribute(_Entry):
-    """The step ``.key``, into a namedtuple or a dataclass."""
+    """The step ``.key``, into a namedtuple or a dataclass.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.tree.key_string((Attribute("weights"), Item(0)))
+    '.weights[0]'
+    """
 
     __slots__ = ()
 

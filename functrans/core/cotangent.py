@@ -21,7 +21,13 @@ from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 
 class Masked:
-    """A cotangent whose lanes outside `mask` are structurally zero."""
+    """A cotangent whose lanes outside `mask` are structurally zero; see :func:`masked`.
+
+    Examples
+    --------
+    >>> Masked(np.array([1.0, 0.0]), np.array([True, False])).mask
+    array([ True, False])
+    """
 
     __slots__ = ("mask", "value")
 
@@ -34,6 +40,15 @@ class Scattered:
     """A cotangent `value` at ``index`` (with its `arrays`) of an array that is zero elsewhere.
 
     Lanes of `value` outside `mask` (None: there are none) are structurally zero as well.
+
+    Examples
+    --------
+    The pull of an operation ``x[2]`` of a primitive of its own, written with the rule book's index:
+
+    >>> from functrans.primitives import Index
+    >>> pull = lambda g: Scattered(g, (), Index((2,)))
+    >>> dense(pull(5.0), ArrayType((4,), float))
+    array([0., 0., 5., 0.])
     """
 
     __slots__ = ("arrays", "index", "mask", "value")
@@ -48,7 +63,14 @@ class Scattered:
 
 
 def masked(value: Array, mask: Array) -> Masked:
-    """`value` where `mask` holds, structurally zero elsewhere."""
+    """`value` where `mask` holds, structurally zero elsewhere.
+
+    Examples
+    --------
+    >>> import functrans
+    >>> masked(np.array([1.0, np.inf]), np.array([True, False])).value
+    array([1., 0.])
+    """
     value = algebra.where(mask, value, 0)
     shape = shape_of(value)
     return Masked(

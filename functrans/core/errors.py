@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 from typing import Any
 
 _OURS = (
@@ -175,17 +180,55 @@ class RegistrationError(FunctransError, ValueError):
     """
 
 
-def user_line() -> str:
-    """``file:line in function`` of the innermost frame outside functrans and NumPy."""
-    frame = sys._getframe(1)
+class DegenerateWarning(UserWarning):
+    """A derivative at equal eigenvalues or singular values, which factors do not determine.
+
+    The result is right only if it does not depend on how the vectors of equal values turn into
+    each other. The exact way for functions of a Hermitian matrix:
+
+    >>> import numpy as np, functrans as ft
+    >>> def f(a):
+    ...     return np.sum(ft.numpy.linalg.eigh_function(np.exp, a))
+    >>> ft.grad(f)(np.zeros((2, 2)))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+
+
+def _user_frame() -> FrameType | None:
+    """The innermost frame outside functrans and NumPy."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_OURS) and f"{os.sep}numpy{os.sep}" not in name:
-            return f"{name}:{frame.f_lineno} in {frame.f_code.co_name}"
-        if frame.f_back is None:
-            break
+            return frame
         frame = frame.f_back
-    return "an unknown line"
+    return None
+
+
+def _described(frame: FrameType | None) -> str:
+    if frame is None:
+        return "an unknown line"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def user_line() -> str:
+    """``file:line in function`` of the innermost frame outside functrans and NumPy."""
+    return _described(_user_frame())
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn of something at the user's line, which the message then names."""
+    frame = _user_frame()
+    message = f"{message} (at {_described(frame)})"
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    name = frame.f_globals.get("__name__", "__main__")
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(
+        message, category, frame.f_code.co_filename, frame.f_lineno, name, registry
+    )
 
 
 def describe_function(function: object) -> str:
@@ -196,3 +239,12 @@ def describe_function(function: object) -> str:
     name = getattr(function, "__name__", None) or type(function).__name__
     code = getattr(inner, "__code__", None)
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
+
+
+def missing_rule(name: str) -> MissingRuleError:
+    """The error for what has no rule."""
+    return MissingRuleError(
+        f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
+        "that have one, declare its derivative with functrans.custom, or apply "
+        "functrans.stop_gradient to its arguments if no derivative is wanted."
+    )

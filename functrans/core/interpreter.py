@@ -104,23 +104,29 @@ class CustomCall(Protocol):
 
     def run(self, args: list[Any]) -> list[Any]:
         """The outputs."""
+        ...
 
     def push(self, primals: list[Any], tangents: list[Any]) -> tuple[list[Any], list[Any]]:
         """The outputs and their tangents."""
+        ...
 
     def forward(self, args: list[Any]) -> tuple[list[Any], Any]:
         """The outputs, and the residuals that `backward` needs."""
+        ...
 
     def backward(self, residuals: Any, cotangents: list[Any]) -> list[Any]:
         """The cotangents of the arguments (None: zero)."""
+        ...
 
     def batch(
         self, size: int, batched: list[bool], args: list[Any]
     ) -> tuple[list[Any], list[bool]]:
         """The outputs, and which of them have the batch axis (at 0)."""
+        ...
 
     def mapped(self, size: int) -> CustomCall:
         """The same call on a batch, for arguments that all have the batch axis at 0."""
+        ...
 
 
 class under:

@@ -63,7 +63,16 @@ def elementwise(
 
     Examples
     --------
-    ``sin = elementwise("sin", np.sin, lambda x: cos(x), samples=reals)``
+    >>> import functrans as ft
+    >>> softsign = elementwise(
+    ...     "softsign",
+    ...     lambda x: x / (1 + abs(x)),
+    ...     lambda x: 1 / (1 + np.abs(x)) ** 2,
+    ...     samples=ft.extend.unary(-2, 2),
+    ...     shape=lambda x: x,
+    ... )
+    >>> ft.grad(softsign)(1.0)
+    np.float64(0.25)
     """
     scaled = tuple(_scaling(p, name) for p in partials)
     pushing = scaled if pushes is None else tuple(rule(p, name) for p in pushes)
@@ -80,6 +89,20 @@ def chooser(
     A lane of weight 0 is *structurally* zero: neither tangents nor cotangents of unselected lanes
     count, whether infinite, NaN or not. `weights` are written like the partials of `elementwise`: a
     formula gives numbers, a mask, or two masks ``(chosen, tied)``: the tied lanes have weight 1/2.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> larger = chooser(
+    ...     "larger",
+    ...     lambda x, y: np.where(x > y, x, y),
+    ...     lambda x, y: (x > y, x == y),
+    ...     lambda x, y: (x < y, x == y),
+    ...     samples=ft.extend.binary(-2, 2),
+    ...     shape=ufunc_shape(np.maximum),
+    ... )
+    >>> ft.jvp(larger, (np.array([3.0, 2.0]), 2.0), (np.array([5.0, 5.0]), 1.0))[1]
+    array([5., 3.])
     """
     chosen = tuple(_choosing(w, name) for w in weights)
     return _elementwise_call("chooser", name, impl, chosen, chosen, samples=samples, shape=shape)
@@ -102,6 +125,19 @@ def linear(
     any number of operands, is linear in all of them jointly, and `transpose` returns a cotangent
     for each. `masks` is ``"moves"`` if all coefficients are 0 or positive, so that structural
     zeros can be traced.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> turned = linear(
+    ...     "turned",
+    ...     lambda x: x[::-1],
+    ...     lambda g: turned(g),
+    ...     batch=lambda x: x[:, ::-1],
+    ...     samples=lambda: [ft.extend.Sample(np.arange(3.0))],
+    ... )
+    >>> ft.vjp(turned, np.array([1.0, 2.0]))[1](np.array([1.0, 0.0]))
+    (array([0., 1.]),)
     """
     if operands == 0:
         primitive = Primitive(
@@ -143,7 +179,22 @@ def bilinear(
     samples: Function,
     shape: Function | None = None,
 ) -> Function:
-    """A function of two operands, linear in each (products): one transpose for each operand."""
+    """A function of two operands, linear in each (products): one transpose for each operand.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> rowwise_dot = bilinear(
+    ...     "rowwise_dot",
+    ...     lambda x, y: (x * y).sum(-1),
+    ...     lambda g, y: g[..., None] * y,
+    ...     lambda g, x: g[..., None] * x,
+    ...     batch=lambda x, y: rowwise_dot(x, y),
+    ...     samples=lambda: [ft.extend.Sample(np.ones((2, 3)), np.ones((2, 3)))],
+    ... )
+    >>> ft.grad(rowwise_dot)(np.ones(2), np.array([3.0, 4.0]))
+    array([3., 4.])
+    """
     primitive = Primitive(
         name,
         "bilinear",
@@ -177,6 +228,20 @@ def reduction(
 
     Written with `transpose` if it is linear, otherwise with `push` or `pull` or both.
     `dtype` maps the operand's dtype to the output's (default: unchanged).
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> total = reduction(
+    ...     "total",
+    ...     lambda x, *, axes: np.sum(x, axes),
+    ...     transpose=lambda g, x_type, *, axes: np.broadcast_to(
+    ...         np.expand_dims(g, axes), x_type.shape
+    ...     ),
+    ...     samples=lambda: [ft.extend.Sample(np.ones((2, 3)), axes=(1,))],
+    ... )
+    >>> ft.jacrev(lambda x: total(x, axes=(1,)))(np.ones((1, 2)))
+    array([[[1., 1.]]])
     """
 
     def batch(x: Array, *, axes: tuple[int, ...], **params: Any) -> Array:
@@ -223,6 +288,19 @@ def nondifferentiable(
     indices).
 
     A ufunc needs no `batch` and no `shape`.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> parity = nondifferentiable(
+    ...     "parity",
+    ...     lambda x: np.floor(x) % 2,
+    ...     samples=ft.extend.unary(-2, 2, complex_too=False),
+    ...     batch=lambda x: parity(x),
+    ...     shape=lambda x: x,
+    ... )
+    >>> ft.grad(lambda x: x * parity(x))(3.5)
+    np.float64(1.0)
     """
     operands = 0
     if isinstance(impl, np.ufunc):
@@ -263,6 +341,19 @@ def general(
     the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)``
     are for any number of operands. With several `outputs`, tangents and cotangents of outputs are
     tuples.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> scaled = general(
+    ...     "scaled",
+    ...     lambda x, *, factor: factor * x,
+    ...     pulls=(lambda g, *, factor: factor * g,),
+    ...     batch=lambda x, *, factor: scaled(x, factor=factor),
+    ...     samples=lambda: [ft.extend.Sample(2.0, factor=3.0)],
+    ... )
+    >>> ft.jvp(lambda x: scaled(x, factor=3.0), (2.0,), (1.0,))
+    (6.0, np.float64(3.0))
     """
     primitive = Primitive(
         name,
@@ -290,23 +381,9 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     """
     call: Any
     if primitive.kind in ("elementwise", "chooser") or isinstance(impl, np.ufunc):
-        call = _fixed_arity(primitive, impl, operands)
-    elif operands == 1:
-
-        def call(x: Array, **params: Any) -> Any:
-            interpreter = stack.top
-            if interpreter is None:
-                return impl(x, **params)
-            return interpreter.process(primitive, (x,), params)
-
+        call = _dispatch(primitive, impl, operands)
     else:
-
-        def call(*args: Array, **params: Any) -> Any:
-            interpreter = stack.top
-            if interpreter is None:
-                return impl(*args, **params)
-            return interpreter.process(primitive, args, params)
-
+        call = _dispatch_with_params(primitive, impl, operands)
     call.__name__ = call.__qualname__ = primitive.name
     frame = sys._getframe(1)
     while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
@@ -318,7 +395,23 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
     return impl if isinstance(impl, np.ufunc) else call
 
 
-def _fixed_arity(primitive: Primitive, impl: Function, operands: int) -> Any:
+def _dispatch_with_params(primitive: Primitive, impl: Function, operands: int) -> Any:
+    def unary(x: Array, **params: Any) -> Any:
+        interpreter = stack.top
+        if interpreter is None:
+            return impl(x, **params)
+        return interpreter.process(primitive, (x,), params)
+
+    def variadic(*args: Array, **params: Any) -> Any:
+        interpreter = stack.top
+        if interpreter is None:
+            return impl(*args, **params)
+        return interpreter.process(primitive, args, params)
+
+    return unary if operands == 1 else variadic
+
+
+def _dispatch(primitive: Primitive, impl: Function, operands: int) -> Any:
     no_params: dict[str, Any] = {}
 
     def unary(x: Array) -> Any:
@@ -408,18 +501,11 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     names = argument_names(partial)
     if names[:1] == ("g",):
         return rule(partial, owner)
-    apply: Function
-    if len(names) == 1:
 
-        def apply(g: Array, residuals: tuple[Array], params: Any) -> Array:
-            return algebra.multiply(g, partial(residuals[0]))
+    def scale(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
+        return algebra.multiply(g, partial(*residuals))
 
-    else:
-
-        def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
-            return algebra.multiply(g, partial(*residuals))
-
-    return Rule(apply, selector(names, owner))
+    return Rule(scale, selector(names, owner))
 
 
 def _same(g: Array, residuals: Any, params: Any) -> Array:

@@ -158,6 +158,13 @@ class Primitive:
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
         The public function.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> primitive = ft.extend.primitive_of(ft.primitives.matmul)
+    >>> primitive.kind, primitive.differentiable
+    ('bilinear', True)
     """
 
     __slots__ = (

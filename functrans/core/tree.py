@@ -567,7 +567,13 @@ def _count_leaves(prefix: TreeDef, full: TreeDef, counts: list[int]) -> bool:
 
 
 def regroup(leaves: Sequence[Any], treedefs: Sequence[TreeDef]) -> list[Any]:
-    """Flat leaves as one tree for each structure, in order."""
+    """Flat leaves as one tree for each structure, in order.
+
+    Examples
+    --------
+    >>> regroup([1.0, 2.0, 3.0], [structure([0, 0]), structure({"b": 0})])
+    [[1.0, 2.0], {'b': 3.0}]
+    """
     groups = []
     start = 0
     for treedef in treedefs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from functrans.core.array import FUNCTIONS, METHODS, TracedArray
+from functrans.core.array import FUNCTIONS, TracedArray
 from functrans.numpy.operands import contains_traced
 
 if TYPE_CHECKING:
@@ -19,9 +19,16 @@ def implements(*functions: Any) -> Callable[[F], F]:
     It is called with the caller's own arguments, so it has NumPy's signature. A None among
     `functions` stands for a function that the installed NumPy is too old to have.
 
-    >>> import numpy as np
-    >>> @implements(np.sinc)                                        # doctest: +SKIP
-    ... def sinc(x): ...
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> @implements(np.i0)
+    ... def i0(x):
+    ...     angles = (np.arange(50) + 0.5) * np.pi / 50
+    ...     return np.mean(np.exp(x * np.cos(angles)))
+    >>> round(float(ft.grad(np.i0)(1.0)), 12)
+    0.565159103992
+    >>> del FUNCTIONS[np.i0]
     """
 
     def enter(implementation: F) -> F:
@@ -53,8 +60,7 @@ def method(*names: str) -> Callable[[F], F]:
 
     def enter(implementation: F) -> F:
         for name in names:
-            assert name not in METHODS, name
-            METHODS[name] = implementation
+            assert name not in vars(TracedArray), name
             setattr(TracedArray, name, implementation)
         return implementation
 

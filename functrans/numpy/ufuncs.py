@@ -12,7 +12,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
-from functrans.core.errors import InPlaceError, MissingRuleError, user_line
+from functrans.core.errors import InPlaceError, missing_rule, user_line
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, reductions
@@ -162,15 +162,6 @@ def outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
     if shape_of(y):
         x = p.reshape(x, shape=shape + (1,) * len(shape_of(y)))
     return call_with_options(ufunc, (x, y), **kwargs)
-
-
-def missing_rule(name: str) -> MissingRuleError:
-    """The error for what has no rule."""
-    return MissingRuleError(
-        f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
-        "that have one, declare its derivative with functrans.custom, or apply "
-        "functrans.stop_gradient to its arguments if no derivative is wanted."
-    )
 
 
 def refuse_in_place(ufunc: np.ufunc, method: str) -> NoReturn:

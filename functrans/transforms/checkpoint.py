@@ -48,7 +48,7 @@ def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
 
         def flat(*values: Any) -> list[Any]:
             new_args, new_kwargs = tree.unflatten(in_tree, values)
-            outs, structure = tree.flatten(fun(*new_args, **new_kwargs))
+            outs, structure = tree.flatten(fun(*new_args, **new_kwargs))  # pyright: ignore[reportCallIssue]
             out_tree[:] = [structure]
             return outs
 

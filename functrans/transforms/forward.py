@@ -323,6 +323,7 @@ def jvp(
             for x, leaf, t in zip(leaves, all_leaves, given, strict=True)
         ]
         out = fun(*tree.regroup(new, trees))
+        aux = None
         if has_aux:
             out, aux = split_aux(selection, out)
     outs, out_tree = tree.flatten(out)

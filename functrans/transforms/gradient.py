@@ -78,6 +78,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     with reverse:
         inputs, new = _variables(reverse, leaves, all_leaves, trees)
         out = fun(*new)
+        aux = None
         if has_aux:
             out, aux = split_aux(selection, out)
     outs, out_tree = tree.flatten(out)

@@ -138,9 +138,9 @@ def jacobian(
     Examples
     --------
     >>> import numpy as np, functrans as ft
-    >>> ft.jacobian(np.sin)(np.array([0.0, np.pi]))
-    array([[ 1.,  0.],
-           [ 0., -1.]])
+    >>> ft.jacobian(np.square)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
     """
     selection = Selection(fun, "jacobian", argnums, argnames)
     forward = jacfwd(

@@ -69,6 +69,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
                 for x, leaf, t in zip(leaves, all_leaves, variables, strict=True)
             ]
             out = fun(*tree.regroup(new, trees))
+            aux = None
             if has_aux:
                 out, aux = split_aux(selection, out)
     outs, out_tree = tree.flatten(out)

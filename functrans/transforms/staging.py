@@ -96,15 +96,11 @@ class Stage(Interpreter):
         if not any(type(x) is Variable for x in inputs):
             return self.hand_down(primitive, args, params)
         types = output_types(primitive, args, params)
-        if primitive.outputs is None:
-            out = Variable(types)
-            outputs: tuple[Variable, ...] = (out,)
-        else:
-            outputs = tuple(map(Variable, types))
+        single = primitive.outputs is None
+        outputs = (Variable(types),) if single else tuple(map(Variable, types))
         self.equations.append(Equation(primitive, tuple(inputs), params, outputs, user_line()))
-        if primitive.outputs is None:
-            return StageArray(self, out)
-        return tuple([StageArray(self, v) for v in outputs])
+        arrays = tuple([StageArray(self, v) for v in outputs])
+        return arrays[0] if single else arrays
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         return function(*args)
