@@ -203,7 +203,9 @@ def _is_discrete(x: Any) -> bool:
     )
 
 
-def check_type(who: object, what: str, path: str, given: Array, wanted: ArrayType) -> None:
+def check_type(
+    who: object, what: str, path: tree.Path, given: Array, wanted: ArrayType
+) -> None:
     """Raise unless a tangent or cotangent has the type of its primal (a Python number may stand
     for a
     scalar of any floating type)."""
@@ -212,7 +214,7 @@ def check_type(who: object, what: str, path: str, given: Array, wanted: ArrayTyp
         kind.dtype == wanted.dtype or (kind.weak and np.can_cast(kind.dtype.kind, wanted.dtype))
     )
     if not same:
-        where = f"the {what} at {path}" if path else f"the {what}"
+        where = f"the {what} at {tree.key_string(path)}" if path else f"the {what}"
         raise InputTypeError(
             f"{who}: {where} has type {kind}, its primal has type {wanted}. "
             f"Give it that shape and dtype (numpy.asarray(t, dtype={wanted.dtype.name!r}))."

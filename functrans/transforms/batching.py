@@ -347,9 +347,7 @@ def _mapped_size(
     axis_size: int | None,
 ) -> tuple[list[int | None], int]:
     """Axes >= 0, and the one size that all mapped axes have."""
-    sizes: dict[int, list[str]] = {}
-    if axis_size is not None:
-        sizes[axis_size] = [f"axis_size is {axis_size}"]
+    leaves_of: dict[int, list[int]] = {}  # by the size of their mapped axis
     checked: list[int | None] = []
     for j, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None:
@@ -367,18 +365,21 @@ def _mapped_size(
             )
         axis = int(axis) % x.ndim
         checked.append(axis)
-        size = x.shape[axis]
-        sizes.setdefault(size, []).append(
-            f"axis {axis} of {_label(fun, treedef, j)} is {size} ({type_of(x)})"
-        )
+        leaves_of.setdefault(x.shape[axis], []).append(j)
+    sizes = set(leaves_of) if axis_size is None else {axis_size, *leaves_of}
     if not sizes:
         raise AxisError(
             f"{who}: no argument is mapped. Give one an axis in in_axes, or pass axis_size."
         )
     if len(sizes) > 1:
-        found = "; ".join(text for texts in sizes.values() for text in texts[:3])
-        raise AxisError(f"{who}: mapped axes have different sizes: {found}.")
-    return checked, next(iter(sizes))
+        found = [] if axis_size is None else [f"axis_size is {axis_size}"]
+        found += [
+            f"axis {checked[j]} of {_label(fun, treedef, j)} is {size} ({type_of(leaves[j])})"
+            for size, mapped in leaves_of.items()
+            for j in mapped[:3]
+        ]
+        raise AxisError(f"{who}: mapped axes have different sizes: {'; '.join(found)}.")
+    return checked, sizes.pop()
 
 
 def _label(fun: Callable[..., Any], treedef: tree.TreeDef, leaf: int) -> str:

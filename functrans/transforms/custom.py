@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -227,7 +228,8 @@ class _Call(CustomCall):
         except TreeError as error:
             raise TreeError(f"custom({self!r}): {error}") from None
         leaves = [values[i] for i in spread]
-        if any(values[i] is not None and spread.count(i) > 1 for i in spread):
+        spread_out = [i for i, count in Counter(spread).items() if count > 1]
+        if any(values[i] is not None for i in spread_out):
             raise TreeError(
                 f"custom({self!r}): {what} has one array where its primal has several: "
                 f"{structure} for {wanted}"

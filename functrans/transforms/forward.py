@@ -393,7 +393,7 @@ def tangent_leaves(
                 check_type(
                     selection,
                     f"tangent of {selection.label(i)}",
-                    tree.key_string(path),
+                    path,
                     t,
                     type_of(primal),
                 )

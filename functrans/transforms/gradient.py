@@ -93,9 +93,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
                 f"{tree.explain_difference(g_tree, out_tree, names=names)}"
             )
         cotangents = Cotangents(len(reverse.tape))
-        for j, (o, value, g) in enumerate(zip(outs, lowered, gs, strict=True)):
+        paths = tree.leaf_paths(out_tree)
+        for path, o, value, g in zip(paths, outs, lowered, gs, strict=True):
             kind = type_of(value)
-            path = tree.key_string(tree.leaf_paths(out_tree)[j])
             if is_inexact(kind.dtype):
                 check_type(selection, "cotangent", path, g, kind)
             if reverse.owns(o):
