@@ -68,6 +68,16 @@ def override(
     ------
     RegistrationError
         `function` is no primitive, or the operand does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> cube = elementwise(
+    ...     "cube", lambda x: x**3, lambda x: x * x, samples=unary(-2, 2), shape=lambda x: x
+    ... )
+    >>> override(cube, pull={0: lambda g, x: 3 * g * x * x})     # the partial above lacks the 3
+    >>> ft.grad(cube)(2.0)
+    np.float64(12.0)
     """
     primitive = primitive_of(function)
     primitive.pushes = _replaced(primitive, primitive.pushes, push)

@@ -36,6 +36,11 @@ class Sample:
         What makes the point hard; shown by failing tests.
     **params
         The primitive's parameters.
+
+    Examples
+    --------
+    >>> Sample(0.0, pinned=[0.0], label="kink")
+    Sample(0.0, kink)
     """
 
     __slots__ = ("args", "label", "params", "pinned", "second", "smooth")
@@ -97,7 +102,13 @@ def draw_integers(shape: Shape, low: int, high: int, seed: int = 0) -> Array:
 def unary(
     low: float, high: float, *hard: Sample, complex_too: bool = True
 ) -> Callable[[], list[Sample]]:
-    """Samples of a function of one operand on ``[low, high]``, of every shape and dtype."""
+    """Samples of a function of one operand on ``[low, high]``, of every shape and dtype.
+
+    Examples
+    --------
+    >>> [sample.label for sample in unary(-1, 1, complex_too=False)()]
+    ['0-d', 'empty', '', 'non-contiguous', 'float32']
+    """
 
     def samples() -> list[Sample]:
         regular = [
@@ -118,7 +129,13 @@ def unary(
 def binary(
     low: float, high: float, *hard: Sample, complex_too: bool = True
 ) -> Callable[[], list[Sample]]:
-    """Samples of a function of two operands on ``[low, high]``, broadcast in every way."""
+    """Samples of a function of two operands on ``[low, high]``, broadcast in every way.
+
+    Examples
+    --------
+    >>> [sample.args[0].shape for sample in binary(-1, 1)()[:4]]
+    [(3,), (2, 3), (2, 1), ()]
+    """
 
     def samples() -> list[Sample]:
         def pair(a: Shape, b: Shape, label: str) -> Sample:

@@ -88,7 +88,8 @@ def chooser(
 
     A lane of weight 0 is *structurally* zero: neither tangents nor cotangents of unselected lanes
     count, whether infinite, NaN or not. `weights` are written like the partials of `elementwise`: a
-    formula gives numbers, a mask, or two masks ``(chosen, tied)``: the tied lanes have weight 1/2.
+    formula gives numbers, a mask, or two masks ``(chosen, tied)``: those of the chosen lanes that
+    are tied have weight 1/2.
 
     Examples
     --------
@@ -96,8 +97,8 @@ def chooser(
     >>> larger = chooser(
     ...     "larger",
     ...     lambda x, y: np.where(x > y, x, y),
-    ...     lambda x, y: (x > y, x == y),
-    ...     lambda x, y: (x < y, x == y),
+    ...     lambda x, y: (x >= y, x == y),
+    ...     lambda x, y: (x <= y, x == y),
     ...     samples=ft.extend.binary(-2, 2),
     ...     shape=ufunc_shape(np.maximum),
     ... )

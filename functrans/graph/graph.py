@@ -57,6 +57,18 @@ class Graph:
     outputs : list of Variable or constants
     in_tree, out_tree : TreeDef or None
         The structure of ``(args, kwargs)`` and of the result, where the graph came from a function.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> graph = ft.make_graph(lambda x: np.sin(x) * 2.0)(np.zeros(3))
+    >>> graph
+    graph <lambda>(a: float64[3]):
+      b: float64[3] = sin(a)
+      c: float64[3] = multiply(b, 2.0)
+      return c
+    >>> graph(np.zeros(3))
+    array([0., 0., 0.])
     """
 
     __slots__ = ("equations", "in_tree", "inputs", "name", "out_tree", "outputs")

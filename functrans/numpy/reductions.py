@@ -423,7 +423,14 @@ def logsumexp(
     initial: Any = MISSING,
     where: Any = True,
 ) -> Array:
-    """Logarithm of the sum of the exponentials: ``numpy.logaddexp.reduce``."""
+    """Logarithm of the sum of the exponentials: ``numpy.logaddexp.reduce``.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.grad(logsumexp)(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
     x = cast(operand(a), dtype)
     if dtype_of(x).kind in "biu":
         x = p.astype(x, dtype=np.logaddexp.resolve_dtypes((dtype_of(x),) * 2 + (None,))[-1])
