@@ -11,6 +11,8 @@ import pytest
 
 import functrans  # noqa: F401  (registers the primitives)
 from functrans.core.primitive import REGISTRY
+from functrans.core.types import dtype_of
+from functrans.testing import check_grads
 from functrans.testing.cases import Case, cases_of
 from functrans.testing.rules import CHECKS, check_coverage
 
@@ -66,6 +68,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_rule(check: Callable[[Case], None], case: Case) -> None:
     """One property of one primitive at one sample."""
     check(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.kind == "elementwise"])
+def test_third_derivatives(name: str) -> None:
+    """Smooth elementwise functions in all words of three modes, in every operand at once."""
+    for case in CASES[name]:
+        double = all(dtype_of(x).itemsize >= 8 for x in case.take(case.active))
+        if case.differentiable and case.sample.second and case.active and double:
+            # Loose enough for the third derivatives of steep functions, which are large.
+            check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-8)
 
 
 @pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.samples is not None])

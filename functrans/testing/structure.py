@@ -52,8 +52,8 @@ def check_structure(case: Case) -> None:
             found = vjp(rooted, np.zeros_like(x)[()])[1](gs)[0]
         if np.any(np.where(unselected, found != 0, False)):
             raise AssertionError(
-                f"{case.label(i)}: a structural zero is lost: where the masked output is independent "
-                f"of the operand {x}, expected 0, found {found}"
+                f"{case.label(i)}: a structural zero is lost: where the masked output is "
+                f"independent of the operand {x}, expected 0, found {found}"
             )
 
 
