@@ -13,9 +13,9 @@ from tests.programs import PROGRAMS
 
 LENGTH = 200_000
 FACTOR, SHIFT = 0.999999, 1e-6
-# Bytes held for one recorded operation: its entry on the tape and its link, the traced array and its
-# value, and for every second operation a residual. Twice what was measured, so that a second copy of
-# anything would show.
+# Bytes held for one recorded operation: its entry on the tape and its link, the traced array and
+# its value, and for every second operation a residual. Twice what was measured, so that a second
+# copy of anything would show.
 BYTES = 600
 
 
