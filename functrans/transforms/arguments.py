@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from functrans.core import tree
+from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
-from functrans.core.errors import InputTypeError, OutputTypeError, describe_function
-from functrans.core.types import Array, ArrayType, is_inexact, type_of
+from functrans.core.errors import InputTypeError, OutputTypeError, TreeError, describe_function
+from functrans.core.types import WEAK, Array, ArrayType, is_array, is_inexact, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -203,22 +204,54 @@ def _is_discrete(x: Any) -> bool:
     )
 
 
-def check_type(
-    who: object, what: str, path: tree.Path, given: Array, wanted: ArrayType
-) -> None:
-    """Raise unless a tangent or cotangent has the type of its primal (a Python number may stand
-    for a
-    scalar of any floating type)."""
-    kind = type_of(given)
-    same = kind.shape == wanted.shape and (
-        kind.dtype == wanted.dtype or (kind.weak and np.can_cast(kind.dtype.kind, wanted.dtype))
-    )
-    if not same:
-        where = f"the {what} at {tree.key_string(path)}" if path else f"the {what}"
-        raise InputTypeError(
-            f"{who}: {where} has type {kind}, its primal has type {wanted}. "
-            f"Give it that shape and dtype (numpy.asarray(t, dtype={wanted.dtype.name!r}))."
+def leaves_or_none(
+    who: object, what: str, primal: str, given: Any, treedef: tree.TreeDef
+) -> list[Any]:
+    """The leaves of a tangent or cotangent, which has the structure of its primal but for None,
+    for zero, in the place of leaves."""
+    values, structure = tree.flatten(given)
+    if structure == treedef:
+        return values
+    values, structure = tree.flatten(given, is_leaf=lambda x: x is None)
+    marks = tree.unflatten(treedef, range(treedef.num_leaves))
+    places, wanted = tree.flatten(marks, is_leaf=lambda x: x is None)
+    if structure != wanted:
+        names = (what, primal)
+        raise TreeError(
+            f"{who}: {what} has another structure than {primal}: "
+            f"{tree.explain_difference(structure, wanted, names=names)}"
         )
+    # A None of the primal itself is no leaf of it.
+    return [x for x, place in zip(values, places, strict=True) if place is not None]
+
+
+def checked(who: object, what: str, path: tree.Path, given: Any, wanted: ArrayType) -> Array:
+    """A tangent or cotangent, which must have the type of its primal.
+
+    A Python number may stand for a scalar of any floating type that can hold it, and is made one.
+    """
+    where = f"{what} at {tree.key_string(path)}" if path else what
+    plain = not isinstance(given, np.ndarray) or type(given) is np.ndarray
+    if not (is_array(given) and plain):
+        raise InputTypeError(
+            f"{who}: {where} is a {type(given).__name__}, its primal has type {wanted}. "
+            "Give a plain array of that shape and dtype."
+        )
+    kind = type_of(given)
+    if kind.shape == wanted.shape:
+        if kind.dtype == wanted.dtype:
+            return wanted.dtype.type(given) if type(given) in WEAK else given
+        if kind.weak and (kind.dtype.kind != "c" or wanted.dtype.kind == "c"):
+            # A traced Python number, unlike a plain one, is cast under the transform it is of.
+            return (
+                algebra.astype(given, dtype=wanted.dtype)
+                if isinstance(given, TracedArray)
+                else wanted.dtype.type(given)
+            )
+    raise InputTypeError(
+        f"{who}: {where} has type {kind}, its primal has type {wanted}. "
+        f"Give it that shape and dtype (numpy.asarray(t, dtype={wanted.dtype.name!r}))."
+    )
 
 
 def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:

@@ -20,11 +20,17 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
-from functrans.core.errors import InputTypeError, TreeError
+from functrans.core.errors import InputTypeError
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
 from functrans.core.types import Array, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
-from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
+from functrans.transforms.arguments import (
+    Selection,
+    checked,
+    leaves_or_none,
+    primal_leaves,
+    split_aux,
+)
 from functrans.transforms.reverse import missing_derivative, transpose_linear
 
 if TYPE_CHECKING:
@@ -371,18 +377,9 @@ def tangent_leaves(
         if given is None:
             found += [None] * len(primals)
             continue
-        ts, t_tree = tree.flatten(given, is_leaf=lambda x: x is None)
-        shape_tree = tree.structure(
-            tree.unflatten(treedef, [0] * len(primals)), is_leaf=lambda x: x is None
-        )
-        if t_tree != shape_tree:
-            names = ("the tangent", "the primal")
-            raise TreeError(
-                f"{selection}: the tangent of {selection.label(i)} has another structure than its "
-                f"primal: {tree.explain_difference(t_tree, shape_tree, names=names)}"
-            )
-        paths = tree.leaf_paths(treedef)
-        for path, primal, t in zip(paths, primals, ts, strict=True):
+        what = f"the tangent of {selection.label(i)}"
+        ts = leaves_or_none(selection, what, "its primal", given, treedef)
+        for path, primal, t in zip(tree.leaf_paths(treedef), primals, ts, strict=True):
             if t is not None and primal is None:
                 raise InputTypeError(
                     f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, "
@@ -390,12 +387,6 @@ def tangent_leaves(
                     "tangent; give None for it"
                 )
             if t is not None:
-                check_type(
-                    selection,
-                    f"tangent of {selection.label(i)}",
-                    path,
-                    t,
-                    type_of(primal),
-                )
+                t = checked(selection, what, path, t, type_of(primal))
             found.append(t)
     return found

@@ -9,9 +9,15 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.cotangent import Cotangents, Masked, zeros
-from functrans.core.errors import InputTypeError, OutputTypeError, TreeError
+from functrans.core.errors import InputTypeError, OutputTypeError
 from functrans.core.types import dtype_of, is_array, is_inexact, type_of
-from functrans.transforms.arguments import Selection, check_type, primal_leaves, split_aux
+from functrans.transforms.arguments import (
+    Selection,
+    checked,
+    leaves_or_none,
+    primal_leaves,
+    split_aux,
+)
 from functrans.transforms.reverse import Reverse, ReverseArray, pull_back
 
 if TYPE_CHECKING:
@@ -49,8 +55,9 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     out : pytree
         ``fun(*primals)``.
     pullback : callable
-        Takes a cotangent of the structure, shapes and dtypes of `out`; returns a tuple with one
-        cotangent for each argument (None for integer leaves). It may be called any number of times.
+        Takes a cotangent of the structure, shapes and dtypes of `out` (None for a leaf stands for
+        zero); returns a tuple with one cotangent for each argument (None for integer leaves). It
+        may be called any number of times.
     aux : pytree
         Only with `has_aux`.
 
@@ -85,19 +92,14 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     lowered = [reverse.lower(o) for o in outs]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        gs, g_tree = tree.flatten(cotangent)
-        if g_tree != out_tree:
-            names = ("the cotangent", "the output")
-            raise TreeError(
-                f"{selection}: the cotangent has another structure than the output: "
-                f"{tree.explain_difference(g_tree, out_tree, names=names)}"
-            )
+        gs = leaves_or_none(selection, "the cotangent", "the output", cotangent, out_tree)
         cotangents = Cotangents(len(reverse.tape))
         paths = tree.leaf_paths(out_tree)
         for path, o, value, g in zip(paths, outs, lowered, gs, strict=True):
             kind = type_of(value)
-            if is_inexact(kind.dtype):
-                check_type(selection, "cotangent", path, g, kind)
+            if g is None or not is_inexact(kind.dtype):
+                continue
+            g = checked(selection, "the cotangent", path, g, kind)
             if reverse.owns(o):
                 cotangents.add(o.index, g, kind)
         pull_back(reverse.tape, cotangents, keep=True)
