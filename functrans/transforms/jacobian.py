@@ -73,12 +73,12 @@ def jacfwd(
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
         out, linear, *aux = linearize(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
         basis = tree.regroup(_basis(spaces), trees)
-        columns = vmap(linear, chunk_size=chunk_size)(*basis)
-        outs, out_tree = tree.flatten(out)
+        columns = tree.leaves(vmap(linear, chunk_size=chunk_size)(*basis))
         blocks = []
-        for o, column in zip(outs, tree.leaves(columns, is_leaf=_is_none), strict=True):
-            parts = _split(column, type_of(o).shape, spaces, rows=False)
+        for space, column in zip(out_spaces, columns, strict=True):
+            parts = _split(column, space.shape, spaces, rows=False)
             blocks.append(_bare(selection, tree.regroup(parts, trees)))
         result = tree.unflatten(out_tree, blocks)
         return (result, *aux) if has_aux else result
@@ -133,7 +133,8 @@ def jacobian(
     """A function that computes the Jacobian of `fun` in the mode that takes fewer passes.
 
     Reverse mode if the output has fewer elements than the selected arguments, otherwise forward
-    mode. Parameters, result and errors are those of :func:`jacfwd`.
+    mode; for complex arguments and real outputs, or the reverse, the mode that is defined.
+    Parameters, result and errors are those of :func:`jacfwd`.
 
     Examples
     --------
@@ -157,7 +158,12 @@ def jacobian(
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
         out, pullback, *aux = vjp(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
-        if sum(type_of(o).size for o in tree.leaves(out)) >= sum(s.size for s in spaces):
+        out_spaces = [type_of(o) for o in tree.leaves(out)]
+        # Reverse mode is for real outputs, forward mode for real inputs (unless holomorphic).
+        mixed = not holomorphic and any(s.dtype.kind == "c" for s in spaces)
+        complex_out = not holomorphic and any(s.dtype.kind == "c" for s in out_spaces)
+        wide = sum(s.size for s in out_spaces) >= sum(s.size for s in spaces)
+        if complex_out or (wide and not mixed):
             return forward(*args, **kwargs)
         result = _rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
         return (result, *aux) if has_aux else result
@@ -270,6 +276,28 @@ def _input_spaces(
     return spaces, trees
 
 
+def _output_spaces(
+    selection: Selection, out: Any, kinds: str
+) -> tuple[list[ArrayType], tree.TreeDef]:
+    """The types of the outputs, which must be of these kinds of dtype, and their tree."""
+    outs, out_tree = tree.flatten(out)
+    spaces = [type_of(o) for o in outs]
+    for j, space in enumerate(spaces):
+        if space.dtype.kind not in kinds:
+            path = tree.key_string(tree.leaf_paths(out_tree)[j])
+            where = f"the output at {path}" if path else "the output"
+            needed = {
+                "c": "complex values with holomorphic=True",
+                "f": "real floating-point values",
+                "fc": "floating-point values",
+            }[kinds]
+            raise OutputTypeError(
+                f"{selection}: {where} has type {space}; a Jacobian needs {needed}. "
+                "Return what has no derivative as aux (has_aux=True)."
+            )
+    return spaces, out_tree
+
+
 def _rows(
     selection: Selection,
     out: Any,
@@ -280,19 +308,8 @@ def _rows(
     chunk_size: int | None,
 ) -> Any:
     """The Jacobian from the pullback, all rows at a time."""
-    outs, out_tree = tree.flatten(out)
-    out_spaces = [type_of(o) for o in outs]
-    for space in out_spaces:
-        if space.dtype.kind != ("c" if holomorphic else "f"):
-            raise OutputTypeError(
-                f"{selection}: the output has type {space}; a Jacobian needs "
-                + (
-                    "complex values with holomorphic=True."
-                    if holomorphic
-                    else "real floating-point values."
-                )
-            )
-    if len(outs) == 1 and out_spaces[0].shape == ():
+    out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "f")
+    if len(out_spaces) == 1 and out_spaces[0].shape == ():
         gradients = pullback(tree.unflatten(out_tree, [out_spaces[0].dtype.type(1)]))
         return tree.unflatten(out_tree, [_bare(selection, list(gradients))])
     basis = tree.unflatten(out_tree, _basis(out_spaces))
@@ -332,22 +349,15 @@ def _split(stacked: Array, shape: Shape, spaces: list[ArrayType], *, rows: bool)
     start = 0
     for space in spaces:
         stop = start + space.size
-        if stacked is None:
-            blocks.append(np.zeros(shape + space.shape))
-        else:
-            block = stacked if len(spaces) == 1 else algebra.rows(stacked, start, stop)
-            if not rows:
-                block = algebra.transpose(block, axes=(*range(1, len(shape) + 1), 0))
-            blocks.append(
-                algebra.reshape(block, shape=space.shape + shape if rows else shape + space.shape)
-            )
+        block = stacked if len(spaces) == 1 else algebra.rows(stacked, start, stop)
+        if not rows:
+            block = algebra.transpose(block, axes=(*range(1, len(shape) + 1), 0))
+        blocks.append(
+            algebra.reshape(block, shape=space.shape + shape if rows else shape + space.shape)
+        )
         start = stop
     return blocks
 
 
 def _bare(selection: Selection, parts: list[Any]) -> Any:
     return parts[0] if selection.bare else tuple(parts)
-
-
-def _is_none(x: Any) -> bool:
-    return x is None
