@@ -291,7 +291,11 @@ class Mute:
             "at [0]: Slotted(a=*, power=2) in X, Slotted(a=*, power=2.0) in Y",
         ),
         (Ring("r", 1), Ring("s", 1), "at the root: Ring(*, static='r') in X, Ring(*, static='s')"),
-        (Point(1, 2), same_name()(1, 2), f"at the root: {__name__}.Point in X, {__name__}.Point"),
+        (
+            Point(1, 2),
+            same_name()(1, 2),
+            "at the root: tests.trees.Point in X, tests.test_tree.Point",
+        ),
         (Slotted(1, Mute()), Slotted(1, Mute()), "print alike but are not equal"),
         ([1], [2], "the structures are the same"),
     ],
