@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core import tree
-from functrans.core.errors import TreeError
+from functrans.core.errors import InputTypeError, TreeError
 from functrans.core.primitive import Primitive
-from functrans.core.types import Array, ArrayType, type_of
+from functrans.core.types import Array, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,12 @@ class Graph:
         self.out_tree: tree.TreeDef | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute, with the arguments and the result of the function that was staged."""
+        """Compute, with the arguments and the result of the function that was staged.
+
+        The arguments need the shapes and dtypes that the graph was made for, since these went into
+        its parameters. A Python number may stand for a scalar that can hold it, and a scalar for a
+        Python number.
+        """
         leaves, in_tree = tree.flatten((args, kwargs))
         if self.in_tree is not None and in_tree != self.in_tree:
             names = ("these arguments", "the staged ones")
@@ -96,6 +101,14 @@ class Graph:
             raise TreeError(
                 f"graph {self.name}: the arguments have another structure: {difference}"
             )
+        for j, (x, variable) in enumerate(zip(leaves, self.inputs, strict=True)):
+            if not _fits(x, variable.type):
+                paths = tree.leaf_paths(in_tree)
+                given = type_of(x) if is_array(x) else f"a {type(x).__name__}"
+                raise InputTypeError(
+                    f"graph {self.name}: the argument at {_argument(paths[j])} is {given}, but "
+                    f"the graph was made for {variable.type}. Make a graph for these types."
+                )
         outs = self.evaluate(leaves)
         return outs if self.out_tree is None else tree.unflatten(self.out_tree, outs)
 
@@ -137,6 +150,21 @@ class Graph:
         return "\n".join(_lines(self))
 
     __repr__ = __str__
+
+
+def _fits(x: Any, wanted: ArrayType) -> bool:
+    if not is_array(x):
+        return False
+    kind = type_of(x)
+    loose = kind.weak or wanted.weak
+    return kind.shape == wanted.shape and (
+        kind.dtype == wanted.dtype or (loose and np.can_cast(kind.dtype, wanted.dtype, "same_kind"))
+    )
+
+
+def _argument(path: tree.Path) -> str:
+    """The path of a leaf of ``(args, kwargs)`` without the step into one of the two."""
+    return tree.key_string(path[1:])
 
 
 def _lines(graph: Graph) -> Iterator[str]:
