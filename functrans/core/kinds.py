@@ -433,7 +433,8 @@ def _dispatch(primitive: Primitive, impl: Function, operands: int) -> Any:
             return impl(x, y, z)
         return interpreter.process(primitive, (x, y, z), no_params)
 
-    return {1: unary, 2: binary, 3: ternary}[operands]
+    fixed = {1: unary, 2: binary, 3: ternary}
+    return fixed.get(operands) or _dispatch_with_params(primitive, impl, operands)
 
 
 def align(args: tuple[Array, ...], batched: tuple[bool, ...]) -> list[Array]:
@@ -497,9 +498,9 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     """The rule ``g -> g * partial``, which is both push and pull of an elementwise function."""
     if partial is None or isinstance(partial, Zero):
         return partial
-    if isinstance(partial, int):
+    if isinstance(partial, int) and partial in (1, -1):
         return Rule(_same if partial == 1 else _negated, selector((), owner))
-    names = argument_names(partial)
+    names = argument_names(partial, owner)
     if names[:1] == ("g",):
         return rule(partial, owner)
 
@@ -521,7 +522,7 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
     """The rule ``g -> g * weight``, structurally zero where the weight is zero."""
     if weight is None or isinstance(weight, Zero):
         return weight
-    assert not isinstance(weight, int)
+    names = argument_names(weight, owner)  # type: ignore[arg-type]
 
     def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Any:
         w = weight(*residuals)
@@ -536,7 +537,7 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
             return masked(g, w)
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
 
-    return Rule(apply, selector(argument_names(weight), owner))
+    return Rule(apply, selector(names, owner))
 
 
 def _all_written(

@@ -61,9 +61,14 @@ class Rule:
         return self.apply(lead, self.select(ans, args), params)
 
 
-def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+def argument_names(function: Callable[..., Any], owner: str) -> tuple[str, ...]:
     """The positional arguments of a formula, without the keyword-only parameters."""
-    code = function.__code__
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise RegistrationError(
+            f"{owner}: a rule is {function!r}; it must be a Python function (def or lambda), "
+            "since the names of its arguments say what it needs"
+        )
     return code.co_varnames[: code.co_argcount]
 
 
@@ -72,7 +77,7 @@ def rule(formula: Callable[..., Any], owner: str) -> Rule:
 
     A formula without keyword-only arguments is not passed the primitive's parameters.
     """
-    select = selector(argument_names(formula)[1:], owner)
+    select = selector(argument_names(formula, owner)[1:], owner)
     if formula.__code__.co_kwonlyargcount or formula.__code__.co_flags & _TAKES_KEYWORDS:
         return Rule(lambda lead, residuals, params: formula(lead, *residuals, **params), select)
     return Rule(lambda lead, residuals, params: formula(lead, *residuals), select)
@@ -237,8 +242,8 @@ class Primitive:
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
-    code = function.__code__
-    return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    code = getattr(function, "__code__", None)
+    return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def primitive_of(function: Callable[..., Any]) -> Primitive:
