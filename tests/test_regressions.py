@@ -45,8 +45,8 @@ def doubled_with_rule() -> Any:
 QUADRATIC: dict[str, Callable[[int], Callable[[], Any]]] = {
     "pullback of many outputs": lambda n: lambda: ft.vjp(doubled, many(n))[1](many(n)),
     "vmap over many leaves": lambda n: lambda: ft.vmap(doubled)(many(n)),
-    "custom rule of many leaves": lambda n: lambda: ft.jvp(
-        doubled_with_rule(), (many(n),), (many(n),)
+    "custom rule of many leaves": lambda n: (
+        lambda: ft.jvp(doubled_with_rule(), (many(n),), (many(n),))
     ),
 }
 
@@ -117,7 +117,9 @@ def test_none_in_the_output_of_a_jacobian() -> None:
 
 def test_integer_output_of_a_jacobian_was_silently_zero_in_forward_mode() -> None:
     for transform in (ft.jacfwd, ft.jacrev, ft.jacobian):
-        with pytest.raises(errors.OutputTypeError, match=r"the output at \[1\] has type int64\[2\]"):
+        with pytest.raises(
+            errors.OutputTypeError, match=r"the output at \[1\] has type int64\[2\]"
+        ):
             transform(lambda x: (x, np.arange(2)))(np.ones(2))
 
 
@@ -126,3 +128,120 @@ def test_jacobian_takes_the_mode_that_complex_values_need() -> None:
     np.testing.assert_array_equal(ft.jacobian(np.real)(z), ft.jacrev(np.real)(z))
     x = np.array([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(ft.jacobian(lambda x: np.sum(x) * 1j)(x), [1j, 1j, 1j])
+
+
+def test_a_graph_was_run_on_another_shape_with_the_parameters_of_its_own() -> None:
+    graph = ft.make_graph(np.mean)(np.ones(3))
+    with pytest.raises(
+        errors.InputTypeError, match=r"at \[0\] is float64\[4\], but .* float64\[3\]"
+    ):
+        graph(np.ones(4))  # was the sum divided by 3
+    with pytest.raises(errors.InputTypeError, match=r"is float32\[3\]"):
+        graph(np.ones(3, np.float32))
+    with pytest.raises(errors.InputTypeError, match=r"is a str"):
+        graph("abc")
+    assert graph(np.ones(3)) == 1
+    assert ft.make_graph(np.sin)(1.0)(np.float64(0)) == 0
+    assert ft.make_graph(np.sin)(np.float32(1))(0.0) == 0
+
+
+@pytest.mark.parametrize("partial", [2, 2.0, np.cos])
+def test_partial_that_is_a_number_or_a_ufunc(partial: Any) -> None:
+    """The number 2 was taken as -1."""
+    with pytest.raises(errors.RegistrationError, match="it must be a Python function"):
+        ft.extend.elementwise("wrong partial", lambda x: 2 * x, partial, samples=list)
+    with pytest.raises(errors.RegistrationError, match="it must be a Python function"):
+        ft.extend.chooser("wrong weight", lambda x: 2 * x, partial, samples=list)
+
+
+def test_elementwise_primitive_of_four_operands() -> None:
+    product = ft.extend.elementwise(
+        "product of four",
+        lambda x, y, z, w: x * y * z * w,
+        lambda y, z, w: y * z * w,
+        lambda x, z, w: x * z * w,
+        lambda x, y, w: x * y * w,
+        lambda x, y, z: x * y * z,
+        samples=list,
+    )
+    try:
+        x = np.array([1.0, 2.0])
+        grads = ft.grad(lambda *xs: np.sum(product(*xs)), range(4))(x, 2.0, x, 3.0)
+        np.testing.assert_array_equal(grads[0], [6.0, 12.0])
+        assert grads[1] == 15
+        assert grads[3] == 10
+        np.testing.assert_array_equal(ft.vmap(product, (0, None, 0, None))(x, 2, x, 3), [6, 24])
+        assert ft.jvp(product, (1.0, 2.0, 3.0, 4.0), (1.0, None, None, 1.0))[1] == 30
+    finally:
+        del ft.core.primitive.REGISTRY["product of four"]
+
+
+def test_custom_takes_no_attributes_from_the_object_that_it_wraps() -> None:
+    class Model:
+        fun = None
+
+        def __init__(self) -> None:
+            self.fun = None
+            self.statics = (0,)
+
+        def __call__(self, x: Any) -> Any:
+            return 2 * x
+
+    assert ft.grad(ft.custom(Model()))(3.0) == 2
+    inner = ft.custom(lambda x: x)
+    inner.defjvp(lambda primals, tangents: (primals[0], 7 * tangents[0]))
+    outer = ft.custom(inner)
+    outer.defvjp(lambda x: (x, None), lambda _, g: (100 * g,))
+    assert ft.grad(outer)(1.0) == ft.jvp(outer, (1.0,), (1.0,))[1] == 100
+
+
+def test_custom_rules_of_wrong_form() -> None:
+    def rule() -> Any:
+        return ft.custom(lambda x: x * 1)
+
+    with pytest.raises(errors.InputTypeError, match="a jvp rule must be a function, got int"):
+        rule().defjvp(3)
+    with pytest.raises(errors.InputTypeError, match="static_argnums are positions"):
+        ft.custom(lambda x, n: x, static_argnums=-1)
+    c = rule()
+    c.defvjp(lambda x: (x, None), lambda _, g: ("g",))
+    with pytest.raises(errors.InputTypeError, match=r"the bwd rule's result at \[0\] is a str"):
+        ft.grad(c)(1.0)
+    for result, message in [
+        (lambda x: (x[:1], True), r"float64\[1,3\], but its first axis .* size 2"),
+        (lambda x: (x, "yes"), "out_batched of the batch rule has 'yes'"),
+    ]:
+        c = rule()
+        c.defbatch(lambda size, batched, x, result=result: result(x))
+        with pytest.raises(errors.OutputTypeError, match=message):
+            ft.vmap(c)(np.ones((2, 3)))
+
+
+def test_custom_jvp_rule_gets_none_for_integers() -> None:
+    seen = []
+    c = ft.custom(lambda x, i: x * 1)
+
+    @c.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        seen.append(tangents[1])
+        return primals[0], tangents[0]
+
+    i = np.arange(2)
+    ft.jvp(lambda x: c(x, i), (np.ones(2),), (np.ones(2),))
+    ft.grad(lambda x: np.sum(c(x, i)))(np.ones(2))
+    ft.vmap(ft.grad(lambda x: np.sum(c(x, i))))(np.ones((3, 2)))
+    assert seen == [None] * 3
+
+
+def test_message_for_an_array_leaked_from_a_checkpointed_function() -> None:
+    kept = []
+
+    @ft.checkpoint
+    def leaking(x: Any) -> Any:
+        y = np.sin(x)
+        kept.append(y)
+        return y * y
+
+    ft.grad(leaking)(1.0)
+    with pytest.raises(errors.LeakedArrayError, match="used after its transform had ended"):
+        kept[-1] * 2

@@ -6,6 +6,8 @@ from collections import Counter
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+import numpy as np
+
 from functrans.core import tree
 from functrans.core.errors import (
     InputTypeError,
@@ -15,7 +17,7 @@ from functrans.core.errors import (
     describe_function,
 )
 from functrans.core.interpreter import CustomCall, stack
-from functrans.core.types import is_array, is_inexact, type_of
+from functrans.core.types import is_array, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import positional_names
 from functrans.transforms.batching import vmap
 from functrans.transforms.forward import tangent_or_zero
@@ -74,7 +76,7 @@ class custom(Generic[P, R]):
         self.jvp_rule: Callable[..., Any] | None = None
         self.vjp_rules: tuple[Callable[..., Any], Callable[..., Any]] | None = None
         self.batch_rule: Callable[..., Any] | None = None
-        update_wrapper(self, fun)
+        update_wrapper(self, fun, updated=())  # not the attributes: `fun` may be a custom too
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Declare ``rule(*statics, primals, tangents) -> (out, tangent_out)``; usable as a
@@ -83,7 +85,7 @@ class custom(Generic[P, R]):
         `primals` and `tangents` are tuples with an entry for each argument that is not static; zero
         tangents are arrays of zeros (None for integers).
         """
-        self._once(self.jvp_rule, "jvp")
+        self._check(self.jvp_rule, "jvp", rule)
         self.jvp_rule = rule
         return rule
 
@@ -91,7 +93,7 @@ class custom(Generic[P, R]):
         """Declare ``fwd(*args) -> (out, residuals)`` and ``bwd(*statics, residuals, cotangent)``,
         which
         returns a tuple with a cotangent (or None for zero) for each argument that is not static."""
-        self._once(self.vjp_rules, "vjp")
+        self._check(self.vjp_rules, "vjp", fwd, bwd)
         self.vjp_rules = (fwd, bwd)
 
     def defbatch(self, rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,12 +103,18 @@ class custom(Generic[P, R]):
         leaf; batch axes are at 0. `out_batched` has the structure of `out` (one bool may stand for
         all).
         """
-        self._once(self.batch_rule, "batch")
+        self._check(self.batch_rule, "batch", rule)
         self.batch_rule = rule
         return rule
 
-    def _once(self, rule: object, kind: str) -> None:
-        if rule is not None:
+    def _check(self, present: object, kind: str, *rules: object) -> None:
+        for rule in rules:
+            if not callable(rule):
+                raise InputTypeError(
+                    f"custom({describe_function(self.fun)}): a {kind} rule must be a function, "
+                    f"got {type(rule).__name__}"
+                )
+        if present is not None:
             raise RegistrationError(
                 f"custom({describe_function(self.fun)}) has a {kind} rule already"
             )
@@ -204,7 +212,16 @@ class _Call(CustomCall):
         out, out_batched = self._pair("batch", result, "(out, out_batched)")
         outs = self._flatten_out(out)
         what = f"custom({self!r}): out_batched of the batch rule"
-        return outs, tree.flatten_prefix(out_batched, out, what=what)
+        out_flags = tree.flatten_prefix(out_batched, out, what=what)
+        for path, o, flag in zip(tree.leaf_paths(self.out_tree), outs, out_flags, strict=True):
+            if not isinstance(flag, bool | np.bool):
+                raise OutputTypeError(f"{what} has {flag!r}{_at(path)}; it consists of bools")
+            if flag and shape_of(o)[:1] != (size,):
+                raise OutputTypeError(
+                    f"custom({self!r}): the output{_at(path)} of the batch rule has type "
+                    f"{type_of(o)}, but its first axis must be the batch axis of size {size}"
+                )
+        return outs, out_flags
 
     def mapped(self, size: int) -> CustomCall:
         return _MappedCall(self, size)
@@ -237,6 +254,10 @@ class _Call(CustomCall):
         for path, leaf, primal in zip(tree.leaf_paths(wanted), leaves, primals, strict=True):
             if leaf is None or primal is None:
                 continue
+            if not is_array(leaf):
+                raise InputTypeError(
+                    f"custom({self!r}): {what}{_at(path)} is a {type(leaf).__name__}, not an array"
+                )
             space = type_of(primal)
             if is_inexact(space.dtype) and type_of(leaf).shape != space.shape:
                 raise InputTypeError(
@@ -310,6 +331,11 @@ def _positions(
     positions: list[int] = []
     for given in (static_argnums, nondiff_argnums):
         positions += [given] if isinstance(given, int) else list(given)
+    if not all(isinstance(i, int) and i >= 0 for i in positions):
+        raise InputTypeError(
+            f"custom({describe_function(fun)}): static_argnums are positions (0, 1, ...), got "
+            f"{positions}"
+        )
     names = positional_names(fun)
     for name in (static_argnames,) if isinstance(static_argnames, str) else static_argnames:
         if name not in names:

@@ -23,7 +23,7 @@ from functrans.core.cotangent import (
 from functrans.core.errors import InputTypeError
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
-from functrans.core.types import Array, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
+from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import (
     Selection,
     checked,
@@ -143,10 +143,7 @@ class Forward(Interpreter):
         if not given:
             return self.hand_down_custom(call, primals)
         if call.has_jvp:
-            full = [
-                zeros(type_of(x)) if t is None and is_array(x) else t
-                for x, t in zip(primals, tangents, strict=True)
-            ]
+            full = list(map(tangent_or_zero, primals, tangents))
             with under(self.parent):
                 outs, ts = call.push(primals, full)
         elif call.has_vjp:

@@ -63,7 +63,9 @@ class ReverseArray(TracedArray):
         return value.concrete(wanted) if isinstance(value, TracedArray) else value
 
     def birth(self) -> str:
-        entry = self.interpreter.tape[self.index]
+        tape = self.interpreter.tape
+        # The second run of a checkpointed function had a tape of its own, behind this one.
+        entry = tape[self.index] if self.index < len(tape) else None
         primitive = entry[0] if type(entry) is tuple and entry else entry
         return f", the result of {primitive.name}" if isinstance(primitive, Primitive) else ""
 
@@ -274,7 +276,10 @@ class Reverse(Interpreter):
 
             def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
                 def tangents(*ts: Any) -> tuple[Any, ...]:
-                    full = [zeros(type_of(x)) if is_array(x) else None for x in values]
+                    full = [
+                        zeros(type_of(x)) if is_array(x) and is_inexact(dtype_of(x)) else None
+                        for x in values
+                    ]
                     for i, t in zip(mine, ts, strict=True):
                         full[i] = t
                     return tuple(call.push(values, full)[1])
