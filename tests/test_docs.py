@@ -92,3 +92,14 @@ def test_the_catalogue_of_errors_is_complete() -> None:
         shown = [found[1] for b in blocks if (found := ERROR.match(b["shown"] or ""))]
         assert error.__name__ in shown, error.__name__
         assert len(blocks) > len(shown), f"{error.__name__} has no cure"
+
+
+def test_the_stated_sizes_are_about_right() -> None:
+    """The lines of code that docs/architecture.md states, within a fifth."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    stated = re.findall(r"^\| `([\w/]+)` \| (\d+) \|", text, re.MULTILINE)
+    assert len(stated) == 6
+    for folder, lines in stated:
+        files = sorted((ROOT / folder).rglob("*.py"))
+        found = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+        assert found == pytest.approx(int(lines), rel=0.2), folder
