@@ -88,6 +88,11 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         ]
         with np.errstate(all="ignore"):  # as in pull_back: formulas pass through harmless 1/0
             results = graph.evaluate(values)
+        # What does not depend on the tangents is a constant of the graph: not for users to change.
+        results = [
+            x.copy() if x is constant and type(x) is np.ndarray else x
+            for x, constant in zip(results, graph.outputs, strict=True)
+        ]
         return tree.unflatten(out_tree, results)
 
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
