@@ -245,3 +245,55 @@ def test_message_for_an_array_leaked_from_a_checkpointed_function() -> None:
     ft.grad(leaking)(1.0)
     with pytest.raises(errors.LeakedArrayError, match="used after its transform had ended"):
         kept[-1] * 2
+
+
+def test_argnums_of_other_types() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * y**2
+
+    assert ft.grad(f, np.int64(1))(2.0, 3.0) == 12  # ended in an error about truth values
+    assert ft.grad(f, np.array([0, 1]))(2.0, 3.0) == (9, 12)
+    for wrong in (1.5, "y", (0, "y")):
+        with pytest.raises(errors.InputTypeError, match="argnums must be one int or a sequence"):
+            ft.grad(f, wrong)
+    with pytest.raises(errors.InputTypeError, match="argnames must be one str or a sequence"):
+        ft.grad(f, argnames=5)
+
+
+def test_linear_function_gave_out_its_own_constant() -> None:
+    _, linear = ft.linearize(lambda x: (x, np.ones(3)), 1.0)
+    linear(1.0)[1][:] = 7
+    np.testing.assert_array_equal(linear(1.0)[1], np.zeros(3))
+
+
+def test_results_of_vmap_can_be_written_to() -> None:
+    ft.vmap(lambda x: np.ones(2))(np.ones(3))[0, 0] = 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"chunk_size": 2.5}, "chunk_size must be an int of at least 1, got 2.5"),
+        ({"axis_size": -1, "in_axes": None}, "axis_size must be an int of at least 0, got -1"),
+        ({"axis_size": 2.0, "in_axes": None}, "axis_size must be an int of at least 0, got 2.0"),
+        ({"in_axes": {"x": 0}}, "in_axes must be an int, None or a tuple"),
+        ({"out_axes": 1.0}, "out_axes has 1.0 for the output; give an int or None"),
+        ({"out_axes": "first"}, "out_axes has 'first' for the output"),
+    ],
+)
+def test_wrong_options_of_vmap(options: Any, message: str) -> None:
+    with pytest.raises(errors.AxisError, match=message):
+        ft.vmap(lambda x: x, **options)(np.ones((5, 2)))
+
+
+def test_masks_were_silently_dropped() -> None:
+    x = np.array([1.0, 2.0])
+    with pytest.raises(errors.InputTypeError, match="argument 'x' is a numpy.ma.*MaskedArray"):
+        ft.vmap(lambda x: x * 2)(np.ma.array(x, mask=[0, 1]))
+    with pytest.raises(TypeError, match="MaskedArray cannot be combined with traced arrays"):
+        ft.grad(lambda x: np.sum(np.multiply(x, np.ma.array([1.0, 2.0], mask=[0, 1]))))(x)
+
+
+def test_checkpoint_of_no_function() -> None:
+    with pytest.raises(errors.InputTypeError, match="checkpoint takes a function, got int"):
+        ft.checkpoint(3)

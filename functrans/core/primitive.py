@@ -243,7 +243,9 @@ class Primitive:
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
     code = getattr(function, "__code__", None)
-    return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if code is None:  # a ufunc or another object that is no Python function
+        return False
+    return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def primitive_of(function: Callable[..., Any]) -> Primitive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -51,25 +52,22 @@ class Selection:
             argnums = 0 if argnames is None else ()
         self.fun = fun
         self.transform = transform
-        self.bare = (isinstance(argnums, int) and argnames is None) or (
-            argnums == () and isinstance(argnames, str)
-        )
-        self.argnums = self._positions(argnums)
-        self.argnames = (
-            ()
-            if argnames is None
-            else (argnames,)
-            if isinstance(argnames, str)
-            else tuple(argnames)
+        self.argnums = tuple(map(int, self._several(argnums, (int, np.integer), "argnums", "int")))
+        self.argnames = self._several(argnames, str, "argnames", "str")
+        self.bare = (isinstance(argnums, int | np.integer) and argnames is None) or (
+            isinstance(argnames, str) and not self.argnums
         )
 
-    def _positions(self, argnums: Argnums) -> tuple[int, ...]:
-        positions = (argnums,) if isinstance(argnums, int | np.integer) else tuple(argnums)
-        if not all(isinstance(i, int | np.integer) for i in positions):
+    def _several(self, given: Any, item: Any, name: str, noun: str) -> tuple[Any, ...]:
+        """One item, None or a sequence of items as a tuple."""
+        if given is None:
+            return ()
+        items = (given,) if isinstance(given, item) else given
+        if not isinstance(items, Iterable) or not all(isinstance(i, item) for i in items):
             raise InputTypeError(
-                f"{self.transform}: argnums must be an int or a sequence of ints, got {argnums!r}"
+                f"{self.transform}: {name} must be one {noun} or a sequence of them, got {given!r}"
             )
-        return tuple(map(int, positions))
+        return tuple(items)
 
     def pick(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -156,16 +154,20 @@ def refuse_leaf(who: object, label: str, path: str, leaf: Any, remedy: str) -> I
     """The error for a leaf that cannot be differentiated."""
     where = f"{label} at {path}" if path else label
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
-        return InputTypeError(
-            f"{who}: {where} is a {type(leaf).__module__}.{type(leaf).__name__}. Subclasses of "
-            "ndarray change "
-            "the meaning of operations; pass a plain array (numpy.asarray(x))."
-        )
+        return subclass_refused(who, where, leaf)
     kind = type_of(leaf) if isinstance(leaf, np.ndarray | np.generic | bool | TracedArray) else None
     what = str(kind) if kind else f"a {type(leaf).__name__}"
     return InputTypeError(
         f"{who}: {where} is {what}; a derivative needs real or complex floating-point values. "
         f"{remedy}"
+    )
+
+
+def subclass_refused(who: object, where: str, x: np.ndarray[Any, Any]) -> InputTypeError:
+    """The error for a matrix, a masked array and the like."""
+    return InputTypeError(
+        f"{who}: {where} is a {type(x).__module__}.{type(x).__name__}. Subclasses of ndarray "
+        "change the meaning of operations; pass a plain array (numpy.asarray(x))."
     )
 
 

@@ -21,7 +21,7 @@ from functrans.core.errors import (
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, Shape, is_array, shape_of, type_of
-from functrans.transforms.arguments import argument_label
+from functrans.transforms.arguments import argument_label, subclass_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,17 +221,15 @@ def vmap(
         )
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
-    if not isinstance(in_axes, int | tuple | dict | None):
-        raise AxisError(
-            f"vmap({describe_function(fun)}): in_axes must be an int, None or a tuple with an "
-            "entry for each "
-            f"positional argument, got {in_axes!r}"
-        )
-    if chunk_size is not None and chunk_size < 1:
-        raise AxisError(
-            f"vmap({describe_function(fun)}): chunk_size must be at least 1, got {chunk_size}"
-        )
     who = f"vmap({describe_function(fun)})"
+    if not isinstance(in_axes, int | np.integer | tuple | None):
+        raise AxisError(
+            f"{who}: in_axes must be an int, None or a tuple with an entry for each positional "
+            f"argument, got {in_axes!r}"
+        )
+    for name, value, least in (("axis_size", axis_size, 0), ("chunk_size", chunk_size, 1)):
+        if value is not None and (not isinstance(value, int | np.integer) or value < least):
+            raise AxisError(f"{who}: {name} must be an int of at least {least}, got {value!r}")
 
     @wraps(fun)
     def batched(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -305,7 +303,11 @@ def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any
         raise InputTypeError(
             f"{who}: {where} is a {type(out).__name__}; a mapped function must return arrays"
         )
+    if not isinstance(axis, int | np.integer):
+        raise AxisError(f"{who}: out_axes has {axis!r} for {where}; give an int or None")
     value = out.value if batch.owns(out) else batch.spread(out)
+    if type(value) is np.ndarray and not value.flags.writeable:
+        value = value.copy()  # the same row for all lanes is no array of its own
     rank = len(shape_of(value))
     if not -rank <= axis < rank:
         raise AxisError(
@@ -338,6 +340,9 @@ def _joined(parts: list[Any], out_axes: Any, who: str) -> Any:
     return tree.unflatten(tree.structure(parts[0]), joined)
 
 
+_PLAIN = (np.ndarray, np.memmap)
+
+
 def _mapped_size(
     fun: Callable[..., Any],
     who: str,
@@ -357,6 +362,8 @@ def _mapped_size(
             raise AxisError(
                 f"{who}: in_axes has {axis!r} for {_label(fun, treedef, j)}; give an int or None"
             )
+        if isinstance(x, np.ndarray) and type(x) not in _PLAIN:
+            raise subclass_refused(who, _label(fun, treedef, j), x)
         if not isinstance(x, np.ndarray | TracedArray) or not -x.ndim <= axis < x.ndim:
             what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
             raise AxisError(

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from functrans.core import tree
+from functrans.core.errors import InputTypeError
 from functrans.core.interpreter import stack
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
     >>> float(ft.grad(block)(0.0))
     1.0
     """
+
+    if not callable(fun):
+        raise InputTypeError(f"checkpoint takes a function, got {type(fun).__name__}")
 
     @wraps(fun)
     def checkpointed(*args: P.args, **kwargs: P.kwargs) -> R:
