@@ -104,6 +104,7 @@ from .exponential import (
     spherical_bessel as spherical_bessel,
     sqrt as sqrt,
 )
+from .fourier import fft as fft, ifft as ifft, irfft as irfft, rfft as rfft
 from .index_expression import (
     ARRAY as ARRAY,
     Index as Index,
@@ -131,6 +132,7 @@ from .linalg import (
     slogdet as slogdet,
     solve as solve,
 )
+from .matrix_functions import eigh_function as eigh_function
 from .reduction import (
     all as all,
     any as any,

@@ -6,7 +6,8 @@ Hermitian like its matrix.
 
 Eigenvectors of equal eigenvalues are free to turn into each other, and so are singular vectors.
 The turn is taken to be zero: right for functions of the equal values that are symmetric in them,
-and of the space that their vectors span. Phases of complex vectors do not turn either.
+and of the space that their vectors span; where it may not be right there is a warning
+(degenerate.py). Phases of complex vectors do not turn either.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of
 
 from .arithmetic import (
-    absolute,
     add,
     multiply,
     real,
@@ -28,14 +28,23 @@ from .arithmetic import (
     reciprocal,
     subtract,
 )
-from .comparison import equal, less_equal, where
+from .comparison import equal, where
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import (
     conjugated,
     hermitian_samples,
-    identity,
     rest_cotangent,
     rest_tangent,
+)
+from .degenerate import (
+    constants,
+    eig_doubt,
+    eigh_doubt,
+    marks,
+    svd_doubt,
+    svd_push_doubt,
+    turn,
+    unmarked,
 )
 from .indexing import diagonal, from_diagonal
 from .linalg import (
@@ -62,19 +71,6 @@ def matrix_diagonal(x: Array) -> Array:
     return diagonal(x, axis1=x.ndim - 2, axis2=x.ndim - 1)
 
 
-def reciprocal_gaps(w: Array, fill: float) -> Array:
-    """At ``i, j`` the number ``1 / (w[j] - w[i])``.
-
-    It is `fill` for values that are equal up to rounding, and 0 on the diagonal.
-    """
-    gaps = subtract(row(w), column(w))
-    size = sum(absolute(w), axes=(w.ndim - 1,), keepdims=True)
-    rounding = multiply(4 * float(np.finfo(dtype_of(w)).eps), column(size))
-    alike = less_equal(absolute(gaps), rounding)
-    inverse = where(alike, fill, reciprocal(where(alike, 1, gaps)))
-    return where(identity(inverse), 0, inverse) if fill else inverse
-
-
 def known(
     name: str, rate: Function, transposed: Function, outputs: int, sample: Sample
 ) -> Function:
@@ -87,7 +83,7 @@ def known(
         name,
         lambda x, *factors: factors,
         pushes=(lambda t, ans, x: rate(t, call(x, *ans), np.nan), *(ZERO,) * outputs),
-        pulls=(lambda g, ans, x: transposed(g, call(x, *ans), np.nan), *(ZERO,) * outputs),
+        pulls=(lambda g, ans, x: transposed(g, None, call(x, *ans), np.nan), *(ZERO,) * outputs),
         batch=lambda x, *factors: call(x, *factors),
         shape=lambda x, *factors: factors,
         outputs=outputs,
@@ -102,13 +98,14 @@ def known(
 def eigh_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
     w, v = basis
     inner = matmul(adjoint(v), matmul(symmetrized(t), v))
-    return real(matrix_diagonal(inner)), matmul(v, multiply(reciprocal_gaps(w, fill), inner))
+    return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, fill, "eigh"))
 
 
-def eigh_cotangent(g: tuple[Array, Array], basis: tuple[Array, Array], fill: float) -> Array:
+def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], fill: float) -> Array:
     (g_w, g_v), (w, v) = g, basis
-    turn = multiply(reciprocal_gaps(w, fill), matmul(matrix_transpose(v), g_v))
-    inner = add(from_diagonal(g_w), turn)
+    between = matmul(matrix_transpose(v), g_v)
+    doubt = eigh_doubt(between, w, *used) if used else None
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, fill, "eigh"))
     return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
 
 
@@ -128,26 +125,38 @@ known_eigh = known(
     2,
     Sample(np.array([[2.0]]), np.array([2.0]), np.array([[1.0]]), pinned=[[[1.0]], None, None]),
 )
-eigh: Function = general(
-    "eigh",  # uplo: "L" or "U", the triangle that is read
+eigh_constants = constants(
+    "eigh_constants",
     lambda x, *, uplo: tuple(np.linalg.eigh(x, uplo)),
-    pushes=(lambda t, ans, x: eigh_tangent(t, known_eigh(x, *ans), 0.0),),
-    pulls=(lambda g, ans, x: eigh_cotangent(g, known_eigh(x, *ans), 0.0),),
-    batch=lambda x, *, uplo: eigh(x, uplo=uplo),
-    shape=eigh_shape,
-    outputs=2,
+    eigh_shape,
+    2,
+    Sample(np.array([[2.0]]), smooth=False, uplo="L"),
+)
+marked_eigh: Function = general(
+    "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
+    lambda x, *, uplo: marks(np.linalg.eigh(x, uplo)),
+    pushes=(lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2]), 0.0)),),
+    pulls=(lambda g, ans, x: eigh_cotangent(g[:2], g[2:], known_eigh(x, *ans[:2]), 0.0),),
+    batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
+    shape=lambda x, *, uplo: eigh_shape(x) * 2,
+    outputs=4,
     samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
 )
 
 
+def eigh(x: Array, *, uplo: str) -> tuple[Array, ...]:
+    """Eigenvalues, and eigenvectors in columns."""
+    return unmarked(marked_eigh(x, uplo=uplo))
+
+
 def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> Array:
-    v = known_eigh(x, *eigh(x, uplo=uplo))[1]
+    v = known_eigh(x, *eigh_constants(x, uplo=uplo))[1]
     part = matmul(symmetrized(t), v)
     return sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,))
 
 
 def eigvalsh_pull(g: Array, x: Array, *, uplo: str) -> Array:
-    v = known_eigh(x, *eigh(x, uplo=uplo))[1]
+    v = known_eigh(x, *eigh_constants(x, uplo=uplo))[1]
     return symmetrized(matmul(multiply(conjugated(v), row(g)), matrix_transpose(v)))
 
 
@@ -168,17 +177,18 @@ eigvalsh: Function = general(
 def eig_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
     w, v = basis
     inner = solve(v, matmul(t, v))
-    change = matmul(v, multiply(reciprocal_gaps(w, fill), inner))
+    change = matmul(v, turn(inner, w, None, fill, "eig"))
     along = sum(multiply(conjugated(v), change), axes=(v.ndim - 2,), keepdims=True)
     return matrix_diagonal(inner), subtract(change, multiply(v, along))
 
 
-def eig_cotangent(g: tuple[Array, Array], basis: tuple[Array, Array], fill: float) -> Array:
+def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], fill: float) -> Array:
     (g_w, g_v), (w, v) = g, basis
     along = sum(multiply(v, g_v), axes=(v.ndim - 2,), keepdims=True)
     v_t = matrix_transpose(v)
-    turn = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
-    inner = add(from_diagonal(g_w), multiply(reciprocal_gaps(w, fill), turn))
+    between = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
+    doubt = eig_doubt(between, w, *used) if used else None
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, fill, "eig"))
     return solve(v_t, matmul(inner, v_t))
 
 
@@ -211,25 +221,37 @@ known_eig = known(
     2,
     Sample(np.array([[2j]]), np.array([2j]), np.array([[1 + 0j]]), pinned=[[[1.0]], None, None]),
 )
-eig: Function = general(
-    "eig",
+eig_constants = constants(
+    "eig_constants",
     lambda x: tuple(np.linalg.eig(x)),
-    pushes=(lambda t, ans, x: eig_tangent(t, known_eig(x, *ans), 0.0),),
-    pulls=(lambda g, ans, x: eig_cotangent(g, known_eig(x, *ans), 0.0),),
-    batch=lambda x: eig(x),
-    shape=eig_shape,
-    outputs=2,
+    eig_shape,
+    2,
+    Sample(np.array([[2j]]), smooth=False),
+)
+marked_eig: Function = general(
+    "eig",
+    lambda x: marks(np.linalg.eig(x)),
+    pushes=(lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2]), 0.0)),),
+    pulls=(lambda g, ans, x: eig_cotangent(g[:2], g[2:], known_eig(x, *ans[:2]), 0.0),),
+    batch=lambda x: marked_eig(x),
+    shape=lambda x: eig_shape(x) * 2,
+    outputs=4,
     samples=eig_samples,
 )
 
 
+def eig(x: Array) -> tuple[Array, ...]:
+    """Eigenvalues, and eigenvectors in columns."""
+    return unmarked(marked_eig(x))
+
+
 def eigvals_push(t: Array, x: Array) -> Array:
-    v = known_eig(x, *eig(x))[1]
+    v = known_eig(x, *eig_constants(x))[1]
     return matrix_diagonal(solve(v, matmul(t, v)))
 
 
 def eigvals_pull(g: Array, x: Array) -> Array:
-    v_t = matrix_transpose(known_eig(x, *eig(x))[1])
+    v_t = matrix_transpose(known_eig(x, *eig_constants(x))[1])
     return solve(v_t, multiply(column(g), v_t))
 
 
@@ -266,19 +288,19 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tup
     vh = full_vh[..., :k, :] if more_v else full_vh
     inner = matmul(matmul(adjoint(u), t), adjoint(vh))
     other = adjoint(inner)
+    left, right = matmul(t, adjoint(vh)), matmul(adjoint(u), t)
+    left = subtract(left, matmul(u, matmul(adjoint(u), left)))  # outside the span of u
+    right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
+    doubt = svd_push_doubt(inner, left, adjoint(right), s) if fill == 0 else None
     # The turns of u and of v: half the sum and half the difference of these two.
-    both = multiply(reciprocal_gaps(s, fill), add(inner, other))
+    both = turn(add(inner, other), s, doubt, fill, "svd")
     apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, other))
     t_u = matmul(u, multiply(0.5, add(both, apart)))
     t_vh = matmul(multiply(0.5, subtract(apart, both)), vh)
     inverse = zero_at_zero(s)
-    if u.shape[-2] > k:  # the part of the change outside the span of u
-        left = matmul(t, adjoint(vh))
-        left = subtract(left, matmul(u, matmul(adjoint(u), left)))
+    if u.shape[-2] > k:
         t_u = add(t_u, multiply(left, row(inverse)))
     if vh.shape[-1] > k:
-        right = matmul(adjoint(u), t)
-        right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
         t_vh = add(t_vh, multiply(column(inverse), right))
     t_s = multiply(away_from_zero(s), real(matrix_diagonal(inner)))
     if more_u:
@@ -290,7 +312,7 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tup
     return t_u, t_s, t_vh
 
 
-def svd_cotangent(g: tuple[Array, ...], basis: tuple[Array, Array, Array], fill: float) -> Array:
+def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], fill: float) -> Array:
     (g_u, g_s, g_vh), (u, s, vh) = g, basis
     k = s.shape[-1]
     if u.shape[-1] > k:
@@ -302,17 +324,23 @@ def svd_cotangent(g: tuple[Array, ...], basis: tuple[Array, Array, Array], fill:
         g_vh = add(g_vh[..., :k, :], adjoint(g_rest))
     u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
     turn_u, turn_v = matmul(u_t, g_u), matmul(g_vh, v)
-    both = multiply(multiply(0.5, reciprocal_gaps(s, fill)), subtract(turn_u, turn_v))
+    left = subtract(g_u, matmul(conjugated(u), turn_u))  # outside the span of u
+    right = subtract(g_vh, matmul(turn_v, conjugated(vh)))
+    doubt = None
+    if used:
+        used_u, used_s, used_vh = used
+        used_v = matrix_transpose(used_vh[..., :k, :])
+        lanes = used_u[..., :k], used_s, used_v
+        doubt = svd_doubt(turn_u, adjoint(turn_v), left, adjoint(right), s, *lanes)
+    both = multiply(0.5, turn(subtract(turn_u, turn_v), s, doubt, fill, "svd"))
     apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
     out = matmul(matmul(conjugated(u), inner), conjugated(vh))
     inverse = zero_at_zero(s)
     if u.shape[-2] > k:
-        left = subtract(g_u, matmul(conjugated(u), turn_u))
         out = add(out, matmul(multiply(left, row(inverse)), conjugated(vh)))
     if vh.shape[-1] > k:
-        right = subtract(g_vh, matmul(turn_v, conjugated(vh)))
         out = add(out, matmul(conjugated(u), multiply(column(inverse), right)))
     return out
 
@@ -352,14 +380,21 @@ known_svd = known(
         pinned=[[[1.0]], None, None, None],
     ),
 )
-svd: Function = general(
+svd_constants = constants(
+    "svd_constants",
+    lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
+    lambda x: svd_shape(x, full=False),
+    3,
+    Sample(np.array([[2.0]]), smooth=False),
+)
+marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
-    lambda x, *, full: tuple(np.linalg.svd(x, full_matrices=full)),
-    pushes=(lambda t, ans, x: svd_tangent(t, known_svd(x, *ans), 0.0),),
-    pulls=(lambda g, ans, x: svd_cotangent(g, known_svd(x, *ans), 0.0),),
-    batch=lambda x, *, full: svd(x, full=full),
-    shape=svd_shape,
-    outputs=3,
+    lambda x, *, full: marks(np.linalg.svd(x, full_matrices=full)),
+    pushes=(lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3]), 0.0)),),
+    pulls=(lambda g, ans, x: svd_cotangent(g[:3], g[3:], known_svd(x, *ans[:3]), 0.0),),
+    batch=lambda x, *, full: marked_svd(x, full=full),
+    shape=lambda x, *, full: svd_shape(x, full=full) * 2,
+    outputs=6,
     samples=lambda: [
         *svd_samples(full=False),
         Sample(regular((3, 3)), full=True, label="square, full"),
@@ -371,15 +406,20 @@ svd: Function = general(
 )
 
 
+def svd(x: Array, *, full: bool) -> tuple[Array, ...]:
+    """Left vectors in columns, singular values, and right vectors, conjugated, in rows."""
+    return unmarked(marked_svd(x, full=full))
+
+
 def svdvals_push(t: Array, x: Array) -> Array:
-    u, s, vh = known_svd(x, *svd(x, full=False))
+    u, s, vh = known_svd(x, *svd_constants(x))
     part = matmul(t, adjoint(vh))
     rate = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
     return multiply(away_from_zero(s), rate)
 
 
 def svdvals_pull(g: Array, x: Array) -> Array:
-    u, s, vh = known_svd(x, *svd(x, full=False))
+    u, s, vh = known_svd(x, *svd_constants(x))
     weights = multiply(away_from_zero(s), g)
     return matmul(multiply(conjugated(u), row(weights)), conjugated(vh))
 

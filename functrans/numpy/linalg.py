@@ -3,7 +3,8 @@
 Where NumPy takes a matrix to be Hermitian (`cholesky`, `eigh`, `eigvalsh`) it reads one triangle;
 derivatives are those of the function of the Hermitian part, so that gradients are Hermitian. At
 equal eigenvalues or singular values, derivatives hold for functions that are symmetric in these and
-do not depend on the choice of their vectors; second derivatives are NaN there.
+do not depend on the choice of their vectors, and there is a warning where a function may be another
+one (`eigh_function` has no such points); second derivatives are NaN there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
+from functrans.numpy.matrix_functions import eigh_function as eigh_function
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements

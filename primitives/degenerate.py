@@ -1,0 +1,296 @@
+"""What derivatives of eigenvectors and singular vectors leave out at equal values, and saying so.
+
+Vectors of equal values may turn into each other. A derivative leaves that turn out, which is right
+for the space that they span and wrong for a function of the matrix such as its logarithm. Which
+of them is computed cannot always be told from cotangents: zero cotangents come from either. So the
+factors pass through `watched`, which tells the derivative rule which lanes of them are used at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from functrans.core.errors import DegenerateWarning, warn_user
+from functrans.core.kinds import general, nondifferentiable
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+
+from .arithmetic import absolute, multiply, reciprocal, subtract
+from .comparison import less_equal, where
+from .contraction import column, row
+from .reduction import sum
+from .samples import Sample, draw
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+
+def alike(w: Array) -> Array:
+    """Where two values are equal up to rounding; a value is like itself."""
+    gaps = subtract(row(w), column(w))
+    size = sum(absolute(w), axes=(w.ndim - 1,), keepdims=True)
+    rounding = multiply(4 * float(np.finfo(dtype_of(w)).eps), column(size))
+    return less_equal(absolute(gaps), rounding)
+
+
+def reciprocal_gaps(w: Array, fill: float) -> Array:
+    """At ``i, j`` the number ``1 / (w[j] - w[i])``; `fill` for values that are equal, 0 for one
+    value and itself."""
+    equal = alike(w)
+    gaps = subtract(row(w), column(w))
+    inverse = where(equal, fill, reciprocal(where(equal, 1, gaps)))
+    return where(np.eye(shape_of(w)[-1], dtype=bool), 0, inverse)
+
+
+# Which lanes of a factor are used.
+
+watched: Function = general(
+    "watched",
+    lambda x, mark: x,
+    pushes=(lambda t: t, lambda t: t),
+    # A mark, which is zero, has the cotangent 1 wherever `x` is used, be its own zero or not.
+    pulls=(lambda g: g, lambda g, y_type: np.ones(y_type.shape, y_type.dtype)),
+    batch=lambda x, mark: watched(x, mark),
+    shape=lambda x, mark: x,
+    masks="lanes",
+    samples=lambda: [Sample(np.zeros((2, 2)), np.zeros((2, 2)), pinned=[np.ones((2, 2))] * 2)],
+)
+
+
+def marks(factors: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The factors, and a mark for each."""
+    return (*factors, *map(np.zeros_like, factors))
+
+
+def unmarked(factors: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The factors, watched."""
+    half = len(factors) // 2
+    return tuple(map(watched, factors[:half], factors[half:]))
+
+
+def constants(name: str, impl: Function, shape: Function, outputs: int, sample: Sample) -> Function:
+    """The factors as numbers, for derivative rules that account for their change themselves."""
+    call: Function = nondifferentiable(
+        name,
+        impl,
+        batch=lambda x, **params: call(x, **params),
+        shape=shape,
+        outputs=outputs,
+        samples=lambda: [sample],
+    )
+    return call
+
+
+# Where the result is in doubt. All of these give a mask of pairs.
+
+
+def _pairs(w: Array) -> Array:
+    """Pairs of different lanes with equal values."""
+    return alike(w) & ~np.eye(w.shape[-1], dtype=bool)
+
+
+def _mirrored(x: Array) -> Array:
+    return x.mT.conj()
+
+
+def _noise(x: Array) -> Array:
+    """How large rounding makes the elements of products that are columns of `x`."""
+    eps = np.finfo(x.dtype).eps
+    return 16 * eps * x.shape[-1] * np.linalg.norm(x, axis=-2, keepdims=True)
+
+
+def _turn_impl(x: Array, w: Array) -> Array:
+    pairs = _pairs(w)
+    if not pairs.any():
+        return pairs
+    size = np.linalg.norm(x, axis=(-2, -1), keepdims=True)
+    return pairs & (np.abs(x) > 16 * np.finfo(x.dtype).eps * x.shape[-1] * size)
+
+
+def _eigh_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
+    pairs = _pairs(w)
+    if not pairs.any():
+        return pairs
+    noise = _noise(x)
+    turned = np.abs(x - _mirrored(x)) > noise + noise.mT
+    return pairs & (turned | _joint(x, noise, used_w, used_v))
+
+
+def _joint(x: Array, noise: Array, used_w: Array, used_v: Array) -> Array:
+    """Pairs of lanes whose values and vectors make up a function that depends on their turn.
+
+    A cotangent off the diagonal shows it. It cannot show where the function vanishes, as the
+    logarithm at 1: there the cotangents of used vectors are all zero.
+    """
+    used = (used_v != 0).any(-2)[..., None, :]
+    large = np.abs(x) > noise
+    silent = used & (noise == 0)
+    values = used_w[..., None, :] != 0
+    values = values | values.mT
+    return values & (large | large.mT | silent | silent.mT)
+
+
+def _svd_impl(
+    x_u: Array,
+    x_v: Array,
+    left: Array,
+    right: Array,
+    s: Array,
+    used_u: Array,
+    used_s: Array,
+    used_v: Array,
+) -> Array:
+    none = s == 0
+    pairs = _pairs(s)
+    if not (pairs.any() or none.any()):
+        return pairs
+    noise_u, noise_v = _noise(x_u), _noise(x_v)
+    apart_u, apart_v = x_u - _mirrored(x_u), x_v - _mirrored(x_v)
+    noise = noise_u + noise_u.mT + noise_v + noise_v.mT
+    turned = np.abs(apart_u + apart_v) > noise
+    joint = _joint(x_u, noise_u, used_s, used_u) | _joint(x_v, noise_v, used_s, used_v)
+    # Left and right vectors of vanishing values turn, and change sign, each by themselves.
+    vanishing = none[..., None] & none[..., None, :]
+    turned |= vanishing & (np.abs(apart_u - apart_v) > noise)
+    u, values, v = (used_u != 0).any(-2), used_s != 0, (used_v != 0).any(-2)
+    outside = (_outside(left, x_u) | _outside(right, x_v)) & none
+    lanes = none & ((u & v) | (values & (u | v))) | outside
+    return pairs & (turned | joint) | lanes[..., None] & np.eye(s.shape[-1], dtype=bool)
+
+
+def _svd_push_impl(inner: Array, left: Array, right: Array, s: Array) -> Array:
+    none = s == 0
+    pairs = _pairs(s)
+    if not (pairs.any() or none.any()):
+        return pairs
+    sizes = [np.linalg.norm(x, axis=(-2, -1), keepdims=True) for x in (inner, left, right)]
+    n = left.shape[-2] + right.shape[-2]
+    noise = 16 * np.finfo(inner.dtype).eps * n * (sizes[0] + sizes[1] + sizes[2])
+    turned = pairs & (np.abs(inner + _mirrored(inner)) > noise)
+    vanishing = none[..., None] & none[..., None, :]
+    outside = (np.abs(left) > noise).any(-2) | (np.abs(right) > noise).any(-2)
+    lanes = (none & outside)[..., None] & np.eye(s.shape[-1], dtype=bool)
+    return turned | lanes | vanishing & (np.abs(inner) > noise)
+
+
+def _outside(rest: Array, x: Array) -> Array:
+    """Columns whose cotangents have a part that the other vectors do not span."""
+    size = np.linalg.norm(rest, axis=-2)
+    whole = np.hypot(size, np.linalg.norm(x, axis=-2))
+    eps = np.finfo(x.dtype).eps
+    return size > 16 * eps * (rest.shape[-2] + 1) * whole
+
+
+def _eig_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
+    """A function of the matrix has no cotangents between equal values: use alone tells."""
+    pairs = _pairs(w)
+    if not pairs.any():
+        return pairs
+    used = (used_v != 0).any(-2)[..., None, :] & (used_w[..., None, :] != 0)
+    return _turn_impl(x, w) | pairs & (used | used.mT)
+
+
+def _of_pairs(name: str, impl: Function, sample: Sample, values: int) -> Function:
+    def shape(*types: ArrayType) -> ArrayType:
+        w = types[values]
+        return ArrayType((*w.shape, w.shape[-1]), np.dtype(bool))
+
+    call: Function = nondifferentiable(
+        name, impl, batch=lambda *xs: call(*xs), shape=shape, samples=lambda: [sample]
+    )
+    return call
+
+
+_SQUARE, _PAIR = draw((2, 2), -1, 1), np.ones(2)
+turn_doubt = _of_pairs("turn_doubt", _turn_impl, Sample(_SQUARE, _PAIR), 1)
+eigh_doubt = _of_pairs("eigh_doubt", _eigh_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE), 1)
+eig_doubt = _of_pairs("eig_doubt", _eig_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE), 1)
+svd_push_doubt = _of_pairs(
+    "svd_push_doubt", _svd_push_impl, Sample(_SQUARE, _SQUARE, _SQUARE, _PAIR), 3
+)
+svd_doubt = _of_pairs(
+    "svd_doubt",
+    _svd_impl,
+    Sample(_SQUARE, _SQUARE, _SQUARE, _SQUARE, _PAIR, _SQUARE, _PAIR, _SQUARE),
+    4,
+)
+
+
+# Leaving out the turn.
+
+
+def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
+    if doubt.any():
+        warn_user(_message(w, doubt, name), DegenerateWarning)
+    pairs = _pairs(w)
+    return np.where(pairs, 0, x) if pairs.any() else x
+
+
+def _message(w: Array, doubt: Array, name: str) -> str:
+    doubt = np.broadcast_to(doubt, (*w.shape, w.shape[-1]))
+    lanes = (doubt | doubt.mT).any(-1)
+    lane = tuple(int(i) for i in np.argwhere(lanes.any(-1))[0])
+    shown = ", ".join(f"{value:.6g}" for value in w[lane][lanes[lane]][:6])
+    where_ = f" of matrix {lane if len(lane) > 1 else lane[0]}" if lane else ""
+    values, vectors, remedy = _WORDS[name]
+    return (
+        f"{name}: the derivative is undetermined between the {vectors} of the {values} {shown}"
+        f"{where_}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. The "
+        f"result assumes that nothing depends on how these {vectors} turn into each other: right "
+        "for the projector onto the space that they span, wrong for functions of the matrix such "
+        f"as its exponential, and for single {vectors}. {remedy}"
+    )
+
+
+_WORDS = {
+    "eigh": (
+        "eigenvalues",
+        "eigenvectors",
+        "For a function of the matrix use functrans.numpy.linalg.eigh_function(h, a), which is "
+        "exact; for eigenvalues alone numpy.linalg.eigvalsh.",
+    ),
+    "eig": (
+        "eigenvalues",
+        "eigenvectors",
+        "For a function of a Hermitian matrix use functrans.numpy.linalg.eigh_function(h, a), "
+        "which is exact; for eigenvalues alone numpy.linalg.eigvals.",
+    ),
+    "svd": (
+        "singular values",
+        "singular vectors",
+        "For a function of a Hermitian matrix use functrans.numpy.linalg.eigh_function(h, a), "
+        "which is exact; for singular values alone numpy.linalg.svdvals; or write the function "
+        "with matrix products, or with functrans.custom and a derivative of its own.",
+    ),
+}
+
+
+def settled_again(x: Array, w: Array, *, name: str) -> Array:
+    """The derivative of `settled`, a linear function that is its own transpose."""
+    return settled(x, w, turn_doubt(x, w), name=name)
+
+
+settled: Function = general(
+    "settled",  # `x` without what stands between equal values; warns where it is in doubt
+    _settled_impl,
+    pushes=(lambda t, y, *, name: settled_again(t, y, name=name), ZERO, ZERO),
+    pulls=(lambda g, y, *, name: settled_again(g, y, name=name), ZERO, ZERO),
+    batch=lambda x, w, doubt, *, name: settled(x, w, doubt, name=name),
+    shape=lambda x, w, doubt, *, name: x,
+    samples=lambda: [
+        Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), np.zeros((2, 2), bool), name="eigh"),
+    ],
+)
+
+
+def turn(x: Array, w: Array, doubt: Array | None, fill: float, name: str) -> Array:
+    """``x / (w[j] - w[i])`` at ``i, j``, without what stands between equal values.
+
+    `fill` is 0, or NaN: the mark of second derivatives, which need no other warning.
+    """
+    if fill == 0:
+        x = settled(x, w, turn_doubt(x, w) if doubt is None else doubt, name=name)
+        fill = 1.0  # what is left out of a cotangent of the result must arrive to be noticed
+    return multiply(reciprocal_gaps(w, fill), x)

@@ -1,0 +1,411 @@
+"""Equal eigenvalues and singular values: a derivative is right, or there is a warning."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans as ft
+from functrans.core.errors import DegenerateWarning, InputTypeError, OutputTypeError
+
+Array = Any
+eigh_function = ft.numpy.linalg.eigh_function
+
+RNG = np.random.default_rng(0)
+Q = np.linalg.qr(RNG.standard_normal((3, 3)))[0]
+P = np.linalg.qr(RNG.standard_normal((3, 3)))[0]
+WEIGHTS = RNG.standard_normal((3, 3))
+SYMMETRIC = WEIGHTS + WEIGHTS.T
+
+
+def turned(*values: float) -> Array:
+    a = Q @ np.diag(values) @ Q.T
+    return (a + a.T) / 2
+
+
+def noisy(function: Callable[[], Any]) -> bool:
+    """Whether there is a warning of this kind (any other is an error)."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+    assert all(w.category is DegenerateWarning for w in caught), [str(w.message) for w in caught]
+    return bool(caught)
+
+
+def through_eigh(h: Callable[[Array], Array], a: Array) -> Array:
+    w, v = np.linalg.eigh(a)
+    return (v * h(w)[..., None, :]) @ np.swapaxes(np.conj(v), -1, -2)
+
+
+def through_svd(h: Callable[[Array], Array], a: Array) -> Array:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return (u * h(s)) @ vh
+
+
+def weighted(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    return lambda a: np.sum(WEIGHTS * function(a))
+
+
+def span(part: slice) -> Callable[[Array], Array]:
+    def function(a: Array) -> Array:
+        v = np.linalg.eigh(a)[1][:, part]
+        return np.sum(WEIGHTS * (v @ v.T))
+
+    return function
+
+
+IDENTITY, ZERO = np.eye(3), np.zeros((3, 3))
+PAIR, TURNED, APART = np.diag([1.0, 1.0, 2.0]), turned(1.0, 1.0, 2.0), turned(1.0, 1.5, 2.0)
+
+UNDETERMINED = {
+    "exponential": (weighted(lambda a: through_eigh(np.exp, a)), [IDENTITY, ZERO, PAIR, TURNED]),
+    "logarithm, 0 at 1": (weighted(lambda a: through_eigh(np.log, a)), [IDENTITY, PAIR, TURNED]),
+    "one element: all cotangents vanish": (
+        lambda a: through_eigh(np.log, a)[0, 1],
+        [IDENTITY, PAIR],
+    ),
+    "the matrix itself": (weighted(lambda a: through_eigh(lambda w: w, a)), [IDENTITY, ZERO]),
+    "one vector of a pair": (span(slice(0, 1)), [PAIR, TURNED, IDENTITY]),
+    "an element of a vector": (lambda a: np.linalg.eigh(a)[1][2, 1], [TURNED]),
+}
+DETERMINED = {
+    "a symmetric function of the values": (
+        lambda a: np.sum(np.sin(np.linalg.eigh(a)[0])),
+        [IDENTITY, ZERO, PAIR, TURNED],
+    ),
+    "one value": (lambda a: np.linalg.eigh(a)[0][0], [IDENTITY, PAIR, TURNED]),
+    "eigvalsh": (lambda a: np.sum(np.linalg.eigvalsh(a) ** 2), [IDENTITY, TURNED]),
+    "the space of the pair": (span(slice(0, 2)), [PAIR, TURNED]),
+    "all of the space": (span(slice(0, 3)), [IDENTITY, PAIR, TURNED]),
+    "the vector beside the pair": (span(slice(2, 3)), [PAIR, TURNED]),
+    "the value and the vector beside the pair": (
+        lambda a: np.linalg.eigh(a)[0][2] * span(slice(2, 3))(a),
+        [PAIR, TURNED],
+    ),
+    "a trace": (lambda a: np.trace(through_eigh(np.exp, a)), [IDENTITY, ZERO, PAIR, TURNED]),
+    "the nearest matrix that is positive": (
+        weighted(lambda a: through_eigh(lambda w: np.maximum(w, 0), a)),
+        [turned(-1.0, -1.0, 2.0)],
+    ),
+    "the exponential": (weighted(lambda a: through_eigh(np.exp, a)), [APART]),
+    "eigh_function": (weighted(lambda a: eigh_function(np.exp, a)), [IDENTITY, ZERO, TURNED]),
+}
+
+
+def cases(table: dict[str, Any]) -> Any:
+    return [
+        pytest.param(f, x, id=f"{name}-{i}")
+        for name, (f, xs) in table.items()
+        for i, x in enumerate(xs)
+    ]
+
+
+def ways(function: Callable[[Array], Array], a: Array) -> dict[str, Callable[[], Any]]:
+    """The ways by which reverse mode reaches a matrix."""
+    gradient = ft.grad(function)
+    stack = np.stack([APART, a])
+    return {
+        "grad": lambda: gradient(a),
+        "vmap of grad": lambda: ft.vmap(gradient)(stack),
+        "grad of vmap": lambda: ft.grad(lambda x: np.sum(ft.vmap(function)(x)))(stack),
+        "jacrev": lambda: ft.jacrev(lambda x: function(x)[None])(a),
+        "a graph": lambda: ft.make_graph(gradient)(a)(a),
+        "checkpoint": lambda: ft.grad(ft.checkpoint(function))(a),
+        "a gradient with a constant": lambda: ft.grad(lambda c: np.sum(c * gradient(a)))(1.0),
+        "jvp of grad": lambda: ft.jvp(gradient, (a,), (ZERO,)),
+        "grad of grad": lambda: ft.grad(lambda x: np.sum(gradient(x)))(a),
+    }
+
+
+@pytest.mark.parametrize("way", ways(np.sum, PAIR))
+@pytest.mark.parametrize(("function", "a"), cases(UNDETERMINED))
+def test_what_is_undetermined_warns(function: Any, a: Array, way: str) -> None:
+    assert noisy(ways(function, a)[way])
+
+
+@pytest.mark.parametrize("way", list(ways(np.sum, PAIR))[:-1])
+@pytest.mark.parametrize(("function", "a"), cases(DETERMINED))
+def test_what_is_determined_does_not_warn(function: Any, a: Array, way: str) -> None:
+    assert not noisy(ways(function, a)[way])
+
+
+SECOND = {name: DETERMINED[name] for name in ("the exponential", "eigh_function")}
+
+
+@pytest.mark.parametrize(("function", "a"), cases(SECOND))
+def test_second_derivatives_that_are_determined_do_not_warn(function: Any, a: Array) -> None:
+    assert not noisy(lambda: ft.hessian(function)(a))
+    assert not noisy(ways(function, a)["grad of grad"])
+    assert np.isfinite(ft.hessian(function)(a)).all()
+
+
+def difference(function: Callable[[Array], Array], a: Array, direction: Array) -> Array:
+    h = 1e-4
+    return (function(a + h * direction) - function(a - h * direction)) / (2 * h)
+
+
+@pytest.mark.parametrize("part", [slice(0, 2), slice(2, 3)])
+@pytest.mark.parametrize("a", [PAIR, TURNED])
+def test_projectors_are_exact(part: slice, a: Array) -> None:
+    found = np.sum(ft.grad(span(part))(a) * SYMMETRIC)
+    # A central difference has an error of h**2 times a third derivative.
+    np.testing.assert_allclose(found, difference(span(part), a, SYMMETRIC), rtol=1e-6)
+
+
+def test_the_warning_names_what_is_needed() -> None:
+    function, _ = UNDETERMINED["exponential"]
+    with pytest.warns(DegenerateWarning) as caught:
+        ft.grad(function)(3 * IDENTITY)
+    message = str(caught[0].message)
+    for part in ("eigh", "3, 3, 3", "assumes", "eigh_function", "eigvalsh", "test_degenerate.py:"):
+        assert part in message
+    assert caught[0].filename == __file__
+
+
+def test_the_warning_names_the_matrix_of_a_stack_and_only_its_values() -> None:
+    stack = np.stack([APART, APART, TURNED])
+    with pytest.warns(DegenerateWarning, match=r"eigenvalues 1, 1 of matrix 2,"):
+        ft.grad(weighted(lambda a: through_eigh(np.exp, a)))(stack)
+
+
+@pytest.mark.parametrize("h", [np.exp, np.log])
+def test_complex_matrices(h: Callable[[Array], Array]) -> None:
+    z = np.linalg.qr(RNG.standard_normal((3, 3)) + 1j * RNG.standard_normal((3, 3)))[0]
+
+    def function(a: Array) -> Array:
+        return np.sum(np.real(WEIGHTS * through_eigh(h, a)))
+
+    def projector(a: Array) -> Array:
+        v = np.linalg.eigh(a)[1][:, :2]
+        return np.sum(np.real(WEIGHTS * (v @ np.conj(v).T)))
+
+    for a in (z @ np.diag([1.0, 1.0, 3.0]) @ z.conj().T, np.eye(3, dtype=complex)):
+        assert noisy(lambda a=a: ft.grad(function)(a))
+    a = z @ np.diag([1.0, 1.0, 3.0]) @ z.conj().T
+    assert not noisy(lambda: ft.grad(projector)(a))
+
+
+# Forward mode: tangents do not know what they will be used for.
+
+
+@pytest.mark.parametrize("a", [IDENTITY, PAIR, TURNED, ZERO])
+def test_tangents_warn_where_equal_values_part(a: Array) -> None:
+    forward = {
+        "jvp": lambda t: ft.jvp(np.linalg.eigh, (a,), (t,)),
+        "vmap": lambda t: ft.vmap(lambda s: ft.jvp(np.linalg.eigh, (a,), (s,)))(np.stack([t, t])),
+        "linearize": lambda t: ft.linearize(np.linalg.eigh, a)[1](t),
+        "graph": lambda t: ft.make_graph(lambda s: ft.jvp(np.linalg.eigh, (a,), (s,)))(t)(t),
+    }
+    for way in forward.values():
+        assert noisy(lambda way=way: way(SYMMETRIC))
+        for t in (IDENTITY, a, a @ a):  # these do not part the values
+            assert not noisy(lambda way=way, t=t: way(t))
+
+
+def test_tangents_without_a_warning() -> None:
+    assert not noisy(lambda: ft.jvp(np.linalg.eigh, (APART,), (SYMMETRIC,)))
+    assert not noisy(lambda: ft.jvp(np.linalg.eigvalsh, (PAIR,), (SYMMETRIC,)))
+    assert not noisy(lambda: ft.jvp(np.linalg.svdvals, (PAIR,), (SYMMETRIC,)))
+
+
+def test_a_derivative_by_another_variable() -> None:
+    """The gradient has no doubt at these weights; its derivative along others has."""
+
+    def gradient(weights: Array) -> Array:
+        return ft.grad(lambda a: np.sum(weights * through_eigh(np.exp, a)))(PAIR)
+
+    assert not noisy(lambda: gradient(IDENTITY))
+    assert noisy(lambda: ft.jvp(gradient, (IDENTITY,), (SYMMETRIC,)))
+    assert noisy(lambda: ft.grad(lambda c: np.sum(SYMMETRIC * gradient(c)))(IDENTITY))
+    assert not noisy(lambda: ft.jvp(gradient, (IDENTITY,), (np.diag([1.0, 2.0, 3.0]),)))
+
+
+# Singular values.
+
+TIE = Q @ np.diag([2.0, 2.0, 1.0]) @ P
+LOW = Q @ np.diag([2.0, 1.0, 0.0]) @ P
+
+
+def polar(a: Array) -> Array:
+    u, _, vh = np.linalg.svd(a)
+    return u @ vh
+
+
+def low_rank(a: Array) -> Array:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return (u[:, :2] * s[:2]) @ vh[:2]
+
+
+@pytest.mark.parametrize(
+    ("function", "a"),
+    [
+        (lambda a: through_svd(np.sin, a), IDENTITY),
+        (lambda a: through_svd(np.log, a), IDENTITY),
+        (lambda a: through_svd(np.sin, a), TIE),
+        (lambda a: through_svd(lambda s: s, a), ZERO),
+        (lambda a: through_svd(lambda s: s, a), np.diag([2.0, 1.0, 0.0])),
+        (lambda a: through_svd(lambda s: s, a), np.zeros((3, 3))[:, :]),
+        (polar, np.diag([2.0, 1.0, 0.0])),
+        (lambda a: np.linalg.svd(a)[0], TIE),
+        (lambda a: np.linalg.svd(a)[0][:, :1] @ np.linalg.svd(a)[2][:1], TIE),
+    ],
+)
+def test_singular_vectors_that_are_undetermined(function: Any, a: Array) -> None:
+    assert noisy(lambda: ft.grad(weighted(function))(a))
+    assert noisy(lambda: ft.vmap(ft.grad(weighted(function)))(np.stack([APART, a])))
+
+
+@pytest.mark.parametrize(
+    ("function", "a"),
+    [
+        (lambda a: np.sum(np.sin(np.linalg.svd(a)[1])), TIE),
+        (lambda a: np.linalg.norm(a, "nuc"), LOW),
+        (lambda a: np.linalg.svd(a)[1][0], TIE),
+        (weighted(polar), TIE),
+        (weighted(polar), IDENTITY),
+        (weighted(low_rank), LOW),
+        (weighted(low_rank), np.diag([2.0, 1.0, 0.0])),
+        (lambda a: np.trace(a.T @ through_svd(np.sin, a)), APART),
+        (weighted(lambda a: np.linalg.pinv(a)), np.diag([2.0, 1.0, 0.0])),
+    ],
+)
+def test_singular_vectors_that_are_determined(function: Any, a: Array) -> None:
+    assert not noisy(lambda: ft.grad(function)(a))
+    assert not noisy(lambda: ft.vmap(ft.grad(function))(np.stack([APART, a])))
+
+
+@pytest.mark.parametrize("a", [IDENTITY, TIE])
+def test_the_polar_factor_is_exact(a: Array) -> None:
+    direction = PAIR @ WEIGHTS @ P
+    found = np.sum(ft.grad(weighted(polar))(a) * direction)
+    np.testing.assert_allclose(found, difference(weighted(polar), a, direction), rtol=1e-6)
+
+
+def test_the_null_space_of_a_tall_matrix() -> None:
+    """The vectors beyond the singular values and that of the vanishing one span it together."""
+    a = np.diag([2.0, 1.0, 0.0])[[0, 1, 2, 2]]
+    weights = RNG.standard_normal((4, 4))
+
+    def projector(x: Array, first: int) -> Array:
+        u = np.linalg.svd(x)[0][:, first:]
+        return np.sum(weights * (u @ u.T))
+
+    assert not noisy(lambda: ft.grad(projector)(a, 2))
+    assert noisy(lambda: ft.grad(projector)(a, 3))
+
+
+def test_tangents_of_singular_vectors() -> None:
+    for a in (IDENTITY, TIE, ZERO, np.diag([2.0, 1.0, 0.0])):
+        assert noisy(lambda a=a: ft.jvp(np.linalg.svd, (a,), (WEIGHTS,)))
+    for a in (APART, WEIGHTS, np.diag([3.0, 2.0])):
+        direction = RNG.standard_normal(a.shape)
+        assert not noisy(lambda a=a, t=direction: ft.jvp(np.linalg.svd, (a,), (t,)))
+    assert not noisy(lambda: ft.jvp(np.linalg.svd, (TIE,), (TIE,)))
+
+
+# General eigenvalues.
+
+
+def test_general_eigenvectors() -> None:
+    def function(a: Array) -> Array:
+        w, v = np.linalg.eig(a)
+        return np.sum(np.real(WEIGHTS * ((v * np.exp(w)) @ np.linalg.inv(v))))
+
+    def values(a: Array) -> Array:
+        return np.sum(np.real(np.exp(np.linalg.eig(a)[0])))
+
+    for a in (IDENTITY.astype(complex), PAIR.astype(complex)):
+        assert noisy(lambda a=a: ft.grad(function)(a))
+        assert not noisy(lambda a=a: ft.grad(values)(a))
+        assert noisy(lambda a=a: ft.jvp(np.linalg.eig, (a,), (WEIGHTS.astype(complex),)))
+    assert not noisy(lambda: ft.grad(function)(APART.astype(complex)))
+
+
+# The exact way.
+
+HARD = [
+    IDENTITY,
+    PAIR,
+    ZERO,
+    TURNED,
+    APART,
+    1e-9 * np.diag([1.0, -1.0, 0.3]),
+    np.diag([1.0, 1.0 + 1e-7, 1.0 + 1e-3]),
+    SYMMETRIC,
+]
+
+
+@pytest.mark.parametrize("a", HARD)
+def test_the_exponential_against_scipy(a: Array) -> None:
+    linalg = pytest.importorskip("scipy.linalg")
+    close = {"rtol": 1e-12, "atol": 1e-12}  # the squarings of scipy's method round, too
+    y, found = ft.jvp(lambda x: eigh_function(np.exp, x), (a,), (SYMMETRIC,))
+    expected = linalg.expm_frechet(a, SYMMETRIC, compute_expm=False)
+    np.testing.assert_allclose(y, linalg.expm(a), **close)
+    np.testing.assert_allclose(found, expected, **close)
+
+    def gradient(x: Array) -> Array:
+        return ft.grad(lambda b: np.sum(SYMMETRIC * eigh_function(np.exp, b)))(x)
+
+    np.testing.assert_allclose(gradient(a), expected, **close)
+
+    def first(x: Array) -> Array:
+        return linalg.expm_frechet(x, SYMMETRIC, compute_expm=False)
+
+    other = turned(1.0, -0.5, 0.3) + PAIR @ SYMMETRIC @ PAIR
+    second = difference(first, a, other)
+    size = np.abs(second).max()
+    forward = ft.jvp(gradient, (a,), (other,))[1]
+    reverse = ft.grad(lambda x: np.sum(other * gradient(x)))(a)
+    # A central difference with h = 1e-4 has an error of h**2 times a third derivative, which the
+    # cube of the direction's norm (about 10) makes large.
+    np.testing.assert_allclose(forward, second, rtol=1e-5, atol=1e-5 * size)
+    np.testing.assert_allclose(reverse, forward, **close)
+
+
+def test_third_derivatives_at_equal_eigenvalues() -> None:
+    def along(t: float) -> Array:
+        return np.sum(WEIGHTS * eigh_function(np.exp, t * SYMMETRIC))
+
+    third = ft.grad(ft.grad(ft.grad(along)))(0.0)
+    np.testing.assert_allclose(
+        third, np.sum(WEIGHTS * (SYMMETRIC @ SYMMETRIC @ SYMMETRIC)), rtol=1e-12
+    )
+
+
+def test_complex_matrices_and_stacks_of_them() -> None:
+    z = RNG.standard_normal((2, 3, 3)) + 1j * RNG.standard_normal((2, 3, 3))
+    t = z @ np.conj(np.swapaxes(z, -1, -2))
+    a = np.stack([np.eye(3), np.diag([1.0, 1.0, 2.0])]).astype(complex)
+    _, found = ft.jvp(lambda x: eigh_function(lambda w: w**3, x), (a,), (t,))
+    np.testing.assert_allclose(found, t @ a @ a + a @ t @ a + a @ a @ t, rtol=1e-13, atol=1e-13)
+    mapped = ft.vmap(lambda x, s: ft.jvp(lambda y: eigh_function(lambda w: w**3, y), (x,), (s,))[1])
+    np.testing.assert_allclose(mapped(a, t), found, rtol=1e-14)
+
+
+def test_projectors_as_functions_of_the_matrix() -> None:
+    def projector(a: Array) -> Array:
+        return np.sum(WEIGHTS * eigh_function(lambda w: np.where(w < 1.5, 1.0, 0.0), a))
+
+    expected = ft.grad(span(slice(0, 2)))(TURNED)
+    np.testing.assert_allclose(ft.grad(projector)(TURNED), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_integers_and_plain_arrays() -> None:
+    np.testing.assert_array_equal(eigh_function(np.exp, [[0, 0], [0, 0]]), np.eye(2))
+    assert eigh_function(np.exp, np.eye(2, dtype=np.float32)).dtype == np.float32
+
+
+def test_functions_that_it_cannot_take() -> None:
+    with pytest.raises(InputTypeError, match="traced array besides its argument"):
+        ft.grad(lambda c: np.sum(eigh_function(lambda w: np.exp(c * w), PAIR * c)))(1.0)
+    with pytest.raises(OutputTypeError, match="complex"):
+        eigh_function(lambda w: np.exp(1j * w), PAIR)
+    with pytest.raises(OutputTypeError, match="elementwise"):
+        eigh_function(lambda w: w[..., :1], PAIR)
+    with pytest.raises(np.linalg.LinAlgError):
+        eigh_function(np.exp, np.ones((2, 3)))
