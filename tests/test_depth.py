@@ -117,8 +117,7 @@ def every_transform() -> None:
         ft.jacrev(f)(x)
         ft.jacfwd(f)(x)
         ft.jacfwd(ft.jacrev(f))(x)
-        # Not with vjp: its tape, which outlives the call, holds a checkpoint with arrays of that
-        # tape.
+        ft.jacrev(ft.checkpoint(f))(x)
         ft.grad(lambda y, f=f: sum(map(np.sum, ft.tree.leaves(ft.checkpoint(f)(y)))))(x)
         if not program.reads_values:
             ft.make_graph(ft.jacrev(f))(x)

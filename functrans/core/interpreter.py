@@ -36,7 +36,7 @@ class Interpreter:
     While ``with interpreter:`` runs it is current; afterwards it is closed and its arrays are dead.
     """
 
-    __slots__ = ("_below", "closed", "function", "parent", "thread")
+    __slots__ = ("__weakref__", "_below", "closed", "function", "parent", "thread")
 
     transform = "transform"
 

@@ -8,6 +8,7 @@ is a list, then so is `index`, and the pull returns a cotangent for each.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -293,20 +294,26 @@ class Reverse(Interpreter):
 
 
 class Replay:
-    """The entry of a checkpointed function: it runs again when the backward walk arrives."""
+    """The entry of a checkpointed function: it runs again when the backward walk arrives.
+
+    It stands on the tape of `reverse`, so it must not keep it alive: a cycle would keep all arrays
+    until the next collection. Of an argument it has the value and the index (None: not mine).
+    """
 
     __slots__ = ("args", "function", "reverse")
 
     def __init__(
         self, reverse: Reverse, function: Callable[..., list[Any]], args: list[Any]
     ) -> None:
-        self.reverse = reverse
+        self.reverse = weakref.ref(reverse)
         self.function = function
-        self.args = args
+        self.args = [(x.value, x.index) if reverse.owns(x) else (x, None) for x in args]
 
     def pull(self, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
         """Record the function on a tape of its own, behind all others, and walk that."""
-        reverse = self.reverse
+        reverse = self.reverse()
+        assert reverse is not None, "who walks a tape holds its interpreter"
+        args = [x if i is None else ReverseArray(reverse, x, i) for x, i in self.args]
         base = len(cotangents.values)
         segment: list[Any] = []
         before = reverse.tape, reverse.base, reverse.recording, reverse.parent
@@ -318,7 +325,7 @@ class Replay:
         )
         try:
             with under(reverse):
-                outs = self.function(*self.args)
+                outs = self.function(*args)
         finally:
             reverse.tape, reverse.base, reverse.recording, reverse.parent = before
         cotangents.values.extend([None] * len(segment))
