@@ -230,14 +230,14 @@ def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
 
 def _message(w: Array, doubt: Array, name: str) -> str:
     doubt = np.broadcast_to(doubt, (*w.shape, w.shape[-1]))
-    lanes = (doubt | doubt.mT).any(-1)
+    lanes = np.logical_or(doubt, doubt.mT).any(-1)
     lane = tuple(int(i) for i in np.argwhere(lanes.any(-1))[0])
     shown = ", ".join(f"{value:.6g}" for value in w[lane][lanes[lane]][:6])
-    where_ = f" of matrix {lane if len(lane) > 1 else lane[0]}" if lane else ""
+    place = f" of matrix {', '.join(map(str, lane))}" if lane else ""
     values, vectors, remedy = _WORDS[name]
     return (
         f"{name}: the derivative is undetermined between the {vectors} of the {values} {shown}"
-        f"{where_}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. The "
+        f"{place}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. The "
         f"result assumes that nothing depends on how these {vectors} turn into each other: right "
         "for the projector onto the space that they span, wrong for functions of the matrix such "
         f"as its exponential, and for single {vectors}. {remedy}"

@@ -156,6 +156,51 @@ def test_projectors_are_exact(part: slice, a: Array) -> None:
     np.testing.assert_allclose(found, difference(span(part), a, SYMMETRIC), rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_roundings_of_larger_matrices_are_told_from_doubts(seed: int, dtype: Any) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 40))
+    k = int(rng.integers(2, n))
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+    level = float(rng.choice([1.0, 0.0, -2.0, 1e3]))
+    values = np.concatenate([np.full(k, level), level + 4 + np.arange(n - k)])
+    a = ((left * values) @ left.T).astype(dtype)
+    b = ((left * np.concatenate([np.full(k, 2.0), 5.0 + np.arange(n - k)])) @ right.T).astype(dtype)
+    weights = rng.standard_normal((n, n)).astype(dtype)
+
+    def space(x: Array) -> Array:
+        v = np.linalg.eigh(x)[1][:, :k]
+        return np.sum(weights * (v @ v.T))
+
+    assert not noisy(lambda: ft.grad(space)(a))
+    assert not noisy(lambda: ft.grad(lambda x: np.trace(through_eigh(np.sin, x)))(a))
+    assert noisy(lambda: ft.grad(lambda x: np.sum(weights * through_eigh(np.sin, x)))(a))
+    assert not noisy(lambda: ft.grad(lambda x: np.sum(weights * polar(x)))(b))
+    assert noisy(lambda: ft.grad(lambda x: np.sum(weights * through_svd(np.sin, x)))(b))
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 1.0])
+@pytest.mark.parametrize("order", [1, 2])
+def test_divided_differences_of_close_eigenvalues(order: int, gap: float) -> None:
+    """Of 1/w they are ``(-1)**k / (w0 ... wk)``, however close the eigenvalues are."""
+    w = 1 + gap * np.array([0.0, 1.0, 1.7])
+    ones = np.ones((3, 3))
+
+    def function(a: Array) -> Array:
+        return eigh_function(lambda w: 1 / w, a)
+
+    def first(a: Array) -> Array:
+        return ft.jvp(function, (a,), (ones,))[1]
+
+    if order == 1:
+        found, expected = first(np.diag(w)), -1 / np.outer(w, w)
+    else:
+        found = ft.jvp(first, (np.diag(w),), (ones,))[1]
+        expected = 2 * np.sum(1 / w) / np.outer(w, w)
+    np.testing.assert_allclose(found, expected, rtol=2e-13)
+
+
 def test_the_warning_names_what_is_needed() -> None:
     function, _ = UNDETERMINED["exponential"]
     with pytest.warns(DegenerateWarning) as caught:
