@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Generator
+from typing import Any
 
 # Before NumPy is loaded: workers that each start a thread pool would fight for the cores.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -31,14 +33,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def _of_a_module(entry: Any) -> bool:
+    """Whether a primitive or a function is defined by a module that was imported."""
+    functions = (entry.call, entry.impl) if hasattr(entry, "impl") else (entry,)
+    module = sys.modules.get(functions[0].__module__)
+    return any(value is f for value in vars(module or sys).values() for f in functions)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Forget the primitives that a test registers: the next may look at the whole rule book."""
+    """Forget what a test itself registers: the next may look at the whole rule book."""
+    from functrans.core.array import FUNCTIONS
     from functrans.core.primitive import REGISTRY
 
-    before = dict(REGISTRY)
+    tables: tuple[dict[Any, Any], ...] = (REGISTRY, FUNCTIONS)
+    before = [set(table) for table in tables]
     try:
         return (yield)
     finally:
-        REGISTRY.clear()
-        REGISTRY.update(before)
+        for table, known in zip(tables, before, strict=True):
+            for key in set(table) - known:
+                if not _of_a_module(table[key]):
+                    del table[key]

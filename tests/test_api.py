@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import functrans as ft
 import functrans.numpy as fnp
 from functrans.core.array import FUNCTIONS
+from functrans.core.errors import RegistrationError
 from tests.modules import ROOT
 
 spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
@@ -117,3 +119,8 @@ def test_differences_are_found() -> None:
     assert differences(wanted, wanted) == []
     assert len(differences(wanted, short)) == 2
     assert len(differences(wanted, given)) == 3
+
+
+def test_a_function_is_implemented_once() -> None:
+    with pytest.raises(RegistrationError, match="numpy.sum has an implementation"):
+        ft.extend.implements(np.sum)(lambda x: x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.core.array import FUNCTIONS, TracedArray
+from functrans.core.errors import RegistrationError
 from functrans.numpy.operands import contains_traced
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ def implements(*functions: Any) -> Callable[[F], F]:
     It is called with the caller's own arguments, so it has NumPy's signature. A None among
     `functions` stands for a function that the installed NumPy is too old to have.
 
+    Raises
+    ------
+    RegistrationError
+        One of `functions` has an implementation already.
+
     Examples
     --------
     >>> import numpy as np, functrans as ft
@@ -28,12 +34,16 @@ def implements(*functions: Any) -> Callable[[F], F]:
     ...     return np.mean(np.exp(x * np.cos(angles)))
     >>> round(float(ft.grad(np.i0)(1.0)), 12)
     0.565159103992
-    >>> del FUNCTIONS[np.i0]
     """
 
     def enter(implementation: F) -> F:
         for function in functions:
-            assert function not in FUNCTIONS, function
+            if function in FUNCTIONS:
+                raise RegistrationError(
+                    f"{function.__module__}.{function.__name__} has an implementation for traced "
+                    "arrays already; replace a rule of the primitives in it with "
+                    "functrans.extend.override"
+                )
             if function is not None:
                 FUNCTIONS[function] = implementation
         return implementation
