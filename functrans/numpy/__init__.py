@@ -24,6 +24,7 @@ from functrans.numpy import (  # type: ignore[no-redef]
     calculus as calculus,
     contraction as contraction,
     creation as creation,
+    fft as fft,
     indexing as indexing,
     inspection as inspection,
     joining as joining,
