@@ -1,7 +1,7 @@
 """README and documentation hold: code runs and prints what they show, links lead somewhere.
 
 A ``text`` block right behind a ``python`` block is what that code prints, or the error with which
-it ends.
+it ends (a warning counts as one).
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import warnings
 from pathlib import Path
 
 import pytest
 
-from functrans.core.errors import FunctransError
+from functrans.core.errors import DegenerateWarning, FunctransError
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -24,7 +25,7 @@ PAGES = [
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```)?", re.MULTILINE | re.DOTALL
 )
-ERROR = re.compile(r"(\w+Error): (.*)", re.DOTALL)
+ERROR = re.compile(r"(\w+(?:Error|Warning)): (.*)", re.DOTALL)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -41,7 +42,8 @@ def run_page(text: str, name: str) -> None:
         code, shown = block["code"], block["shown"]
         error = ERROR.match(shown or "")
         if error:  # the page shows messages with the lines of the block, as of a script of its own
-            with pytest.raises(Exception) as caught:
+            with pytest.raises(Exception) as caught, warnings.catch_warnings():
+                warnings.simplefilter("error")
                 exec(compile(code, "script.py", "exec"), namespace)
             assert type(caught.value).__name__ == error[1]
             assert str(caught.value) == unwrapped(error[2])
@@ -85,7 +87,7 @@ def test_the_catalogue_of_errors_is_complete() -> None:
     """Each error class has a section that shows it raised, and then a cure."""
     text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    defined = FunctransError.__subclasses__()
+    defined = [*FunctransError.__subclasses__(), DegenerateWarning]
     assert len(defined) > 5
     for error in defined:
         blocks = list(BLOCK.finditer(sections[error.__name__]))
