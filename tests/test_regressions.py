@@ -297,3 +297,38 @@ def test_masks_were_silently_dropped() -> None:
 def test_checkpoint_of_no_function() -> None:
     with pytest.raises(errors.InputTypeError, match="checkpoint takes a function, got int"):
         ft.checkpoint(3)
+
+
+TRANSFORMS_OF_ANY_OUTPUT: dict[str, Callable[[Any], Any]] = {
+    "jvp": lambda f: ft.jvp(f, (1.0,), (1.0,)),
+    "vjp": lambda f: ft.vjp(f, 1.0),
+    "linearize": lambda f: ft.linearize(f, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS_OF_ANY_OUTPUT)
+def test_output_that_is_no_array_had_silently_no_derivative(name: str) -> None:
+    with pytest.raises(errors.OutputTypeError, match=r"the output at \[1\] is a generator"):
+        TRANSFORMS_OF_ANY_OUTPUT[name](lambda x: (x, (x * i for i in range(3))))
+    with pytest.raises(errors.OutputTypeError, match="the output is a str, which has no deriv"):
+        TRANSFORMS_OF_ANY_OUTPUT[name](lambda x: "x")
+
+
+def test_gradient_of_another_dtype_than_its_argument() -> None:
+    double = ft.extend.elementwise(
+        "double with a partial in double precision",
+        lambda x: 2 * x,
+        lambda x: np.float64(2),
+        samples=list,
+    )
+    turned = ft.extend.elementwise(
+        "real to complex", lambda x: np.exp(1j * x), lambda ans: 1j * ans, samples=list
+    )
+    try:
+        x = np.ones(2, np.float32)
+        assert ft.grad(lambda x: np.sum(double(x)))(x).dtype == np.float32
+        slope = ft.grad(lambda x: np.sum(np.imag(turned(x))))(np.ones(2))
+        np.testing.assert_allclose(slope, np.cos([1, 1]), rtol=1e-15)  # was complex
+    finally:
+        for function in (double, turned):
+            del ft.core.primitive.REGISTRY[function.primitive.name]

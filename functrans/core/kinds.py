@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from functrans.core.algebra import algebra
-from functrans.core.cotangent import masked
+from functrans.core.cotangent import masked, settle
 from functrans.core.interpreter import stack
 from functrans.core.primitive import ZERO, Primitive, Rule, Zero, argument_names, rule, selector
-from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -479,6 +479,8 @@ def _elementwise_call(
 ) -> Function:
     if shape is None and isinstance(impl, np.ufunc):
         shape = ufunc_shape(impl)
+    if len(pulls) == 1 and getattr(np, getattr(impl, "__name__", ""), None) is not impl:
+        pulls = (_projected(pulls[0]),)
     primitive = Primitive(
         name,
         kind,
@@ -492,6 +494,20 @@ def _elementwise_call(
     )
     call = public_function(primitive, impl, len(pulls))
     return call
+
+
+def _projected(pull: Rule | Zero | None) -> Rule | Zero | None:
+    """The pull of a function from outside NumPy: brought to the dtype of the operand here.
+
+    Reverse mode projects nothing where an operand cannot have broadcast, and NumPy's own functions
+    are tested to keep the dtype. A constant in double precision changes it, or ``1j``.
+    """
+    if not isinstance(pull, Rule):
+        return pull
+    return Rule(
+        lambda g, residuals, params: settle(pull.apply(g, residuals[1:], params), residuals[0]),
+        lambda ans, args: (type_of(args[0]), *pull.select(ans, args)),
+    )
 
 
 def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:

@@ -256,6 +256,20 @@ def checked(who: object, what: str, path: tree.Path, given: Any, wanted: ArrayTy
     )
 
 
+def output_leaves(selection: Selection, out: Any) -> tuple[list[Any], tree.TreeDef]:
+    """The leaves of a differentiated function's output, which must be arrays, and its tree."""
+    outs, treedef = tree.flatten(out)
+    for j, o in enumerate(outs):
+        if not is_array(o):
+            path = tree.key_string(tree.leaf_paths(treedef)[j])
+            where = f"the output at {path}" if path else "the output"
+            raise OutputTypeError(
+                f"{selection}: {where} is a {type(o).__name__}, which has no derivative. Return "
+                "arrays, and anything else as aux (has_aux=True)."
+            )
+    return outs, treedef
+
+
 def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:
     """Take apart the pair that a function with auxiliary output returned."""
     if not (isinstance(out, tuple) and len(out) == 2):

@@ -28,6 +28,7 @@ from functrans.transforms.arguments import (
     Selection,
     checked,
     leaves_or_none,
+    output_leaves,
     primal_leaves,
     split_aux,
 )
@@ -329,7 +330,7 @@ def jvp(
         aux = None
         if has_aux:
             out, aux = split_aux(selection, out)
-    outs, out_tree = tree.flatten(out)
+    outs, out_tree = output_leaves(selection, out)
     pairs = [forward.split(o) for o in outs]
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
     tangent = tree.unflatten(out_tree, [tangent_or_zero(p, t) for p, t in pairs])

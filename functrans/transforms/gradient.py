@@ -15,6 +15,7 @@ from functrans.transforms.arguments import (
     Selection,
     checked,
     leaves_or_none,
+    output_leaves,
     primal_leaves,
     split_aux,
 )
@@ -88,7 +89,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         aux = None
         if has_aux:
             out, aux = split_aux(selection, out)
-    outs, out_tree = tree.flatten(out)
+    outs, out_tree = output_leaves(selection, out)
     lowered = [reverse.lower(o) for o in outs]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
