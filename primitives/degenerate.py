@@ -151,11 +151,9 @@ def _svd_impl(
     noise = noise_u + noise_u.mT + noise_v + noise_v.mT
     turned = np.abs(apart_u + apart_v) > noise
     joint = _joint(x_u, noise_u, used_s, used_u) | _joint(x_v, noise_v, used_s, used_v)
-    # Left and right vectors of vanishing values turn, and change sign, each by themselves.
-    vanishing = none[..., None] & none[..., None, :]
-    turned |= vanishing & (np.abs(apart_u - apart_v) > noise)
     u, values, v = (used_u != 0).any(-2), used_s != 0, (used_v != 0).any(-2)
     outside = (_outside(left, x_u) | _outside(right, x_v)) & none
+    # Left and right vectors of vanishing values turn, and change sign, each by themselves.
     lanes = none & ((u & v) | (values & (u | v))) | outside
     return pairs & (turned | joint) | lanes[..., None] & np.eye(s.shape[-1], dtype=bool)
 
