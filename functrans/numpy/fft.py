@@ -126,6 +126,9 @@ def ihfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = No
 
 # Along several axes, the last of which goes first; from half spectra it goes last.
 
+LAST_TO_FIRST = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
+"""Whether `rfftn` takes the other axes in that order too. It shows where an axis is repeated."""
+
 
 def _plan(x: Array, s: Any, axes: Any, name: str, *, half: str = "") -> Plan:
     """The number of points (None: the default) and the axis of each transform.
@@ -213,7 +216,9 @@ def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: An
 def _rfftn(x: Array, s: Any, axes: Any, norm: Any, name: str) -> Array:
     scaling = _scaling(norm)
     *others, (n, axis) = _plan(x, s, axes, name, half="to")
-    return _full_along(p.fft, _to_half(x, n, axis, scaling, name), others[::-1], scaling)
+    if LAST_TO_FIRST:
+        others.reverse()
+    return _full_along(p.fft, _to_half(x, n, axis, scaling, name), others, scaling)
 
 
 @implements(np.fft.irfftn)
