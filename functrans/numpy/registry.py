@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.core.array import FUNCTIONS, TracedArray
@@ -55,13 +56,12 @@ def complete(function: Any) -> Callable[..., Any]:
     """NumPy's `function`, handed over to traced arrays in whichever argument they come."""
     own = FUNCTIONS[function]
 
+    @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if contains_traced(args) or contains_traced(tuple(kwargs.values())):
             return own(*args, **kwargs)
         return function(*args, **kwargs)
 
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = function.__doc__
     return call
 
 
