@@ -126,7 +126,7 @@ def ihfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = No
 
 # Along several axes, the last of which goes first; from half spectra it goes last.
 
-LAST_TO_FIRST = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
+LAST_TO_FIRST = np.lib.NumpyVersion(np.__version__) >= "2.1.2"
 """Whether `rfftn` takes the other axes in that order too. It shows where an axis is repeated."""
 
 
