@@ -10,28 +10,25 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
     # A plain checkout or an editable install: the rule book stands beside this folder.
     __path__.append(_os.path.dirname(__path__[0]))
 
-from functrans import extend as extend
-from functrans import primitives as primitives
-from functrans import numpy as numpy
+from functrans import extend as extend, numpy as numpy, primitives as primitives
 from functrans._version import __version__ as __version__
-from functrans.core import tree as tree
+from functrans.core import errors as errors, tree as tree
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
 from functrans.transforms.batching import vmap as vmap
 from functrans.transforms.checkpoint import checkpoint as checkpoint
 from functrans.transforms.custom import custom as custom
 from functrans.transforms.forward import jvp as jvp
-from functrans.transforms.gradient import grad as grad
-from functrans.transforms.gradient import value_and_grad as value_and_grad
-from functrans.transforms.gradient import vjp as vjp
-from functrans.transforms.jacobian import hessian as hessian
-from functrans.transforms.jacobian import hvp as hvp
-from functrans.transforms.jacobian import jacfwd as jacfwd
-from functrans.transforms.jacobian import jacobian as jacobian
-from functrans.transforms.jacobian import jacrev as jacrev
+from functrans.transforms.gradient import grad as grad, value_and_grad as value_and_grad, vjp as vjp
+from functrans.transforms.jacobian import (
+    hessian as hessian,
+    hvp as hvp,
+    jacfwd as jacfwd,
+    jacobian as jacobian,
+    jacrev as jacrev,
+)
 from functrans.transforms.linearize import linearize as linearize
-from functrans.transforms.staging import eval_shape as eval_shape
-from functrans.transforms.staging import make_graph as make_graph
+from functrans.transforms.staging import eval_shape as eval_shape, make_graph as make_graph
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 custom_jvp = custom_vjp = custom

@@ -120,7 +120,9 @@ class TracedArray:
         if method == "__call__" and not kwargs:
             primitive = BY_UFUNC.get(ufunc)
             if primitive is not None and (
-                len(inputs) == 1 or (type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS)
+                (count := len(inputs)) == 1
+                or (type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS)
+                and (count == 2 or all(type(x) in OPERANDS for x in inputs[2:]))
             ):
                 return interpreter.process(primitive, inputs, _NO_PARAMS)
             call = UFUNCS.get(ufunc)

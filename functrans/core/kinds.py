@@ -387,9 +387,9 @@ def public_function(primitive: Primitive, impl: Function, operands: int) -> Func
         call = _dispatch_with_params(primitive, impl, operands)
     call.__name__ = call.__qualname__ = primitive.name
     frame = sys._getframe(1)
-    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
         frame = frame.f_back
-    call.__module__ = frame.f_globals["__name__"]
+    call.__module__ = frame.f_globals.get("__name__", "__main__")
     call.__doc__ = f"The {primitive.kind} primitive ``{primitive.name}``."
     call.primitive = primitive
     primitive.call = call

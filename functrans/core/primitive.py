@@ -226,9 +226,14 @@ class Primitive:
         self.samples = samples
         self.set_batch(batch)
         self.call: Callable[..., Any]
-        REGISTRY[name] = self
         if isinstance(impl, np.ufunc):
+            if impl in BY_UFUNC:
+                raise RegistrationError(
+                    f"{name}: numpy.{impl.__name__} is carried out by {BY_UFUNC[impl].name!r} already; "
+                    "replace single rules of that with functrans.extend.override"
+                )
             BY_UFUNC[impl] = self
+        REGISTRY[name] = self
 
     def set_batch(self, batch: Callable[..., Any] | None) -> None:
         self.batch = batch

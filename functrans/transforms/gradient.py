@@ -17,6 +17,7 @@ from functrans.transforms.arguments import (
     leaves_or_none,
     output_leaves,
     primal_leaves,
+    refuse_leaked,
     split_aux,
 )
 from functrans.transforms.reverse import Reverse, ReverseArray, pull_back
@@ -91,10 +92,12 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
             out, aux = split_aux(selection, out)
     outs, out_tree = output_leaves(selection, out)
     lowered = [reverse.lower(o) for o in outs]
+    refuse_leaked(lowered)
+    tape = reverse.tape  # which a checkpointed function replaces while it runs again
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         gs = leaves_or_none(selection, "the cotangent", "the output", cotangent, out_tree)
-        cotangents = Cotangents(len(reverse.tape))
+        cotangents = Cotangents(len(tape))
         paths = tree.leaf_paths(out_tree)
         for path, o, value, g in zip(paths, outs, lowered, gs, strict=True):
             kind = type_of(value)
@@ -103,7 +106,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
             g = checked(selection, "the cotangent", path, g, kind)
             if reverse.owns(o):
                 cotangents.add(o.index, g, kind)
-        pull_back(reverse.tape, cotangents, keep=True)
+        pull_back(tape, cotangents, keep=True)
         grads = _collect(cotangents, inputs, leaves, taken=gs)
         return tuple(tree.regroup(grads, trees))
 
@@ -322,10 +325,13 @@ def _collect(
             g = zeros(type_of(leaf))
         elif type(g) is Masked:
             g = g.value
-        if type(g) is np.ndarray and index not in cotangents.owned:
-            if g.base is not None or id(g) in seen:
-                g = g.copy()
-            seen.add(id(g))
+        if type(g) is np.ndarray:
+            if not g.ndim and type(leaf) is not np.ndarray:
+                g = g[()]  # the gradient of a number is a number
+            elif index not in cotangents.owned:
+                if g.base is not None or id(g) in seen:
+                    g = g.copy()
+                seen.add(id(g))
         grads.append(g)
     return grads
 
@@ -333,6 +339,7 @@ def _collect(
 def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
     if type(value) is np.float64 and not holomorphic:
         return
+    refuse_leaked((value,))
     if not is_array(value):
         raise OutputTypeError(
             f"{selection}: the output must be a scalar, got {_structure(value)}. Return one "
