@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -332,3 +333,38 @@ def test_gradient_of_another_dtype_than_its_argument() -> None:
     finally:
         for function in (double, turned):
             del ft.core.primitive.REGISTRY[function.primitive.name]
+
+
+LEAKING: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda kept: ft.grad(lambda x: kept)(2.0),
+    "vjp": lambda kept: ft.vjp(lambda x: (x, kept), 2.0),
+    "jvp": lambda kept: ft.jvp(lambda x: kept, (2.0,), (1.0,)),
+    "linearize": lambda kept: ft.linearize(lambda x: kept, 2.0),
+    "argument": lambda kept: ft.jvp(lambda x: x, (kept,), (None,)),
+}
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_leaked_array_as_output_had_the_derivative_zero(name: str) -> None:
+    kept = []
+    ft.grad(lambda x: (kept.append(x), x * x)[1])(1.0)
+    with pytest.raises(errors.LeakedArrayError, match="after its transform had ended"):
+        LEAKING[name](kept[0])
+
+
+def test_cotangent_of_the_other_byte_order() -> None:
+    x = np.array([1.0, 2.0], ">f8")
+    np.testing.assert_array_equal(ft.vjp(lambda x: x * x, x)[1](x)[0], [2.0, 8.0])
+
+
+def test_hvp_of_arguments_that_are_no_tuples() -> None:
+    with pytest.raises(errors.InputTypeError, match="hvp: primals must be a tuple or list"):
+        ft.hvp(np.sin, 1.0, 1.0)
+
+
+def test_pullback_of_a_checkpointed_function_in_several_threads() -> None:
+    block = ft.checkpoint(lambda x: (time.sleep(0.002), np.sin(x) * x)[1])
+    _, pullback = ft.vjp(lambda x: block(block(block(x))), 1.0)
+    expected = pullback(1.0)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(pullback, [1.0] * 8)) == [expected] * 8

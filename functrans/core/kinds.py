@@ -514,14 +514,15 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     """The rule ``g -> g * partial``, which is both push and pull of an elementwise function."""
     if partial is None or isinstance(partial, Zero):
         return partial
-    if isinstance(partial, int) and partial in (1, -1):
+    if partial == 1 or partial == -1:
         return Rule(_same if partial == 1 else _negated, selector((), owner))
-    names = argument_names(partial, owner)
+    formula: Any = partial  # what is no formula is refused by argument_names
+    names = argument_names(formula, owner)
     if names[:1] == ("g",):
-        return rule(partial, owner)
+        return rule(formula, owner)
 
     def scale(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
-        return algebra.multiply(g, partial(*residuals))
+        return algebra.multiply(g, formula(*residuals))
 
     return Rule(scale, selector(names, owner))
 
@@ -538,15 +539,15 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
     """The rule ``g -> g * weight``, structurally zero where the weight is zero."""
     if weight is None or isinstance(weight, Zero):
         return weight
-    names = argument_names(weight, owner)  # type: ignore[arg-type]
+    formula: Any = weight
+    names = argument_names(formula, owner)
 
     def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Any:
-        w = weight(*residuals)
+        w = formula(*residuals)
         if type(w) is tuple:
             selected, tied = w
-            if (
-                type(tied) is not np.ndarray or tied.any()
-            ):  # ties are rare, halving costs two arrays
+            # Ties are rare, and halving costs two arrays.
+            if type(tied) is not np.ndarray or tied.any():
                 g = algebra.where(tied, algebra.multiply(0.5, g), g)
             return masked(g, selected)
         if dtype_of(w).kind == "b":

@@ -63,13 +63,14 @@ class Rule:
 
 def argument_names(function: Callable[..., Any], owner: str) -> tuple[str, ...]:
     """The positional arguments of a formula, without the keyword-only parameters."""
-    code = getattr(function, "__code__", None)
+    code: Any = getattr(function, "__code__", None)
     if code is None:
         raise RegistrationError(
             f"{owner}: a rule is {function!r}; it must be a Python function (def or lambda), "
             "since the names of its arguments say what it needs"
         )
-    return code.co_varnames[: code.co_argcount]
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return names
 
 
 def rule(formula: Callable[..., Any], owner: str) -> Rule:
@@ -229,7 +230,7 @@ class Primitive:
         if isinstance(impl, np.ufunc):
             if impl in BY_UFUNC:
                 raise RegistrationError(
-                    f"{name}: numpy.{impl.__name__} is carried out by {BY_UFUNC[impl].name!r} already; "
+                    f"{name}: {impl.__name__} is carried out by {BY_UFUNC[impl].name!r} already; "
                     "replace single rules of that with functrans.extend.override"
                 )
             BY_UFUNC[impl] = self
@@ -247,7 +248,7 @@ class Primitive:
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
-    code = getattr(function, "__code__", None)
+    code: Any = getattr(function, "__code__", None)
     if code is None:  # a ufunc or another object that is no Python function
         return False
     return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

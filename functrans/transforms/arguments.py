@@ -143,7 +143,10 @@ def argument_label(fun: Callable[..., Any], i: int) -> str:
 def as_primal(x: Any) -> Array | None:
     """A leaf as a value that can carry a derivative, or None if it cannot."""
     cls = type(x)
-    if cls is np.ndarray or isinstance(x, TracedArray | np.inexact):
+    if cls is np.ndarray or isinstance(x, np.inexact):
+        return x if is_inexact(x.dtype) else None
+    if isinstance(x, TracedArray):
+        x.check_active()
         return x if is_inexact(x.dtype) else None
     if cls is float or cls is complex:
         return x
@@ -243,6 +246,8 @@ def checked(who: object, what: str, path: tree.Path, given: Any, wanted: ArrayTy
     if kind.shape == wanted.shape:
         if kind.dtype == wanted.dtype:
             return wanted.dtype.type(given) if type(given) in WEAK else given
+        if kind.dtype.name == wanted.dtype.name:  # of the other byte order
+            return algebra.astype(given, dtype=wanted.dtype)
         if kind.weak and (kind.dtype.kind != "c" or wanted.dtype.kind == "c"):
             # A traced Python number, unlike a plain one, is cast under the transform it is of.
             return (
@@ -268,6 +273,16 @@ def output_leaves(selection: Selection, out: Any) -> tuple[list[Any], tree.TreeD
                 "arrays, and anything else as aux (has_aux=True)."
             )
     return outs, treedef
+
+
+def refuse_leaked(values: Iterable[Any]) -> None:
+    """Raise if a value that a function returned is traced by a transform that has ended.
+
+    Its derivative would be zero, and later uses of it would say nothing of this function.
+    """
+    for x in values:
+        if isinstance(x, TracedArray):
+            x.check_active()
 
 
 def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:

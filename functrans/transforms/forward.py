@@ -30,6 +30,7 @@ from functrans.transforms.arguments import (
     leaves_or_none,
     output_leaves,
     primal_leaves,
+    refuse_leaked,
     split_aux,
 )
 from functrans.transforms.reverse import missing_derivative, transpose_linear
@@ -318,7 +319,7 @@ def jvp(
     >>> ft.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
-    selection = _check_pairs(fun, "jvp", primals, tangents)
+    selection = check_pairs(fun, "jvp", primals, tangents)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     given = tangent_leaves(selection, leaves, trees, tangents)
     with Forward(fun, "jvp") as forward:
@@ -332,6 +333,7 @@ def jvp(
             out, aux = split_aux(selection, out)
     outs, out_tree = output_leaves(selection, out)
     pairs = [forward.split(o) for o in outs]
+    refuse_leaked(p for p, _ in pairs)
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
     tangent = tree.unflatten(out_tree, [tangent_or_zero(p, t) for p, t in pairs])
     return (
@@ -349,7 +351,8 @@ def tangent_or_zero(primal: Any, t: Any) -> Any:
     return zeros(kind) if is_inexact(kind.dtype) else None
 
 
-def _check_pairs(fun: Callable[..., Any], transform: str, primals: Any, tangents: Any) -> Selection:
+def check_pairs(fun: Callable[..., Any], transform: str, primals: Any, tangents: Any) -> Selection:
+    """The selection of all arguments; raises unless each has its tangent."""
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
             raise InputTypeError(

@@ -13,7 +13,7 @@ from functrans.core.errors import InputTypeError, OutputTypeError
 from functrans.core.types import Array, ArrayType, Shape, type_of
 from functrans.transforms.arguments import Selection, primal_leaves
 from functrans.transforms.batching import vmap
-from functrans.transforms.forward import jvp
+from functrans.transforms.forward import check_pairs, jvp
 from functrans.transforms.gradient import grad, vjp
 from functrans.transforms.linearize import linearize
 
@@ -238,6 +238,7 @@ def hvp(
     >>> ft.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     (array([6., 0.]),)
     """
+    check_pairs(fun, "hvp", primals, tangents)
     gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)  # type: ignore[call-overload]
     _, product, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
     return (product, *aux) if has_aux else product

@@ -9,7 +9,13 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.errors import TreeError
 from functrans.core.types import type_of
-from functrans.transforms.arguments import Selection, output_leaves, primal_leaves, split_aux
+from functrans.transforms.arguments import (
+    Selection,
+    output_leaves,
+    primal_leaves,
+    refuse_leaked,
+    split_aux,
+)
 from functrans.transforms.forward import Forward, tangent_leaves, tangent_or_zero
 from functrans.transforms.staging import Stage
 
@@ -74,6 +80,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
                 out, aux = split_aux(selection, out)
     outs, out_tree = output_leaves(selection, out)
     pairs = [forward.split(o) for o in outs]
+    refuse_leaked(p for p, _ in pairs)
     graph = stage.graph(getattr(fun, "__name__", "function"), [tangent_or_zero(*p) for p in pairs])
 
     def linear(*tangents: Any) -> Any:

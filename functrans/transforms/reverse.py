@@ -8,6 +8,7 @@ is a list, then so is `index`, and the pull returns a cotangent for each.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +76,12 @@ class Reverse(Interpreter):
     """Records a tape of the operations on its arrays.
 
     `recording` is False while a checkpointed function runs for its value only; `touched` then tells
-    whether it met an array of mine. `base` is the index of the tape's first entry.
+    whether it met an array of mine. `base` is the index of the tape's first entry. `turn` is held
+    while a checkpointed function runs again, on a tape in place of mine: a pullback may be called
+    by several threads at once.
     """
 
-    __slots__ = ("base", "recording", "tape", "touched", "transform")
+    __slots__ = ("base", "recording", "tape", "touched", "transform", "turn")
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
@@ -87,6 +90,7 @@ class Reverse(Interpreter):
         self.base = 0
         self.recording = True
         self.touched = False
+        self.turn: threading.RLock | None = None
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
@@ -255,7 +259,9 @@ class Reverse(Interpreter):
         touched, self.touched = self.touched, self.touched or outer
         if not touched or not self.recording:
             return outs
-        return self._several(Replay(self, function, args), None, outs)
+        if self.turn is None:
+            self.turn = threading.RLock()
+        return self._several(Replay(self, self.turn, function, args), None, outs)
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         mine = [i for i, x in enumerate(args) if self.owns(x)]
@@ -300,12 +306,17 @@ class Replay:
     until the next collection. Of an argument it has the value and the index (None: not mine).
     """
 
-    __slots__ = ("args", "function", "reverse")
+    __slots__ = ("args", "function", "reverse", "turn")
 
     def __init__(
-        self, reverse: Reverse, function: Callable[..., list[Any]], args: list[Any]
+        self,
+        reverse: Reverse,
+        turn: threading.RLock,
+        function: Callable[..., list[Any]],
+        args: list[Any],
     ) -> None:
         self.reverse = weakref.ref(reverse)
+        self.turn = turn
         self.function = function
         self.args = [(x.value, x.index) if reverse.owns(x) else (x, None) for x in args]
 
@@ -313,6 +324,10 @@ class Replay:
         """Record the function on a tape of its own, behind all others, and walk that."""
         reverse = self.reverse()
         assert reverse is not None, "who walks a tape holds its interpreter"
+        with self.turn:
+            self._pull(reverse, gs, cotangents)
+
+    def _pull(self, reverse: Reverse, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
         args = [x if i is None else ReverseArray(reverse, x, i) for x, i in self.args]
         base = len(cotangents.values)
         segment: list[Any] = []
