@@ -61,7 +61,7 @@ transpose: Function = linear(
 
 
 def broadcast_to_impl(x: Array, *, shape: Shape) -> Array:
-    """``np.broadcast_to``; for scalars, which sums pull back, without the iterator that it builds."""
+    """``np.broadcast_to``; for scalars, which sums pull back, without the costly iterator."""
     if not isinstance(x, np.generic):
         return np.broadcast_to(x, shape)
     out: Array = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))

@@ -37,8 +37,8 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "output of grad is an array": (
         lambda: ft.grad(np.sin)(X),
         errors.OutputTypeError,
-        r"grad\(sin\): the output must be a scalar, got float64\[3\]\. Reduce it \(for example with "
-        r"numpy\.sum\), or use jacrev for the whole Jacobian\.",
+        r"grad\(sin\): the output must be a scalar, got float64\[3\]\. Reduce it \(for example "
+        r"with numpy\.sum\), or use jacrev for the whole Jacobian\.",
     ),
     "output of grad is a container": (
         lambda: ft.grad(lambda x: (x, x))(1.0),
@@ -192,18 +192,20 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "if under vmap": (
         lambda: ft.vmap(branch)(X),
         errors.ConversionError,
-        r"bool\(\) of a traced bool\[\] in vmap\(branch .*\) at .*test_errors.py:\d+ in branch.*numpy\.where",
+        r"bool\(\) of a traced bool\[\] in vmap\(branch .*\) at .*test_errors.py:\d+ in branch.*"
+        r"numpy\.where",
     ),
     "if under staging": (
         lambda: ft.make_graph(branch)(1.0),
         errors.ConversionError,
-        r"bool\(\) of a traced bool\[\] in make_graph\(branch .*\) at .*test_errors.py:\d+ in branch.*numpy\.where",
+        r"bool\(\) of a traced bool\[\] in make_graph\(branch .*\) at .*test_errors.py:\d+ in "
+        r"branch.*numpy\.where",
     ),
     "float()": (
         lambda: ft.grad(lambda x: float(x) * x)(1.0),
         errors.ConversionError,
-        r"a traced float64\[\] of grad\(<lambda> .*\) cannot become a Python float .*derivative would be lost.*"
-        "functrans.stop_gradient",
+        r"a traced float64\[\] of grad\(<lambda> .*\) cannot become a Python float .*"
+        "derivative would be lost.*functrans.stop_gradient",
     ),
     "math.sin": (
         lambda: ft.grad(math.sin)(1.0),

@@ -135,8 +135,8 @@ def _matrix_transposed(x: Array) -> Array:
 PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": shapes.transpose,
     "mT": _matrix_transposed,
-    "real": parts.real,
-    "imag": parts.imag,
+    "real": lambda x: parts.real(x),
+    "imag": lambda x: parts.imag(x),
     "flat": shapes.ravel,
     "device": lambda x: "cpu",
 }

@@ -95,7 +95,21 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
 }
 
 
+NAMESPACES = (jnp, jnp.linalg, jnp.fft, jax.scipy.special, jax.nn)
+
+
 def counterpart(name: str) -> Callable[..., Any] | None:
+    """The JAX function of a primitive, if there is one with the same meaning."""
+    primitive = REGISTRY[name]
     if name in COUNTERPARTS:
         return COUNTERPARTS[name]
-    return getattr(jnp, name, None) if isinstance(REGISTRY[name].impl, np.ufunc) else None
+    if isinstance(primitive.impl, np.ufunc):
+        return getattr(jnp, name, None)
+    if primitive.kind == "elementwise":
+        return getattr(jax.scipy.special, name, None)
+    return None
+
+
+def known_by_name(name: str) -> bool:
+    """Whether JAX has a function of that name."""
+    return any(hasattr(namespace, name) for namespace in NAMESPACES)
