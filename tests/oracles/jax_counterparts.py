@@ -34,7 +34,9 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
 
 
 def eigh(x: Any, *, uplo: str = "L") -> Any:
-    return tuple(jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
+    """With the zeros that mark the factors where a derivative is undetermined."""
+    factors = tuple(jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
+    return (*factors, *map(jnp.zeros_like, factors))
 
 
 # The counterparts of primitives that have another name or other parameters in JAX. Ufuncs have the
