@@ -19,26 +19,13 @@ from functrans.numpy.registry import method
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-for _function in (
-    reductions.sum,
-    reductions.prod,
-    reductions.max,
-    reductions.min,
-    reductions.mean,
-    reductions.std,
-    reductions.var,
-    reductions.all,
-    reductions.any,
-    reductions.argmax,
-    reductions.argmin,
-    reductions.cumsum,
-    reductions.cumprod,
-    shapes.ravel,
-    shapes.repeat,
-    shapes.squeeze,
-    shapes.swapaxes,
+# The functions of NumPy that are methods as they are.
+for _module, _names in (
+    (reductions, "sum prod max min mean std var all any argmax argmin cumsum cumprod"),
+    (shapes, "ravel repeat squeeze swapaxes"),
 ):
-    method(_function.__name__)(_function)
+    for _name in _names.split():
+        method(_name)(getattr(_module, _name))
 
 
 @method("reshape")
@@ -132,12 +119,16 @@ def _matrix_transposed(x: Array) -> Array:
     return shapes.swapaxes(x, -1, -2)
 
 
+def _attribute(module: Any, name: str) -> Callable[[Any], Any]:
+    return getattr(module, name)  # type: ignore[no-any-return]
+
+
 PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "T": shapes.transpose,
+    "T": _attribute(shapes, "transpose"),
     "mT": _matrix_transposed,
-    "real": lambda x: parts.real(x),
-    "imag": lambda x: parts.imag(x),
-    "flat": shapes.ravel,
+    "real": _attribute(parts, "real"),
+    "imag": _attribute(parts, "imag"),
+    "flat": _attribute(shapes, "ravel"),
     "device": lambda x: "cpu",
 }
 
