@@ -368,3 +368,26 @@ def test_pullback_of_a_checkpointed_function_in_several_threads() -> None:
     expected = pullback(1.0)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(pullback, [1.0] * 8)) == [expected] * 8
+
+
+def test_vmap_over_no_lanes_of_a_primitive_without_batching_rule() -> None:
+    pair = ft.extend.general(
+        "without batching rule",
+        lambda x: (2 * x, np.sum(x)),
+        pulls=(lambda g: 2 * g[0] + g[1],),
+        outputs=2,
+        samples=list,
+    )
+    try:
+        with pytest.warns(UserWarning, match="no batching rule"):
+            first, second = ft.vmap(pair)(np.ones((0, 3)))
+        assert (first.shape, second.shape) == ((0, 3), (0,))
+    finally:
+        del ft.core.primitive.REGISTRY["without batching rule"]
+
+
+def test_message_on_axes_of_another_structure_said_everything_three_times() -> None:
+    with pytest.raises(errors.TreeError) as caught:
+        ft.vmap(lambda x: x, in_axes=({"a": 0},))([np.ones(2)])
+    assert str(caught.value).count("vmap(") == 1
+    assert "at in_axes[0]: dict of 1 in in_axes, list of 1 in the tree" in str(caught.value)

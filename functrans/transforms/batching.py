@@ -15,13 +15,15 @@ from functrans.core.errors import (
     AxisError,
     ConversionError,
     InputTypeError,
+    TreeError,
     describe_function,
     user_line,
 )
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import Primitive
-from functrans.core.types import Array, Shape, is_array, shape_of, type_of
+from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.transforms.arguments import argument_label, subclass_refused
+from functrans.transforms.staging import output_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +124,15 @@ class Batch(Interpreter):
         warnings.warn(
             f"{primitive.name} has no batching rule: vmap runs it lane by lane", stacklevel=4
         )
+        if not self.size:
+            one = [
+                dummy(ArrayType(shape_of(x)[1:], x.dtype)) if b else x
+                for x, b in zip(values, batched, strict=True)
+            ]
+            kinds = output_types(primitive, tuple(one), params)
+            if primitive.outputs is None:
+                return np.zeros((0, *kinds.shape), kinds.dtype)
+            return tuple(np.zeros((0, *kind.shape), kind.dtype) for kind in kinds)
         pick = algebra.first_axis
         lanes = [
             primitive.call(
@@ -240,7 +251,7 @@ def vmap(
                 "Give one entry for each."
             )
         leaves, treedef = tree.flatten((args, kwargs))
-        axes = tree.flatten_prefix(in_axes, args, what=f"{who}: in_axes")
+        axes = _for_each_leaf(who, "in_axes", in_axes, args)
         axes += [0] * (len(leaves) - len(axes))
         axes, size = _mapped_size(fun, who, leaves, treedef, axes, axis_size)
         values = [
@@ -261,6 +272,13 @@ def vmap(
     return batched
 
 
+def _for_each_leaf(who: str, option: str, prefix: Any, full: Any) -> list[Any]:
+    try:
+        return tree.flatten_prefix(prefix, full, what=option)
+    except TreeError as error:
+        raise TreeError(f"{who}: {error}") from None
+
+
 def _run(
     fun: Callable[..., Any],
     who: str,
@@ -278,7 +296,7 @@ def _run(
         args, kwargs = tree.unflatten(treedef, new)
         out = fun(*args, **kwargs)
     outs, out_tree = tree.flatten(out)
-    places = tree.flatten_prefix(out_axes, out, what=f"{who}: out_axes")
+    places = _for_each_leaf(who, "out_axes", out_axes, out)
     paths = tree.leaf_paths(out_tree)
     return tree.unflatten(
         out_tree,
@@ -330,7 +348,7 @@ def _move(x: Array, source: int, target: int) -> Array:
 def _joined(parts: list[Any], out_axes: Any, who: str) -> Any:
     """The results of several chunks as one."""
     flat = [tree.leaves(part) for part in parts]
-    places = tree.flatten_prefix(out_axes, parts[0], what=f"{who}: out_axes")
+    places = _for_each_leaf(who, "out_axes", out_axes, parts[0])
     joined = []
     for axis, *pieces in zip(places, *flat, strict=True):
         if axis is None:
