@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -391,3 +392,21 @@ def test_message_on_axes_of_another_structure_said_everything_three_times() -> N
         ft.vmap(lambda x: x, in_axes=({"a": 0},))([np.ones(2)])
     assert str(caught.value).count("vmap(") == 1
     assert "at in_axes[0]: dict of 1 in in_axes, list of 1 in the tree" in str(caught.value)
+
+
+def test_a_graph_kept_every_value_until_its_end() -> None:
+    def chain(x: Any) -> Any:
+        for _ in range(100):
+            x = np.sin(x) * 2
+        return x
+
+    graph = ft.make_graph(chain)(np.ones(10_000))
+    x = np.ones(10_000)
+    expected = graph(x)
+    tracemalloc.start()
+    try:
+        np.testing.assert_array_equal(graph(x), expected)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * x.nbytes

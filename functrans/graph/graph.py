@@ -71,7 +71,7 @@ class Graph:
     array([0., 0., 0.])
     """
 
-    __slots__ = ("equations", "in_tree", "inputs", "name", "out_tree", "outputs")
+    __slots__ = ("_releases", "equations", "in_tree", "inputs", "name", "out_tree", "outputs")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Graph:
         self.inputs = inputs
         self.equations = equations
         self.outputs = outputs
+        self._releases: list[list[Variable]] | None = None
         self.in_tree: tree.TreeDef | None = None
         self.out_tree: tree.TreeDef | None = None
 
@@ -124,14 +125,18 @@ class Graph:
         """Run the program; its operations go through the current interpreter."""
         if len(values) != len(self.inputs):
             raise TypeError(f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}")
+        if self._releases is None:
+            self._releases = _last_uses(self.equations, self.outputs)
         known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))
-        for equation in self.equations:
+        for equation, released in zip(self.equations, self._releases, strict=True):
             args = [known[x] if type(x) is Variable else x for x in equation.inputs]
             ans = equation.primitive.call(*args, **equation.params)
             if equation.primitive.outputs is None:
                 known[equation.outputs[0]] = ans
             else:
                 known.update(zip(equation.outputs, ans, strict=True))
+            for variable in released:
+                del known[variable]
         return [known[x] if type(x) is Variable else x for x in self.outputs]
 
     def pruned(self) -> Graph:
@@ -150,6 +155,17 @@ class Graph:
         return "\n".join(_lines(self))
 
     __repr__ = __str__
+
+
+def _last_uses(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[list[Variable]]:
+    """For each equation the variables that nothing needs after it: their values may go."""
+    needed = {x for x in outputs if type(x) is Variable}
+    releases = []
+    for equation in reversed(equations):
+        mentioned = {x for x in equation.inputs if type(x) is Variable}.union(equation.outputs)
+        releases.append([variable for variable in mentioned if variable not in needed])
+        needed |= mentioned
+    return releases[::-1]
 
 
 def _fits(x: Any, wanted: ArrayType) -> bool:
