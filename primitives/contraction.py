@@ -188,14 +188,14 @@ def others(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def tensordot_transpose_x(g: Array, y: Array, x_type: ArrayType, *, axes: AxesPair) -> Array:
-    free_x, free_y = others(x_type.ndim, axes[0]), others(y.ndim, axes[1])
+    free_x, free_y = others(x_type.ndim, axes[0]), others(len(shape_of(y)), axes[1])
     out = tensordot(g, y, axes=(tuple(range(len(free_x), g.ndim)), free_y))
     contracted = [axes[0][axes[1].index(a)] for a in sorted(axes[1])]
     return permuted(out, inverse_permutation((*free_x, *contracted)))
 
 
 def tensordot_transpose_y(g: Array, x: Array, y_type: ArrayType, *, axes: AxesPair) -> Array:
-    free_x, free_y = others(x.ndim, axes[0]), others(y_type.ndim, axes[1])
+    free_x, free_y = others(len(shape_of(x)), axes[0]), others(y_type.ndim, axes[1])
     out = tensordot(x, g, axes=(free_x, tuple(range(len(free_x)))))
     contracted = [axes[1][axes[0].index(a)] for a in sorted(axes[0])]
     return permuted(out, inverse_permutation((*contracted, *free_y)))
@@ -206,7 +206,7 @@ def tensordot_batch(x: Array, y: Array, *, batched: tuple[bool, bool], axes: Axe
     if batched == (True, False):
         return tensordot(x, y, axes=moved)
     if batched == (False, True):
-        return batch_first(tensordot(x, y, axes=moved), x.ndim - len(axes[0]))
+        return batch_first(tensordot(x, y, axes=moved), len(shape_of(x)) - len(axes[0]))
     free_x, free_y = (others(x.ndim, (0, *moved[0])), others(y.ndim, (0, *moved[1])))
     rows, columns = [x.shape[a] for a in free_x], [y.shape[a] for a in free_y]
     inner = prod(x.shape[a] for a in moved[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import functrans as ft
 from functrans import primitives as p
-from functrans.testing import Sample, check_rules
+from functrans.testing import Sample, check_grads, check_rules
 
 Array = Any
 
@@ -94,6 +95,18 @@ def test_products_in_all_ranks(
     found, _ = ft.vjp(function, x, y)
     np.testing.assert_array_equal(found, function(x, y))
     check_rules(function, [Sample(x, y)])
+
+
+@pytest.mark.parametrize(
+    "function", [np.dot, np.inner, np.outer, np.kron, partial(np.tensordot, axes=0)]
+)
+def test_products_with_python_numbers(function: Callable[..., Any]) -> None:
+    (x,) = operands((3,))
+    check_grads(function, (x, 1.7), order=3)
+    check_grads(function, (1.7, x), order=3)
+    check_grads(function, (1.7, 0.6), order=3)
+    rates = ft.vmap(ft.grad(lambda x, y: np.sum(function(x, y) ** 2), 1), in_axes=(0, None))
+    np.testing.assert_allclose(rates(np.stack([x, 2 * x]), 1.7), 3.4 * x @ x * np.array([1, 4]))
 
 
 @pytest.mark.parametrize("name", ["dot", "inner", "matmul", "vdot"])
