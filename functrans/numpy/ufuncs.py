@@ -6,6 +6,8 @@ out. Here stand the ufuncs that are made of several primitives, and the methods 
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
 from functrans.core.errors import InPlaceError, missing_rule, user_line
-from functrans.core.primitive import REGISTRY
+from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, reductions
 from functrans.numpy.operands import converted, operand
@@ -100,7 +102,7 @@ def ufunc_call(
         return outer(ufunc, *inputs, **kwargs)
     table = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
     if ufunc not in table:
-        raise missing_rule(f"numpy.{ufunc.__name__}.{method}")
+        raise missing_rule(f"{full_name(ufunc)}.{method}")
     kwargs.setdefault("axis", 0)
     return table[ufunc](*inputs, **kwargs)
 
@@ -117,10 +119,10 @@ def call_with_options(
     **rest: Any,
 ) -> Any:
     """A call of the ufunc with keyword arguments."""
-    call = UFUNCS.get(ufunc)
+    call = UFUNCS.get(ufunc) or registered(ufunc)
+    name = full_name(ufunc)
     if call is None:
-        raise missing_rule(f"numpy.{ufunc.__name__}")
-    name = f"numpy.{ufunc.__name__}"
+        raise missing_rule(name)
     if rest:
         raise TypeError(
             f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}"
@@ -136,6 +138,32 @@ def call_with_options(
     if signature is None and casting == "same_kind":
         return call(*inputs)
     return call(*cast_inputs(ufunc, tuple(map(operand, inputs)), signature, casting))
+
+
+def registered(ufunc: np.ufunc) -> Function | None:
+    """What carries out a ufunc whose primitive was registered after this module was loaded.
+
+    The rules of scipy.special are loaded here, with the first of its ufuncs that meets a traced
+    array: until then functrans does not need SciPy.
+    """
+    if full_name(ufunc).startswith("scipy."):
+        importlib.import_module("functrans.primitives.special")
+    primitive = BY_UFUNC.get(ufunc)
+    if primitive is None:
+        return None
+    UFUNCS[ufunc] = checked(primitive.call, ufunc.nin)
+    return UFUNCS[ufunc]
+
+
+def full_name(ufunc: np.ufunc) -> str:
+    """The name by which users know a ufunc."""
+    special: Any = sys.modules.get("scipy.special")
+    name = ufunc.__name__
+    for owner, prefix in ((np, "numpy."), (special, "scipy.special.")):
+        if getattr(owner, name, None) is ufunc:
+            return prefix + name
+    private = getattr(getattr(special, "_ufuncs", None), name, None)
+    return f"scipy.special.{name.strip('_')}" if private is ufunc else name
 
 
 def cast_inputs(
@@ -166,7 +194,7 @@ def outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
 
 def refuse_in_place(ufunc: np.ufunc, method: str) -> NoReturn:
     """Raise the error for ``out=`` and ``ufunc.at``, which write into an array."""
-    name = f"numpy.{ufunc.__name__}"
+    name = full_name(ufunc)
     if method == "at":
         what, remedy = f"{name}.at", "x = functrans.numpy.index_add(x, index, values)"
     else:

@@ -1,0 +1,9 @@
+"""The rules of scipy.special, one file a family; loaded when one of them is first needed."""
+
+from . import (
+    special_bessel as special_bessel,
+    special_elementary as special_elementary,
+    special_error as special_error,
+    special_gamma as special_gamma,
+    special_integrals as special_integrals,
+)

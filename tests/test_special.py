@@ -1,0 +1,250 @@
+"""The rules of scipy.special: every sample, hard points against mpmath, and how they are loaded."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import functrans as ft
+from functrans.core.errors import MissingRuleError
+from functrans.core.primitive import REGISTRY
+from functrans.testing.rules import check_rules
+from tests.modules import ROOT
+
+sp = pytest.importorskip("scipy.special")
+fsp = pytest.importorskip("functrans.scipy.special")
+
+SPECIAL = [
+    name
+    for name, primitive in REGISTRY.items()
+    if primitive.call.__module__.startswith("functrans.primitives.special_")
+]
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_rules(name: str) -> None:
+    """Values, both modes, second derivatives, batching, staging at every sample."""
+    with np.errstate(all="ignore"):
+        check_rules(REGISTRY[name].call)
+
+
+mp = mpmath.mp
+
+# A function of one operand, mpmath's, and hard points. First and second derivatives are compared.
+POINTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]] = {
+    "erf": (sp.erf, mp.erf, [0.0, 1e-9, 1.0, 5.0, -26.0]),
+    "erfc": (sp.erfc, mp.erfc, [0.0, 5.0, 26.0, -3.0]),
+    "erfcx": (
+        sp.erfcx,
+        lambda x: mp.exp(x * x) * mp.erfc(x),
+        [-5.0, 0.0, 0.99, 1.0, 3.0, 50.0, 1e4],
+    ),
+    "erfi": (sp.erfi, mp.erfi, [0.0, 1.0, -4.0, 20.0]),
+    "erfinv": (sp.erfinv, mp.erfinv, [0.0, 0.5, -0.9, 1 - 2.0**-20]),
+    "dawsn": (
+        sp.dawsn,
+        lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x),
+        [0.0, 0.5, 2.0, 6.0, 6.5, 30.0, -1e3],
+    ),
+    "ndtr": (sp.ndtr, mp.ncdf, [-30.0, -1.0, 0.0, 5.0]),
+    "log_ndtr": (sp.log_ndtr, lambda x: mp.log(mp.ncdf(x)), [-100.0, -20.0, -1.0, 0.0, 1.0, 20.0]),
+    "gamma": (sp.gamma, mp.gamma, [1e-5, 0.5, 3.0, 100.0, -1.5]),
+    "gammaln": (sp.gammaln, mp.loggamma, [1e-8, 0.5, 3.0, 1e6]),
+    "rgamma": (sp.rgamma, mp.rgamma, [0.0, -1.0, -7.0, -3.5, 0.3, 0.5, 10.0]),
+    "digamma": (sp.digamma, mp.digamma, [1e-4, 0.5, 30.0, 1e6, -2.25]),
+    "beta far": (lambda x: sp.beta(x, 1.5), lambda x: mp.beta(x, 1.5), [1e-3, 1.0, 1e3, 1e6]),
+    "betaln far": (
+        lambda x: sp.betaln(2.5, x),
+        lambda x: mp.log(mp.beta(2.5, x)),
+        [1e-3, 1.0, 1e3, 1e6],
+    ),
+    "gammainc": (
+        lambda x: sp.gammainc(2.5, x),
+        lambda x: mp.gammainc(2.5, 0, x, regularized=True),
+        [1e-3, 1.0, 10.0, 100.0],
+    ),
+    "gammaincc": (
+        lambda x: sp.gammaincc(1e3, x),
+        lambda x: mp.gammainc(1000, x, mp.inf, regularized=True),
+        [700.0, 1001.0, 1200.0],
+    ),
+    "betainc": (
+        lambda x: sp.betainc(300.0, 200.5, x),
+        lambda x: mp.betainc(300, 200.5, 0, x, regularized=True),
+        [0.4, 0.6125, 0.75],
+    ),
+    "expit": (sp.expit, lambda x: 1 / (1 + mp.exp(-x)), [-700.0, -1.0, 0.5, 40.0]),
+    "logit": (sp.logit, lambda x: mp.log(x / (1 - x)), [1e-10, 0.3, 0.75, 1 - 2.0**-30]),
+    "log_expit": (sp.log_expit, lambda x: -mp.log1p(mp.exp(-x)), [-50.0, 0.0, 50.0]),
+    "exprel": (sp.exprel, lambda x: mp.expm1(x) / x, [-300.0, -9.0, -3.0, 1e-6, 2.0, 7.0, 100.0]),
+    "boxcox by exponent": (
+        lambda y: sp.boxcox(3.0, y),
+        lambda y: (mp.power(3, y) - 1) / y,
+        [1e-8, -0.5, 2.0],
+    ),
+    "inv_boxcox by exponent": (
+        lambda y: sp.inv_boxcox(1.5, y),
+        lambda y: mp.exp(mp.log1p(1.5 * y) / y),
+        [1e-8, 0.5, 2.0],
+    ),
+    "kl_div": (
+        lambda x: sp.kl_div(x, 2.0),
+        lambda x: x * mp.log(x / 2) - x + 2,
+        [1e-9, 1.0, 2 + 2.0**-30, 1e9],
+    ),
+    "j0": (sp.j0, lambda x: mp.besselj(0, x), [1e-3, 1.0, 10.0, 100.0]),
+    "j1": (sp.j1, lambda x: mp.besselj(1, x), [1e-3, 1.0, 10.0, 100.0]),
+    "y1": (sp.y1, lambda x: mp.bessely(1, x), [1e-3, 1.0, 10.0]),
+    "i1": (sp.i1, lambda x: mp.besseli(1, x), [1e-3, 1.0, 100.0]),
+    "i0e": (
+        sp.i0e,
+        lambda x: mp.exp(-abs(x)) * mp.besseli(0, x),
+        [1.0, 20.0, 45.0, 1e3, 1e8, -60.0],
+    ),
+    "i1e": (sp.i1e, lambda x: mp.exp(-abs(x)) * mp.besseli(1, x), [1.0, 41.0, 1e4, -60.0]),
+    "k0e": (sp.k0e, lambda x: mp.exp(x) * mp.besselk(0, x), [0.01, 1.0, 30.0, 50.0, 1e6]),
+    "k1": (sp.k1, lambda x: mp.besselk(1, x), [0.01, 1.0, 100.0]),
+    "jv": (lambda x: sp.jv(2.5, x), lambda x: mp.besselj(2.5, x), [0.1, 3.0, 50.0]),
+    "kv": (lambda x: sp.kv(0.3, x), lambda x: mp.besselk(0.3, x), [0.1, 3.0, 50.0]),
+    "struve": (lambda x: sp.struve(1.0, x), lambda x: mp.struveh(1, x), [0.1, 3.0, 20.0]),
+    "modstruve": (lambda x: sp.modstruve(0.0, x), lambda x: mp.struvel(0, x), [0.1, 3.0]),
+    "zeta": (lambda x: sp.zeta(2.5, x), lambda x: mp.zeta(2.5, x), [0.1, 3.0, 1e5]),
+    "ellipk": (sp.ellipk, mp.ellipk, [-1e3, -1.0, 0.0, 1e-9, 0.5, 1 - 2.0**-30]),
+    "ellipkm1": (sp.ellipkm1, lambda p: mp.ellipk(1 - p), [1e-20, 1e-9, 0.5, 3.0]),
+    "ellipe": (sp.ellipe, mp.ellipe, [-1e3, -1.0, 0.0, 1e-9, 0.5, 1 - 2.0**-30]),
+    "expi": (sp.expi, mp.ei, [0.1, 3.0, 100.0, -5.0]),
+    "exp1": (sp.exp1, mp.e1, [0.1, 3.0, 100.0]),
+    "expn": (lambda x: sp.expn(2, x), lambda x: mp.expint(2, x), [0.1, 3.0, 50.0]),
+    "si": (lambda x: sp.sici(x)[0], mp.si, [0.0, 1e-6, 3.0, 1e4]),
+    "ci": (lambda x: sp.sici(x)[1], mp.ci, [0.1, 3.0, 1e4]),
+    "shi": (lambda x: sp.shichi(x)[0], mp.shi, [0.0, 1e-6, 3.0, 100.0]),
+    "fresnel": (lambda x: sp.fresnel(x)[0], mp.fresnels, [0.3, 3.3, 1000.3]),
+    "spence": (sp.spence, lambda x: mp.polylog(2, 1 - x), [0.1, 0.9, 1.0, 1.5, 2.0]),
+    "lambertw": (lambda x: np.real(sp.lambertw(x)), mp.lambertw, [-0.3, 0.0, 1.0, 1e10]),
+    "hyp1f1": (
+        lambda x: sp.hyp1f1(0.5, 1.5, x),
+        lambda x: mp.hyp1f1(0.5, 1.5, x),
+        [-5.0, 0.0, 5.0],
+    ),
+    "hyp2f1": (
+        lambda x: sp.hyp2f1(0.5, 0.7, 1.5, x),
+        lambda x: mp.hyp2f1(0.5, 0.7, 1.5, x),
+        [-5.0, 0.0, 0.9],
+    ),
+}
+# Where SciPy's value, on which the derivative rests, is itself no better.
+LOOSER = {"beta far": 1e-9}  # scipy.special.beta(1e6, 1.5) is off by 2e-10
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_against_mpmath(name: str) -> None:
+    """First and second derivatives at hard points to 1e-12 of their size."""
+    function, exact, points = POINTS[name]
+    tolerance = LOOSER.get(name, 1e-12)
+    errors = []
+    with np.errstate(all="ignore"), mpmath.workdps(100):
+        for x in points:
+            first, second = ft.grad(function)(x), ft.grad(ft.grad(function))(x)
+            for order, found in ((1, first), (2, second)):
+                expected = mp.re(derivative(exact, x, order))
+                if x == 0 and abs(expected) < 1e-20:  # the error of the difference
+                    expected = mpmath.mpf(0)
+                error = abs(found - expected) / abs(expected) if expected else abs(found)
+                if not error <= tolerance:
+                    errors.append((x, order, float(found), float(expected), float(error)))
+    assert not errors
+
+
+def derivative(function: Callable[..., Any], at: float, order: int) -> Any:
+    """By a central difference in 100 digits that leaves out the point itself."""
+    x = mpmath.mpf(at)
+    h = mpmath.mpf(10) ** -22 * (abs(x) or mpmath.mpf(10) ** -3)
+    below, above = function(x - h), function(x + h)
+    if order == 1:
+        return (above - below) / (2 * h)
+    return (function(x + 2 * h) - above - below + function(x - 2 * h)) / (3 * h * h)
+
+
+@pytest.mark.parametrize(
+    ("call", "operand"),
+    [
+        (lambda x: sp.gammainc(x, 1.0), 0),
+        (lambda x: sp.betainc(1.0, x, 0.5), 1),
+        (lambda x: sp.jv(x, 1.0), 0),
+        (lambda x: sp.hyp2f1(1.0, 1.0, x, 0.5), 2),
+        (lambda x: sp.zeta(x, 1.0), 0),
+    ],
+)
+def test_parameter_without_a_rule(call: Callable[..., Any], operand: int) -> None:
+    """A derivative that exists but is not written is an error, not a zero."""
+    with pytest.raises(MissingRuleError, match=f"no derivative with respect to operand {operand}"):
+        ft.grad(call)(1.5)
+
+
+def test_ufunc_without_a_rule_is_named() -> None:
+    with pytest.raises(MissingRuleError, match=r"scipy\.special\.agm has no rule"):
+        ft.grad(lambda x: sp.agm(x, 1.0))(1.5)
+
+
+def test_plain_calls_of_python_functions() -> None:
+    """Those of SciPy's Python functions that pass a traced array on to a ufunc."""
+    assert ft.grad(lambda x: sp.zeta(2.0, x))(1.5) == -2 * sp.zeta(3.0, 1.5)
+    assert ft.grad(lambda x: np.real(sp.lambertw(x)))(0.0) == 1
+
+
+def test_lists_and_keywords() -> None:
+    """Operands and keyword arguments as NumPy takes them."""
+    x = np.array([0.25, 0.5])
+    found = ft.grad(lambda x: np.sum(sp.betainc([1.0, 2.0], [2.0, 1.0], x, dtype=float)))(x)
+    np.testing.assert_allclose(found, [1.5, 1.0], rtol=1e-14)
+
+
+def test_dtype_is_kept() -> None:
+    x = np.array([0.5, 1.5], np.float32)
+    for function in (sp.erf, sp.gammaln, sp.j1, sp.i0e, lambda x: sp.beta(x, np.float32(2))):
+        assert ft.grad(lambda x, f=function: np.sum(f(x)))(x).dtype == np.float32
+
+
+def test_python_functions() -> None:
+    """What functrans.scipy.special adds to the ufuncs agrees with SciPy."""
+    x = np.array([[0.5, 1.5], [-1.0, 30.0]])
+    np.testing.assert_allclose(fsp.softmax(x, axis=1), sp.softmax(x, axis=1), rtol=1e-14)
+    np.testing.assert_allclose(fsp.log_softmax(x, 0), sp.log_softmax(x, 0), rtol=1e-14)
+    np.testing.assert_allclose(fsp.logsumexp(x, 0), sp.logsumexp(x, 0), rtol=1e-14)
+    assert fsp.polygamma(2, 1.5) == sp.polygamma(2, 1.5)
+    assert abs(fsp.polygamma(1, 0.5 + 0j) - np.pi**2 / 2) < 1e-14
+
+
+def run(program: str) -> str:
+    command = [sys.executable, "-W", "error", "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_rules_load_with_the_first_traced_call() -> None:
+    """`import functrans` does not import SciPy, and nobody has to import functrans.scipy."""
+    out = run(
+        "import sys, functrans as ft\n"
+        "print('scipy' in sys.modules)\n"
+        "from scipy.special import erf\n"
+        "print('functrans.primitives.special' in sys.modules)\n"
+        "print(ft.grad(erf)(0.0))\n"
+        "print('functrans.primitives.special' in sys.modules)\n"
+    )
+    assert out.split() == ["False", "False", "1.1283791670955126", "True"]
+
+
+def test_without_scipy() -> None:
+    """The error names what to install."""
+    out = run(
+        "import sys; sys.modules['scipy'] = None\n"
+        "import functrans\n"
+        "try:\n    import functrans.scipy\n"
+        "except ModuleNotFoundError as error:\n    print(error)\n"
+    )
+    assert 'pip install "functrans[scipy]"' in out
