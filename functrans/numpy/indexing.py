@@ -12,7 +12,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import InPlaceError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
-from functrans.numpy.axes import ndim_of, one_axis, several_axes
+from functrans.numpy.axes import a_shape, ndim_of, one_axis, several_axes
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements, method
@@ -167,6 +167,19 @@ def nonzero(a: Any) -> Any:
 def flatnonzero(a: Any) -> Any:
     """The positions of the nonzero elements in the flattened array."""
     return np.flatnonzero(plain(a, "numpy.flatnonzero"))
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: Any = "C") -> tuple[Array, ...]:
+    """Positions in a flattened array as indices, one array for each axis of `shape`."""
+    if order not in ("C", "F"):
+        raise ValueError(f"unravel_index: order must be 'C' or 'F', got {order!r}")
+    lengths = a_shape(shape)
+    rest, found = operand(indices), []
+    for length in reversed(lengths) if order == "C" else lengths:
+        found.append(p.remainder(rest, length))
+        rest = p.floor_divide(rest, length)
+    return tuple(found[::-1] if order == "C" else found)
 
 
 @implements(np.argwhere)

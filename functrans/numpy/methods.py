@@ -52,6 +52,12 @@ def clip(x: Array, min: Any = None, max: Any = None, out: Any = None, **kwargs: 
     return selection.clip(x, min, max, out, **kwargs)
 
 
+@method("__round__")
+def to_nearest(x: TracedArray, ndigits: int | None = None) -> Any:
+    """What Python's ``round(x)`` asks for: an integer, or an array rounded to some digits."""
+    return int(np.rint(x.concrete("round"))) if ndigits is None else parts.round(x, ndigits)
+
+
 @method("conj", "conjugate")
 def conjugate(x: Array) -> Array:
     """The complex conjugates."""

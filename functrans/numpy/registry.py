@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.core.array import FUNCTIONS, TracedArray
 from functrans.core.errors import RegistrationError
+from functrans.core.interpreter import stack
 from functrans.numpy.operands import contains_traced
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def complete(function: Any) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if stack.top is None:
+            return function(*args, **kwargs)
         if contains_traced(args) or contains_traced(tuple(kwargs.values())):
             return own(*args, **kwargs)
         return function(*args, **kwargs)

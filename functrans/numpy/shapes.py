@@ -125,6 +125,27 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     return transpose(x, tuple(order))
 
 
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Array:
+    """All windows of a given shape, their own axes last."""
+    if writeable:
+        raise unsupported("lib.stride_tricks.sliding_window_view", "writeable=True")
+    x = operand(x)
+    ndim, window = ndim_of(x), a_shape(window_shape)
+    axes = several_axes(range(ndim) if axis is None else axis, ndim, repeats=True)
+    if len(window) != len(axes):
+        raise ValueError(f"window_shape {window} has not one length for each of the axes {axes}")
+    for axis, length in zip(axes, window, strict=True):
+        count = shape_of(x)[axis] - length + 1
+        if length < 0 or count < 1:
+            raise ValueError(f"no window of length {length} fits into axis {axis} of the array")
+        places = np.arange(count)[:, None] + np.arange(length)
+        x = moveaxis(p.take(x, places, axis=axis), axis + 1, -1)
+    return x
+
+
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: Any, start: int = 0) -> Array:
     """One axis moved back until it stands before `start`."""

@@ -51,8 +51,9 @@ def modf(x: Array) -> tuple[Array, Array]:
     """Fractional and whole part, both with the sign of `x`; infinity has fraction 0."""
     if dtype_of(x).kind in "biu":
         x = p.astype(x, dtype=np.modf.resolve_dtypes((dtype_of(x), None, None))[1])
-    whole = p.trunc(x)
-    return p.copysign(p.where(p.isfinite(x), p.subtract(x, whole), 0.0), x), whole
+    # The remainder has the sign of x, of -0.0 too, and the slope 1 at whole numbers.
+    fraction = p.where(p.isinf(x), p.copysign(0.0, x), p.fmod(x, 1.0))
+    return fraction, p.trunc(x)
 
 
 def frexp(x: Array) -> tuple[Array, Array]:
