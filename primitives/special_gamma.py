@@ -46,7 +46,7 @@ def complex_polygamma(n: int, x: Array) -> Array:
     s = n + 1
     z = np.asarray(x)
     total = np.zeros_like(z)
-    while (low := z.real < SHIFT).any():
+    while (low := np.real(z) < SHIFT).any():
         total = np.where(low, total + 1 / z**s, total)
         z = np.where(low, z + 1, z)
     total = total + z ** (1 - s) / (s - 1) + z**-s / 2

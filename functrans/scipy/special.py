@@ -141,7 +141,7 @@ def polygamma(n: Any, x: Any) -> Array:
     >>> float(np.round(ft.grad(lambda x: polygamma(0, x))(1.0), 12))
     1.644934066848
     """
-    return _polygamma(operand(n), operand(x))  # type: ignore[no-any-return]
+    return _polygamma(operand(n), operand(x))
 
 
 def logsumexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
@@ -169,7 +169,7 @@ def softmax(x: Any, axis: Any = None) -> Array:
     """
     value = operand(x)
     axes = reduced_axes(axis, len(shape_of(value)))
-    return p.softmax(value, axes=axes)  # type: ignore[no-any-return]
+    return p.softmax(value, axes=axes)
 
 
 def log_softmax(x: Any, axis: Any = None) -> Array:

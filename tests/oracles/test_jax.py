@@ -96,7 +96,9 @@ EXCEPTIONS: dict[tuple[str, str | int], str] = {
 def test_names_that_jax_has_are_compared_or_excused() -> None:
     from tests.oracles.jax_counterparts import counterpart, known_by_name
 
-    left_out = {n for n in REGISTRY if known_by_name(n) and counterpart(n) is None}
+    # tests/test_special.py compares scipy.special, whose rules may have been loaded since.
+    names = [n for n, q in REGISTRY.items() if ".special" not in q.call.__module__]
+    left_out = {n for n in names if known_by_name(n) and counterpart(n) is None}
     assert left_out <= set(NOT_COMPARED)
 
 
