@@ -213,6 +213,12 @@ TABLE: dict[str, str] = {
     "np.pad(x, (3, 2), mode='linear_ramp', end_values=(1.0, -1.0))": "v A",
     # indexing
     "np.take(x, [0, 2, 0])": "v A",
+    "np.lib.stride_tricks.sliding_window_view(x, 3)": "v",
+    "np.lib.stride_tricks.sliding_window_view(x, (2, 3))": "A",
+    "np.lib.stride_tricks.sliding_window_view(x, 2, axis=0)": "A z",
+    "np.lib.stride_tricks.sliding_window_view(x, (2, 2, 0), axis=(-1, 1, 0))": "C",
+    "x[np.unravel_index(np.argmax(x), x.shape)]": "A",
+    "x[np.unravel_index(np.argmax(x, axis=0), x.shape, order='F')]": "A",
     "np.take(x, np.array([[1, -1]]), axis=1)": "A",
     "np.take(x, [7, -9], mode='wrap')": "v",
     "np.take(x, [7, -9], mode='clip')": "v",
@@ -542,3 +548,30 @@ def test_functions_of_types_and_positions() -> None:
         values: list[Any] = []
         ft.vjp(lambda x, f=f, v=values: v.append(ft.stop_gradient(f(x))) or x, n * 1.0)
         same(ft.tree.leaves(values), ft.tree.leaves(expected), exact=False)
+
+
+def test_the_fraction_at_whole_numbers() -> None:
+    """modf is x minus a constant on either side of 0, and beside other whole numbers."""
+    x = np.array([-2.0, -0.0, 0.0, 3.0, -np.inf, np.inf, 0.25])
+    (fraction, whole), pull = ft.vjp(np.modf, x)
+    for found, expected in zip((fraction, whole), np.modf(x), strict=True):
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+    (rate,) = pull((np.ones(7), np.ones(7)))
+    np.testing.assert_array_equal(rate, [1, 1, 1, 1, 0, 0, 1])
+
+
+def test_round_of_python() -> None:
+    assert ft.grad(lambda x: x * round(x))(2.6) == 3
+    assert ft.grad(lambda x: x * round(x, 1))(2.66) == 2.7
+    with pytest.raises(ft.core.errors.ConversionError, match="round"):
+        ft.vmap(lambda x: round(x))(np.array([2.6]))
+
+
+@pytest.mark.parametrize("window", [(3,), (2, -1), (2, 5), (1, 1, 1)])
+def test_windows_that_do_not_fit(window: tuple[int, ...]) -> None:
+    for call in (ft.grad, lambda f: f):
+        with pytest.raises(ValueError):
+            call(lambda x: np.sum(np.lib.stride_tricks.sliding_window_view(x, window)))(
+                np.ones((3, 4))
+            )

@@ -52,8 +52,8 @@ def modf(x: Array) -> tuple[Array, Array]:
     if dtype_of(x).kind in "biu":
         x = p.astype(x, dtype=np.modf.resolve_dtypes((dtype_of(x), None, None))[1])
     # The remainder has the sign of x, of -0.0 too, and the slope 1 at whole numbers.
-    fraction = p.where(p.isinf(x), p.copysign(0.0, x), p.fmod(x, 1.0))
-    return fraction, p.trunc(x)
+    finite = p.where(p.isinf(x), p.copysign(0.0, x), x)
+    return p.fmod(finite, 1.0), p.trunc(x)
 
 
 def frexp(x: Array) -> tuple[Array, Array]:
