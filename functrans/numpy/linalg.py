@@ -1,4 +1,4 @@
-"""``numpy.linalg``: NumPy's own functions, which hand over to ``linear_algebra``; `eigh_function`."""
+"""``numpy.linalg``: NumPy's own functions, which hand over to ``linear_algebra``."""
 
 from numpy.linalg import (
     LinAlgError as LinAlgError,
