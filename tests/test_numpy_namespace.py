@@ -319,6 +319,9 @@ TABLE: dict[str, str] = {
     "np.polysub(x, y)": "v u",
     "np.polymul(x, y)": "v u",
     "np.polyder(x)": "v",
+    "np.polyfit(np.array([0.0, 1, 2, 4, 5]), x, 2)": "v",
+    "np.polyfit(x, y, 1, w=[1, 2, 1, 1, 3])": "v w",
+    "np.polyfit([0, 1, 3], x, 1, w=np.array([1.0, 2, 3]))": "A",
     "np.polyder(x, 2)": "v",
     "np.polyint(x, 2, k=[1.0, 2.0])": "v",
     "np.polyint(x)": "v",
@@ -575,3 +578,14 @@ def test_windows_that_do_not_fit(window: tuple[int, ...]) -> None:
             call(lambda x: np.sum(np.lib.stride_tricks.sliding_window_view(x, window)))(
                 np.ones((3, 4))
             )
+
+
+def test_polyfit_of_what_does_not_fit() -> None:
+    x = np.arange(4.0)
+    for args in ((x, x[:3], 1), (x, np.ones((4, 1, 1)), 1), (np.eye(4), x, 1), (x[:0], x[:0], 1)):
+        with pytest.raises(TypeError):
+            ft.vjp(lambda a, b, n=args[2]: np.polyfit(a, b, n), *args[:2])
+    with pytest.raises(ValueError, match="deg"):
+        ft.vjp(lambda a: np.polyfit(x, a, -1), x)
+    with pytest.raises(TypeError, match="cov=True"):
+        ft.vjp(lambda a: np.polyfit(x, a, 1, cov=True), x)

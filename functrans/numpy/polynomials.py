@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import calculus, joining, shapes
+from functrans.numpy import calculus, creation, joining, linear_algebra, reductions, shapes
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import operand
 from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements
-from functrans.primitives import add, divide, multiply, negative, pad, subtract
+from functrans.primitives import add, divide, multiply, negative, pad, sqrt, subtract
 
 
 @implements(np.polyval)
@@ -82,6 +82,34 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
         length = shape_of(x)[0]
         x = joining.concatenate([divide(x, np.arange(length, 0, -1)), constants[i : i + 1]])
     return x
+
+
+@implements(np.polyfit)
+def polyfit(
+    x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
+) -> Array:
+    """The coefficients of the polynomial that fits best, by (weighted) least squares."""
+    if full or cov:
+        option = "full=True" if full else f"cov={cov!r}"
+        raise unsupported("polyfit", option, "call numpy.linalg.lstsq with numpy.vander(x)")
+    order = operator.index(deg) + 1
+    if order < 1:
+        raise ValueError("polyfit: deg must not be negative")
+    places, values = add(operand(x), 0.0), add(operand(y), 0.0)
+    weights = None if w is None else add(operand(w), 0.0)
+    for name, z, ranks in (("x", places, (1,)), ("y", values, (1, 2)), ("w", weights, (1,))):
+        if z is not None and (ndim_of(z) not in ranks or shape_of(z)[0] != shape_of(places)[0]):
+            raise TypeError(f"polyfit: {name} has shape {shape_of(z)}, x has {shape_of(places)}")
+    if not shape_of(places)[0]:
+        raise TypeError("polyfit: x is empty")
+    powers = creation.vander(places, order)
+    if weights is not None:
+        powers = multiply(powers, weights[:, None])
+        values = multiply(values, weights if ndim_of(values) == 1 else weights[:, None])
+    scale = sqrt(reductions.sum(multiply(powers, powers), 0))
+    rcond = shape_of(places)[0] * np.finfo(dtype_of(places)).eps if rcond is None else rcond
+    found = linear_algebra.lstsq(divide(powers, scale), values, rcond)[0]
+    return divide(found, scale if ndim_of(found) == 1 else scale[:, None])
 
 
 @implements(np.poly)
