@@ -117,6 +117,17 @@ class TestResults:
         np.testing.assert_array_equal(first[0], second[0])
 
 
+def test_python_ints() -> None:
+    """Floats where the argument was chosen; integers, as axes, where all arguments are taken."""
+    assert ft.grad(lambda x: x**2)(3) == 6.0
+    out, pullback = ft.vjp(np.sum, np.ones((2, 3)), 0)
+    assert out.shape == (3,) and pullback(np.ones(3))[1] is None
+    _, tangent = ft.jvp(np.sum, (np.ones((2, 3)), 0), (np.ones((2, 3)), None))
+    np.testing.assert_array_equal(tangent, [2.0, 2.0, 2.0])
+    _, linear = ft.linearize(np.sum, np.ones((2, 3)), 1)
+    np.testing.assert_array_equal(linear(np.ones((2, 3)), None), [3.0, 3.0])
+
+
 class Pair(NamedTuple):
     weight: Any
     bias: Any

@@ -178,8 +178,11 @@ def primal_leaves(
     selection: Selection, picked: list[Any], *, allow_int: bool
 ) -> tuple[list[Array | None], list[Any], list[tree.TreeDef]]:
     """The leaves of the selected arguments that carry derivatives (None for the others), all
-    leaves,
-    and the tree of each argument."""
+    leaves, and the tree of each argument.
+
+    A Python int is taken as a float where the user chose the argument (``grad(f)(3)``), and as an
+    integer where `allow_int` lets integers pass, as an axis or a count.
+    """
     primals: list[Array | None] = []
     all_leaves: list[Any] = []
     trees = []
@@ -187,7 +190,7 @@ def primal_leaves(
         leaves, treedef = tree.flatten(x)
         trees.append(treedef)
         for j, leaf in enumerate(leaves):
-            primal = as_primal(leaf)
+            primal = None if allow_int and type(leaf) is int else as_primal(leaf)
             if primal is None and not (allow_int and _is_discrete(leaf)):
                 raise refuse_leaf(
                     selection,
@@ -204,7 +207,7 @@ def primal_leaves(
 
 def _is_discrete(x: Any) -> bool:
     return (
-        isinstance(x, bool | np.ndarray | np.generic | TracedArray)
+        isinstance(x, bool | int | np.ndarray | np.generic | TracedArray)
         and type_of(x).dtype.kind in "biu"
     )
 

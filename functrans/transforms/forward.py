@@ -384,8 +384,7 @@ def tangent_leaves(
             if t is not None and primal is None:
                 raise InputTypeError(
                     f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, "
-                    "which has no "
-                    "tangent; give None for it"
+                    "which has no tangent; give None for it, or a floating-point number (3.0)"
                 )
             if t is not None:
                 t = checked(selection, what, path, t, type_of(primal))

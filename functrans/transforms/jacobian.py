@@ -10,7 +10,7 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.errors import InputTypeError, OutputTypeError
-from functrans.core.types import Array, ArrayType, Shape, type_of
+from functrans.core.types import Array, ArrayType, Shape, shape_of, type_of
 from functrans.transforms.arguments import Selection, primal_leaves
 from functrans.transforms.batching import vmap
 from functrans.transforms.forward import check_pairs, jvp
@@ -353,9 +353,8 @@ def _split(stacked: Array, shape: Shape, spaces: list[ArrayType], *, rows: bool)
         block = stacked if len(spaces) == 1 else algebra.rows(stacked, start, stop)
         if not rows:
             block = algebra.transpose(block, axes=(*range(1, len(shape) + 1), 0))
-        blocks.append(
-            algebra.reshape(block, shape=space.shape + shape if rows else shape + space.shape)
-        )
+        block = algebra.reshape(block, shape=space.shape + shape if rows else shape + space.shape)
+        blocks.append(block if shape_of(block) else block[()])  # a number for a number
         start = stop
     return blocks
 
