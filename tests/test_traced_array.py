@@ -6,6 +6,7 @@ import copy
 import math
 import operator
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -520,6 +521,26 @@ def test_namespace_is_numpys() -> None:
     assert fnp.newaxis is None and fnp.random is np.random
     with pytest.raises(AttributeError):
         fnp.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: fnp.mean([x, x + 2.0]), 1.0),
+        (lambda x: fnp.var((x, 3 * x)), 2.0),
+        (lambda x: fnp.max([[x, 2.0], [1.0, 3 * x]]), 3.0),
+        (lambda x: fnp.append([1.0, x], [x, 2.0])[1], 1.0),
+        (lambda x: fnp.concatenate([[x, 1.0], [x]])[2], 1.0),
+        (lambda x: fnp.dot([x, 1.0], [3.0, x]), 4.0),
+        (lambda x: fnp.interp(0.5, [0.0, 1.0], [x, 1.0]), 0.5),
+    ],
+)
+def test_functrans_numpy_takes_lists_of_traced_values(
+    function: Callable[[Any], Any], expected: float
+) -> None:
+    assert ft.grad(function)(1.0) == expected
+    assert ft.jvp(function, (1.0,), (1.0,)) == (function(1.0), expected)
+    np.testing.assert_array_equal(ft.vmap(function)(np.array([1.0, 1.5]))[0], function(1.0))
 
 
 def test_std_and_norm_like_roots_at_zero() -> None:
