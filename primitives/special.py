@@ -6,4 +6,5 @@ from . import (
     special_error as special_error,
     special_gamma as special_gamma,
     special_integrals as special_integrals,
+    special_shape as special_shape,
 )
