@@ -223,6 +223,16 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         errors.ConversionError,
         "use numpy.stack or functrans.numpy.array",
     ),
+    "traced index into a plain array": (
+        lambda: ft.vmap(lambda i: X[i])(np.array([0, 1])),
+        errors.ConversionError,
+        r"a traced int64\[\] of vmap\(.*plain array write functrans\.numpy\.take\(x, i\)",
+    ),
+    "traced mask of a plain array": (
+        lambda: ft.vmap(lambda x: X[x < X])(X),
+        errors.ConversionError,
+        r"for a mask numpy\.where\(mask, x, y\)",
+    ),
     "pickling": (
         lambda: ft.grad(lambda x: pickle.dumps(x) and x)(1.0),
         TypeError,

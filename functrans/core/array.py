@@ -139,6 +139,13 @@ class TracedArray:
         return call(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        if self.dtype.kind not in "fc":
+            raise ConversionError(
+                f"{self.what} cannot become a plain ndarray (by numpy.asarray or as an index into "
+                f"one), at {user_line()}: its values are not known here. To index a plain array "
+                "write functrans.numpy.take(x, i), for a mask numpy.where(mask, x, y), and to "
+                "build an array numpy.stack or functrans.numpy.array."
+            )
         self.refuse_conversion(
             "a plain ndarray (by numpy.asarray, by storing it into an ndarray, or from a list)",
             "use numpy.stack or functrans.numpy.array to build an array of traced values",
@@ -176,11 +183,15 @@ class TracedArray:
         """Where this array came from, as far as its interpreter knows (starts with a comma)."""
         return ""
 
+    @property
+    def what(self) -> str:
+        """Type and transform, for messages."""
+        name = describe_function(self.interpreter.function)
+        return f"a traced {self.type} of {self.interpreter.transform}({name})"
+
     def refuse_conversion(self, wanted: str, remedy: str) -> NoReturn:
         raise ConversionError(
-            f"a traced {self.type} of {self.interpreter.transform}"
-            f"({describe_function(self.interpreter.function)}) cannot become {wanted}, at "
-            f"{user_line()}: "
+            f"{self.what} cannot become {wanted}, at {user_line()}: "
             f"its derivative would be lost. Instead {remedy}, or apply functrans.stop_gradient "
             "first "
             "if no derivative is wanted."
