@@ -2,9 +2,9 @@
 
 Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy
 hands its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own
-where NumPy does not ask: `array` and `asarray` of lists that contain traced values, `mean` and its
-like of such lists, `take` from a plain array by a traced index. It adds `index_update` and
-`index_add`, which stand for assignment, and `logsumexp`.
+where NumPy does not ask: `array` and `asarray` of lists that contain traced values, `take` from a
+plain array by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
+and `logsumexp`.
 
 >>> import functrans.numpy as fnp
 >>> fnp.index_update(fnp.arange(3.0), 1, 5.0)
@@ -66,10 +66,10 @@ from functrans.numpy.indexing import (  # noqa: E402
 )
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
 
-# NumPy looks for traced arrays in some arguments only, and never inside lists.
-for _name, _function in vars(_numpy).items():
-    if globals().get(_name) is _function and registry.is_implemented(_function):
-        globals()[_name] = registry.complete(_function)
+# NumPy looks for traced arrays in some of these functions' arguments only. The others stay its own,
+# so that a call outside of transforms costs nothing; lists of traced values go through `array`.
+for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexsort", "polyint"):
+    globals()[_name] = registry.complete(getattr(_numpy, _name))
 
 operators.attach()
 ufuncs.attach()

@@ -53,11 +53,6 @@ def implements(*functions: Any) -> Callable[[F], F]:
     return enter
 
 
-def is_implemented(function: Any) -> bool:
-    """Whether NumPy's `function` has an implementation for traced arrays."""
-    return callable(function) and function in FUNCTIONS
-
-
 def complete(function: Any) -> Callable[..., Any]:
     """NumPy's `function`, handed over to traced arrays in whichever argument they come."""
     own = FUNCTIONS[function]
