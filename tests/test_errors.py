@@ -40,6 +40,11 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"grad\(sin\): the output must be a scalar, got float64\[3\]\. Reduce it \(for example "
         r"with numpy\.sum\), or use jacrev for the whole Jacobian\.",
     ),
+    "output of grad has one element": (
+        lambda: ft.grad(lambda x: x[:1])(X),
+        errors.OutputTypeError,
+        r"got float64\[1\]\. Take its one element \(numpy\.squeeze\)",
+    ),
     "output of grad is a container": (
         lambda: ft.grad(lambda x: (x, x))(1.0),
         errors.OutputTypeError,

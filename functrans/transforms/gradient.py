@@ -348,10 +348,12 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
         )
     kind = type_of(value)
     if kind.shape != ():
-        raise OutputTypeError(
-            f"{selection}: the output must be a scalar, got {kind}. Reduce it (for example with "
-            "numpy.sum), or use jacrev for the whole Jacobian."
+        remedy = (
+            "Take its one element (numpy.squeeze)."
+            if kind.size == 1
+            else "Reduce it (for example with numpy.sum), or use jacrev for the whole Jacobian."
         )
+        raise OutputTypeError(f"{selection}: the output must be a scalar, got {kind}. {remedy}")
     if kind.dtype.kind == "c" and not holomorphic:
         raise OutputTypeError(
             f"{selection}: the output must be real, got {kind}. Take its real part or absolute "
