@@ -88,7 +88,6 @@ def test_digits_refuses_zero_epochs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must be at least 1, got 0" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_digits_reaches_its_promised_accuracy() -> None:
     pytest.importorskip("tqdm")
     assert load_example("digits").main(["--no-figure"]) >= 0.97
