@@ -103,13 +103,6 @@ class TracedArray:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
 
-    def __getattr__(self, name: str) -> Any:
-        known = hasattr(np.ndarray, name)
-        raise AttributeError(
-            f"a traced array has no attribute {name!r}"
-            + (f"; ndarray.{name} is not supported inside a transform" if known else "")
-        )
-
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -118,13 +111,16 @@ class TracedArray:
             self.check_active()
             interpreter = stack.top or interpreter
         if method == "__call__" and not kwargs:
-            primitive = BY_UFUNC.get(ufunc)
-            if primitive is not None and (
-                (count := len(inputs)) == 1
-                or (type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS)
-                and (count == 2 or all(type(x) in OPERANDS for x in inputs[2:]))
-            ):
-                return interpreter.process(primitive, inputs, _NO_PARAMS)
+            if ufunc in BY_UFUNC:
+                primitive = BY_UFUNC[ufunc]
+                count = len(inputs)
+                if count == 1:
+                    return interpreter.unary(primitive, inputs[0])
+                if type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS:
+                    if count == 2:
+                        return interpreter.binary(primitive, inputs[0], inputs[1])
+                    if all(type(x) in OPERANDS for x in inputs[2:]):
+                        return interpreter.process(primitive, inputs, _NO_PARAMS)
             call = UFUNCS.get(ufunc)
             if call is not None:
                 return call(*inputs)

@@ -29,6 +29,9 @@ stack = _Stack()
 """``stack.top`` is the interpreter that handles the next operation, or None for plain NumPy."""
 
 
+_NO_PARAMS: dict[str, Any] = {}
+
+
 class Interpreter:
     """One active transform: what it does with each operation, and which interpreter is below.
 
@@ -50,6 +53,14 @@ class Interpreter:
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         """Carry out one operation in which values of mine may take part."""
         raise NotImplementedError
+
+    def unary(self, primitive: Primitive, x: Array) -> Any:
+        """`process` for one operand and no parameters, which an interpreter may do faster."""
+        return self.process(primitive, (x,), _NO_PARAMS)
+
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        """`process` for two operands and no parameters, which an interpreter may do faster."""
+        return self.process(primitive, (x, y), _NO_PARAMS)
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         """Run `function` on flat `args` such that reverse mode keeps nothing of it but `args`."""

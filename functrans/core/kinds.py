@@ -419,13 +419,13 @@ def _dispatch(primitive: Primitive, impl: Function, operands: int) -> Any:
         interpreter = stack.top
         if interpreter is None:
             return impl(x)
-        return interpreter.process(primitive, (x,), no_params)
+        return interpreter.unary(primitive, x)
 
     def binary(x: Array, y: Array) -> Any:
         interpreter = stack.top
         if interpreter is None:
             return impl(x, y)
-        return interpreter.process(primitive, (x, y), no_params)
+        return interpreter.binary(primitive, x, y)
 
     def ternary(x: Array, y: Array, z: Array) -> Any:
         interpreter = stack.top
@@ -524,7 +524,10 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     def scale(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
         return algebra.multiply(g, formula(*residuals))
 
-    return Rule(scale, selector(names, owner))
+    def scale_by_one(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
+        return algebra.multiply(g, formula(residuals[0]))
+
+    return Rule(scale_by_one if len(names) == 1 else scale, selector(names, owner))
 
 
 def _same(g: Array, residuals: Any, params: Any) -> Array:

@@ -78,9 +78,12 @@ def rule(formula: Callable[..., Any], owner: str) -> Rule:
 
     A formula without keyword-only arguments is not passed the primitive's parameters.
     """
-    select = selector(argument_names(formula, owner)[1:], owner)
+    names = argument_names(formula, owner)[1:]
+    select = selector(names, owner)
     if formula.__code__.co_kwonlyargcount or formula.__code__.co_flags & _TAKES_KEYWORDS:
         return Rule(lambda lead, residuals, params: formula(lead, *residuals, **params), select)
+    if len(names) == 1:  # most rules, and a call without * takes half the time
+        return Rule(lambda lead, residuals, params: formula(lead, residuals[0]), select)
     return Rule(lambda lead, residuals, params: formula(lead, *residuals), select)
 
 

@@ -153,3 +153,27 @@ def refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
 
 for _name, _get in PROPERTIES.items():
     setattr(TracedArray, _name, property(_get, refuse_setting(_name)))
+
+
+class Unsupported:
+    """An attribute of ndarray that traced arrays lack.
+
+    It stands in the class, in place of one ``__getattr__`` for all: that would slow down every
+    access to every attribute.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, x: Any, owner: Any) -> NoReturn:
+        raise AttributeError(
+            f"a traced array has no attribute {self.name!r}; ndarray.{self.name} is not supported "
+            "inside a transform"
+        )
+
+
+for _name in vars(np.ndarray):
+    if not (hasattr(TracedArray, _name) or _name.startswith("__")):
+        setattr(TracedArray, _name, Unsupported(_name))

@@ -51,7 +51,7 @@ def forward(function: Function) -> Function:
         if stack.top is not interpreter:
             x.check_active()
             interpreter = stack.top
-        return interpreter.process(primitive, (x, y), _NO_PARAMS)  # type: ignore[union-attr]
+        return interpreter.binary(primitive, x, y)  # type: ignore[union-attr]
 
     return operator
 
@@ -69,7 +69,7 @@ def reflected(function: Function) -> Function:
         if stack.top is not interpreter:
             x.check_active()
             interpreter = stack.top
-        return interpreter.process(primitive, (y, x), _NO_PARAMS)  # type: ignore[union-attr]
+        return interpreter.binary(primitive, y, x)  # type: ignore[union-attr]
 
     return operator
 

@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 
 class ReverseArray(TracedArray):
-    """A primal value and its place on the tape."""
+    """A primal value and its place on the tape.
+
+    Without an ``__init__``, which costs more than the object: see :meth:`Reverse.array`.
+    """
 
     __slots__ = ("index", "value")
 
     interpreter: Reverse
-
-    def __init__(self, interpreter: Reverse, value: Array, index: int) -> None:
-        self.interpreter = interpreter
-        self.value = value
-        self.index = index
+    value: Array
+    index: int
 
     @property
     def shape(self) -> Shape:
@@ -95,7 +95,15 @@ class Reverse(Interpreter):
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
         self.tape.append(None)
-        return ReverseArray(self, value, self.base + len(self.tape) - 1)
+        return self.array(value, self.base + len(self.tape) - 1)
+
+    def array(self, value: Array, index: int) -> ReverseArray:
+        """The traced array of a value at this place of the tape."""
+        array = ReverseArray()
+        array.interpreter = self
+        array.value = value
+        array.index = index
+        return array
 
     def owns(self, x: Any) -> bool:
         return type(x) is ReverseArray and x.interpreter is self
@@ -107,9 +115,9 @@ class Reverse(Interpreter):
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         if primitive.masks == "lanes" and self.recording and not params:
             if len(args) == 1:
-                return self._unary(primitive, args[0])
+                return self.unary(primitive, args[0])
             if len(args) == 2:
-                return self._binary(primitive, args[0], args[1])
+                return self.binary(primitive, args[0], args[1])
         values = []
         mine = []
         for i, x in enumerate(args):
@@ -137,27 +145,31 @@ class Reverse(Interpreter):
             return ans
         tape = self.tape
         tape.append((primitive, links))
-        return ReverseArray(self, ans, self.base + len(tape) - 1)
+        return self.array(ans, self.base + len(tape) - 1)
 
     # The two hot paths are written out: a call less is a tenth of the whole operation.
 
-    def _unary(self, primitive: Primitive, x: Array) -> Any:
+    def unary(self, primitive: Primitive, x: Array) -> Any:
         """Record an elementwise operation of one operand: one link, never a projection."""
+        if primitive.masks != "lanes" or not self.recording:
+            return self.process(primitive, (x,), _NONE)
         if type(x) is not ReverseArray or x.interpreter is not self:
             return self.hand_down(primitive, (x,), _NONE)
         value = x.value
         values = (value,)
         parent = self.parent
-        ans = primitive.impl(value) if parent is None else parent.process(primitive, values, _NONE)
+        ans = primitive.impl(value) if parent is None else parent.unary(primitive, value)
         pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
         if pull is ZERO:
             return ans
         tape = self.tape
         tape.append((primitive, ((pull.apply, x.index, pull.select(ans, values), _NONE, None),)))
-        return ReverseArray(self, ans, self.base + len(tape) - 1)
+        return self.array(ans, self.base + len(tape) - 1)
 
-    def _binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
         """Record an elementwise operation of two operands, with projections where it broadcast."""
+        if primitive.masks != "lanes" or not self.recording:
+            return self.process(primitive, (x, y), _NONE)
         x_mine = type(x) is ReverseArray and x.interpreter is self
         y_mine = type(y) is ReverseArray and y.interpreter is self
         if not (x_mine or y_mine):
@@ -166,7 +178,7 @@ class Reverse(Interpreter):
         b = y.value if y_mine else y
         values = (a, b)
         parent = self.parent
-        ans = primitive.impl(a, b) if parent is None else parent.process(primitive, values, _NONE)
+        ans = primitive.impl(a, b) if parent is None else parent.binary(primitive, a, b)
         pulls: Any = primitive.pulls
         shape, dtype = ans.shape, ans.dtype
         links = []
@@ -182,7 +194,7 @@ class Reverse(Interpreter):
             return ans
         tape = self.tape
         tape.append((primitive, links))
-        return ReverseArray(self, ans, self.base + len(tape) - 1)
+        return self.array(ans, self.base + len(tape) - 1)
 
     def _links(
         self,
@@ -238,7 +250,7 @@ class Reverse(Interpreter):
         first = self.base + len(tape)
         tape.extend([None] * len(outs))
         return [
-            ReverseArray(self, o, first + j) if kind and is_inexact(kind.dtype) else o
+            self.array(o, first + j) if kind and is_inexact(kind.dtype) else o
             for j, (o, kind) in enumerate(zip(outs, types, strict=True))
         ]
 
@@ -328,7 +340,7 @@ class Replay:
             self._pull(reverse, gs, cotangents)
 
     def _pull(self, reverse: Reverse, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
-        args = [x if i is None else ReverseArray(reverse, x, i) for x, i in self.args]
+        args = [x if i is None else reverse.array(x, i) for x, i in self.args]
         base = len(cotangents.values)
         segment: list[Any] = []
         before = reverse.tape, reverse.base, reverse.recording, reverse.parent
