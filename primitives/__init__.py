@@ -2,6 +2,7 @@
 
 from functrans.core.algebra import algebra
 
+from .accumulation import accumulate as accumulate
 from .arithmetic import (
     absolute as absolute,
     add as add,

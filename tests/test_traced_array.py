@@ -429,8 +429,8 @@ def test_missing_ufunc() -> None:
     with pytest.raises(MissingRuleError, match=r"(?s)test_traced_array.py.*stop_gradient"):
         traced(lambda x: mine(x, 1.0))
     for method in (
-        lambda x: np.hypot.reduce(x),
-        lambda x: np.add.reduceat(x, [0, 1]),
+        lambda x: mine.reduce(x),
+        lambda x: mine.accumulate(x),
         lambda x: np.sin.at(x, 0),
     ):
         with pytest.raises((MissingRuleError, InPlaceError), match="test_traced_array.py"):
@@ -449,7 +449,6 @@ def test_missing_function() -> None:
     ("call", "option"),
     [
         (lambda x: np.exp(x, where=x > 0), r"where="),
-        (lambda x: np.matmul(x, x, axes=[(0), (0), ()]), r"axes="),
         (lambda x: np.reshape(x, 3, order="A"), r"order='A'"),
         (lambda x: np.pad(x, 2, mode="median"), r"mode='median'"),
         (lambda x: np.pad(x, 2, mode="reflect", reflect_type="odd"), "reflect_type"),

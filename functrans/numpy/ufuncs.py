@@ -1,13 +1,15 @@
-"""NumPy's ufuncs on traced arrays: their calls, keyword arguments and methods.
+"""NumPy's ufuncs on traced arrays: their calls and keyword arguments.
 
 The table of calls is read off the rule book: a primitive whose implementation is a ufunc carries it
-out. Here stand the ufuncs that are made of several primitives, and the methods (``np.add.reduce``).
+out. Here stand the ufuncs that are made of several primitives; the methods (``np.add.reduce``) are
+those of ``ufunc_methods``.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -16,8 +18,8 @@ from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
 from functrans.core.errors import InPlaceError, missing_rule, user_line
 from functrans.core.primitive import BY_UFUNC, REGISTRY
-from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
-from functrans.numpy import contraction, reductions
+from functrans.core.types import OPERANDS, Array, dtype_of, type_of
+from functrans.numpy import contraction, ufunc_methods
 from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
 
@@ -72,22 +74,12 @@ COMPOSED: dict[str, Function] = {
 }
 """Ufuncs that are made of several primitives."""
 
-REDUCTIONS: dict[np.ufunc, Function] = {
-    np.add: reductions.sum,
-    np.multiply: reductions.prod,
-    np.maximum: reductions.max,
-    np.minimum: reductions.min,
-    np.logical_and: reductions.all,
-    np.logical_or: reductions.any,
-    np.logaddexp: reductions.logsumexp,
+METHODS: dict[str, Function] = {
+    "reduce": ufunc_methods.reduce,
+    "accumulate": ufunc_methods.accumulate,
+    "reduceat": ufunc_methods.reduceat,
 }
-"""What carries out ``ufunc.reduce``."""
-
-ACCUMULATIONS: dict[np.ufunc, Function] = {
-    np.add: reductions.cumsum,
-    np.multiply: reductions.cumprod,
-}
-"""What carries out ``ufunc.accumulate``."""
+"""What carries out the methods of a ufunc, by the function that carries out its call."""
 
 
 def ufunc_call(
@@ -99,13 +91,12 @@ def ufunc_call(
     kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "order", "subok")}
     if method == "__call__":
         return call_with_options(ufunc, inputs, **kwargs)
-    if method == "outer":
-        return outer(ufunc, *inputs, **kwargs)
-    table = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
-    if ufunc not in table:
+    call = UFUNCS.get(ufunc) or registered(ufunc)
+    if call is None:
         raise missing_rule(f"{full_name(ufunc)}.{method}")
-    kwargs.setdefault("axis", 0)
-    return table[ufunc](*inputs, **kwargs)
+    if method == "outer":
+        return ufunc_methods.outer(partial(call_with_options, ufunc), *inputs, **kwargs)
+    return METHODS[method](ufunc, call, *inputs, **kwargs)
 
 
 def call_with_options(
@@ -124,6 +115,9 @@ def call_with_options(
     name = full_name(ufunc)
     if call is None:
         raise missing_rule(name)
+    if ufunc.signature and rest.keys() & {"axis", "axes", "keepdims"}:
+        places = {k: rest.pop(k) for k in ("axis", "axes", "keepdims") if k in rest}
+        call = partial(ufunc_methods.along_axes, ufunc, call, **places)
     if rest:
         raise TypeError(
             f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}"
@@ -182,15 +176,6 @@ def cast_inputs(
         x if dtype_of(x) == d and not t.weak else p.astype(x, dtype=d)
         for x, t, d in zip(inputs, types, resolved, strict=False)
     ]
-
-
-def outer(ufunc: np.ufunc, x: Any, y: Any, **kwargs: Any) -> Any:
-    """The ufunc of all pairs of elements."""
-    x, y = operand(x), operand(y)
-    shape = shape_of(x)
-    if shape_of(y):
-        x = p.reshape(x, shape=shape + (1,) * len(shape_of(y)))
-    return call_with_options(ufunc, (x, y), **kwargs)
 
 
 def refuse_in_place(ufunc: np.ufunc, method: str) -> NoReturn:
