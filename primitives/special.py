@@ -2,6 +2,8 @@
 
 from . import (
     special_bessel as special_bessel,
+    special_beta as special_beta,
+    special_distributions as special_distributions,
     special_elementary as special_elementary,
     special_error as special_error,
     special_gamma as special_gamma,

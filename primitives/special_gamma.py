@@ -14,7 +14,7 @@ from functrans.core.types import Array, ArrayType, dtype_of
 
 from .arithmetic import absolute, add, divide, multiply, negative, remainder, subtract
 from .comparison import equal, less, rint, where
-from .exponential import log, log1p
+from .exponential import log
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, double_shape, fit, with_parameters
 from .trigonometric import cos, sin
@@ -297,84 +297,6 @@ gamma_density: Function = elementwise(
     ),
 )
 
-
-PROBABILITIES = with_parameters((0.5, 3), (0.5, 3), last=(0.3, 0.8))
-
-
-def beta_density_impl(x: Array, y: Array, z: Array) -> Array:
-    """``z**(x - 1) * (1 - z)**(y - 1) / beta(x, y)``."""
-    a, b, t = (np.asarray(v, float) for v in (x, y, z))
-    with np.errstate(all="ignore"):
-        plain = (a > 0) & (b > 0) & (t > 0) & (t < 1)
-        c, d, u = np.where(plain, a, 1), np.where(plain, b, 1), np.where(plain, t, 0.5)
-        off = d * u - c * (1 - u)
-        deviance = c * excess(off / c, u * (c + d) / c)
-        deviance += d * excess(-off / d, (1 - u) * (c + d) / d)
-        error = stirling_error(c + d) - stirling_error(c) - stirling_error(d)
-        saddle = np.exp(error - deviance) * np.sqrt(c / (c + d) * d / (2 * math.pi))
-        values = np.where(
-            plain,
-            saddle / u / (1 - u),
-            t ** (a - 1) * (1 - t) ** (b - 1) * sp.rgamma(a) * sp.rgamma(b) * sp.gamma(a + b),
-        )
-    return values[()]
-
-
-def beta_density_slope(ans: Array, x: Array, y: Array, z: Array) -> Array:
-    """The derivative by z."""
-    left = divide(subtract(x, 1), z)
-    right = divide(subtract(y, 1), subtract(1, z))
-    return multiply(ans, subtract(left, right))
-
-
-def beta_density_by(ans: Array, logarithm: Array, x: Array, y: Array) -> Array:
-    """The derivative by the parameter `x`, whose base has this logarithm."""
-    return multiply(ans, add(logarithm, polygamma_difference(x, y, 0)))
-
-
-beta_density: Function = elementwise(
-    "beta_density",
-    beta_density_impl,
-    lambda ans, x, y, z: beta_density_by(ans, log(z), x, y),
-    lambda ans, x, y, z: beta_density_by(ans, log1p(negative(z)), y, x),
-    beta_density_slope,
-    shape=double_shape,
-    samples=PROBABILITIES,
-)
-
-
-betainc = elementwise(
-    "betainc",
-    sp.betainc,
-    None,
-    None,
-    lambda x, y, z: beta_density(double(x), double(y), double(z)),
-    samples=PROBABILITIES,
-)
-betaincc = elementwise(
-    "betaincc",
-    sp.betaincc,
-    None,
-    None,
-    lambda x, y, z: negative(beta_density(double(x), double(y), double(z))),
-    samples=PROBABILITIES,
-)
-betaincinv = elementwise(
-    "betaincinv",
-    sp.betaincinv,
-    None,
-    None,
-    lambda g, ans, x, y: divide(g, beta_density(double(x), double(y), double(ans))),
-    samples=PROBABILITIES,
-)
-betainccinv = elementwise(
-    "betainccinv",
-    sp.betainccinv,
-    None,
-    None,
-    lambda g, ans, x, y: divide(negative(g), beta_density(double(x), double(y), double(ans))),
-    samples=PROBABILITIES,
-)
 
 # Zeta functions. SciPy has no derivative by the exponent.
 
