@@ -5,6 +5,7 @@
 """
 
 import os as _os
+from typing import TYPE_CHECKING, Any as _Any
 
 if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
     # A plain checkout or an editable install: the rule book stands beside this folder.
@@ -31,5 +32,19 @@ from functrans.transforms.linearize import linearize as linearize
 from functrans.transforms.staging import eval_shape as eval_shape, make_graph as make_graph
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
+if TYPE_CHECKING:
+    from functrans import nn as nn
+
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
+
+_ON_FIRST_USE = ("nn",)
+
+
+def __getattr__(name: str) -> _Any:
+    """The packages that most programs do not need are loaded when they are used."""
+    if name in _ON_FIRST_USE:
+        from importlib import import_module
+
+        return import_module(f"functrans.{name}")
+    raise AttributeError(f"module 'functrans' has no attribute {name!r}")

@@ -3,6 +3,13 @@
 from functrans.core.algebra import algebra
 
 from .accumulation import accumulate as accumulate
+from .activation import (
+    binary_cross_entropy as binary_cross_entropy,
+    log_softmax as log_softmax,
+    normal_cdf as normal_cdf,
+    relu as relu,
+    softplus as softplus,
+)
 from .arithmetic import (
     absolute as absolute,
     add as add,

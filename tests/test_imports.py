@@ -18,7 +18,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("transforms",),
     ("compile",),
     ("control",),
-    ("numpy", "scipy", "random", "nn", "optim"),
+    ("numpy", "scipy", "random"),
+    ("nn", "optim"),
     ("extend", "testing", "_version"),
     ("torch",),
 )

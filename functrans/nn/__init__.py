@@ -1,0 +1,69 @@
+"""The mathematics of neural networks, as functions of arrays.
+
+Names, options and derivatives at kinks are those of ``torch.nn.functional``; an axis is called
+``axis``, and what is random takes a ``numpy.random.Generator``. Parameters are arrays that you
+pass: with ``grad(loss)(params)`` any pytree of them is differentiated.
+
+>>> import numpy as np, functrans as ft
+>>> def loss(params, x, y):
+...     return ft.nn.cross_entropy(x @ params["w"] + params["b"], y)
+>>> params = {"w": np.zeros((2, 3)), "b": np.zeros(3)}
+>>> ft.grad(loss)(params, np.ones((1, 2)), np.array([0]))["b"].round(6)
+array([-0.666667,  0.333333,  0.333333])
+"""
+
+from functrans.nn.activations import (
+    celu as celu,
+    elu as elu,
+    gelu as gelu,
+    glu as glu,
+    gumbel_softmax as gumbel_softmax,
+    hardshrink as hardshrink,
+    hardsigmoid as hardsigmoid,
+    hardswish as hardswish,
+    hardtanh as hardtanh,
+    leaky_relu as leaky_relu,
+    log_sigmoid as log_sigmoid,
+    log_softmax as log_softmax,
+    mish as mish,
+    prelu as prelu,
+    relu as relu,
+    relu6 as relu6,
+    selu as selu,
+    sigmoid as sigmoid,
+    silu as silu,
+    softmax as softmax,
+    softmin as softmin,
+    softplus as softplus,
+    softshrink as softshrink,
+    softsign as softsign,
+    tanh as tanh,
+    tanhshrink as tanhshrink,
+    threshold as threshold,
+)
+from functrans.nn.classification import (
+    cross_entropy as cross_entropy,
+    nll_loss as nll_loss,
+    one_hot as one_hot,
+)
+from functrans.nn.distances import (
+    cosine_similarity as cosine_similarity,
+    normalize as normalize,
+    pairwise_distance as pairwise_distance,
+)
+from functrans.nn.losses import (
+    binary_cross_entropy as binary_cross_entropy,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    cosine_embedding_loss as cosine_embedding_loss,
+    gaussian_nll_loss as gaussian_nll_loss,
+    hinge_embedding_loss as hinge_embedding_loss,
+    huber_loss as huber_loss,
+    kl_div as kl_div,
+    l1_loss as l1_loss,
+    margin_ranking_loss as margin_ranking_loss,
+    mse_loss as mse_loss,
+    poisson_nll_loss as poisson_nll_loss,
+    smooth_l1_loss as smooth_l1_loss,
+    soft_margin_loss as soft_margin_loss,
+    triplet_margin_loss as triplet_margin_loss,
+)
