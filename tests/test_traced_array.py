@@ -278,7 +278,7 @@ def test_attributes() -> None:
         assert (x.shape, x.ndim, x.size, x.dtype) == ((2, 3), 2, 6, np.dtype(float))
         assert (x.itemsize, x.nbytes, len(x), x.device) == (8, 48, 2, "cpu")
         assert (np.shape(x), np.ndim(x), np.size(x), np.size(x, 1)) == ((2, 3), 2, 6, 3)
-        assert x.__array_namespace__() is np.ones(1).__array_namespace__()
+        assert x.__array_namespace__() is fnp
         assert not np.iscomplexobj(x) and np.isrealobj(x)
         assert np.result_type(x, np.float32(1)) == np.dtype(float)
         assert np.allclose(x, A) and not np.allclose(x, A + 1)
@@ -558,6 +558,6 @@ def test_nan_lanes_get_exact_zeros() -> None:
 
 def test_untraced_calls_are_numpys_own() -> None:
     """What NumPy hands over to traced arrays by itself costs nothing outside of transforms."""
-    for name in ("sin", "sum", "mean", "where", "reshape", "concatenate", "einsum", "sort", "dot"):
+    for name in ("sin", "sum", "mean", "where", "reshape", "concatenate", "einsum", "flip", "dot"):
         assert getattr(fnp, name) is getattr(np, name)
     assert fnp.linalg.solve is np.linalg.solve and fnp.fft.fft is np.fft.fft

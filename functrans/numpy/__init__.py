@@ -6,6 +6,10 @@ where NumPy does not ask: `array` and `asarray` of lists that contain traced val
 plain array by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
 and `logsumexp`.
 
+It follows the Python array API standard, version 2024.12, where NumPy's own functions differ too
+(``argsort(x, descending=True)``), and with every NumPy from 2.0 on. Traced arrays name it as their
+``__array_namespace__``.
+
 >>> import functrans.numpy as fnp
 >>> fnp.index_update(fnp.arange(3.0), 1, 5.0)
 array([0., 5., 2.])
@@ -43,6 +47,7 @@ from functrans.numpy import (  # type: ignore[no-redef]
     selection as selection,
     shapes as shapes,
     sorting as sorting,
+    standard as standard,
     statistics as statistics,
     ufuncs as ufuncs,
 )
@@ -65,6 +70,16 @@ from functrans.numpy.indexing import (  # noqa: E402
     index_update as index_update,
 )
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
+from functrans.numpy.standard import (  # type: ignore[no-redef, assignment]  # noqa: E402
+    argsort as argsort,
+    clip as clip,
+    finfo as finfo,
+    iinfo as iinfo,
+    sort as sort,
+)
+
+__array_api_version__ = standard.VERSION
+globals().update(standard.missing_before(_numpy.lib.NumpyVersion(_numpy.__version__)))
 
 # NumPy looks for traced arrays in some of these functions' arguments only. The others stay its own,
 # so that a call outside of transforms costs nothing; lists of traced values go through `array`.

@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
 from functrans.numpy.operands import contains_traced, operand, promoted
-from functrans.numpy.options import unsupported
+from functrans.numpy.options import checked_device, unsupported
 from functrans.numpy.registry import implements, method
 
 
@@ -59,7 +59,7 @@ def array(
     >>> ft.grad(lambda x: np.sum(ft.numpy.array([[x, 2.0], [3.0, x * x]])))(3.0).item()
     7.0
     """
-    if not contains_traced(object):
+    if type(object) is np.ndarray or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     x = reductions.cast(operand(object), dtype)
     missing = ndmin - ndim_of(x)
@@ -105,12 +105,24 @@ def asarray(
     array([[ 1., -1.],
            [ 2., -2.]])
     """
-    if not contains_traced(a):
+    plain = type(a) is np.ndarray
+    if plain and dtype is None and order is None and not copy and device is None and like is None:
+        return a
+    if plain or not contains_traced(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
+    checked_device(device)
     return reductions.cast(operand(a), dtype)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Array:
+def full(
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: Any = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Array:
     """Make an array of one value, which may be traced.
 
     Parameters
@@ -120,7 +132,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwa
         Broadcast to `shape`.
     dtype : dtype, optional
         By default that of `fill_value`.
-    order, **kwargs
+    order, device, like
         As in `numpy.full`; without effect on a traced value.
 
     Returns
@@ -140,7 +152,9 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwa
     6.0
     """
     if not contains_traced(fill_value):
-        return np.full(shape, fill_value, dtype, order, **kwargs)
+        if device is None and like is None:
+            return np.full(shape, fill_value, dtype, order)
+        return np.full(shape, fill_value, dtype, order, device=device, like=like)
     return shapes.broadcast_to(reductions.cast(operand(fill_value), dtype), shape)
 
 
@@ -161,7 +175,7 @@ def zeros_like(
     device: Any = None,
 ) -> Array:
     """Zeros of the shape and dtype of an array."""
-    return np.zeros(*_like(a, dtype, shape))
+    return np.zeros(*_like(a, dtype, shape), device=device)
 
 
 @implements(np.ones_like)
@@ -175,7 +189,7 @@ def ones_like(
     device: Any = None,
 ) -> Array:
     """Ones of the shape and dtype of an array."""
-    return np.ones(*_like(a, dtype, shape))
+    return np.ones(*_like(a, dtype, shape), device=device)
 
 
 @implements(np.empty_like)
@@ -190,7 +204,7 @@ def empty_like(
     device: Any = None,
 ) -> Array:
     """An array of the shape and dtype of an array, with arbitrary elements."""
-    return np.empty(*_like(prototype, dtype, shape))
+    return np.empty(*_like(prototype, dtype, shape), device=device)
 
 
 @implements(np.full_like)
@@ -205,6 +219,7 @@ def full_like(
     device: Any = None,
 ) -> Array:
     """An array of the shape and dtype of another, with one value, which may be traced."""
+    checked_device(device)
     wanted, kind = _like(a, dtype, shape)
     return shapes.broadcast_to(reductions.cast(operand(fill_value), kind), wanted)
 
@@ -245,6 +260,7 @@ def _astype_method(
 @implements(getattr(np, "astype", None))
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     """The elements in another dtype."""
+    checked_device(device)
     return _astype_method(operand(x), dtype)
 
 
@@ -261,6 +277,7 @@ def linspace(
     device: Any = None,
 ) -> Any:
     """Evenly spaced numbers between two ends, which may be traced."""
+    checked_device(device)
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")

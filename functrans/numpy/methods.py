@@ -5,6 +5,7 @@ Most are the functions of the same name. Methods that change an array in place a
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,7 +14,8 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import InPlaceError, user_line
 from functrans.core.types import Array
-from functrans.numpy import parts, reductions, selection, shapes
+from functrans.numpy import parts, reductions, selection, shapes, standard
+from functrans.numpy.options import checked_device
 from functrans.numpy.registry import method
 
 if TYPE_CHECKING:
@@ -79,16 +81,23 @@ def view(x: TracedArray, *args: Any, **kwargs: Any) -> NoReturn:
 @method("to_device")
 def to_device(x: Array, device: Any, /, *, stream: Any = None) -> Array:
     """The array itself: all arrays are on the CPU."""
-    if device != "cpu":
-        raise ValueError(f"unsupported device {device!r}; the only one is 'cpu'")
+    checked_device(device)
+    if stream is not None:
+        raise ValueError("the CPU has no streams")
     return x
 
 
 @method("__array_namespace__")
 def array_namespace(x: Array, *, api_version: str | None = None) -> Any:
-    """The namespace of the array API standard: NumPy's own, which traced arrays override."""
-    plain: Any = np.empty(0)
-    return plain.__array_namespace__(api_version=api_version)
+    """The namespace of the array API standard: ``functrans.numpy``."""
+    standard.checked_version(api_version)
+    return sys.modules[__package__]
+
+
+@method("__dlpack__", "__dlpack_device__")
+def share(x: TracedArray, *args: Any, **kwargs: Any) -> NoReturn:
+    """Refuse to share the memory of a traced array."""
+    x.refuse_conversion("an array of another library (by DLPack)", "use functions of NumPy")
 
 
 def refuse_in_place(name: str, remedy: str) -> Callable[..., Any]:

@@ -53,9 +53,12 @@ def is_operand(x: Any) -> bool:
 
 def contains_traced(x: Any) -> bool:
     """Whether a traced array stands anywhere in nested lists."""
-    if isinstance(x, list | tuple):
+    if isinstance(x, _SEQUENCES):
         return any(map(contains_traced, x))
     return isinstance(x, TracedArray)
+
+
+_SEQUENCES = (list, tuple)  # made once: every untraced call of `array` asks
 
 
 def stacked(parts: list[Any] | tuple[Any, ...]) -> Array:

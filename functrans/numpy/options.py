@@ -21,3 +21,9 @@ def unsupported(name: str, option: str, remedy: str = "leave it out") -> TypeErr
     return TypeError(
         f"numpy.{name}({option}) is not supported for traced arrays, at {user_line()}; {remedy}"
     )
+
+
+def checked_device(device: Any) -> None:
+    """Refuse a device other than the CPU, the only one."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"unsupported device {device!r}, at {user_line()}; the only one is 'cpu'")

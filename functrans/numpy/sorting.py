@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements, method
 
 
-def _along(a: Any, axis: Any) -> tuple[Array, int]:
+def along(a: Any, axis: Any) -> tuple[Array, int]:
     """The array and the axis to sort along; flattened for None."""
     x = operand(a)
     return (flattened(x), 0) if axis is None else (x, one_axis(axis, ndim_of(x)))
@@ -35,7 +35,7 @@ def sort(
     a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Array:
     """The elements in ascending order; elements that are equal share their derivative."""
-    x, axis = _along(a, axis)
+    x, axis = along(a, axis)
     return p.sort(x, axis=axis, kind=_kind(kind, stable, order, "sort"))
 
 
@@ -45,7 +45,7 @@ def argsort(
     a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Array:
     """The positions of the elements in ascending order."""
-    x, axis = _along(a, axis)
+    x, axis = along(a, axis)
     return p.argsort(x, axis=axis, kind=_kind(kind, stable, order, "argsort"))
 
 
@@ -72,7 +72,7 @@ def partition(
     """The elements rearranged so that those at `kth` are where sorting puts them."""
     if order is not None:
         raise unsupported("partition", "order=", "traced arrays have no fields")
-    x, axis = _along(a, axis)
+    x, axis = along(a, axis)
     return p.partition(x, kth=_positions(kth), axis=axis, kind=kind)
 
 
@@ -84,7 +84,7 @@ def argpartition(
     """The positions of the elements as `partition` arranges them."""
     if order is not None:
         raise unsupported("argpartition", "order=", "traced arrays have no fields")
-    x, axis = _along(a, axis)
+    x, axis = along(a, axis)
     return p.argpartition(x, kth=_positions(kth), axis=axis, kind=kind)
 
 
@@ -146,6 +146,49 @@ def unique(
     values = indexing.take(x, first, axis)
     extras = ([first] if return_index else []) + rest
     return (values, *extras) if extras else values
+
+
+class UniqueAllResult(NamedTuple):
+    """The different elements, where each is first, which each element is, and how often it is."""
+
+    values: Array
+    indices: Array
+    inverse_indices: Array
+    counts: Array
+
+
+class UniqueCountsResult(NamedTuple):
+    """The different elements, and how often each is."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverseResult(NamedTuple):
+    """The different elements, and which each element is."""
+
+    values: Array
+    inverse_indices: Array
+
+
+@implements(np.unique_all)
+def unique_all(x: Any) -> UniqueAllResult:
+    """The different elements with all that `unique` tells of them; NaN is never equal to NaN."""
+    values, first, inverse, counts = unique(x, True, True, True, equal_nan=False)
+    return UniqueAllResult(values, first, inverse.reshape(shape_of(operand(x))), counts)
+
+
+@implements(np.unique_counts)
+def unique_counts(x: Any) -> UniqueCountsResult:
+    """The different elements and their counts; NaN is never equal to NaN."""
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+@implements(np.unique_inverse)
+def unique_inverse(x: Any) -> UniqueInverseResult:
+    """The different elements and the places of all among them; NaN is never equal to NaN."""
+    values, inverse = unique(x, return_inverse=True, equal_nan=False)
+    return UniqueInverseResult(values, inverse.reshape(shape_of(operand(x))))
 
 
 @implements(np.unique_values)
