@@ -242,6 +242,7 @@ CALLS: list[tuple[str, str]] = [
     ("xp.tensordot(x, y, axes=1)", "A Q"),
     ("xp.tensordot(x, y, axes=((0, 1), (0, 1)))", "A B"),
     ("xp.vecdot(x, y)", "A B Z Z"),
+    ("xp.vecdot(x, y, axis=-2)", "A B"),
     # manipulation
     ("xp.broadcast_arrays(x, y)", "A v"),
     ("xp.broadcast_to(x, (2, 3))", "v"),
