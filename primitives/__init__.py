@@ -181,6 +181,8 @@ from .spectral import (
     eigh as eigh,
     eigvals as eigvals,
     eigvalsh as eigvalsh,
+    nuclear as nuclear,
+    polar as polar,
     svd as svd,
     svdvals as svdvals,
 )

@@ -35,13 +35,11 @@ def alike(w: Array) -> Array:
     return less_equal(absolute(gaps), rounding)
 
 
-def reciprocal_gaps(w: Array, fill: float) -> Array:
-    """At ``i, j`` the number ``1 / (w[j] - w[i])``; `fill` for values that are equal, 0 for one
-    value and itself."""
-    equal = alike(w)
-    gaps = subtract(row(w), column(w))
-    inverse = where(equal, fill, reciprocal(where(equal, 1, gaps)))
-    return where(np.eye(shape_of(w)[-1], dtype=bool), 0, inverse)
+def reciprocal_gaps(w: Array) -> Array:
+    """At ``i, j`` the number ``1 / (w[j] - w[i])``; 1 for values that are equal, 0 for one value
+    and itself."""
+    gaps = where(alike(w), 1, subtract(row(w), column(w)))
+    return where(np.eye(shape_of(w)[-1], dtype=bool), 0, reciprocal(gaps))
 
 
 # Which lanes of a factor are used.
@@ -226,7 +224,7 @@ def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
     return np.where(pairs, 0, x) if pairs.any() else x
 
 
-def _message(w: Array, doubt: Array, name: str) -> str:
+def _message(w: Array, doubt: Array, name: str, what: str = "derivative", result: str = "") -> str:
     doubt = np.broadcast_to(doubt, (*w.shape, w.shape[-1]))
     lanes = np.logical_or(doubt, doubt.mT).any(-1)
     lane = tuple(int(i) for i in np.argwhere(lanes.any(-1))[0])
@@ -234,32 +232,42 @@ def _message(w: Array, doubt: Array, name: str) -> str:
     place = f" of matrix {', '.join(map(str, lane))}" if lane else ""
     values, vectors, remedy = _WORDS[name]
     return (
-        f"{name}: the derivative is undetermined between the {vectors} of the {values} {shown}"
-        f"{place}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. The "
-        f"result assumes that nothing depends on how these {vectors} turn into each other: right "
-        "for the projector onto the space that they span, wrong for functions of the matrix such "
-        f"as its exponential, and for single {vectors}. {remedy}"
+        f"{name}: the {what} is undetermined between the {vectors} of the {values} {shown}"
+        f"{place}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. "
+        f"{(result or _ASSUMED).format(vectors=vectors, values=values)} {remedy}"
     )
 
 
+_ASSUMED = (
+    "The result assumes that nothing depends on how these {vectors} turn into each other: right "
+    "for the projector onto the space that they span, wrong for functions of the matrix such as "
+    "its exponential, and for single {vectors}."
+)
+_AGAIN = (
+    "It is NaN: it depends on more than these {values} and their {vectors}, for functions of the "
+    "{values} too."
+)
 _WORDS = {
     "eigh": (
         "eigenvalues",
         "eigenvectors",
         "For a function of the matrix use functrans.numpy.linalg.eigh_function(h, a), which is "
-        "exact; for eigenvalues alone numpy.linalg.eigvalsh.",
+        "exact to every order, for a sum over the eigenvalues its trace; for first derivatives of "
+        "eigenvalues alone numpy.linalg.eigvalsh.",
     ),
     "eig": (
         "eigenvalues",
         "eigenvectors",
         "For a function of a Hermitian matrix use functrans.numpy.linalg.eigh_function(h, a), "
-        "which is exact; for eigenvalues alone numpy.linalg.eigvals.",
+        "which is exact to every order; for first derivatives of eigenvalues alone "
+        "numpy.linalg.eigvals.",
     ),
     "svd": (
         "singular values",
         "singular vectors",
         "For a function of a Hermitian matrix use functrans.numpy.linalg.eigh_function(h, a), "
-        "which is exact; for singular values alone numpy.linalg.svdvals; or write the function "
+        "which is exact to every order; for first derivatives of singular values alone "
+        "numpy.linalg.svdvals; or write the function "
         "with matrix products, or with functrans.custom and a derivative of its own.",
     ),
 }
@@ -283,12 +291,43 @@ settled: Function = general(
 )
 
 
-def turn(x: Array, w: Array, doubt: Array | None, fill: float, name: str) -> Array:
+def _unsettled_impl(x: Array, w: Array, *, name: str, pulled: bool) -> Array:
+    pairs = _pairs(w)
+    if not pairs.any():
+        return x
+    doubt = pairs if pulled else _turn_impl(x, w)
+    if name == "svd":  # the vectors of vanishing values do not count, or were warned of before
+        doubt = doubt & (w != 0)[..., None]
+    if doubt.any():
+        warn_user(_message(w, doubt, name, "second derivative", _AGAIN), DegenerateWarning)
+    return np.where(doubt, np.nan, np.where(pairs, 0, x))
+
+
+unsettled: Function = general(
+    "unsettled",  # `x`, but NaN between equal values, and a warning; 0 where a tangent has nothing
+    _unsettled_impl,
+    pushes=(lambda t, y, *, name, pulled: unsettled(t, y, name=name, pulled=pulled), ZERO),
+    pulls=(lambda g, y, *, name, pulled: unsettled(g, y, name=name, pulled=True), ZERO),
+    batch=lambda x, w, *, name, pulled: unsettled(x, w, name=name, pulled=pulled),
+    shape=lambda x, w, *, name, pulled: x,
+    samples=lambda: [
+        Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), name="eigh", pulled=True),
+        Sample(np.eye(2), np.ones(2), name="eigh", pulled=False, smooth=False, label="a pair"),
+    ],
+)
+
+
+def turn(
+    x: Array, w: Array, doubt: Array | None, name: str, *, again: bool, pulled: bool = False
+) -> Array:
     """``x / (w[j] - w[i])`` at ``i, j``, without what stands between equal values.
 
-    `fill` is 0, or NaN: the mark of second derivatives, which need no other warning.
+    `again` is for second derivatives. They need more than the factors there: how the cotangents of
+    equal values would part if these did. A tangent that does not part the values does not ask.
     """
-    if fill == 0:
+    if again:
+        x = unsettled(x, w, name=name, pulled=pulled)
+    else:
         x = settled(x, w, turn_doubt(x, w) if doubt is None else doubt, name=name)
-        fill = 1.0  # what is left out of a cotangent of the result must arrive to be noticed
-    return multiply(reciprocal_gaps(w, fill), x)
+    # What is left out of a cotangent of the result must arrive to be noticed: not 0 but 1.
+    return multiply(reciprocal_gaps(w), x)

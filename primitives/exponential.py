@@ -111,13 +111,18 @@ def power_by_base(x: Array, y: Array) -> Array:
     """``y * x**(y - 1)``, which is 0 for y = 0 at any x, 0 included."""
     if isinstance(y, int | float | complex | np.generic):
         return power_by_base_known(x, y)  # type: ignore[arg-type]
-    if type_of(y).weak:  # y - 1 would no longer be
-        y = astype(y, dtype=joint_dtype(type_of(x), type_of(y)))
-    # The exponent of a constant power 0 may be anything; of a varying power only at 0**0.
-    flat = equal(y, 0)
+    x, y = strong(x, y)
     if isinstance(y, TracedArray):
-        flat = logical_and(flat, equal(x, 0))
-    return multiply(y, power(x, where(flat, 0, subtract(y, 1))))
+        return power_slope(x, y)
+    # The exponent of a constant power 0 may be anything.
+    return multiply(y, power(x, where(equal(y, 0), 0, subtract(y, 1))))
+
+
+def strong(x: Array, y: Array) -> list[Array]:
+    """Two operands, none of them weak: ``y - 1`` would no longer be."""
+    types = type_of(x), type_of(y)
+    dtype = joint_dtype(*types)
+    return [astype(z, dtype=dtype) if t.weak else z for z, t in zip((x, y), types, strict=True)]
 
 
 def power_by_base_known(x: Array, y: complex) -> Array:
@@ -138,8 +143,15 @@ def power_by_base_known(x: Array, y: complex) -> Array:
 
 def power_by_exponent(ans: Array, x: Array, y: Array) -> Array:
     """``ans * log(x)``, which is 0 where the power vanishes, and 0 at 0**0."""
+    if isinstance(x, TracedArray) or isinstance(y, TracedArray):
+        return power_log(*(astype(z, dtype=dtype_of(ans)) for z in (x, y)))
+    return times_log(ans, x, y)
+
+
+def times_log(ans: Array, x: Array, y: Array) -> Array:
+    """A multiple of a power times the logarithm of its base; see :func:`power_by_exponent`."""
     dtype = dtype_of(ans)
-    if dtype_of(x) != dtype:
+    if dtype_of(x) != dtype or type_of(x).weak:
         x = astype(x, dtype=dtype)
     if not (isinstance(x, np.floating) and 0 < x < inf):
         vanishing = logical_or(equal(ans, 0), logical_and(equal(x, 0), equal(y, 0)))
@@ -147,6 +159,93 @@ def power_by_exponent(ans: Array, x: Array, y: Array) -> Array:
     return multiply(ans, log(x))
 
 
+# The first derivatives of a power as functions of both operands. Their own derivatives are exact at
+# the base 0 too, where those of their factors would be 0 times infinity, or cancel.
+
+
+def power_slope_impl(x: Array, y: Array) -> Array:
+    x, y = cast_together(x, y)
+    with np.errstate(all="ignore"):
+        return (y * np.power(x, np.where(at_origin(x, y), 0, y - 1)))[()]
+
+
+def power_log_impl(x: Array, y: Array) -> Array:
+    x, y = cast_together(x, y)
+    with np.errstate(all="ignore"):
+        ans = np.power(x, y)
+        return (ans * np.log(np.where((ans == 0) | at_origin(x, y), 1, x)))[()]
+
+
+def power_mixed_impl(x: Array, y: Array) -> Array:
+    x, y = cast_together(x, y)
+    with np.errstate(all="ignore"):
+        below = np.power(x, np.where(at_origin(x, y), 1, y - 1))
+        return (below * (1 + y * np.log(np.where(below == 0, 1, x))))[()]
+
+
+def cast_together(x: Array, y: Array) -> list[Array]:
+    dtype = np.result_type(x, y)
+    return [np.asarray(z, dtype) for z in (x, y)]
+
+
+def at_origin(x: Array, y: Array) -> Array:
+    """Where a power is 0**0, which has derivatives 0."""
+    return (x == 0) & (y == 0)
+
+
+def slope_by_base(x: Array, y: Array) -> Array:
+    """``y * (y - 1) * x**(y - 2)``."""
+    x, y = strong(x, y)
+    return multiply(y, power_slope(x, where(equal(y, 0), 1, subtract(y, 1))))
+
+
+def mixed_by_base(x: Array, y: Array) -> Array:
+    x, y = strong(x, y)
+    n = subtract(y, 1)
+    return add(multiply(y, power_mixed(x, n)), power_slope(x, n))
+
+
+def mixed_by_exponent(ans: Array, x: Array, y: Array) -> Array:
+    x, y = strong(x, y)
+    return add(times_log(ans, x, y), power_log(x, subtract(y, 1)))
+
+
+AT_ZERO = (np.zeros(4), np.array([0.5, 1.0, 2.0, 3.0]))
+
+power_slope: Function = elementwise(
+    "power_slope",  # y * x**(y - 1)
+    power_slope_impl,
+    slope_by_base,
+    lambda x, y: power_mixed(x, y),
+    shape=ufunc_shape(np.power),
+    samples=binary(
+        0.5,
+        2,
+        Sample(*AT_ZERO, pinned=[[-inf, 0, 2, 0], [-inf, -inf, 0, 0]], label="at 0"),
+        Sample(0.0, 0.0, pinned=[0, 0], label="0**0"),
+    ),
+)
+power_log: Function = elementwise(
+    "power_log",  # x**y * log(x)
+    power_log_impl,
+    lambda x, y: power_mixed(x, y),
+    lambda ans, x, y: times_log(ans, x, y),
+    shape=ufunc_shape(np.power),
+    samples=binary(
+        0.5,
+        2,
+        Sample(*AT_ZERO, pinned=[[-inf, -inf, 0, 0], 0], label="at 0"),
+        Sample(0.0, 0.0, pinned=[0, 0], label="0**0"),
+    ),
+)
+power_mixed: Function = elementwise(
+    "power_mixed",  # x**(y - 1) * (1 + y * log(x)), the derivative of either by the other operand
+    power_mixed_impl,
+    mixed_by_base,
+    mixed_by_exponent,
+    shape=ufunc_shape(np.power),
+    samples=binary(0.5, 2, Sample(0.0, 3.0, pinned=[0, 0], label="at 0")),
+)
 power: Function = elementwise(
     "power",
     np.power,

@@ -77,13 +77,14 @@ def known(
     """The factors of `x`, computed already, as functions of `x`: ``call(x, *factors) -> factors``.
 
     Derivatives name the factors through this primitive. Where values are equal its own derivatives,
-    the second ones of the factorisation, are NaN: they depend on more than the factors there.
+    the second ones of the factorisation, are NaN, with a warning: they depend on more than the
+    factors there.
     """
     call: Function = general(
         name,
         lambda x, *factors: factors,
-        pushes=(lambda t, ans, x: rate(t, call(x, *ans), np.nan), *(ZERO,) * outputs),
-        pulls=(lambda g, ans, x: transposed(g, None, call(x, *ans), np.nan), *(ZERO,) * outputs),
+        pushes=(lambda t, ans, x: rate(t, call(x, *ans), True), *(ZERO,) * outputs),
+        pulls=(lambda g, ans, x: transposed(g, None, call(x, *ans), True), *(ZERO,) * outputs),
         batch=lambda x, *factors: call(x, *factors),
         shape=lambda x, *factors: factors,
         outputs=outputs,
@@ -95,17 +96,17 @@ def known(
 # Eigenvalues and eigenvectors of Hermitian matrices.
 
 
-def eigh_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
+def eigh_tangent(t: Array, basis: tuple[Array, Array], again: bool) -> tuple[Array, Array]:
     w, v = basis
     inner = matmul(adjoint(v), matmul(symmetrized(t), v))
-    return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, fill, "eigh"))
+    return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, "eigh", again=again))
 
 
-def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], fill: float) -> Array:
+def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], again: bool) -> Array:
     (g_w, g_v), (w, v) = g, basis
     between = matmul(matrix_transpose(v), g_v)
     doubt = eigh_doubt(between, w, *used) if used else None
-    inner = add(from_diagonal(g_w), turn(between, w, doubt, fill, "eigh"))
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eigh", again=again, pulled=True))
     return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
 
 
@@ -135,8 +136,8 @@ eigh_constants = constants(
 marked_eigh: Function = general(
     "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
     lambda x, *, uplo: marks(np.linalg.eigh(x, uplo)),
-    pushes=(lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2]), 0.0)),),
-    pulls=(lambda g, ans, x: eigh_cotangent(g[:2], g[2:], known_eigh(x, *ans[:2]), 0.0),),
+    pushes=(lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2]), False)),),
+    pulls=(lambda g, ans, x: eigh_cotangent(g[:2], g[2:], known_eigh(x, *ans[:2]), False),),
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
     outputs=4,
@@ -174,21 +175,21 @@ eigvalsh: Function = general(
 # Eigenvalues and eigenvectors of general matrices: the vectors have length 1.
 
 
-def eig_tangent(t: Array, basis: tuple[Array, Array], fill: float) -> tuple[Array, Array]:
+def eig_tangent(t: Array, basis: tuple[Array, Array], again: bool) -> tuple[Array, Array]:
     w, v = basis
     inner = solve(v, matmul(t, v))
-    change = matmul(v, turn(inner, w, None, fill, "eig"))
+    change = matmul(v, turn(inner, w, None, "eig", again=again))
     along = sum(multiply(conjugated(v), change), axes=(v.ndim - 2,), keepdims=True)
     return matrix_diagonal(inner), subtract(change, multiply(v, along))
 
 
-def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], fill: float) -> Array:
+def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], again: bool) -> Array:
     (g_w, g_v), (w, v) = g, basis
     along = sum(multiply(v, g_v), axes=(v.ndim - 2,), keepdims=True)
     v_t = matrix_transpose(v)
     between = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
     doubt = eig_doubt(between, w, *used) if used else None
-    inner = add(from_diagonal(g_w), turn(between, w, doubt, fill, "eig"))
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eig", again=again, pulled=True))
     return solve(v_t, matmul(inner, v_t))
 
 
@@ -231,8 +232,8 @@ eig_constants = constants(
 marked_eig: Function = general(
     "eig",
     lambda x: marks(np.linalg.eig(x)),
-    pushes=(lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2]), 0.0)),),
-    pulls=(lambda g, ans, x: eig_cotangent(g[:2], g[2:], known_eig(x, *ans[:2]), 0.0),),
+    pushes=(lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2]), False)),),
+    pulls=(lambda g, ans, x: eig_cotangent(g[:2], g[2:], known_eig(x, *ans[:2]), False),),
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
     outputs=4,
@@ -280,7 +281,7 @@ def away_from_zero(s: Array) -> Array:
     return where(equal(s, 0), 0, np.ones((), dtype_of(s)))
 
 
-def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tuple[Array, ...]:
+def svd_tangent(t: Array, basis: tuple[Array, Array, Array], again: bool) -> tuple[Array, ...]:
     full_u, s, full_vh = basis
     k = s.shape[-1]
     more_u, more_v = full_u.shape[-1] > k, full_vh.shape[-2] > k
@@ -291,9 +292,9 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tup
     left, right = matmul(t, adjoint(vh)), matmul(adjoint(u), t)
     left = subtract(left, matmul(u, matmul(adjoint(u), left)))  # outside the span of u
     right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
-    doubt = svd_push_doubt(inner, left, adjoint(right), s) if fill == 0 else None
+    doubt = None if again else svd_push_doubt(inner, left, adjoint(right), s)
     # The turns of u and of v: half the sum and half the difference of these two.
-    both = turn(add(inner, other), s, doubt, fill, "svd")
+    both = turn(add(inner, other), s, doubt, "svd", again=again)
     apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, other))
     t_u = matmul(u, multiply(0.5, add(both, apart)))
     t_vh = matmul(multiply(0.5, subtract(apart, both)), vh)
@@ -312,7 +313,7 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], fill: float) -> tup
     return t_u, t_s, t_vh
 
 
-def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], fill: float) -> Array:
+def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], again: bool) -> Array:
     (g_u, g_s, g_vh), (u, s, vh) = g, basis
     k = s.shape[-1]
     if u.shape[-1] > k:
@@ -332,7 +333,8 @@ def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], fill: float) -> A
         used_v = matrix_transpose(used_vh[..., :k, :])
         lanes = used_u[..., :k], used_s, used_v
         doubt = svd_doubt(turn_u, adjoint(turn_v), left, adjoint(right), s, *lanes)
-    both = multiply(0.5, turn(subtract(turn_u, turn_v), s, doubt, fill, "svd"))
+    between = subtract(turn_u, turn_v)
+    both = multiply(0.5, turn(between, s, doubt, "svd", again=again, pulled=True))
     apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
@@ -390,8 +392,8 @@ svd_constants = constants(
 marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
     lambda x, *, full: marks(np.linalg.svd(x, full_matrices=full)),
-    pushes=(lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3]), 0.0)),),
-    pulls=(lambda g, ans, x: svd_cotangent(g[:3], g[3:], known_svd(x, *ans[:3]), 0.0),),
+    pushes=(lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3]), False)),),
+    pulls=(lambda g, ans, x: svd_cotangent(g[:3], g[3:], known_svd(x, *ans[:3]), False),),
     batch=lambda x, *, full: marked_svd(x, full=full),
     shape=lambda x, *, full: svd_shape(x, full=full) * 2,
     outputs=6,
@@ -411,17 +413,21 @@ def svd(x: Array, *, full: bool) -> tuple[Array, ...]:
     return unmarked(marked_svd(x, full=full))
 
 
-def svdvals_push(t: Array, x: Array) -> Array:
+def counting_svd(x: Array) -> tuple[Array, Array, Array]:
+    """The factors, without the left vectors of vanishing values, which have a kink there."""
     u, s, vh = known_svd(x, *svd_constants(x))
+    return where(row(equal(s, 0)), 0, u), s, vh
+
+
+def svdvals_push(t: Array, x: Array) -> Array:
+    u, s, vh = counting_svd(x)
     part = matmul(t, adjoint(vh))
-    rate = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
-    return multiply(away_from_zero(s), rate)
+    return sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
 
 
 def svdvals_pull(g: Array, x: Array) -> Array:
-    u, s, vh = known_svd(x, *svd_constants(x))
-    weights = multiply(away_from_zero(s), g)
-    return matmul(multiply(conjugated(u), row(weights)), conjugated(vh))
+    u, s, vh = counting_svd(x)
+    return matmul(multiply(conjugated(u), row(g)), conjugated(vh))
 
 
 svdvals: Function = general(
@@ -434,6 +440,79 @@ svdvals: Function = general(
     samples=lambda: [
         *svd_samples(),
         Sample(draw_complex((2, 3), -1, 1), label="complex"),
+        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
+        Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
+        Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
+    ],
+)
+
+
+# The nuclear norm, the sum of the singular values. It is smooth where these are equal: its
+# derivative is the polar factor, whose own derivative divides by sums of values, not differences.
+
+
+def polar_impl(x: Array) -> Array:
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return (u * (s > 0)[..., None, :].astype(s.dtype)) @ vh
+
+
+def polar_push(t: Array, x: Array) -> Array:
+    u, s, vh = known_svd(x, *svd_constants(x))
+    u_h, v = adjoint(u), adjoint(vh)
+    inner = matmul(matmul(u_h, t), v)
+    apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, adjoint(inner)))
+    out = matmul(matmul(u, apart), vh)
+    if x.shape[-2] > x.shape[-1]:  # outside the span of u, or that of v
+        left = matmul(t, v)
+        left = subtract(left, matmul(u, matmul(u_h, left)))
+        out = add(out, matmul(multiply(left, row(zero_at_zero(s))), vh))
+    elif x.shape[-2] < x.shape[-1]:
+        right = matmul(u_h, t)
+        right = subtract(right, matmul(matmul(right, v), vh))
+        out = add(out, matmul(u, multiply(column(zero_at_zero(s)), right)))
+    return out
+
+
+def polar_pull(g: Array, x: Array) -> Array:
+    """The derivative of `polar` is the second one of `nuclear`, and symmetric as such."""
+    return conjugated(polar_push(conjugated(g), x))
+
+
+def square_and_not(**params: Any) -> list[Sample]:
+    return [
+        Sample(regular((3, 3)), label="square", **params),
+        Sample(draw((2, 4, 2), -1, 1), label="stack, tall", **params),
+        Sample(draw((2, 4), -1, 1), label="wide", **params),
+        Sample(draw_complex((2, 3), -1, 1), label="complex", **params),
+        Sample(draw((3, 2), -1, 1).astype(np.float32), label="float32", **params),
+        Sample(np.zeros((0, 2, 2)), label="empty stack", **params),
+    ]
+
+
+polar: Function = general(
+    "polar",  # u @ vh; what belongs to vanishing singular values is left out
+    polar_impl,
+    pushes=(polar_push,),
+    pulls=(polar_pull,),
+    batch=lambda x: polar(x),
+    shape=lambda x: ArrayType(x.shape, linalg_dtype(x.dtype)),
+    samples=lambda: [
+        *square_and_not(),
+        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], second=False, label="zero"),
+        Sample(np.eye(2), second=False, label="equal singular values"),
+    ],
+)
+nuclear: Function = general(
+    "nuclear",
+    lambda x: np.linalg.svd(x, compute_uv=False).sum(-1),
+    pushes=(
+        lambda t, x: sum(real(multiply(conjugated(polar(x)), t)), axes=(x.ndim - 2, x.ndim - 1)),
+    ),
+    pulls=(lambda g, x: multiply(column(column(g)), conjugated(polar(x))),),
+    batch=lambda x: nuclear(x),
+    shape=lambda x: ArrayType(matrices(x)[0], real_dtype(linalg_dtype(x.dtype))),
+    samples=lambda: [
+        *square_and_not(),
         Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
         Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
         Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.core.kinds import elementwise
+from functrans.core.kinds import elementwise, ufunc_shape
 from functrans.core.types import Array, dtype_of
 
 from .arithmetic import add, divide, multiply, negative, radius, square, subtract
@@ -30,16 +30,24 @@ sinh: Function = elementwise("sinh", np.sinh, lambda x: cosh(x), samples=unary(-
 cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-2, 2))
 
 
-def tanh_pull(g: Array, x: Array) -> Array:
-    """``g / cosh(x)**2``; far out ``1 - tanh(x)**2`` would cancel."""
-    c = cosh(x)
-    return divide(divide(g, c), c)
+def sech_square_impl(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # 1 / infinity is the right value
+        return 1 / np.cosh(x) ** 2
 
 
-tanh = elementwise(
+# 1 / cosh(x)**2: far out ``1 - tanh(x)**2`` would cancel, and there its own derivative is 0, where
+# that of the quotient would be 0 times infinity.
+sech_square: Function = elementwise(
+    "sech_square",
+    sech_square_impl,
+    lambda ans, x: multiply(-2, multiply(ans, tanh(x))),
+    shape=ufunc_shape(np.tanh),
+    samples=unary(-2, 2, Sample(np.array([-inf, -800.0, 800.0, inf]), pinned=[0], label="beyond")),
+)
+tanh: Function = elementwise(
     "tanh",
     np.tanh,
-    tanh_pull,
+    lambda x: sech_square(x),
     samples=unary(
         -2,
         2,
@@ -108,10 +116,31 @@ arccos = elementwise(
         ),
     ),
 )
+
+
+def arctan_slope_partial(ans: Array, x: Array) -> Array:
+    """``-2 * x / (1 + x**2)**2``, which is 0 at infinity."""
+    if dtype_of(x).kind == "c":
+        return multiply(-2, multiply(x, square(ans)))
+    return multiply(-2, multiply(ans, divide(direction(x, 1), hypot(x, 1))))
+
+
+def arctan_slope_impl(x: Array) -> Array:
+    with np.errstate(over="ignore", divide="ignore"):  # infinities have the right reciprocal
+        return 1 / (1 + np.square(x))
+
+
+arctan_slope: Function = elementwise(
+    "arctan_slope",
+    arctan_slope_impl,
+    arctan_slope_partial,
+    shape=ufunc_shape(np.arctan),
+    samples=unary(-2, 2, Sample(np.array([-inf, 1e200, inf]), pinned=[0], label="far out")),
+)
 arctan = elementwise(
     "arctan",
     np.arctan,
-    lambda g, x: divide(g, add(1, square(x))),
+    lambda x: arctan_slope(x),
     samples=unary(-2, 2, Sample(np.array([1e200, -inf]), pinned=[0], label="far out")),
 )
 

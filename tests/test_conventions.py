@@ -13,7 +13,7 @@ import pytest
 import functrans as ft
 
 PAGE = Path(__file__).parent.parent / "docs" / "conventions.md"
-HEADER = ["case", "point", "functrans", "PyTorch", "JAX", "reason"]
+HEADER = ["case", "point", "functrans", "functrans.torch", "JAX", "reason"]
 PLAIN = {"nan": np.nan, "inf": np.inf, "complex": complex}
 
 RTOL = 1e-15

@@ -143,6 +143,48 @@ def test_second_derivatives_that_are_determined_do_not_warn(function: Any, a: Ar
     assert np.isfinite(ft.hessian(function)(a)).all()
 
 
+SECOND_ORDER = {
+    "jacfwd of jacrev": lambda f: ft.jacfwd(ft.jacrev(f)),
+    "jacrev of jacfwd": lambda f: ft.jacrev(ft.jacfwd(f)),
+    "jacfwd of jacfwd": lambda f: ft.jacfwd(ft.jacfwd(f)),
+    "jacrev of jacrev": lambda f: ft.jacrev(ft.jacrev(f)),
+    "vmap": lambda f: lambda a: ft.vmap(ft.hessian(f))(np.stack([APART, a]))[1],
+    "graph": lambda f: lambda a: ft.make_graph(ft.hessian(f))(a)(a),
+}
+
+
+@pytest.mark.parametrize("way", SECOND_ORDER)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 2),
+        lambda a: np.trace(through_eigh(np.exp, a)),
+        lambda a: np.sum(np.exp(np.linalg.svdvals(a))),
+    ],
+)
+def test_second_derivatives_are_nan_with_a_warning(function: Any, way: str) -> None:
+    hessian = SECOND_ORDER[way](function)
+    assert not noisy(lambda: hessian(APART))
+    assert np.isfinite(hessian(APART)).all()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert np.isnan(hessian(PAIR)).any()
+    text = "the second derivative is undetermined"
+    assert any(text in str(w.message) and "It is NaN" in str(w.message) for w in caught)
+
+
+def test_second_derivatives_along_tangents_that_part_no_values() -> None:
+    """What is missing there is not asked for, so that the derivative is finite, and exact."""
+
+    def first(a: Array) -> Array:
+        return ft.grad(lambda x: np.sum(np.exp(np.linalg.eigvalsh(x))))(a)
+
+    for t in (IDENTITY, PAIR, np.diag([1.0, -2.0, 0.5])):
+        found = []
+        assert not noisy(lambda t=t, found=found: found.append(ft.jvp(first, (PAIR,), (t,))[1]))
+        np.testing.assert_allclose(found[0], np.exp(PAIR) * t, rtol=1e-14, atol=0)
+
+
 def difference(function: Callable[[Array], Array], a: Array, direction: Array) -> Array:
     h = 1e-4
     return (function(a + h * direction) - function(a - h * direction)) / (2 * h)

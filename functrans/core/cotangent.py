@@ -164,14 +164,19 @@ class Cotangents:
         held = self.values[index]
         if type(g) is Scattered:
             assert space is not None
-            if held is None:
-                self.touched[index] = [g]
-            elif index in self.touched:
-                self.touched[index].append(g)
-            self._scatter(index, held, g, space)
-            return
-        if self.touched:
-            self.touched.pop(index, None)
+            if type(held) is not Masked:
+                if held is None:
+                    self.touched[index] = [g]
+                elif index in self.touched:
+                    self.touched[index].append(g)
+                self._scatter(index, held, g, space)
+                return
+            g = Masked(dense(g, space), _touched_mask([g], space.shape))
+        elif self.touched and index in self.touched:
+            if type(g) is Masked:
+                held = self.mask_untouched(index, held)
+            else:
+                del self.touched[index]
         if type(held) is np.ndarray and type(g) is np.ndarray:
             if index in self.owned:
                 np.add(held, g, out=held)
@@ -192,8 +197,6 @@ class Cotangents:
         del self.values[length:]
 
     def _scatter(self, index: int, held: Any, g: Scattered, space: ArrayType) -> None:
-        if type(held) is Masked:
-            held = held.value
         value = project_dtype(g.value, space.dtype)
         if held is None:
             held = np.zeros(space.shape, space.dtype)  # not a scalar: it is added to in place

@@ -388,9 +388,11 @@ def _guarded(x: Array, function: Any, at_zero: float) -> Array:
 def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if ord is None or ord in ("fro", "f"):
         return _euclidean(x, axes, keepdims)
-    if ord in (2, -2, "nuc"):
+    if ord == "nuc":
+        ans = p.nuclear(shapes.moveaxis(x, axes, (-2, -1)))
+    elif ord in (2, -2):
         s = p.svdvals(shapes.moveaxis(x, axes, (-2, -1)))
-        ans = _extreme(s, -1, ord == 2) if ord != "nuc" else reductions.sum(s, -1)
+        ans = _extreme(s, -1, ord == 2)
     elif ord in (1, -1, np.inf, -np.inf):
         summed, searched = axes if abs(ord) == 1 else axes[::-1]
         sums = p.sum(p.absolute(x), axes=(summed,))

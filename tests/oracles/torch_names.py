@@ -14,6 +14,9 @@ def tensor_of(x: Any, like: torch.Tensor) -> torch.Tensor:
 class Linalg:
     det = staticmethod(torch.linalg.det)
     eigvalsh = staticmethod(torch.linalg.eigvalsh)
+    cond = staticmethod(torch.linalg.cond)
+    pinv = staticmethod(torch.linalg.pinv)
+    slogdet = staticmethod(torch.linalg.slogdet)
 
     @staticmethod
     def norm(x: Any, ord: Any = None) -> Any:
