@@ -28,7 +28,7 @@ def reducing(ufunc: np.ufunc) -> Function:
     reduce = ufunc.reduce
 
     def impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
-        if len(axes) == np.ndim(x):
+        if len(axes) == getattr(x, "ndim", 0):  # np.ndim takes a quarter of the time of a sum
             return reduce(x, axis=None, keepdims=keepdims)
         return reduce(x, axis=axes[0] if len(axes) == 1 else axes, keepdims=keepdims)
 

@@ -64,9 +64,7 @@ def broadcast_to_impl(x: Array, *, shape: Shape) -> Array:
     """``np.broadcast_to``; for scalars, which sums pull back, without the costly iterator."""
     if not isinstance(x, np.generic):
         return np.broadcast_to(x, shape)
-    out: Array = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-    out.setflags(write=False)
-    return out
+    return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # read-only, as the scalar is
 
 
 def broadcast_to_transpose(g: Array, x_type: ArrayType, *, shape: Shape) -> Array:

@@ -110,20 +110,18 @@ class TracedArray:
         if stack.top is not interpreter:
             self.check_active()
             interpreter = stack.top or interpreter
-        if method == "__call__" and not kwargs:
-            if ufunc in BY_UFUNC:
-                primitive = BY_UFUNC[ufunc]
-                count = len(inputs)
-                if count == 1:
-                    return interpreter.unary(primitive, inputs[0])
-                if type(inputs[0]) in OPERANDS and type(inputs[1]) in OPERANDS:
-                    if count == 2:
-                        return interpreter.binary(primitive, inputs[0], inputs[1])
-                    if all(type(x) in OPERANDS for x in inputs[2:]):
-                        return interpreter.process(primitive, inputs, _NO_PARAMS)
-            call = UFUNCS.get(ufunc)
-            if call is not None:
-                return call(*inputs)
+        if method != "__call__" or kwargs:
+            return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
+        if ufunc in BY_UFUNC:
+            primitive = BY_UFUNC[ufunc]
+            if len(inputs) == 1:
+                return interpreter.unary(primitive, inputs[0])
+            if OPERANDS.issuperset(map(type, inputs)):
+                if len(inputs) == 2:
+                    return interpreter.binary(primitive, *inputs)
+                return interpreter.process(primitive, inputs, _NO_PARAMS)
+        if ufunc in UFUNCS:
+            return UFUNCS[ufunc](*inputs)
         return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -143,11 +143,17 @@ def dense(g: Any, space: ArrayType) -> Array:
     return g
 
 
+SMALL = 16_384
+"""Bytes up to which a new array is made faster than an old one is added to in place, for which
+NumPy looks for overlap: up to three times."""
+
+
 class Cotangents:
     """The cotangents collected so far, one for each value on a tape, added up as cheaply as is
     safe.
 
-    The first is kept by reference, the second addition allocates, later ones are in place.
+    The first is kept by reference, the second addition allocates, later ones are in place if the
+    array is large.
     `touched` lists the indices at which a value has received nothing but Scattered cotangents: its
     other lanes are structurally zero.
     """
@@ -181,8 +187,9 @@ class Cotangents:
             if index in self.owned:
                 np.add(held, g, out=held)
             else:
-                self.values[index] = np.add(held, g)
-                self.owned.add(index)
+                self.values[index] = total = np.add(held, g)
+                if total.nbytes > SMALL:
+                    self.owned.add(index)
         elif held is None:
             self.values[index] = g
         else:

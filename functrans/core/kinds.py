@@ -525,7 +525,8 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
         return algebra.multiply(g, formula(*residuals))
 
     def scale_by_one(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
-        return algebra.multiply(g, formula(residuals[0]))
+        multiply = algebra.multiply  # called from the slot it would be looked for as a method
+        return multiply(g, formula(residuals[0]))
 
     return Rule(scale_by_one if len(names) == 1 else scale, selector(names, owner))
 

@@ -102,6 +102,9 @@ def selector(names: tuple[str, ...], owner: str) -> Callable[[Any, Any], tuple[A
         return lambda ans, args: (args[position],)
     if names == ("ans",):
         return lambda ans, args: (ans,)
+    if len(getters) == 1:
+        (only,) = getters
+        return lambda ans, args: (only(ans, args),)
     return lambda ans, args: tuple([get(ans, args) for get in getters])
 
 

@@ -577,6 +577,10 @@ def regroup(leaves: Sequence[Any], treedefs: Sequence[TreeDef]) -> list[Any]:
     groups = []
     start = 0
     for treedef in treedefs:
+        if treedef is _LEAF:
+            groups.append(leaves[start])
+            start += 1
+            continue
         stop = start + treedef.num_leaves
         groups.append(unflatten(treedef, leaves[start:stop]))
         start = stop

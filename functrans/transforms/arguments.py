@@ -73,6 +73,8 @@ class Selection:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[Any], Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
         """The selected arguments, and the function that puts others into their places."""
+        if self.bare and self.argnums and 0 <= (only := self.argnums[0]) < len(args):
+            return [args[only]], lambda new: ((*args[:only], *new, *args[only + 1 :]), kwargs)
         places: list[int | str] = [self._place(i, len(args)) for i in self.argnums]
         places += [self._named_place(name, args, kwargs) for name in self.argnames]
         if len(set(places)) < len(places):

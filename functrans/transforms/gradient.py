@@ -301,7 +301,9 @@ def _variables(
 ) -> tuple[list[ReverseArray | None], list[Any]]:
     """A variable for each leaf with a derivative, and the arguments with the variables in place."""
     inputs = [None if x is None else reverse.variable(x) for x in leaves]
-    mixed = [leaf if v is None else v for v, leaf in zip(inputs, all_leaves, strict=True)]
+    mixed: list[Any] = inputs
+    if len(reverse.tape) < len(inputs):  # not every leaf has a derivative
+        mixed = [leaf if v is None else v for v, leaf in zip(inputs, all_leaves, strict=True)]
     return inputs, tree.regroup(mixed, trees)
 
 

@@ -16,7 +16,16 @@ import numpy as np
 
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
-from functrans.core.cotangent import Cotangents, Masked, dense, keep_masked, moved, settle, zeros
+from functrans.core.cotangent import (
+    SMALL,
+    Cotangents,
+    Masked,
+    dense,
+    keep_masked,
+    moved,
+    settle,
+    zeros,
+)
 from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
@@ -147,7 +156,8 @@ class Reverse(Interpreter):
         tape.append((primitive, links))
         return self.array(ans, self.base + len(tape) - 1)
 
-    # The two hot paths are written out: a call less is a tenth of the whole operation.
+    # The two hot paths are written out: a call less is a tenth of the whole operation. What stands
+    # in a slot is taken out before it is called, since Python looks for a method first.
 
     def unary(self, primitive: Primitive, x: Array) -> Any:
         """Record an elementwise operation of one operand: one link, never a projection."""
@@ -158,13 +168,19 @@ class Reverse(Interpreter):
         value = x.value
         values = (value,)
         parent = self.parent
-        ans = primitive.impl(value) if parent is None else parent.unary(primitive, value)
+        impl = primitive.impl
+        ans = impl(value) if parent is None else parent.unary(primitive, value)
         pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
         if pull is ZERO:
             return ans
+        select = pull.select
         tape = self.tape
-        tape.append((primitive, ((pull.apply, x.index, pull.select(ans, values), _NONE, None),)))
-        return self.array(ans, self.base + len(tape) - 1)
+        out = ReverseArray()
+        out.interpreter = self
+        out.value = ans
+        out.index = self.base + len(tape)
+        tape.append((primitive, ((pull.apply, x.index, select(ans, values), _NONE, None),)))
+        return out
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
         """Record an elementwise operation of two operands, with projections where it broadcast."""
@@ -178,23 +194,30 @@ class Reverse(Interpreter):
         b = y.value if y_mine else y
         values = (a, b)
         parent = self.parent
-        ans = primitive.impl(a, b) if parent is None else parent.binary(primitive, a, b)
+        impl = primitive.impl
+        ans = impl(a, b) if parent is None else parent.binary(primitive, a, b)
         pulls: Any = primitive.pulls
         shape, dtype = ans.shape, ans.dtype
         links = []
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
-            same = type(a) not in WEAK and a.shape == shape and a.dtype is dtype
+            same = type(a) not in WEAK and a.dtype is dtype and a.shape == shape
             space = None if same else type_of(a)
-            links.append((pull.apply, x.index, pull.select(ans, values), _NONE, space))
+            select = pull.select
+            links.append((pull.apply, x.index, select(ans, values), _NONE, space))
         if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
-            same = type(b) not in WEAK and b.shape == shape and b.dtype is dtype
+            same = type(b) not in WEAK and b.dtype is dtype and b.shape == shape
             space = None if same else type_of(b)
-            links.append((pull.apply, y.index, pull.select(ans, values), _NONE, space))
+            select = pull.select
+            links.append((pull.apply, y.index, select(ans, values), _NONE, space))
         if not links:
             return ans
         tape = self.tape
+        out = ReverseArray()
+        out.interpreter = self
+        out.value = ans
+        out.index = self.base + len(tape)
         tape.append((primitive, links))
-        return self.array(ans, self.base + len(tape) - 1)
+        return out
 
     def _links(
         self,
@@ -373,7 +396,8 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
     The cotangents of inputs stay; those of other values are released on the way, and so are the
     entries of the tape unless `keep`.
     """
-    values = cotangents.values
+    values, touched = cotangents.values, cotangents.touched
+    add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
         k = base + len(tape)
         for entry in reversed(tape):
@@ -397,7 +421,7 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
                     continue
             else:
                 continue
-            if cotangents.touched and k in cotangents.touched:
+            if touched and k in touched:
                 g = cotangents.mask_untouched(k, g)
             if type(g) is Masked:
                 if primitive.masks is not None:
@@ -407,14 +431,19 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
             for pull, index, residuals, params, space in links:
                 d = pull(g, residuals, params)
                 if space is None:
-                    if values[index] is None:
+                    held = values[index]
+                    if held is None:
                         values[index] = d
+                    elif type(held) is type(d) is ndarray and not touched and d.nbytes <= SMALL:
+                        values[index] = add(held, d)
                     else:
                         cotangents.add(index, d, None)
                 elif type(space) is list:
                     for i, part, kind in zip(index, d, space, strict=True):
                         if i is not None and part is not None:
                             cotangents.add(i, settle(part, kind), kind)
+                elif type(d) is ndarray and d.dtype is space.dtype and d.shape == space.shape:
+                    cotangents.add(index, d, None)
                 else:
                     cotangents.add(index, settle(d, space), space)
 
