@@ -12,4 +12,4 @@ except ModuleNotFoundError as error:
         name="scipy",
     ) from error
 
-from functrans.scipy import special as special
+from functrans.scipy import linalg as linalg, special as special

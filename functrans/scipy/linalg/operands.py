@@ -1,0 +1,109 @@
+"""What the functions of ``functrans.scipy.linalg`` share: operands, triangles, bands, refusals."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError, MissingRuleError, user_line
+from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy.axes import ndim_of
+from functrans.numpy.operands import contains_traced, operand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def inexact(x: Any) -> Array:
+    """An operand of linear algebra; whole numbers count as float64."""
+    x = operand(x)
+    return x if dtype_of(x).kind in "fc" else p.astype(x, dtype=np.dtype(float))
+
+
+def adjoint(x: Array) -> Array:
+    """The conjugate transpose."""
+    x = np.matrix_transpose(x)
+    return np.conjugate(x) if dtype_of(x).kind == "c" else x
+
+
+def as_columns(b: Array) -> tuple[Array, bool]:
+    """Right sides as columns, and whether they were one vector."""
+    return (b[:, None], True) if ndim_of(b) == 1 else (b, False)
+
+
+def like_given(x: Array, was_vector: bool) -> Array:
+    """The solution in the form of the right sides."""
+    return x[..., 0] if was_vector else x
+
+
+def from_triangle(a: Array, lower: bool, *, hermitian: bool = True) -> Array:
+    """The Hermitian (or symmetric) matrix of which one triangle is read."""
+    kept = np.tril(a) if lower else np.triu(a)
+    strict = np.tril(a, -1) if lower else np.triu(a, 1)
+    if not hermitian or dtype_of(a).kind != "c":
+        return kept + np.matrix_transpose(strict)
+    diagonal = np.eye(shape_of(a)[-1], dtype=bool)
+    return np.where(diagonal, np.real(kept), strict + adjoint(strict))
+
+
+def from_bands(ab: Array, above: int) -> Array:
+    """The square matrix with these diagonals: ``ab[above + i - j, j] = a[i, j]``."""
+    count, n = shape_of(ab)[-2:]
+    rows, columns = np.indices((n, n))
+    places = above + rows - columns
+    inside = (places >= 0) & (places < count)
+    return np.where(inside, ab[..., np.where(inside, places, 0), columns], 0)
+
+
+def to_bands(a: Array, above: int, below: int) -> Array:
+    """The diagonals of a square matrix; places outside of it are 0."""
+    n = shape_of(a)[-1]
+    places, columns = np.indices((above + below + 1, n))
+    rows = columns + places - above
+    inside = (rows >= 0) & (rows < n)
+    return np.where(inside, a[..., np.where(inside, rows, 0), columns], 0)
+
+
+def full_bands(ab: Array, lower: bool) -> Array:
+    """All diagonals of a Hermitian matrix of which those of one triangle are given."""
+    count = shape_of(ab)[-2]
+    a = from_bands(ab, 0 if lower else count - 1)
+    return to_bands(from_triangle(a, lower), count - 1, count - 1)
+
+
+def known(x: Array) -> Array | None:
+    """The plain value of an array, or None where it is not known (``vmap``, staging)."""
+    if not isinstance(x, TracedArray):
+        return x
+    try:
+        return x.concrete("value")
+    except ConversionError:
+        return None
+
+
+def refused(function: Callable[..., Any], reason: str) -> Callable[..., Any]:
+    """SciPy's `function`, which says why it has no rule if it meets a traced array."""
+    module = function.__module__.partition("._")[0]
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if contains_traced(args) or contains_traced(tuple(kwargs.values())):
+            raise MissingRuleError(
+                f"{module}.{function.__name__} has no rule for traced arrays (called at "
+                f"{user_line()}): {reason}"
+            )
+        return function(*args, **kwargs)
+
+    call.reason = reason  # type: ignore[attr-defined]
+    return call
+
+
+def no_option(name: str, reason: str) -> MissingRuleError:
+    """The error for an option without a rule."""
+    return MissingRuleError(
+        f"functrans.scipy.linalg.{name} has no rule, at {user_line()}: {reason}"
+    )
