@@ -63,14 +63,20 @@ def is_sentinel(default: object) -> bool:
     return default is np._NoValue or type(default) is object
 
 
-NOT_TAKEN = {"ndmax"}
-"""Parameters that we have no use for: `ndmax` of numpy.array is about arrays of objects."""
+NOT_TAKEN = {("array", "ndmax"), ("corrcoef", "bias"), ("corrcoef", "ddof")}
+NOT_TAKEN |= {
+    (name + how, "interpolation") for name in ("", "nan") for how in ("quantile", "percentile")
+}
+"""Parameters that we have no use for: `ndmax` is about arrays of objects, and the others are gone
+from younger versions of NumPy, after years of warnings."""
 
 STANDARD_NAMES = {"clip"}
 """Functions whose parameters have the names of the array API standard (tests/test_array_api.py)."""
 
 
-def differences(theirs: list[inspect.Parameter], ours: list[inspect.Parameter]) -> list[str]:
+def differences(
+    theirs: list[inspect.Parameter], ours: list[inspect.Parameter], name: str = ""
+) -> list[str]:
     """What a call of NumPy's function could do that ours cannot."""
     own = {p.name: p for p in ours}
     keywords = any(p.kind is p.VAR_KEYWORD for p in ours)
@@ -78,7 +84,7 @@ def differences(theirs: list[inspect.Parameter], ours: list[inspect.Parameter]) 
     for p in theirs:
         mine = own.get(p.name)
         if mine is None:
-            if p.name not in NOT_TAKEN and not (keywords and p.kind is p.KEYWORD_ONLY):
+            if (name, p.name) not in NOT_TAKEN and not (keywords and p.kind is p.KEYWORD_ONLY):
                 found.append(f"{p.name} is missing")
             continue
         if mine.kind is not p.kind and p.kind is not p.POSITIONAL_ONLY:
@@ -107,11 +113,13 @@ PAIRS = [pytest.param(f, g, id=f"{f.__module__}.{f.__name__}") for f, g in FUNCT
 @pytest.mark.parametrize(("theirs", "ours"), PAIRS)
 def test_parameters_are_numpys(theirs: Any, ours: Any) -> None:
     wanted, given = parameters(theirs), parameters(ours)
-    assert given is not None
     if wanted is None:
         pytest.skip("NumPy does not tell its signature")
+    if theirs is np.reshape and [p.name for p in wanted] == ["a", "newshape", "order"]:
+        pytest.skip("NumPy 2.0 says newshape where we say shape, and take newshape by keyword")
+    assert given is not None
     if not takes_everything(given):
-        assert differences(wanted, given) == []
+        assert differences(wanted, given, theirs.__name__) == []
 
 
 def test_differences_are_found() -> None:

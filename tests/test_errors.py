@@ -31,6 +31,10 @@ def total(x: Any) -> Any:
     return np.sum(x)
 
 
+def sine(x: Any) -> Any:
+    return np.sin(x)
+
+
 LOSS = r"grad\(loss \(.*test_errors.py:\d+\)\): "
 
 SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -129,7 +133,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "the cotangent has another structure than the output",
     ),
     "tangent of another shape": (
-        lambda: ft.jvp(np.sin, (X,), (np.ones(2),)),
+        lambda: ft.jvp(sine, (X,), (np.ones(2),)),
         errors.InputTypeError,
         r"the tangent of argument 'x' has type float64\[2\], its primal has type float64\[3\]",
     ),
@@ -155,12 +159,12 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"axis 0 of argument 'b'\['w'\] is 4 \(float64\[4,2\]\)",
     ),
     "mapped number": (
-        lambda: ft.vmap(np.sin)(1.0),
+        lambda: ft.vmap(sine)(1.0),
         errors.AxisError,
         "argument 'x' is .*float64.*, which has no axis 0 to map over",
     ),
     "axis out of range": (
-        lambda: ft.vmap(np.sin, in_axes=2)(X),
+        lambda: ft.vmap(sine, in_axes=2)(X),
         errors.AxisError,
         r"argument 'x' is float64\[3\], which has no axis 2",
     ),

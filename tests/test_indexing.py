@@ -12,6 +12,9 @@ from functrans.core.algebra import algebra
 from functrans.core.errors import ConversionError, LeakedArrayError
 from functrans.primitives.index_expression import Index, index_arguments
 
+REFUSALS = (IndexError, DeprecationWarning)
+"""Before 2.2 NumPy only warns of a position out of bounds where the result is empty anyway."""
+
 
 @st.composite
 def index_expressions(draw):
@@ -60,7 +63,7 @@ def index_expressions(draw):
     x = numbers(shape)
     try:
         x[tuple(key)]
-    except IndexError:  # arrays that do not broadcast
+    except REFUSALS:  # arrays that do not broadcast
         assume(False)
     return x, tuple(key)
 
@@ -109,8 +112,8 @@ def test_invalid_expressions_are_refused_as_numpy_refuses_them(case, data):
     y = numbers(shape)
     try:
         want = y[key]
-    except IndexError as error:
-        with pytest.raises(IndexError):
+    except REFUSALS as error:
+        with pytest.raises(REFUSALS):
             p.getitem(y, key)
         if "array" not in str(Index(key)) and "out of bounds" not in str(error):
             with pytest.raises(IndexError):

@@ -410,6 +410,8 @@ def test_derivatives_of_matrix_norms_at_zero_are_zero(order: Any) -> None:
 
 @pytest.mark.parametrize("order", VECTOR_ORDERS)
 def test_vector_norms(order: Any) -> None:
+    if order == -1 and np.lib.NumpyVersion(np.__version__) < "2.4.0":
+        pytest.skip("older versions divide where ours takes a power: the last place differs")
     for x in (draw(4), draw_complex(4), draw(2, 3)):
         check_rules(lambda a: np.linalg.norm(a, order, axis=-1, keepdims=True), [Sample(x)])
 

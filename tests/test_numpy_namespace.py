@@ -264,6 +264,8 @@ TABLE: dict[str, str] = {
     "np.sort(x, axis=None)": "A",
     "np.sort(x, axis=0, kind='stable')": "A",
     "np.sort(x, stable=True)": "A",
+    "np.sort(x, descending=True)": "v A",
+    "np.argsort(x, axis=0, descending=True) * x": "A",
     "np.argsort(x) * x": "A",
     "np.partition(x, 2)": "v",
     "np.partition(x, (1, 3), axis=1)": "A",
@@ -392,7 +394,15 @@ TABLE: dict[str, str] = {
     "np.add(x, y, casting='safe')": "v w",
 }
 
-SINCE_2_1 = ("np.clip(x, min=-0.5, max=y)", "np.clip(x, None, None)")
+SINCE = {
+    "np.clip(x, min=-0.5, max=y)": "2.1.0",
+    "np.clip(x, None, None)": "2.1.0",
+    "np.sort(x, descending=True)": "2.5.0",
+    "np.argsort(x, axis=0, descending=True) * x": "2.5.0",
+}
+"""Arguments that older versions of NumPy do not take."""
+
+DEPRECATED = {"np.fix(": pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")}
 
 # What has no value to batch or to stage: it depends on the elements.
 VALUE_DEPENDENT = ("np.unique(", "np.real_if_close(", "np.frexp(")
@@ -403,13 +413,14 @@ def cases() -> list[Any]:
     for call, names in TABLE.items():
         if not all(hasattr(np, name) for name in re.findall(r"\bnp\.(\w+)", call)):
             continue  # younger than the installed NumPy
-        if call in SINCE_2_1 and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        if np.lib.NumpyVersion(np.__version__) < SINCE.get(call, "2.0.0"):
             continue
+        marks = [m for name, m in DEPRECATED.items() if name in call]
         given = names.split()
         count = 2 if _names(call) >= {"y"} else 1
         for i in range(0, len(given), count):
             args = given[i : i + count]
-            found.append(pytest.param(call, args, id=f"{call} {','.join(args)}"))
+            found.append(pytest.param(call, args, id=f"{call} {','.join(args)}", marks=marks))
     return found
 
 

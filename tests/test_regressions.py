@@ -22,9 +22,9 @@ def growth(make: Callable[[int], Callable[[], Any]]) -> float:
         run = make(n)
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()  # which other programs do not stretch
             run()
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     return seconds(4000) / seconds(500)
@@ -99,7 +99,7 @@ def test_a_python_number_as_tangent_takes_the_dtype_of_its_primal(dtype: str, t:
 
 def test_complex_number_as_tangent_of_a_real_value() -> None:
     with pytest.raises(errors.InputTypeError, match="the tangent of argument 'x' has type weak"):
-        ft.jvp(np.sin, (1.0,), (1j,))
+        ft.jvp(lambda x: np.sin(x), (1.0,), (1j,))
 
 
 @pytest.mark.parametrize("t", ["one", np.ma.ones(())])

@@ -18,6 +18,8 @@ from benchmarks.workload import Call, Inputs, Target, Workload
 X = np.array([0.5, 1.5, -0.25, 2.0])
 Y = np.array([1.25, -0.75, 0.5, 3.0])
 
+SHAPE = "shape" if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else "newshape"
+
 # For each primitive: the NumPy function it wraps, the operands, and the keyword arguments of the
 # primitive and of the NumPy function.
 OPERATIONS: dict[
@@ -28,7 +30,7 @@ OPERATIONS: dict[
     # numpy.sum and numpy.max are slower ways to the same reductions, and would flatter us.
     "sum": (np.add.reduce, (X,), {"axes": (0,)}, {"axis": (0,)}),
     "max": (np.maximum.reduce, (X,), {"axes": (0,)}, {"axis": (0,)}),
-    "reshape": (np.reshape, (X,), {"shape": (2, 2)}, {"shape": (2, 2)}),
+    "reshape": (np.reshape, (X,), {"shape": (2, 2)}, {SHAPE: (2, 2)}),
     "sort": (np.sort, (X,), {"axis": 0}, {"axis": 0}),
 }
 

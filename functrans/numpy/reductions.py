@@ -49,9 +49,9 @@ def chosen(x: Array, where: Any, other: Any) -> Array:
     return p.where(mask, x, other)
 
 
-def flag(keepdims: Any) -> bool:
-    """The value of a ``keepdims`` argument, False if none was given."""
-    return keepdims is not MISSING and bool(keepdims)
+def flag(given: Any) -> bool:
+    """The value of an argument that says yes or no (``keepdims``), False if none was given."""
+    return given is not MISSING and bool(given)
 
 
 @implements(np.sum)

@@ -39,7 +39,6 @@ def full_shape(size: int, shape: Any) -> Shape:
 @implements(np.reshape)
 def reshape(
     a: Any,
-    /,
     shape: Any = None,
     order: Any = "C",
     *,

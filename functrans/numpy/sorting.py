@@ -12,6 +12,7 @@ from functrans.numpy import indexing, shapes
 from functrans.numpy.axes import ndim_of, one_axis
 from functrans.numpy.operands import converted_all, flattened, operand
 from functrans.numpy.options import unsupported
+from functrans.numpy.reductions import flag
 from functrans.numpy.registry import implements, method
 
 
@@ -30,22 +31,48 @@ def _kind(kind: Any, stable: Any, order: Any, name: str) -> Any:
     return "stable" if stable else kind
 
 
+def _descending(x: Array) -> Array:
+    """Values whose ascending order is the descending one of `x`; its own inverse.
+
+    Equal elements stay equal and NaN stays NaN, which comes last either way.
+    """
+    kind = dtype_of(x).kind
+    return p.invert(x) if kind in "biu" else p.negative(x)
+
+
 @implements(np.sort)
 def sort(
-    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    a: Any,
+    axis: Any = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: Any = None,
 ) -> Array:
-    """The elements in ascending order; elements that are equal share their derivative."""
+    """The elements in sorted order; elements that are equal share their derivative."""
     x, axis = along(a, axis)
-    return p.sort(x, axis=axis, kind=_kind(kind, stable, order, "sort"))
+    kind = _kind(kind, stable, order, "sort")
+    if flag(descending):
+        return _descending(p.sort(_descending(x), axis=axis, kind=kind))
+    return p.sort(x, axis=axis, kind=kind)
 
 
 @method("argsort")
 @implements(np.argsort)
 def argsort(
-    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    a: Any,
+    axis: Any = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: Any = None,
 ) -> Array:
-    """The positions of the elements in ascending order."""
+    """The positions of the elements in sorted order."""
     x, axis = along(a, axis)
+    if flag(descending):
+        x = _descending(x)
     return p.argsort(x, axis=axis, kind=_kind(kind, stable, order, "argsort"))
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
 from functrans.core.interpreter import stack
-from functrans.core.types import Array, shape_of
-from functrans.numpy import joining, reductions, shapes, sorting
-from functrans.numpy.options import checked_device, unsupported
+from functrans.core.types import Array
+from functrans.numpy import joining, reductions, sorting
+from functrans.numpy.options import checked_device
 
 VERSION = "2024.12"
 """The version of the standard that the namespace follows."""
@@ -56,7 +56,7 @@ def sort(
     kind, order, stable
         As in `numpy.sort`.
     descending : bool
-        The largest element comes first (and NaN before it).
+        The largest element comes first. NaN comes last in either order, as in NumPy from 2.5 on.
 
     Returns
     -------
@@ -76,12 +76,13 @@ def sort(
     >>> fnp.sort(fnp.asarray([2.0, 3.0, 1.0]), descending=True)
     array([3., 2., 1.])
     """
+    if descending:
+        return sorting.sort(a, axis, kind, order, stable=stable, descending=True)
     if type(a) is np.ndarray and axis is not None and stable is None:
-        ans: Any = a.copy()  # what numpy.sort does, without its detours
+        ans = a.copy()  # what numpy.sort does, without its detours
         ans.sort(axis, kind, order)
-    else:
-        ans = np.sort(a, axis, kind, order, stable=stable)
-    return shapes.flip(ans, -1 if axis is None else axis) if descending else ans
+        return ans
+    return np.sort(a, axis, kind, order, stable=stable)
 
 
 def argsort(
@@ -103,7 +104,7 @@ def argsort(
     kind, order
         As in `numpy.argsort`.
     descending : bool
-        The position of the largest element comes first (and that of NaN before it).
+        The position of the largest element comes first. Those of NaN come last in either order.
     stable : bool, optional
         False lets equal elements come in any order, which can be faster. By default they keep
         their order, as the array API standard asks, unless `kind` is given.
@@ -131,19 +132,10 @@ def argsort(
     elif stable is not None:
         raise ValueError("`kind` and `stable` parameters can't be provided at the same time")
     if descending:
-        return _descending_positions(a, axis, kind, order)
+        return sorting.argsort(a, axis, kind, order, descending=True)
     if type(a) is np.ndarray:
         return a.argsort(axis, kind, order)  # what numpy.argsort does, without its detours
     return np.argsort(a, axis, kind, order)
-
-
-def _descending_positions(a: Any, axis: Any, kind: Any, order: Any) -> Array:
-    """Sorted from the last element on and read backwards, so that equal ones keep their order."""
-    if order is not None:
-        raise unsupported("argsort", "order=, descending=True", "sort in ascending order")
-    x, axis = sorting.along(a, axis)
-    positions = shapes.flip(np.argsort(shapes.flip(x, axis), axis, kind), axis)
-    return shape_of(x)[axis] - 1 - positions
 
 
 # Functions with other arguments than NumPy's.
