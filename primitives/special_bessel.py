@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import missing_rule
 from functrans.core.kinds import elementwise, general, ufunc_shape
@@ -21,6 +20,7 @@ from .comparison import equal, less, where
 from .exponential import power
 from .samples import Sample, draw, unary
 from .special_operands import double, double_shape, fit, with_parameters
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

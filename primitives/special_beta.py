@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import align, elementwise, general
 from functrans.core.types import Array, ArrayType, type_of
@@ -16,6 +15,7 @@ from .exponential import log, log1p
 from .samples import Sample, draw
 from .special_gamma import excess, polygamma, polygamma_difference, stirling_error
 from .special_operands import double, double_shape, fit, with_parameters
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

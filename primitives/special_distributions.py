@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.primitive import ZERO
@@ -35,6 +34,7 @@ from .special_elementary import exprel_moment
 from .special_gamma import gamma_density
 from .special_operands import double, fit, with_parameters
 from .special_shape import gammainc_by_shape
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.primitive import ZERO
@@ -27,6 +26,7 @@ from .exponential import (
 )
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, double_shape, fit, ordered
+from .special_ufuncs import sp
 from .trigonometric import sin
 
 if TYPE_CHECKING:

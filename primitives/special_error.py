@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.primitive import ZERO
@@ -17,6 +16,7 @@ from .comparison import greater, where
 from .exponential import exp, real_line_shape
 from .samples import Sample, draw, unary
 from .special_operands import ordered
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

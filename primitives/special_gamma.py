@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise, nondifferentiable
 from functrans.core.primitive import ZERO
@@ -17,6 +16,7 @@ from .comparison import equal, less, rint, where
 from .exponential import log
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, double_shape, fit, with_parameters
+from .special_ufuncs import sp
 from .trigonometric import cos, sin
 
 if TYPE_CHECKING:

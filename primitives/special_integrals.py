@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise, general, ufunc_shape
 from functrans.core.types import Array, dtype_of, type_of
@@ -16,6 +15,7 @@ from .comparison import equal, less, logical_and, maximum, where
 from .exponential import exp, real_line_shape, spherical_bessel, sqrt
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, fit, with_parameters
+from .special_ufuncs import sp
 from .trigonometric import cos, cosh, sin
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.primitive import ZERO
@@ -17,6 +16,7 @@ from .exponential import log
 from .samples import Sample, binary, draw
 from .special_gamma import digamma, gamma_density, gamma_density_impl, polygamma
 from .special_operands import double, double_shape, fit
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

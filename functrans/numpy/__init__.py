@@ -47,6 +47,7 @@ from functrans.numpy import (  # type: ignore[no-redef]
     selection as selection,
     shapes as shapes,
     sorting as sorting,
+    special as special,
     standard as standard,
     statistics as statistics,
     ufuncs as ufuncs,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from scipy.special import (
     airy as airy,
     beta as beta,
@@ -122,6 +123,15 @@ from functrans.numpy.reductions import logsumexp as _logsumexp
 from functrans.primitives import special as _rules  # noqa: F401  (registers them)
 from functrans.primitives.special_gamma import polygamma as _polygamma
 from functrans.transforms.stop_gradient import stop_gradient
+
+# With SCIPY_ARRAY_API=1 SciPy's public names are functions around the ufuncs.
+globals().update(
+    {
+        name: function.__wrapped__
+        for name, function in list(globals().items())
+        if isinstance(getattr(function, "__wrapped__", None), np.ufunc)
+    }
+)
 
 
 def polygamma(n: Any, x: Any) -> Array:
