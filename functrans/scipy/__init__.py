@@ -13,5 +13,4 @@ except ModuleNotFoundError as error:
     ) from error
 
 from functrans.scipy import linalg as linalg, special as special
-from functrans.scipy import special as special
 from functrans.scipy.array_api import enable_array_api as enable_array_api
