@@ -83,6 +83,12 @@ from .contraction import (
     tensordot as tensordot,
     vdot as vdot,
 )
+from .convolution import (
+    convolution as convolution,
+    convolution_input as convolution_input,
+    convolution_weight as convolution_weight,
+    output_size as output_size,
+)
 from .cumulative import (
     cumprod as cumprod,
     cumsum as cumsum,
@@ -141,6 +147,11 @@ from .linalg import (
     solve as solve,
 )
 from .matrix_functions import eigh_function as eigh_function
+from .pooling import (
+    window_argmax as window_argmax,
+    window_spread as window_spread,
+    window_sum as window_sum,
+)
 from .reduction import (
     all as all,
     any as any,

@@ -186,8 +186,9 @@ def _add_at_rows(x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...]) -
                 raise IndexError(f"index is out of bounds for axis {axis} with size {n}")
         positions = np.ravel_multi_index(arrays, leading)
     width = math.prod(row)
-    positions = np.multiply(positions, width, dtype=np.intp)[..., None] + np.arange(width)
-    y = np.broadcast_to(y, positions.shape[:-1] + row)
+    y = np.broadcast_to(y, positions.shape + row)
+    if row:
+        positions = np.multiply(positions, width, dtype=np.intp)[..., None] + np.arange(width)
     np.add.at(x.reshape(-1), positions.reshape(-1), y.reshape(-1))
 
 

@@ -46,6 +46,17 @@ from functrans.nn.classification import (
     nll_loss as nll_loss,
     one_hot as one_hot,
 )
+from functrans.nn.convolution import (
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+    fold as fold,
+    linear as linear,
+    unfold as unfold,
+)
 from functrans.nn.distances import (
     cosine_similarity as cosine_similarity,
     normalize as normalize,
@@ -66,4 +77,16 @@ from functrans.nn.losses import (
     smooth_l1_loss as smooth_l1_loss,
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
+)
+from functrans.nn.pooling import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    adaptive_avg_pool2d as adaptive_avg_pool2d,
+    adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool2d as adaptive_max_pool2d,
+    avg_pool1d as avg_pool1d,
+    avg_pool2d as avg_pool2d,
+    avg_pool3d as avg_pool3d,
+    max_pool1d as max_pool1d,
+    max_pool2d as max_pool2d,
+    max_pool3d as max_pool3d,
 )

@@ -258,6 +258,86 @@ ROWS += [
     row(nn.cross_entropy, "cross_entropy", X, np.array([0, 1, 1, 2]), ignore_index=1),
 ]
 
+IMAGES, LINES, VOLUMES = draw(2, 4, 7, 6), draw(2, 4, 9), draw(2, 2, 4, 3, 4)
+TIED = np.round(draw(2, 3, 7, 6, seed=2))
+ROWS += [
+    row(nn.linear, "linear", draw(2, 3, 4), draw(5, 4, seed=1), draw(5, seed=2)),
+    row(nn.conv1d, "conv1d", LINES, draw(6, 4, 3), draw(6)),
+    row(nn.conv1d, "conv1d", LINES, draw(6, 2, 3), stride=2, padding=3, dilation=2, groups=2),
+    row(nn.conv1d, "conv1d", LINES, draw(6, 4, 4), padding="same", dilation=2),
+    row(nn.conv2d, "conv2d", IMAGES, draw(3, 4, 3, 2), draw(3)),
+    row(nn.conv2d, "conv2d", IMAGES[0], draw(3, 4, 3, 2), padding="same", label="single"),
+    row(nn.conv2d, "conv2d", IMAGES, draw(8, 1, 3, 3), padding=(1, 2), stride=(3, 2), groups=4),
+    row(nn.conv2d, "conv2d", draw(1, 4, 2, 2), draw(30, 4, 2, 2), padding="valid"),
+    row(nn.conv3d, "conv3d", VOLUMES, draw(3, 1, 2, 2, 2)[[0, 1, 2, 0]], groups=2, padding=1),
+    row(nn.conv_transpose1d, "conv_transpose1d", LINES, draw(4, 3, 3), draw(3), stride=2),
+    row(nn.conv_transpose2d, "conv_transpose2d", IMAGES, draw(4, 3, 3, 2), draw(3)),
+    row(
+        nn.conv_transpose2d,
+        "conv_transpose2d",
+        IMAGES,
+        draw(4, 3, 3, 3),
+        draw(6),
+        stride=(2, 3),
+        padding=1,
+        output_padding=(1, 2),
+        groups=2,
+        dilation=(1, 2),
+    ),
+    row(
+        nn.conv_transpose2d,
+        "conv_transpose2d",
+        IMAGES,
+        draw(4, 1, 2, 2),
+        output_padding=(1, 2),
+        dilation=(2, 3),
+        label="output padding beyond the stride",
+    ),
+    row(nn.conv_transpose3d, "conv_transpose3d", VOLUMES, draw(2, 3, 2, 1, 2), stride=2),
+    row(nn.unfold, "unfold", IMAGES, kernel_size=(2, 3), dilation=2, padding=1, stride=(1, 2)),
+    row(nn.fold, "fold", draw(2, 12, 6), output_size=(4, 3), kernel_size=2, label="plain"),
+    row(
+        nn.fold,
+        "fold",
+        draw(2, 12, 12),
+        output_size=(5, 4),
+        kernel_size=(2, 3),
+        padding=1,
+        stride=(2, 1),
+    ),
+    row(nn.max_pool1d, "max_pool1d", LINES, kernel_size=3, stride=2, padding=1),
+    row(nn.max_pool2d, "max_pool2d", IMAGES, kernel_size=2),
+    row(nn.max_pool2d, "max_pool2d", IMAGES, kernel_size=(3, 2), stride=2, ceil_mode=True),
+    row(nn.max_pool2d, "max_pool2d", TIED, kernel_size=3, stride=2, padding=1, label="ties"),
+    row(nn.max_pool2d, "max_pool2d", TIED, kernel_size=2, dilation=(3, 2), stride=1, padding=1),
+    row(nn.max_pool3d, "max_pool3d", VOLUMES, kernel_size=2, stride=1),
+    row(nn.avg_pool1d, "avg_pool1d", LINES, kernel_size=4, padding=2),
+    row(nn.avg_pool2d, "avg_pool2d", IMAGES, kernel_size=2),
+    row(nn.avg_pool2d, "avg_pool2d", IMAGES, kernel_size=3, stride=2, padding=1, ceil_mode=True),
+    row(
+        nn.avg_pool2d,
+        "avg_pool2d",
+        IMAGES,
+        kernel_size=(4, 3),
+        stride=(3, 2),
+        padding=(2, 1),
+        ceil_mode=True,
+        count_include_pad=False,
+    ),
+    row(nn.avg_pool2d, "avg_pool2d", IMAGES, kernel_size=3, padding=1, divisor_override=7),
+    row(nn.avg_pool3d, "avg_pool3d", VOLUMES, kernel_size=2),
+    *[
+        row(ours, theirs, TIED, output_size=size)
+        for ours, theirs in (
+            (nn.adaptive_avg_pool2d, "adaptive_avg_pool2d"),
+            (nn.adaptive_max_pool2d, "adaptive_max_pool2d"),
+        )
+        for size in (1, (3, 4), (None, 3), (9, 2))
+    ],
+    row(nn.adaptive_avg_pool1d, "adaptive_avg_pool1d", LINES, output_size=4),
+    row(nn.adaptive_max_pool1d, "adaptive_max_pool1d", LINES, output_size=3),
+]
+
 
 def in_torch(options: dict[str, Any], renamed: dict[str, Any]) -> dict[str, Any]:
     import torch
@@ -323,6 +403,7 @@ def compare(
 
 
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss")
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("case", ROWS, ids=str)
 def test_function(case: Row) -> None:
     import torch.nn.functional as F
@@ -336,3 +417,25 @@ def test_function(case: Row) -> None:
         second=case.second,
         rtol=case.rtol,
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("max_pool2d", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("max_pool2d", {"kernel_size": 2, "ceil_mode": True, "dilation": 2}),
+        ("adaptive_max_pool2d", {"output_size": (3, 4)}),
+        ("adaptive_max_pool2d", {"output_size": (7, 2)}),
+    ],
+)
+def test_indices(name: str, options: dict[str, Any]) -> None:
+    """Where the greatest elements lie, the first of equal ones, beside NaN and infinities."""
+    import torch
+
+    x = TIED.copy()
+    x[0, 0, 3, 2] = np.nan
+    x[0, 1] = -np.inf
+    theirs = getattr(torch.nn.functional, name)(torch.tensor(x), return_indices=True, **options)
+    ours = getattr(nn, name)(x, return_indices=True, **options)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
