@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -80,13 +80,13 @@ def convolution_shape(
 
 
 def convolution_input_shape(
-    x: ArrayType, y: ArrayType, *, size: Shape, groups: int, **params: tuple[int, ...]
+    x: ArrayType, y: ArrayType, *, size: Shape, groups: int, **params: Any
 ) -> ArrayType:
     return ArrayType((x.shape[0], groups * y.shape[1], *size), np.result_type(x.dtype, y.dtype))
 
 
 def convolution_weight_shape(
-    x: ArrayType, y: ArrayType, *, kernel: Shape, groups: int, **params: tuple[int, ...]
+    x: ArrayType, y: ArrayType, *, kernel: Shape, groups: int, **params: Any
 ) -> ArrayType:
     return ArrayType((x.shape[1], y.shape[1] // groups, *kernel), np.result_type(x.dtype, y.dtype))
 
@@ -172,7 +172,7 @@ def padded(x: Array, plan: Plan, block: Block) -> Array:
     source = grouped(x[(block.images, slice(None), *block.outer)], plan.groups)
     count = source.shape[1]
     if not plan.channels_last:
-        buffer = np.zeros((plan.groups, count, plan.channels, *block.buffer), x.dtype)
+        buffer: Array = np.zeros((plan.groups, count, plan.channels, *block.buffer), x.dtype)
         buffer[(..., *block.inner)] = source
         return buffer
     buffer = np.zeros((plan.groups, count, *block.buffer, plan.channels), x.dtype)
@@ -214,7 +214,7 @@ def add_patches(matrices: Array, target: Array, plan: Plan, block: Block) -> Non
     if not plan.channels_last:
         element, shape = (plan.channels, *plan.kernel), (plan.channels, *block.buffer)
     parts = matrices.reshape(plan.groups, count, *block.out, *element)
-    buffer = np.zeros((plan.groups, count, *shape), matrices.dtype)
+    buffer: Array = np.zeros((plan.groups, count, *shape), matrices.dtype)
     for tap in itertools.product(*map(range, plan.kernel)):
         places = tuple(
             slice(k * d, k * d + (n - 1) * s + 1, s)
@@ -380,12 +380,12 @@ def one_lane(x: Array, batched: bool) -> ArrayType:
 
 
 def convolution_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: tuple[int, ...]
+    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
     lanes = x.shape[0] if batched[0] else y.shape[0]
     if lanes == 0:
         kinds = [one_lane(z, b) for z, b in zip((x, y), batched, strict=True)]
-        return no_lanes(convolution_shape(*kinds, groups=groups, **params))  # type: ignore[arg-type]
+        return no_lanes(convolution_shape(*kinds, groups=groups, **params))
     if batched == (True, False):
         return unmerged(convolution(merged(x, 0), y, groups=groups, **params), 0, lanes)
     if batched == (False, True):
@@ -396,7 +396,7 @@ def convolution_batch(
 
 
 def convolution_input_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: tuple[int, ...]
+    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
     lanes = x.shape[0] if batched[0] else y.shape[0]
     if lanes == 0:
@@ -411,7 +411,7 @@ def convolution_input_batch(
 
 
 def convolution_weight_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: tuple[int, ...]
+    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
     lanes = x.shape[0] if batched[0] else y.shape[0]
     if lanes == 0:
@@ -442,17 +442,17 @@ class Try(NamedTuple):
     groups: int = 1
 
     @property
-    def params(self) -> dict[str, tuple[int, ...] | int]:
+    def params(self) -> dict[str, Any]:
         axes = len(self.x) - 2
         names = ("stride", "padding", "dilation")
         given = (self.stride, self.padding, self.dilation)
         spread = {k: v * axes if len(v) == 1 else v for k, v in zip(names, given, strict=True)}
-        return {**spread, "groups": self.groups}  # type: ignore[dict-item]
+        return {**spread, "groups": self.groups}
 
     @property
     def g(self) -> Shape:
         kinds = ArrayType(self.x, float), ArrayType(self.w, float)
-        return convolution_shape(*kinds, **self.params).shape  # type: ignore[arg-type]
+        return convolution_shape(*kinds, **self.params).shape
 
 
 TRIES = (

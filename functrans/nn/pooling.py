@@ -389,9 +389,9 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Array:
 def _adaptive_avg(x: Any, output_size: Any, axes: int, name: str) -> Array:
     x, size, wanted = _adaptive(x, output_size, axes, name)
     ndim = len(shape_of(x))
-    if wanted == (1,) * axes and prod(size):
-        total = p.sum(x, axes=tuple(range(ndim - axes, ndim)), keepdims=True)
-        return p.divide(total, prod(size))
+    count = prod(size)
+    if wanted == (1,) * axes and count:
+        return p.divide(p.sum(x, axes=tuple(range(ndim - axes, ndim)), keepdims=True), count)
     params = _even(size, wanted)
     if params is not None:
         return p.divide(p.window_sum(x, **params), prod(params["window"]))
