@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.core.errors import ConversionError
 from functrans.core.kinds import general
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of
@@ -197,7 +198,7 @@ def eig_shape(x: ArrayType) -> tuple[ArrayType, ArrayType]:
     stack, n = squares(x)
     dtype = linalg_dtype(x.dtype)
     if dtype.kind != "c":
-        raise TypeError(
+        raise ConversionError(
             "eig: whether the eigenvalues of a real matrix are real is not known before its values "
             "are. Give eig a complex matrix (x.astype(complex)), or use eigh for a symmetric one."
         )

@@ -279,7 +279,7 @@ def test_registering_twice_raises(cls: type[Any]) -> None:
     """Built-in containers count as registered."""
     with pytest.raises(RegistrationError) as info:
         tree.register(cls, lambda x: ((), None), lambda s, c: None)
-    assert str(info.value) == f"register: {cls.__name__} is a pytree container already"
+    assert f"register: {cls.__name__} is a pytree container already (at " in str(info.value)
 
 
 @pytest.mark.parametrize("cls", [np.ndarray, float, int, str])

@@ -15,7 +15,13 @@ import pytest
 import functrans as ft
 import functrans.numpy as fnp
 from functrans.core.array import FUNCTIONS, UFUNCS
-from functrans.core.errors import ConversionError, InPlaceError, LeakedArrayError, MissingRuleError
+from functrans.core.errors import (
+    ConversionError,
+    InPlaceError,
+    LeakedArrayError,
+    MissingRuleError,
+    PlainArrayError,
+)
 from functrans.testing import check_grads
 
 X = np.array([0.5, -1.25, 2.0])
@@ -223,10 +229,8 @@ def test_assignment_into_a_plain_array(way: str) -> None:
         buffer[0] = x[0]
         return buffer * x
 
-    with pytest.raises((ConversionError, ValueError)) as error:
+    with pytest.raises(PlainArrayError, match=r"test_traced_array.py:\d+ in f.*numpy\.stack"):
         inside(way, f)
-    # NumPy puts an error of its own on top for single elements; ours stands above it.
-    assert "test_traced_array.py" in str(error.value.__cause__ or error.value)
     with pytest.raises(ConversionError, match="test_traced_array.py"):
         inside(way, lambda x: operator.setitem(np.zeros(3), slice(None), x))
 
@@ -295,8 +299,9 @@ def test_missing_attributes() -> None:
         AttributeError, match=r"ndarray\.ctypes is not supported inside a transform"
     ):
         traced(lambda x: x.ctypes)
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'$"):
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'") as error:
         traced(lambda x: x.nonsense)
+    assert "test_traced_array.py" in error.value.__notes__[0]
     with pytest.raises(AttributeError):
         traced(lambda x: x.ptp())
 
@@ -353,12 +358,13 @@ def test_conversion_that_loses_the_derivative(way: str, convert: Any) -> None:
         convert(x[0])
         return x
 
-    with pytest.raises((ConversionError, TypeError, ValueError)) as error:
+    with pytest.raises(ConversionError, match=r"test_traced_array.py:\d+ in") as error:
         inside(way, f)
-    message = str(error.value.__cause__ or error.value)
-    if "integer" not in message:  # x as an index of a list
-        assert "test_traced_array.py" in message
-        assert "stop_gradient" in message
+    message = str(error.value)
+    if "an index or a length" in message:  # x as an index of a list
+        assert "int(x)" in message
+    else:
+        assert ("stop_gradient" in message) == (way == "grad")
 
 
 @pytest.mark.parametrize("way", ["vmap", "make_graph"])
@@ -389,7 +395,7 @@ def test_copies_and_pickles() -> None:
     check_grads(lambda x: copy.copy(x) * copy.deepcopy([x])[0], (X,))
     with pytest.raises(TypeError, match="cannot be pickled"):
         traced(lambda x: pickle.dumps(x))
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(TypeError, match="has no hash"):
         traced(lambda x: {x: 1})
 
 

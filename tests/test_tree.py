@@ -99,8 +99,8 @@ def test_unflatten_with_a_wrong_number_of_leaves(value: Any, count: int) -> None
     treedef = tree.structure(value)
     with pytest.raises(TreeError) as info:
         tree.unflatten(treedef, [0] * count)
-    assert str(info.value) == (
-        f"unflatten: the structure {treedef!r} has 3 leaves, but {count} were given"
+    assert str(info.value).startswith(
+        f"unflatten: the structure {treedef!r} has 3 leaves, but {count} were given (at "
     )
 
 
@@ -115,7 +115,8 @@ def test_long_structure_is_shortened_in_errors() -> None:
     """The message stays readable for a large tree."""
     with pytest.raises(TreeError) as info:
         tree.unflatten(tree.structure([0] * 1000), [])
-    assert len(str(info.value)) < 250 and "*,... has 1000 leaves" in str(info.value)
+    text = str(info.value).partition(" (at ")[0]
+    assert len(text) < 250 and "*,... has 1000 leaves" in text
 
 
 def test_map_over_several_trees() -> None:
@@ -132,9 +133,9 @@ def test_map_with_other_structure() -> None:
     """The message names the tree, the path and the two containers."""
     with pytest.raises(TreeError) as info:
         tree.map(lambda *xs: 0, {"b": (1, (2, 3))}, {"b": (1, (2, 3))}, {"b": (1, [2, 3])})
-    assert str(info.value) == (
+    assert str(info.value).startswith(
         "the trees passed to map differ at ['b'][1]: tuple of 2 in tree 1, list of 2 in tree 3; "
-        "they must have the same structure"
+        "they must have the same structure (at "
     )
     for first in ((1, (2,)), (1, 2)):
         for wrong in (1, None, [1], (1,), (1, 2, 3), {"a": 1}):
@@ -363,4 +364,4 @@ def test_prefix_that_does_not_fit(prefix: Any, value: Any, text: str) -> None:
         tree.flatten_prefix(prefix, value, what="in_axes")
     assert str(info.value).startswith("in_axes does not match at in_axes")
     assert text in str(info.value)
-    assert str(info.value).endswith("; use the same containers, or one value for a whole subtree")
+    assert "; use the same containers, or one value for a whole subtree (at " in str(info.value)

@@ -14,9 +14,19 @@ import numpy as np
 from functrans.core.errors import (
     ConversionError,
     LeakedArrayError,
+    OperandError,
+    PlainArrayError,
     describe_function,
     missing_rule,
     user_line,
+)
+from functrans.core.explain import (
+    STORED,
+    array_remedy,
+    asked_by,
+    from_masked_array,
+    number_remedy,
+    stores,
 )
 from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
@@ -133,6 +143,13 @@ class TracedArray:
         return call(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        if stores():
+            self.refuse_storing()
+        if from_masked_array():
+            raise OperandError(
+                f"{self.what} cannot be combined with a masked array, at {user_line()}: the mask "
+                "would be lost. Write numpy.where(mask, x, y)."
+            )
         if self.dtype.kind not in "fc":
             raise ConversionError(
                 f"{self.what} cannot become a plain ndarray (by numpy.asarray or as an index into "
@@ -140,10 +157,9 @@ class TracedArray:
                 "write functrans.numpy.take(x, i), for a mask numpy.where(mask, x, y), and to "
                 "build an array numpy.stack or functrans.numpy.array."
             )
-        self.refuse_conversion(
-            "a plain ndarray (by numpy.asarray, by storing it into an ndarray, or from a list)",
-            "use numpy.stack or functrans.numpy.array to build an array of traced values",
-        )
+        text, called = asked_by(self.interpreter)
+        how = text or "numpy.asarray, by storing it into an ndarray, or from a list"
+        self.refuse_conversion(f"a plain ndarray (by {how})", array_remedy(called))
 
     # Python's conversions.
 
@@ -183,12 +199,18 @@ class TracedArray:
         name = describe_function(self.interpreter.function)
         return f"a traced {self.type} of {self.interpreter.transform}({name})"
 
+    def refuse_storing(self) -> NoReturn:
+        raise PlainArrayError(
+            f"{self.what} cannot be stored into a plain ndarray, at {user_line()}: "
+            f"{self.interpreter.lost}. {STORED}."
+        )
+
     def refuse_conversion(self, wanted: str, remedy: str) -> NoReturn:
+        who = self.interpreter
+        if who.values_known:
+            remedy += ", or apply functrans.stop_gradient first if no derivative is wanted"
         raise ConversionError(
-            f"{self.what} cannot become {wanted}, at {user_line()}: "
-            f"its derivative would be lost. Instead {remedy}, or apply functrans.stop_gradient "
-            "first "
-            "if no derivative is wanted."
+            f"{self.what} cannot become {wanted}, at {user_line()}: {who.lost}. Instead {remedy}."
         )
 
     def __bool__(self) -> bool:
@@ -199,14 +221,20 @@ class TracedArray:
 
     def __index__(self) -> int:
         if self.dtype.kind in "fc":
-            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+            text, _ = asked_by(self.interpreter)
+            raise ConversionError(
+                f"{self.what} cannot become an integer (by {text or 'range, an index or a slice'}),"
+                f" at {user_line()}: an index or a length has no derivative. Write int(x) where a "
+                "constant integer is meant."
+            )
         return self.concrete("index").__index__()  # type: ignore[no-any-return]
 
     def __float__(self) -> NoReturn:
-        self.refuse_conversion(
-            "a Python float (by float() or a function of math)",
-            "use the NumPy function (np.sin, not math.sin)",
-        )
+        if stores():
+            self.refuse_storing()
+        text, called = asked_by(self.interpreter)
+        how = text or "float() or a function of math"
+        self.refuse_conversion(f"a Python float (by {how})", number_remedy(called))
 
     def __complex__(self) -> NoReturn:
         self.refuse_conversion(
@@ -221,7 +249,7 @@ class TracedArray:
         self.refuse_conversion("a list (by tolist())", "iterate over the array")
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(
+        raise ConversionError(
             f"a traced {self.type} cannot be pickled: it lives only while "
             f"{self.interpreter.transform}({describe_function(self.interpreter.function)}) runs. "
             "Pickle the value that the transformed function returns, or functrans.stop_gradient(x)."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
-from functrans.core.errors import RegistrationError, TreeError
+from functrans.core.errors import InputTypeError, RegistrationError, TreeError
 
 if TYPE_CHECKING:
     from functrans.core.tree import TreeDef
@@ -409,7 +409,7 @@ def register(
     ------
     RegistrationError
         If the class is registered already, a built-in container, or a type that is always a leaf.
-    TypeError
+    InputTypeError
         If `cls` is not a class, or `flatten` or `unflatten` not callable.
 
     Examples
@@ -427,10 +427,10 @@ def register(
     if cls is None:
         return lambda cls: register(cls, flatten, unflatten, keys)
     if not isinstance(cls, type):
-        raise TypeError(f"register: cls must be a class, not {cls!r}")
+        raise InputTypeError(f"register: cls must be a class, not {cls!r}")
     for name, function in (("flatten", flatten), ("unflatten", unflatten)):
         if not callable(function):
-            raise TypeError(
+            raise InputTypeError(
                 f"register: {name} must be a function, not {function!r} "
                 f"(while registering {cls.__name__})"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -18,10 +19,15 @@ _OURS = (
     )
     + os.sep,
 )
+_STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_PACKAGES = (os.path.join(_STANDARD_LIBRARY, "site-packages"), f"{os.sep}dist-packages{os.sep}")
+_A_LINE = re.compile(r":\d+ in \S")
 
 
 class FunctransError(Exception):
     """Base of all errors that functrans raises on purpose.
+
+    A message names the user's line; where it does not, the line is added at its end.
 
     Examples
     --------
@@ -32,6 +38,10 @@ class FunctransError(Exception):
     ...     print(type(error).__name__)
     OutputTypeError
     """
+
+    def __init__(self, message: str) -> None:
+        frame = None if _A_LINE.search(message) else user_frame()
+        super().__init__(message if frame is None else f"{message} (at {described(frame)})")
 
 
 class TreeError(FunctransError, ValueError):
@@ -79,6 +89,40 @@ class ConversionError(FunctransError, TypeError):
     ...     return scale * np.sin(x)
     >>> float(ft.grad(f)(0.0))
     0.0
+    """
+
+
+class PlainArrayError(ConversionError, ValueError):
+    """A traced value was stored into a plain ndarray, which cannot hold it.
+
+    Build the array of traced values instead:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> def f(x):
+    ...     rows = []
+    ...     for k in range(3):
+    ...         rows.append(x**k)                    # not: out[k] = x**k, with out = np.zeros(3)
+    ...     return np.sum(np.stack(rows))
+    >>> ft.grad(f)(2.0)
+    np.float64(5.0)
+    """
+
+
+class OperandError(FunctransError, TypeError):
+    """A traced array was combined with something that is no plain array and no number.
+
+    Convert the other operand, or say with NumPy what it stands for:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> data = np.ma.masked_array([1.0, 2.0, 3.0], mask=[False, True, False])
+    >>> def f(x):
+    ...     return np.sum(np.where(data.mask, 0.0, x * data.data))       # not: x * data
+    >>> ft.grad(f)(np.ones(3))
+    array([1., 0., 3.])
     """
 
 
@@ -195,32 +239,40 @@ class DegenerateWarning(UserWarning):
     """
 
 
-def _user_frame() -> FrameType | None:
-    """The innermost frame outside functrans and NumPy."""
+def is_user_code(filename: str) -> bool:
+    """Whether a file is neither of functrans, nor of NumPy, nor of Python's standard library."""
+    if filename.startswith(_OURS) or f"{os.sep}numpy{os.sep}" in filename:
+        return False
+    library = filename.startswith(_STANDARD_LIBRARY) or filename.startswith("<frozen")
+    return not library or any(folder in filename for folder in _PACKAGES)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame of the user's code."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_OURS) and f"{os.sep}numpy{os.sep}" not in name:
+        if is_user_code(frame.f_code.co_filename):
             return frame
         frame = frame.f_back
     return None
 
 
-def _described(frame: FrameType | None) -> str:
+def described(frame: FrameType | None, line: int | None = None) -> str:
+    """``file:line in function`` of a frame."""
     if frame is None:
         return "an unknown line"
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return f"{frame.f_code.co_filename}:{line or frame.f_lineno} in {frame.f_code.co_name}"
 
 
 def user_line() -> str:
-    """``file:line in function`` of the innermost frame outside functrans and NumPy."""
-    return _described(_user_frame())
+    """``file:line in function`` of the innermost frame of the user's code."""
+    return described(user_frame())
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn of something at the user's line, which the message then names."""
-    frame = _user_frame()
-    message = f"{message} (at {_described(frame)})"
+    frame = user_frame()
+    message = f"{message} (at {described(frame)})"
     if frame is None:
         warnings.warn(message, category, stacklevel=2)
         return
@@ -232,13 +284,29 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 def describe_function(function: object) -> str:
-    """``name (file:line)`` of a user's function."""
+    """``name (file:line)`` of a user's function, ``name`` of a library's."""
     inner: Any = function
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
     name = getattr(function, "__name__", None) or type(function).__name__
     code = getattr(inner, "__code__", None)
-    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
+    if code is None or not is_user_code(code.co_filename):
+        return name
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})"
+
+
+def describe_output(x: object) -> str:
+    """``a str``: what a function returned that is no array, and why, if it has not run at all."""
+    name = type(x).__name__
+    if name == "generator":
+        return (
+            "a generator (a function with yield does not run when it is called; return a list of "
+            "what it yields)"
+        )
+    if name == "coroutine":
+        x.close()  # type: ignore[attr-defined]  # or Python warns that nobody awaited it
+        return "a coroutine (an async function does not run when it is called; write a plain one)"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def missing_rule(name: str) -> MissingRuleError:

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from functrans.core.errors import describe_function
+from functrans.core.explain import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,17 @@ class Interpreter:
     __slots__ = ("__weakref__", "_below", "closed", "function", "parent", "thread")
 
     transform = "transform"
+
+    @property
+    def lost(self) -> str:
+        """What a conversion to a plain value would lose, for messages."""
+        return "its derivative would be lost"
+
+    values_known = True
+    """Whether an array of mine has one plain value, which may be asked for."""
+
+    hidden = ""
+    """What messages of NumPy show and the user did not write."""
 
     def __init__(self, function: object = None) -> None:
         self.parent = stack.top
@@ -95,9 +107,13 @@ class Interpreter:
         self.closed = False
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         stack.top = self._below
         self.closed = True
+        if error is not None:
+            better = explained(error, self)
+            if better is not None:
+                raise better from error
 
     def __repr__(self) -> str:
         return f"{self.transform}({describe_function(self.function)})"

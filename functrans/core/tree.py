@@ -34,7 +34,7 @@ from functrans.core.containers import (
     classify,
     register,
 )
-from functrans.core.errors import TreeError
+from functrans.core.errors import InputTypeError, TreeError
 
 __all__ = [
     "Attribute",
@@ -132,7 +132,7 @@ class TreeDef:
             try:
                 self._hash = hash((self._kind.cls, self.static, self.children))
             except TypeError as error:
-                raise TypeError(
+                raise InputTypeError(
                     f"the structure {_shorten(self)} cannot be hashed: {error}; static fields and "
                     "static parts must be hashable here (a tuple instead of a list, for example)"
                 ) from error

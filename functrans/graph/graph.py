@@ -124,7 +124,9 @@ class Graph:
     def evaluate(self, values: Sequence[Array]) -> list[Array]:
         """Run the program; its operations go through the current interpreter."""
         if len(values) != len(self.inputs):
-            raise TypeError(f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}")
+            raise InputTypeError(
+                f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}"
+            )
         if self._releases is None:
             self._releases = _last_uses(self.equations, self.outputs)
         known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))

@@ -23,6 +23,8 @@ import numpy as _numpy
 if TYPE_CHECKING:
     from numpy import *  # noqa: F403
 
+from functrans.core.explain import NAMESPACE as _NAMESPACE
+
 # Importing a family enters its functions into the table of NumPy functions.
 from functrans.numpy import (  # type: ignore[no-redef]
     calculus as calculus,
@@ -89,6 +91,7 @@ for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexs
 
 operators.attach()
 ufuncs.attach()
+_NAMESPACE.update(name for name in globals() if not name.startswith("_"))
 
 
 def __getattr__(name: str) -> _Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import user_line
+from functrans.core.errors import OperandError, user_line
 from functrans.core.types import OPERANDS, Array, shape_of, type_of
 
 NUMERIC_KINDS = "?biufc"
@@ -29,16 +29,17 @@ def converted(x: Any) -> Array:
     if isinstance(x, list | tuple) and contains_traced(x):
         return stacked(x)
     if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
-        raise TypeError(
+        raise OperandError(
             f"a {type(x).__module__}.{type(x).__name__} cannot be combined with traced arrays, at "
             f"{user_line()}: what it adds to an array (a mask, other products) would be lost. "
             "Convert it (numpy.asarray(x)), or write numpy.where(mask, x, y)."
         )
     array = np.asarray(x)
     if array.dtype.kind not in NUMERIC_KINDS:
-        raise TypeError(
+        raise OperandError(
             f"an operand of type {type(x).__name__} (as an array: dtype {array.dtype}) cannot be "
-            f"combined with traced arrays, at {user_line()}; it must be numeric"
+            f"combined with traced arrays, at {user_line()}: it must be numeric. "
+            "Convert it (numpy.asarray(x, dtype=float))."
         )
     return array
 

@@ -10,7 +10,13 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
-from functrans.core.errors import InputTypeError, OutputTypeError, TreeError, describe_function
+from functrans.core.errors import (
+    InputTypeError,
+    OutputTypeError,
+    TreeError,
+    describe_function,
+    describe_output,
+)
 from functrans.core.types import WEAK, Array, ArrayType, is_array, is_inexact, type_of
 
 if TYPE_CHECKING:
@@ -274,7 +280,7 @@ def output_leaves(selection: Selection, out: Any) -> tuple[list[Any], tree.TreeD
             path = tree.key_string(tree.leaf_paths(treedef)[j])
             where = f"the output at {path}" if path else "the output"
             raise OutputTypeError(
-                f"{selection}: {where} is a {type(o).__name__}, which has no derivative. Return "
+                f"{selection}: {where} is {describe_output(o)}, which has no derivative. Return "
                 "arrays, and anything else as aux (has_aux=True)."
             )
     return outs, treedef

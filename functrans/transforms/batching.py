@@ -13,12 +13,12 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.errors import (
     AxisError,
-    ConversionError,
     InputTypeError,
     TreeError,
     describe_function,
-    user_line,
+    describe_output,
 )
+from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
@@ -52,13 +52,7 @@ class BatchArray(TracedArray):
         return self.value.dtype  # type: ignore[no-any-return]
 
     def concrete(self, wanted: str) -> Any:
-        raise ConversionError(
-            f"{wanted}() of a traced {self.type} in "
-            f"vmap({describe_function(self.interpreter.function)}) at "
-            f"{user_line()}: each of its {self.interpreter.size} lanes may have another value. "
-            "Write "
-            "numpy.where(condition, x, y) in place of a Python if."
-        )
+        raise unknown_value(self, wanted)
 
     def describe_value(self) -> str:
         value = self.value
@@ -72,10 +66,16 @@ class Batch(Interpreter):
     __slots__ = ("size",)
 
     transform = "vmap"
+    values_known = False
+    hidden = "; shapes may include the mapped axis, which is then the first"
 
     def __init__(self, size: int, function: object = None) -> None:
         super().__init__(function)
         self.size = size
+
+    @property
+    def lost(self) -> str:
+        return f"each of its {self.size} lanes may have another value"
 
     def owns(self, x: Any) -> bool:
         return type(x) is BatchArray and x.interpreter is self
@@ -319,7 +319,7 @@ def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any
         return out
     if not is_array(out):
         raise InputTypeError(
-            f"{who}: {where} is a {type(out).__name__}; a mapped function must return arrays"
+            f"{who}: {where} is {describe_output(out)}; a mapped function must return arrays"
         )
     if not isinstance(axis, int | np.integer):
         raise AxisError(f"{who}: out_axes has {axis!r} for {where}; give an int or None")

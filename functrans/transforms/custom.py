@@ -15,6 +15,7 @@ from functrans.core.errors import (
     RegistrationError,
     TreeError,
     describe_function,
+    describe_output,
 )
 from functrans.core.interpreter import CustomCall, stack
 from functrans.core.types import is_array, is_inexact, shape_of, type_of
@@ -169,7 +170,7 @@ class _Call(CustomCall):
         for o in outs:
             if not is_array(o):
                 raise OutputTypeError(
-                    f"custom({self!r}): the function returned a {type(o).__name__}; it must "
+                    f"custom({self!r}): the function returned {describe_output(o)}; it must "
                     "return arrays"
                 )
         return outs

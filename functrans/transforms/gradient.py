@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.cotangent import Cotangents, Masked, zeros
-from functrans.core.errors import InputTypeError, OutputTypeError
+from functrans.core.errors import InputTypeError, OutputTypeError, describe_output
 from functrans.core.types import dtype_of, is_array, is_inexact, type_of
 from functrans.transforms.arguments import (
     Selection,
@@ -344,8 +344,8 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
     refuse_leaked((value,))
     if not is_array(value):
         raise OutputTypeError(
-            f"{selection}: the output must be a scalar, got {_structure(value)}. Return one "
-            "scalar, "
+            f"{selection}: the output must be a scalar, got "
+            f"{'None' if value is None else describe_output(value)}. Return one scalar, "
             "further results with has_aux=True, or use jacrev."
         )
     kind = type_of(value)
@@ -371,10 +371,6 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
         raise OutputTypeError(
             f"{selection}: with holomorphic=True the output must be complex, got {kind}."
         )
-
-
-def _structure(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _check_complex(selection: Selection, leaves: list[Any]) -> None:

@@ -10,12 +10,13 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import (
-    ConversionError,
     InputTypeError,
     OutputTypeError,
     describe_function,
+    describe_output,
     user_line,
 )
+from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, type_of
@@ -52,12 +53,7 @@ class StageArray(TracedArray):
         return self.variable.type.weak
 
     def concrete(self, wanted: str) -> Any:
-        raise ConversionError(
-            f"{wanted}() of a traced {self.type} in {self.interpreter.transform}"
-            f"({describe_function(self.interpreter.function)}) at {user_line()}: while a function "
-            "is staged its "
-            "values are not known. Write numpy.where(condition, x, y) in place of a Python if."
-        )
+        raise unknown_value(self, wanted)
 
     def describe_value(self) -> str:
         return ""
@@ -74,11 +70,17 @@ class Stage(Interpreter):
 
     __slots__ = ("equations", "inputs", "transform")
 
+    values_known = False
+
     def __init__(self, function: object = None, transform: str = "make_graph") -> None:
         super().__init__(function)
         self.transform = transform
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
+
+    @property
+    def lost(self) -> str:
+        return "while a function is staged its values are not known"
 
     def owns(self, x: Any) -> bool:
         return type(x) is StageArray and x.interpreter is self
@@ -230,9 +232,8 @@ def _stage(
     for o in outs:
         if not is_array(o):
             raise OutputTypeError(
-                f"{transform}({describe_function(fun)}): the function returned a "
-                f"{type(o).__name__}; "
-                "a staged function returns arrays"
+                f"{transform}({describe_function(fun)}): the function returned "
+                f"{describe_output(o)}; a staged function returns arrays"
             )
     return stage, outs, (in_tree, out_tree)
 

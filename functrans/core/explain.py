@@ -1,0 +1,265 @@
+"""What to write instead: remedies by what the user's line does, and other people's errors retold.
+
+A conversion to a plain number or array is asked for by NumPy or by a function in C, which does not
+say for whom. The user's frame does: the instruction that it is at, and the source of the call. And
+what Python, NumPy and the standard library raise about a traced array, in words that mean nothing
+to its user (or in place of our own error), an interpreter passes through :func:`explained`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.errors import (
+    ConversionError,
+    FunctransError,
+    OperandError,
+    described,
+    is_user_code,
+    user_frame,
+)
+from functrans.core.types import OPERANDS
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+    from functrans.core.interpreter import Interpreter
+
+NAMESPACE: set[str] = set()
+"""The functions of ``functrans.numpy``, which fills it."""
+
+STORED = (
+    "Collect the values in a list and make the array of them (numpy.stack(list)), or write "
+    "functrans.numpy.index_update(out, index, x), which makes a new array"
+)
+
+
+# The place in the user's code.
+
+
+def instruction(frame: FrameType) -> str:
+    """The name of the instruction that a frame is at."""
+    import opcode  # here and below: only errors need them, and imports take time
+
+    return opcode.opname[frame.f_code.co_code[frame.f_lasti]]
+
+
+def expression(code: CodeType, index: int) -> str:
+    """The source of the expression at an instruction; empty where there is no source."""
+    import linecache
+
+    line, end_line, column, end_column = list(code.co_positions())[index // 2]
+    if line is None or line != end_line or column is None:
+        return ""
+    text = linecache.getline(code.co_filename, line).encode()[column:end_column].decode()
+    return text if 0 < len(text) <= 60 else ""
+
+
+def called_in(text: str) -> str:
+    """The name of the function of which an expression is a call; empty if it is none."""
+    depth = 0
+    for k in range(len(text) - 1, -1, -1) if text.endswith(")") else ():
+        depth += (text[k] == ")") - (text[k] == "(")
+        if depth == 0:
+            name = re.search(r"\w+$", text[:k])
+            return name.group(0) if name else ""
+    return ""
+
+
+def asked_by(interpreter: Any) -> tuple[str, str]:
+    """The expression at the user's line, and the name of the function that it calls, if any."""
+    function = interpreter.function
+    if isinstance(function, BuiltinFunctionType):  # as in grad(math.sin): no line of the user's
+        return function.__qualname__, function.__name__
+    frame = user_frame()
+    text = expression(frame.f_code, frame.f_lasti) if frame else ""
+    return text, called_in(text)
+
+
+def stores() -> bool:
+    """Whether the user's line stores into an array: ``out[index] = x``, ``out.fill(x)``."""
+    frame = user_frame()
+    if frame is None:
+        return False
+    if instruction(frame) == "STORE_SUBSCR":
+        return True
+    return called_in(expression(frame.f_code, frame.f_lasti)) == "fill"
+
+
+def from_masked_array() -> bool:
+    """Whether it is numpy.ma that asks, on behalf of a masked array."""
+    frame, user = sys._getframe(1), user_frame()
+    while frame is not user and frame.f_back is not None:
+        if f"{os.sep}numpy{os.sep}ma{os.sep}" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
+# Remedies.
+
+
+def array_remedy(called: str) -> str:
+    """What to write in place of a function that needs a plain ndarray."""
+    if called in ("float64", "float32", "float16", "complex128", "complex64"):
+        return f"write x.astype(numpy.{called})"
+    if remedy := _general_remedy(called):
+        return remedy
+    if called in NAMESPACE and called not in ("asarray", "array"):
+        return f"write functrans.numpy.{called}, which takes traced values"
+    return "use numpy.stack or functrans.numpy.array to build an array of traced values"
+
+
+def number_remedy(called: str) -> str:
+    """What to write in place of a function that needs a Python number."""
+    if remedy := _general_remedy(called):
+        return remedy
+    if called in NAMESPACE:
+        return f"write numpy.{called}"
+    return "use the NumPy function (np.sin, not math.sin)"
+
+
+def _general_remedy(called: str) -> str:
+    if called and hasattr(np.random.Generator, called):
+        return (
+            "draw numbers that do not depend on it and transform them (loc + scale * "
+            "rng.standard_normal(size); for a choice, x[rng.permutation(len(x))])"
+        )
+    if called in ("vectorize", "frompyfunc", "fromiter"):
+        return "apply NumPy functions to the whole array, or map over it with functrans.vmap"
+    return ""
+
+
+VALUES = {
+    "bool": "Write numpy.where(condition, x, y) in place of a Python if, numpy.maximum(x, y) in "
+    "place of max(x, y).",
+    "formatted number": "Format what the transformed function returns.",
+}
+"""What to write where a value is needed which is not known, by what needs it."""
+
+SIZES = (
+    "A length, a shape, an axis or the index of a list has to be a plain number: leave it out of "
+    "the traced arguments (in_axes=None, functools.partial). To choose from a list, stack it: "
+    "functrans.numpy.take(numpy.stack(list), i)."
+)
+SELECTIONS = (
+    "How many elements there are would depend on it. Write numpy.where(mask, x, other), or "
+    "numpy.sum(x, where=mask) and its like, which keep the shape."
+)
+
+
+def value_remedy(wanted: str) -> str:
+    """What to write in place of what asks for a value that is not known."""
+    return VALUES.get(wanted) or (SELECTIONS if wanted.startswith("numpy.") else SIZES)
+
+
+# Errors of others.
+
+
+def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
+    """The error to raise in place of one that means nothing to the user; None if it may stay.
+
+    An error that NumPy raises of wrong shapes, axes and indices stays, with a note of the place.
+    """
+    if isinstance(error, FunctransError) or not isinstance(error, Exception):
+        return None
+    place, inside = _place(error)
+    text = str(error)
+    cause = error.__cause__
+    if isinstance(cause, ConversionError) and text.startswith("setting an array element"):
+        return type(cause)(str(cause))  # NumPy put this error in the place of ours
+    name = _named(text)
+    if name and isinstance(error, TypeError):
+        complaint, kind, remedy = _retold(text.replace(name, "a traced array"))
+        return kind(f"{who}: {complaint}, at {place}. {remedy}")
+    if (inside or name) and not getattr(error, "__notes__", None):
+        error.add_note(f"in {who}, at {place}{who.hidden}")
+    return None
+
+
+def _place(error: Exception) -> tuple[str, bool]:
+    """The user's line at which an error was raised, and whether that was in our code."""
+    place, inside = "an unknown line", False
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if is_user_code(code.co_filename):
+            place, inside = described(trace.tb_frame, trace.tb_lineno), False
+        else:
+            inside = inside or f"{__name__.split('.')[0]}" in trace.tb_frame.f_globals["__name__"]
+        trace = trace.tb_next
+    return place, inside
+
+
+def _named(text: str) -> str:
+    """How the message names a traced array: by its class, or by its representation."""
+    classes = "|".join(c.__name__ for c in OPERANDS if c.__module__.startswith("functrans."))
+    found = re.search(rf"'?<traced [^>]*>'?|(type )?'({classes})'( object)?|\b({classes})\b", text)
+    return found.group(0) if found else ""
+
+
+def _retold(text: str) -> tuple[str, type[FunctransError], str]:
+    """What the message complains of, the class of error for that, and the remedy."""
+    for pattern, complaint, kind, remedy in _COMPLAINTS:
+        if pattern in text:
+            return complaint or text, kind, remedy
+    return (
+        text,
+        ConversionError,
+        (
+            "This function takes plain numbers. Use a function of NumPy, or apply "
+            "functrans.stop_gradient first if no derivative is wanted."
+        ),
+    )
+
+
+_COMPLAINTS: tuple[tuple[str, str, type[FunctransError], str], ...] = (
+    (
+        "unhashable",
+        "a traced array has no hash",
+        ConversionError,
+        "So it is no key of a dict or set, and no argument of a cached function. Take a constant "
+        "as the key: float(functrans.stop_gradient(x)).",
+    ),
+    (
+        "JSON",
+        "a traced array cannot be written as JSON",
+        ConversionError,
+        "Return the value from the transformed function (has_aux=True) and write that, or "
+        "float(functrans.stop_gradient(x)).",
+    ),
+    (
+        "sequence of integers",
+        "a traced array cannot be a shape",
+        ConversionError,
+        "A shape consists of plain integers: take it from x.shape or len(x), or leave the number "
+        "out of the traced arguments (in_axes=None, functools.partial).",
+    ),
+    (
+        "unsupported operand",
+        "",
+        OperandError,
+        "Convert the other operand to an array or a number: numpy.asarray(y), float(y).",
+    ),
+    ("concatenate", "", OperandError, 'Write a number into a text as f"{x}".'),
+)
+
+
+def call_of(wanted: str) -> str:
+    """How messages name what asks for a value."""
+    return "formatting" if wanted == "formatted number" else f"{wanted}()"
+
+
+def unknown_value(x: Any, wanted: str) -> ConversionError:
+    """The error for a value that is needed now and is not known."""
+    who = x.interpreter
+    return ConversionError(
+        f"{call_of(wanted)} of a traced {x.type} in {who} at {described(user_frame())}: {who.lost}."
+        f" {value_remedy(wanted)}"
+    )

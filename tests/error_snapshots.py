@@ -1,0 +1,551 @@
+"""Wrong uses, each with the class of the error and the message that tells it.
+
+The messages are regular expressions. tests/test_errors.py raises each of them.
+"""
+
+from __future__ import annotations
+
+import fractions
+import json
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import functrans as ft
+from functrans.core import errors
+
+X = np.array([1.0, 2.0, 3.0])
+
+
+def loss(params: Any) -> Any:
+    return np.sum(params["w"] * params["b"])
+
+
+def branch(x: Any) -> Any:
+    return x if x > 0 else -x
+
+
+def total(x: Any) -> Any:
+    return np.sum(x)
+
+
+def sine(x: Any) -> Any:
+    return np.sin(x)
+
+
+def yields(x: Any) -> Any:
+    yield x
+
+
+async def awaited(x: Any) -> Any:
+    return x
+
+
+def stored(x: Any) -> Any:
+    out = np.zeros(3)
+    out[0] = x
+    return np.sum(out)
+
+
+def stored_row(x: Any) -> Any:
+    out = np.zeros((2, 3))
+    out[1] = x
+    return np.sum(out)
+
+
+def filled(x: Any) -> Any:
+    out = np.zeros(3)
+    out.fill(x)
+    return np.sum(out)
+
+
+def added(x: Any) -> Any:
+    out = np.zeros(3)
+    out[0] += x
+    return np.sum(out)
+
+
+MASKED = np.ma.masked_array(X, [False, True, False])
+MATRIX = X.view(np.matrix)
+
+LOSS = r"grad\(loss \(.*error_snapshots.py:\d+\)\): "
+
+SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "output of grad is an array": (
+        lambda: ft.grad(np.sin)(X),
+        errors.OutputTypeError,
+        r"grad\(sin\): the output must be a scalar, got float64\[3\]\. Reduce it \(for example "
+        r"with numpy\.sum\), or use jacrev for the whole Jacobian\.",
+    ),
+    "output of grad has one element": (
+        lambda: ft.grad(lambda x: x[:1])(X),
+        errors.OutputTypeError,
+        r"got float64\[1\]\. Take its one element \(numpy\.squeeze\)",
+    ),
+    "output of grad is a container": (
+        lambda: ft.grad(lambda x: (x, x))(1.0),
+        errors.OutputTypeError,
+        "the output must be a scalar, got a tuple. Return one scalar, further results with "
+        "has_aux=True",
+    ),
+    "output of grad is nothing": (
+        lambda: ft.grad(lambda x: None)(1.0),
+        errors.OutputTypeError,
+        "the output must be a scalar, got None",
+    ),
+    "output of grad is an integer": (
+        lambda: ft.grad(lambda x: np.argmax(x))(X),
+        errors.OutputTypeError,
+        "the output must be a floating-point number, got int64",
+    ),
+    "output of grad is complex": (
+        lambda: ft.grad(lambda x: x * 1j)(1.0),
+        errors.OutputTypeError,
+        "the output must be real, got complex128.*holomorphic=True",
+    ),
+    "integer argument": (
+        lambda: ft.grad(loss)({"w": np.arange(3), "b": 1.0}),
+        errors.InputTypeError,
+        LOSS + r"argument 'params' at \['w'\] is int64\[3\]; a derivative needs real or complex "
+        r"floating-point values\. Convert it \(x\.astype\(float\)\)",
+    ),
+    "boolean argument": (lambda: ft.grad(total)(True), errors.InputTypeError, "argument 'x' is"),
+    "text argument": (
+        lambda: ft.grad(loss)({"w": X, "b": "one"}),
+        errors.InputTypeError,
+        r"argument 'params' at \['b'\] is a str",
+    ),
+    "ndarray subclass": (
+        lambda: ft.grad(total)(np.ma.masked_array(X)),
+        errors.InputTypeError,
+        "MaskedArray.*pass a plain array",
+    ),
+    "no function": (
+        lambda: ft.grad(3.0),
+        errors.InputTypeError,
+        r"grad takes a function, got float",
+    ),  # type: ignore[call-overload]
+    "argnums too large": (
+        lambda: ft.grad(total, 1)(X),
+        errors.InputTypeError,
+        "argnums=1 selects a positional argument, but the call has 1",
+    ),
+    "argnames unknown": (
+        lambda: ft.grad(total, argnames="z")(X),
+        errors.InputTypeError,
+        r"argnames='z' names no argument of this call; the call has \['x'\]",
+    ),
+    "selected twice": (
+        lambda: ft.grad(total, (0, -1))(X),
+        errors.InputTypeError,
+        "an argument is selected twice",
+    ),
+    "no pair with has_aux": (
+        lambda: ft.grad(total, has_aux=True)(X),
+        errors.OutputTypeError,
+        r"with has_aux=True the function must return a pair \(output, aux\)",
+    ),
+    "holomorphic with real argument": (
+        lambda: ft.grad(total, holomorphic=True)(X),
+        errors.InputTypeError,
+        r"the arguments must be complex, got float64\[3\]",
+    ),
+    "cotangent of another shape": (
+        lambda: ft.vjp(np.sin, X)[1](np.ones(2)),
+        errors.InputTypeError,
+        r"the cotangent has type float64\[2\], its primal has type float64\[3\]",
+    ),
+    "cotangent of another dtype": (
+        lambda: ft.vjp(np.sin, X)[1](np.ones(3, np.float32)),
+        errors.InputTypeError,
+        r"the cotangent has type float32\[3\]",
+    ),
+    "cotangent of another structure": (
+        lambda: ft.vjp(lambda x: {"y": x}, X)[1](X),
+        errors.TreeError,
+        "the cotangent has another structure than the output",
+    ),
+    "tangent of another shape": (
+        lambda: ft.jvp(sine, (X,), (np.ones(2),)),
+        errors.InputTypeError,
+        r"the tangent of argument 'x' has type float64\[2\], its primal has type float64\[3\]",
+    ),
+    "tangent of another structure": (
+        lambda: ft.jvp(loss, ({"w": X, "b": 1.0},), ({"w": X},)),
+        errors.TreeError,
+        "the tangent of argument 'params' has another structure than its primal",
+    ),
+    "jvp without tuples": (
+        lambda: ft.jvp(np.sin, X, X),
+        errors.InputTypeError,
+        r"primals must be a tuple or list.*write jvp\(f, \(x,\), \(t,\)\)",
+    ),
+    "primals and tangents of different number": (
+        lambda: ft.jvp(np.add, (X, X), (X,)),
+        errors.InputTypeError,
+        "2 primals but 1 tangents",
+    ),
+    "mapped axes of different sizes": (
+        lambda: ft.vmap(lambda a, b: a + b["w"])(X, {"w": np.ones((4, 2))}),
+        errors.AxisError,
+        r"mapped axes have different sizes: axis 0 of argument 'a' is 3 \(float64\[3\]\); "
+        r"axis 0 of argument 'b'\['w'\] is 4 \(float64\[4,2\]\)",
+    ),
+    "mapped number": (
+        lambda: ft.vmap(sine)(1.0),
+        errors.AxisError,
+        "argument 'x' is .*float64.*, which has no axis 0 to map over",
+    ),
+    "axis out of range": (
+        lambda: ft.vmap(sine, in_axes=2)(X),
+        errors.AxisError,
+        r"argument 'x' is float64\[3\], which has no axis 2",
+    ),
+    "nothing mapped": (
+        lambda: ft.vmap(np.sin, in_axes=None)(X),
+        errors.AxisError,
+        "no argument is mapped. Give one an axis in in_axes, or pass axis_size",
+    ),
+    "in_axes of wrong length": (
+        lambda: ft.vmap(np.add, in_axes=(0,))(X, X),
+        errors.AxisError,
+        "in_axes has 1 entries, but the call has 2 positional arguments",
+    ),
+    "in_axes of another structure": (
+        lambda: ft.vmap(loss, in_axes=({"w": 0},))({"w": X, "b": X}),
+        errors.TreeError,
+        "in_axes does not match",
+    ),
+    "out_axes None for a mapped output": (
+        lambda: ft.vmap(np.sin, out_axes=None)(X),
+        errors.AxisError,
+        "the output differs between examples, but its out_axes is None",
+    ),
+    "out_axes out of range": (
+        lambda: ft.vmap(np.sin, out_axes=3)(X),
+        errors.AxisError,
+        "out_axes=3 is out of range for the output, which has 1 axes",
+    ),
+    "vmap of a function that returns text": (
+        lambda: ft.vmap(lambda x: "text")(X),
+        errors.InputTypeError,
+        "the output is a str; a mapped function must return arrays",
+    ),
+    "if under vmap": (
+        lambda: ft.vmap(branch)(X),
+        errors.ConversionError,
+        r"bool\(\) of a traced bool\[\] in vmap\(branch .*\) at .*error_snapshots.py:\d+ in "
+        r"branch.*"
+        r"numpy\.where",
+    ),
+    "if under staging": (
+        lambda: ft.make_graph(branch)(1.0),
+        errors.ConversionError,
+        r"bool\(\) of a traced bool\[\] in make_graph\(branch .*\) at .*error_snapshots.py:\d+ in "
+        r"branch.*numpy\.where",
+    ),
+    "float()": (
+        lambda: ft.grad(lambda x: float(x) * x)(1.0),
+        errors.ConversionError,
+        r"a traced float64\[\] of grad\(<lambda> .*\) cannot become a Python float .*"
+        "derivative would be lost.*functrans.stop_gradient",
+    ),
+    "math.sin": (
+        lambda: ft.grad(math.sin)(1.0),
+        errors.ConversionError,
+        r"grad\(sin\) cannot become a Python float \(by sin\).*Instead write numpy\.sin, or apply",
+    ),
+    "math.floor": (
+        lambda: ft.grad(lambda x: math.floor(x) * x)(1.0),
+        errors.ConversionError,
+        r"cannot become a Python float \(by math\.floor\(x\)\), at .*Instead write numpy\.floor",
+    ),
+    "float() of lanes": (
+        lambda: ft.vmap(lambda x: float(x))(X),
+        errors.ConversionError,
+        r"cannot become a Python float \(by float\(x\)\), at .*error_snapshots.py:\d+ in "
+        r"<lambda>: each "
+        r"of its 3 lanes may have another value\. Instead use the NumPy function "
+        r"\(np\.sin, not math\.sin\)\.$",
+    ),
+    "int() of lanes": (
+        lambda: ft.vmap(lambda x: int(x) * x)(X),
+        errors.ConversionError,
+        r"int\(\) of a traced float64\[\] in vmap\(.*each of its 3 lanes may have another value\. "
+        r"A "
+        r"length, a shape, an axis or the index of a list has to be a plain number",
+    ),
+    "range": (
+        lambda: ft.grad(lambda x: sum(x for _ in range(x)))(3.0),
+        errors.ConversionError,
+        r"cannot become an integer \(by range\(x\)\), at .*error_snapshots.py:\d+ in <lambda>: an "
+        r"index "
+        r"or a length has no derivative\. Write int\(x\) where a constant integer is meant",
+    ),
+    "index of a list": (
+        lambda: ft.grad(lambda x: [1.0, 2.0][x])(1.0),
+        errors.ConversionError,
+        r"cannot become an integer \(by \[1\.0, 2\.0\]\[x\]\)",
+    ),
+    "slice of a list": (
+        lambda: ft.grad(lambda x: [1.0, 2.0][:x][0])(1.0),
+        errors.ConversionError,
+        "cannot become an integer",
+    ),
+    "traced index of a list": (
+        lambda: ft.vmap(lambda i: [1.0, 2.0][i])(np.array([0, 1])),
+        errors.ConversionError,
+        r"index\(\) of a traced int64\[\] in "
+        r"vmap\(.*functrans\.numpy\.take\(numpy\.stack\(list\), i\)",
+    ),
+    "a shape": (
+        lambda: ft.vmap(lambda n: np.zeros(n))(np.array([1, 2])),
+        errors.ConversionError,
+        r"vmap\(<lambda> \(.*\)\): a traced array cannot be a shape, at .*error_snapshots.py:\d+ "
+        r"in "
+        r"<lambda>\. A shape consists of plain integers: take it from x\.shape",
+    ),
+    "key of a dict": (
+        lambda: ft.grad(lambda x: {1.0: x}[x])(1.0),
+        errors.ConversionError,
+        r"grad\(.*\): a traced array has no hash, at .*error_snapshots.py:\d+ in <lambda>\. So it "
+        r"is no "
+        r"key.*float\(functrans\.stop_gradient\(x\)\)",
+    ),
+    "json": (
+        lambda: ft.grad(lambda x: len(json.dumps({"x": [x]})) * x)(1.0),
+        errors.ConversionError,
+        r"a traced array cannot be written as JSON, at .*error_snapshots.py:\d+ in <lambda>\. "
+        r"Return the "
+        r"value .*\(has_aux=True\) and write that",
+    ),
+    "formatted lanes": (
+        lambda: ft.vmap(lambda x: len(f"{x:.2f}") * x)(X),
+        errors.ConversionError,
+        r"formatting of a traced float64\[\] in vmap\(.*Format what the transformed function "
+        r"returns",
+    ),
+    "percent format": (
+        lambda: ft.grad(lambda x: len("%.2f" % x) * x)(1.0),  # noqa: UP031
+        errors.ConversionError,
+        "cannot become a Python float",
+    ),
+    "max of Python": (
+        lambda: ft.vmap(lambda x: max(x, 0.0))(X),
+        errors.ConversionError,
+        r"bool\(\) of .*numpy\.maximum\(x, y\) in place of max\(x, y\)",
+    ),
+    "number of selected elements": (
+        lambda: ft.vmap(lambda x: np.unique(x))(np.ones((2, 3))),
+        errors.ConversionError,
+        r"numpy\.unique\(\) of a traced float64\[3\] in vmap\(.*How many elements there are would "
+        r"depend on it\. Write numpy\.where\(mask, x, other\), or numpy\.sum\(x, where=mask\)",
+    ),
+    "a traced mask": (
+        lambda: ft.vmap(lambda x: np.sum(x[x > 1]))(np.ones((2, 3))),
+        errors.ConversionError,
+        r"a traced mask, bool\[3\] of vmap, cannot select elements.*numpy\.where\(mask, x, other\)",
+    ),
+    "a traced bound of a slice": (
+        lambda: ft.make_graph(lambda x, i: x[i:])(X, 1),
+        errors.ConversionError,
+        r"a bound of a slice is a traced int64\[\].*x\[start \+ numpy\.arange\(n\)\]",
+    ),
+    "choose with checks": (
+        lambda: ft.make_graph(lambda i: np.choose(i, [1.0, 2.0]))(np.array([0, 1])),
+        errors.ConversionError,
+        r"numpy\.choose\(mode='raise'\) of a traced.*Write mode='clip' or mode='wrap'",
+    ),
+    "eigenvalues of a real matrix": (
+        lambda: ft.make_graph(np.linalg.eigvals)(np.eye(2)),
+        errors.ConversionError,
+        r"Give eig a complex matrix \(x\.astype\(complex\)\), or use eigh .*\(at "
+        r".*error_snapshots.py",
+    ),
+    "stored into an ndarray": (
+        lambda: ft.grad(stored)(1.0),
+        errors.PlainArrayError,
+        r"a traced float64\[\] of grad\(stored \(.*\)\) cannot be stored into a plain ndarray, at "
+        r".*error_snapshots.py:\d+ in stored: its derivative would be lost\. "
+        r".*numpy\.stack\(list\)",
+    ),
+    "stored by vmap": (
+        lambda: ft.vmap(stored)(X),
+        errors.PlainArrayError,
+        r"of vmap\(stored .* in stored: each of its 3 lanes may have another value",
+    ),
+    "stored by staging": (
+        lambda: ft.make_graph(stored)(1.0),
+        errors.PlainArrayError,
+        r"of make_graph\(stored .* in stored: while a function is staged its values are not known",
+    ),
+    "a row stored": (
+        lambda: ft.grad(stored_row)(X),
+        errors.PlainArrayError,
+        r"a traced float64\[3\] of grad\(stored_row .* cannot be stored into a plain ndarray, at "
+        r".*error_snapshots.py:\d+ in stored_row: its derivative would be lost\. "
+        r".*numpy\.stack\(list\)",
+    ),
+    "filled": (
+        lambda: ft.grad(filled)(1.0),
+        errors.PlainArrayError,
+        r"cannot be stored into a plain ndarray, at .* in filled",
+    ),
+    "added in place": (
+        lambda: ft.grad(added)(1.0),
+        errors.PlainArrayError,
+        r"cannot be stored into a plain ndarray, at .* in added",
+    ),
+    "full": (
+        lambda: ft.grad(lambda x: np.sum(np.full(3, x)))(1.0),
+        errors.ConversionError,
+        r"\(by np\.full\(3, x\)\), at .*Instead write functrans\.numpy\.full, which takes traced "
+        r"values",
+    ),
+    "NumPy scalar type": (
+        lambda: ft.grad(lambda x: np.float32(x) * x)(1.0),
+        errors.ConversionError,
+        r"\(by np\.float32\(x\)\), at .*Instead write x\.astype\(numpy\.float32\)",
+    ),
+    "vectorize": (
+        lambda: ft.grad(lambda x: np.sum(np.vectorize(abs)(x)))(X),
+        errors.ConversionError,
+        "cannot become a plain ndarray",
+    ),
+    "fromiter": (
+        lambda: ft.grad(lambda x: np.sum(np.fromiter([x], float)))(1.0),
+        errors.ConversionError,
+        "apply NumPy functions to the whole array, or map over it with functrans.vmap",
+    ),
+    "random numbers with a traced parameter": (
+        lambda: ft.grad(lambda x: np.random.default_rng(0).normal(x, 1.0))(1.0),
+        errors.ConversionError,
+        r"\(by np\.random\.default_rng\(0\)\.normal\(x, 1\.0\)\), at .*draw numbers that do not "
+        r"depend "
+        r"on it and transform them \(loc \+ scale \* rng\.standard_normal\(size\)",
+    ),
+    "masked array": (
+        lambda: ft.grad(lambda x: np.sum(MASKED * x))(X),
+        errors.OperandError,
+        r"a traced float64\[3\] of grad\(.* cannot be combined with a masked array, at "
+        r".*error_snapshots.py:\d+ in <lambda>: the mask would be lost\. Write "
+        r"numpy\.where\(mask, x, y\)",
+    ),
+    "matrix": (
+        lambda: ft.grad(lambda x: np.sum(np.add(x, MATRIX)))(X),
+        errors.OperandError,
+        r"a numpy\.matrix cannot be combined with traced arrays, at "
+        r".*error_snapshots.py.*numpy\.asarray",
+    ),
+    "left matrix": (
+        lambda: ft.grad(lambda x: np.sum(MATRIX * x))(X),
+        errors.OperandError,
+        "unsupported operand type.*'matrix' and a traced array, at .*error_snapshots.py",
+    ),
+    "text operand": (
+        lambda: ft.grad(lambda x: x + "a")(1.0),
+        errors.OperandError,
+        r"grad\(.*\): unsupported operand type\(s\) for \+: a traced array and 'str', at "
+        r".*error_snapshots.py:\d+ in <lambda>\. Convert the other operand",
+    ),
+    "no operand": (lambda: ft.grad(lambda x: x + None)(1.0), errors.OperandError, "'NoneType'"),
+    "fraction": (
+        lambda: ft.grad(lambda x: x * fractions.Fraction(1, 2))(1.0),
+        errors.OperandError,
+        r"a traced array and 'Fraction', at .*float\(y\)",
+    ),
+    "text in an array": (
+        lambda: ft.grad(lambda x: np.sum(np.add(x, ["a"])))(X),
+        errors.OperandError,
+        r"an operand of type list \(as an array: dtype <U1\) cannot be combined with traced "
+        r"arrays, "
+        r"at .*it must be numeric\. Convert it \(numpy\.asarray\(x, dtype=float\)\)",
+    ),
+    "added to text": (
+        lambda: ft.grad(lambda x: "x = " + x)(1.0),
+        errors.OperandError,
+        r"Write a number into a text as f\"\{x\}\"",
+    ),
+    "a generator function": (
+        lambda: ft.grad(yields)(1.0),
+        errors.OutputTypeError,
+        r"got a generator \(a function with yield does not run when it is called; return a list of "
+        r"what it yields\)\. Return one scalar",
+    ),
+    "an async function": (
+        lambda: ft.jacrev(awaited)(1.0),
+        errors.OutputTypeError,
+        r"the output is a coroutine \(an async function does not run when it is called; write a "
+        r"plain "
+        r"one\), which has no derivative",
+    ),
+    "a generator function mapped": (
+        lambda: ft.vmap(yields)(X),
+        errors.InputTypeError,
+        "the output is a generator .*a mapped function must return arrays",
+    ),
+    "an async function staged": (
+        lambda: ft.make_graph(awaited)(1.0),
+        errors.OutputTypeError,
+        "the function returned a coroutine .*a staged function returns arrays",
+    ),
+    "item()": (lambda: ft.grad(lambda x: x.item())(1.0), errors.ConversionError, "by item"),
+    "np.asarray": (
+        lambda: ft.grad(lambda x: np.sum(np.asarray(x)))(X),
+        errors.ConversionError,
+        "cannot become a plain ndarray",
+    ),
+    "list of traced values": (
+        lambda: ft.grad(lambda x: np.sum(np.array([x, x])))(1.0),
+        errors.ConversionError,
+        "use numpy.stack or functrans.numpy.array",
+    ),
+    "traced index into a plain array": (
+        lambda: ft.vmap(lambda i: X[i])(np.array([0, 1])),
+        errors.ConversionError,
+        r"a traced int64\[\] of vmap\(.*plain array write functrans\.numpy\.take\(x, i\)",
+    ),
+    "traced mask of a plain array": (
+        lambda: ft.vmap(lambda x: X[x < X])(X),
+        errors.ConversionError,
+        r"for a mask numpy\.where\(mask, x, y\)",
+    ),
+    "pickling": (
+        lambda: ft.grad(lambda x: pickle.dumps(x) and x)(1.0),
+        TypeError,
+        "cannot be pickled: it lives only while grad",
+    ),
+    "staged argument is text": (
+        lambda: ft.make_graph(lambda x, kind: x)(1.0, "text"),
+        errors.InputTypeError,
+        "argument 'kind' is a str, which is no array. Bind it beforehand",
+    ),
+    "staged output is text": (
+        lambda: ft.make_graph(lambda x: "text")(1.0),
+        errors.OutputTypeError,
+        "the function returned a str; a staged function returns arrays",
+    ),
+    "graph of other structure": (
+        lambda: ft.make_graph(lambda x: x)(1.0)({"a": 1.0}),
+        errors.TreeError,
+        "the arguments have another structure",
+    ),
+    "forward mode on complex": (
+        lambda: ft.jacfwd(np.abs)(1j),
+        errors.InputTypeError,
+        "needs holomorphic=True in forward mode",
+    ),
+    "a primitive registered twice": (
+        lambda: ft.extend.elementwise("sin", np.sin, samples=list),
+        errors.RegistrationError,
+        "a primitive named 'sin' is registered already",
+    ),
+    "no primitive": (
+        lambda: ft.extend.primitive_of(len),
+        errors.RegistrationError,
+        "is no primitive; for a function of your own use functrans.custom",
+    ),
+}
