@@ -28,9 +28,9 @@ def reducing(ufunc: np.ufunc) -> Function:
     reduce = ufunc.reduce
 
     def impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
-        if len(axes) == getattr(x, "ndim", 0):  # np.ndim takes a quarter of the time of a sum
-            return reduce(x, axis=None, keepdims=keepdims)
-        return reduce(x, axis=axes[0] if len(axes) == 1 else axes, keepdims=keepdims)
+        if len(axes) == 1:
+            axes = axes[0]  # type: ignore[assignment]
+        return reduce(x, axes, keepdims=keepdims)
 
     return impl
 

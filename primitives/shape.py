@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core.kinds import linear
 from functrans.core.types import Array, ArrayType, Shape, shape_of
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from functrans.core.kinds import Function
 
+# NumPy's functions call the methods of arrays, after steps that take as long.
+
 reshape: Function = linear(
     "reshape",
-    lambda x, *, shape: np.reshape(x, shape),
+    lambda x, *, shape: x.reshape(shape) if isinstance(x, ndarray) else np.reshape(x, shape),
     lambda g, x_type, *, shape: reshape(g, shape=x_type.shape),
     batch=lambda x, *, shape: reshape(x, shape=(x.shape[0], *shape)),
     shape=lambda x, *, shape: ArrayType(shape, x.dtype),
@@ -45,7 +48,7 @@ def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 transpose: Function = linear(
     "transpose",
-    lambda x, *, axes: np.transpose(x, axes),
+    lambda x, *, axes: x.transpose(axes) if isinstance(x, ndarray) else np.transpose(x, axes),
     lambda g, *, axes: transpose(g, axes=inverse_permutation(axes)),
     batch=lambda x, *, axes: transpose(x, axes=(0, *(a + 1 for a in axes))),
     shape=lambda x, *, axes: ArrayType(tuple(x.shape[a] for a in axes), x.dtype),

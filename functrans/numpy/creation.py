@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.interpreter import stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
@@ -59,7 +60,7 @@ def array(
     >>> ft.grad(lambda x: np.sum(ft.numpy.array([[x, 2.0], [3.0, x * x]])))(3.0).item()
     7.0
     """
-    if type(object) is np.ndarray or not contains_traced(object):
+    if stack.top is None or type(object) is np.ndarray or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     x = reductions.cast(operand(object), dtype)
     missing = ndmin - ndim_of(x)
@@ -108,7 +109,7 @@ def asarray(
     plain = type(a) is np.ndarray
     if plain and dtype is None and order is None and not copy and device is None and like is None:
         return a
-    if plain or not contains_traced(a):
+    if plain or stack.top is None or not contains_traced(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
     checked_device(device)
     return reductions.cast(operand(a), dtype)
@@ -151,7 +152,7 @@ def full(
     >>> ft.grad(lambda x: np.sum(ft.numpy.full((2, 3), x)))(1.0).item()
     6.0
     """
-    if not contains_traced(fill_value):
+    if stack.top is None or not contains_traced(fill_value):
         if device is None and like is None:
             return np.full(shape, fill_value, dtype, order)
         return np.full(shape, fill_value, dtype, order, device=device, like=like)
