@@ -123,6 +123,7 @@ from .index_expression import (
     ARRAY as ARRAY,
     Index as Index,
     index_arguments as index_arguments,
+    is_static as is_static,
 )
 from .indexing import (
     diagonal as diagonal,

@@ -282,7 +282,9 @@ def test_out_is_refused(name: str) -> None:
     f = getattr(np.fft, name)
     x = draw(name, 3, 4)
     out = f(x)
-    with pytest.raises(InPlaceError, match=rf"numpy\.fft\.{name}\(out=\)"):
+    with pytest.raises(
+        InPlaceError, match=rf"numpy\.fft\.{name}: the array to write to is a plain"
+    ):
         ft.vjp(lambda x: f(x, out=out), x)
 
 

@@ -158,15 +158,17 @@ def test_list_of_traced_arrays_beside_a_traced_array() -> None:
 
 
 @pytest.mark.parametrize("way", THREE_WAYS)
-@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%", "**", "@"])
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%", "**"])
 def test_in_place_operator_of_an_array(way: str, sign: str) -> None:
-    """``x += y`` would change what other names see: the error names the line and the remedy."""
+    """``y += 2`` is seen under the other name too, and by no caller."""
     f: dict[str, Any] = {}
     exec(compile(f"def f(x):\n    y = x\n    y {sign}= 2.0\n    return x", "user.py", "exec"), f)
-    with pytest.raises(InPlaceError, match=r"user\.py:3 in f") as error:
-        inside(way, f["f"])
-    assert f"x = x {sign} y" in str(error.value)
-    assert isinstance(error.value, TypeError)
+    x = np.array([0.7, 1.9, 3.1])
+    before = x.copy()
+    inside(way, f["f"])
+    out, _ = ft.vjp(f["f"], x)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(out, f["f"](x))
 
 
 @pytest.mark.parametrize("way", THREE_WAYS)
@@ -193,27 +195,22 @@ def test_in_place_operator_of_a_0d_array() -> None:
 
     assert ft.grad(f)(2.0) == 1.0
     assert ft.grad(f)(np.float64(2.0)) == 1.0
-    with pytest.raises(InPlaceError):
-        ft.vjp(f, np.array(2.0))
+    x = np.array(2.0)
+    out, pullback = ft.vjp(f, x)
+    assert (out, x, pullback(1.0)[0]) == (3.0, 2.0, 1.0)
 
 
 @pytest.mark.parametrize("way", THREE_WAYS)
 @pytest.mark.parametrize(
     ("change", "remedy"),
     [
-        (lambda x: operator.setitem(x, 0, 1.0), "index_update"),
-        (lambda x: np.add(x, 1.0, out=np.zeros(3)), r"y = numpy.add\(...\)"),
-        (lambda x: np.add(1.0, 1.0, out=x), r"y = numpy.add\(...\)"),
-        (lambda x: operator.iadd(np.zeros(3), x), "out= .or an operator like"),
-        (lambda x: np.sum(x, out=np.zeros(())), r"y = numpy.sum\(...\)"),
-        (lambda x: np.add.at(x, 0, 1.0), "index_add"),
-        (lambda x: np.put_along_axis(x, np.array([0]), 1.0, 0), "index_update"),
-        (lambda x: np.copyto(x, 1.0), "index_update"),
-        (lambda x: x.sort(), r"x = numpy.sort\(x\)"),
-        (lambda x: x.fill(0.0), "full_like"),
-        (lambda x: x.put(0, 1.0), "index_update"),
-        (lambda x: setattr(x, "real", 1.0), "new array"),
-        (lambda x: x.cumsum(out=np.zeros(3)), r"y = numpy.cumsum"),
+        (lambda x: np.add(x, 1.0, out=np.zeros(3)), "zeros_like"),
+        (lambda x: operator.iadd(np.zeros(3), x), "zeros_like"),
+        (lambda x: np.sum(x, out=np.zeros(())), "zeros_like"),
+        (lambda x: x.cumsum(out=np.zeros(3)), "zeros_like"),
+        (lambda x: x.resize(4), r"x = numpy.resize\(x, shape\)"),
+        (lambda x: x.setflags(write=False), "always be written to"),
+        (lambda x: setattr(x, "T", 1.0), "new array"),
     ],
 )
 def test_change_in_place_is_refused(way: str, change: Any, remedy: str) -> None:
@@ -437,7 +434,6 @@ def test_missing_ufunc() -> None:
     for method in (
         lambda x: mine.reduce(x),
         lambda x: mine.accumulate(x),
-        lambda x: np.sin.at(x, 0),
     ):
         with pytest.raises((MissingRuleError, InPlaceError), match="test_traced_array.py"):
             traced(method)

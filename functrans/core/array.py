@@ -13,6 +13,7 @@ import numpy as np
 
 from functrans.core.errors import (
     ConversionError,
+    InPlaceError,
     LeakedArrayError,
     OperandError,
     PlainArrayError,
@@ -47,9 +48,14 @@ _NO_PARAMS: dict[str, Any] = {}
 
 
 class TracedArray:
-    """An array of one interpreter; behaves like the ndarray that it stands for."""
+    """An array of one interpreter; behaves like the ndarray that it stands for.
 
-    __slots__ = ("__weakref__", "interpreter")
+    The object that user code holds is a handle: writing to it gives it another content
+    (:meth:`become`), and never changes a content that an interpreter keeps. So no interpreter
+    keeps an object that user code holds: what it keeps of one is a :func:`snapshot`.
+    """
+
+    __slots__ = ("__weakref__", "_place", "interpreter")
 
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]
@@ -75,6 +81,38 @@ class TracedArray:
 
     def concrete(self, wanted: str) -> Any:
         """The plain value under all transforms, for printing and for Python's ``if``."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> Any:
+        """How it shares elements with other arrays (see ``functrans.numpy.views``), if it does.
+
+        The slot stays empty until then, which costs nothing.
+        """
+        try:
+            return self._place
+        except AttributeError:
+            return None
+
+    @place.setter
+    def place(self, place: Any) -> None:
+        self._place = place
+
+    @property
+    def underlying(self) -> Any:
+        """The value that stands for this array one transform below; None if it is not known."""
+        raise NotImplementedError
+
+    def snapshot(self) -> Any:
+        """Another handle to the present content."""
+        raise NotImplementedError
+
+    def duplicate(self) -> Any:
+        """Another array with a content of its own, down to the memory."""
+        raise NotImplementedError
+
+    def become(self, content: Any) -> None:
+        """Take over the content of another array of my interpreter, or a constant to it."""
         raise NotImplementedError
 
     # What follows from shape and dtype.
@@ -193,6 +231,21 @@ class TracedArray:
         """Where this array came from, as far as its interpreter knows (starts with a comma)."""
         return ""
 
+    def check_constant(self, content: Any) -> None:
+        """Raise if my interpreter ends before that of `content`, which so cannot be mine."""
+        if not isinstance(content, TracedArray):
+            return
+        above = self.interpreter.parent
+        while above is not None:
+            if above is content.interpreter:
+                return
+            above = above.parent
+        raise InPlaceError(
+            f"{content.what} cannot be stored into {self.what}, at {user_line()}: the array is "
+            "from outside that transform and outlives it. Write into a copy that the inner "
+            "function makes (y = y.copy()), and return it."
+        )
+
     @property
     def what(self) -> str:
         """Type and transform, for messages."""
@@ -273,3 +326,20 @@ class TracedArray:
 
     def __format__(self, spec: str) -> str:
         return format(self.concrete("formatted number"), spec) if spec else str(self)
+
+
+def snapshot(x: Any) -> Any:
+    """A value as it is now, whatever its holder writes into the array later."""
+    return x.snapshot() if isinstance(x, TracedArray) else duplicate(x)
+
+
+def duplicate(x: Any) -> Any:
+    """A copy that shares no memory."""
+    if type(x) is np.ndarray:
+        return x.copy(order="K")
+    return x.duplicate() if isinstance(x, TracedArray) else x
+
+
+def own_handle(x: Any) -> Any:
+    """The value in a handle that no user code holds; an ndarray as it is."""
+    return x.snapshot() if isinstance(x, TracedArray) else x

@@ -127,19 +127,19 @@ class OperandError(FunctransError, TypeError):
 
 
 class InPlaceError(FunctransError, TypeError):
-    """A traced array was to be changed in place.
+    """A traced value was to be written into an array that cannot hold it.
 
-    Make a new array instead:
+    Make the array like a traced one, or by ``functrans.numpy``:
 
     Examples
     --------
     >>> import numpy as np, functrans as ft
     >>> def f(x):
-    ...     x = ft.numpy.index_update(x, 0, 1.0)     # not: x[0] = 1.0
-    ...     x = x * 2.0                              # not: x *= 2.0
-    ...     return np.sum(x)
+    ...     y = np.zeros_like(x)                     # not: np.zeros(3)
+    ...     y += x**2
+    ...     return np.sum(y)
     >>> ft.grad(f)(np.ones(3))
-    array([0., 2., 2.])
+    array([2., 2., 2.])
     """
 
 

@@ -82,6 +82,10 @@ class Interpreter:
         """Carry out a call of a user's function that comes with rules of its own."""
         raise NotImplementedError
 
+    def fresh(self, content: Array) -> Any:
+        """A new array of mine with a constant content, to write traced values into."""
+        raise NotImplementedError
+
     def hand_down(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Let the parent carry out an operation on values none of which is mine."""
         parent = self.parent

@@ -104,9 +104,11 @@ def dtype_of(x: Array) -> np.dtype[Any]:
     return x.dtype  # type: ignore[no-any-return]
 
 
-OPERANDS: set[type] = {bool, int, float, complex, np.ndarray}
+SCALARS: frozenset[type] = WEAK.union(np.dtype(code).type for code in "?bBhHiIlLqQefdgFDG")
+"""The types of numbers, which nobody can change: Python's and NumPy's."""
+
+OPERANDS: set[type] = {np.ndarray, *SCALARS}
 """The types that primitives take as they are. Those of traced arrays join when they are defined."""
-OPERANDS.update(np.dtype(code).type for code in "?bBhHiIlLqQefdgFDG")
 
 
 def is_array(x: Any) -> bool:

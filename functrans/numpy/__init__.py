@@ -2,8 +2,9 @@
 
 Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy
 hands its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own
-where NumPy does not ask: `array` and `asarray` of lists that contain traced values, `take` from a
-plain array by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
+where NumPy does not ask: `array` and `asarray` of lists that contain traced values; `zeros`,
+`ones`, `empty`, `full` and `copy` for arrays to write traced values into; `take` from a plain array
+by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
 and `logsumexp`.
 
 It follows the Python array API standard, version 2024.12, where NumPy's own functions differ too
@@ -66,7 +67,11 @@ globals().update(
 from functrans.numpy.creation import (  # type: ignore[no-redef]  # noqa: E402
     array as array,
     asarray as asarray,
+    copy as copy,
+    empty as empty,
     full as full,
+    ones as ones,
+    zeros as zeros,
 )
 from functrans.numpy.indexing import (  # noqa: E402
     index_add as index_add,

@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
 from functrans.numpy.operands import operand
-from functrans.numpy.options import no_out, unsupported
+from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements, method
 
 
@@ -26,7 +26,6 @@ def full_width(x: Any) -> Array:
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Array:
     """Matrix product, or the sum over the last axis of `a` and the second to last of `b`."""
-    no_out(out, "dot")
     return p.dot(full_width(a), full_width(b))
 
 
@@ -45,7 +44,6 @@ def inner(a: Any, b: Any, /) -> Array:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Array:
     """The products of all elements of `a` (rows) with all of `b` (columns)."""
-    no_out(out, "outer")
     return p.outer(full_width(a), full_width(b))
 
 
@@ -75,7 +73,6 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Array:
     """The sum of products over named axes."""
-    no_out(out, "einsum")
     dtype = kwargs.pop("dtype", None)
     for name in kwargs:
         if name not in ("order", "casting"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
@@ -36,7 +37,7 @@ def array(
     dtype : dtype, optional
         By default what NumPy's promotion gives.
     copy, order, subok, like
-        As in `numpy.array`; without effect on traced values, which never share memory.
+        As in `numpy.array`; only `copy` has an effect on traced values.
     ndmin : int
         The least number of axes; missing ones are put in front.
 
@@ -63,6 +64,8 @@ def array(
     if stack.top is None or type(object) is np.ndarray or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     x = reductions.cast(operand(object), dtype)
+    if copy and x is object:
+        x = _copy_method(x)
     missing = ndmin - ndim_of(x)
     return shapes.reshape(x, (1,) * missing + shape_of(x)) if missing > 0 else x
 
@@ -85,7 +88,7 @@ def asarray(
     dtype : dtype, optional
         By default what NumPy's promotion gives.
     order, device, copy, like
-        As in `numpy.asarray`; without effect on traced values.
+        As in `numpy.asarray`; only `copy` has an effect on traced values.
 
     Returns
     -------
@@ -112,7 +115,90 @@ def asarray(
     if plain or stack.top is None or not contains_traced(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
     checked_device(device)
-    return reductions.cast(operand(a), dtype)
+    x = reductions.cast(operand(a), dtype)
+    return _copy_method(x) if copy and x is a else x
+
+
+def zeros(
+    shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None
+) -> Array:
+    """Make an array of zeros, which inside a transform traced values can be written into.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype
+    order, device, like
+        As in `numpy.zeros`.
+
+    Returns
+    -------
+    array
+        A plain ndarray outside transforms.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> def f(x):
+    ...     y = ft.numpy.zeros(3)        # numpy.zeros(3) could not hold what is traced
+    ...     y[0] = x
+    ...     return np.sum(np.cos(y))
+    >>> float(ft.grad(f)(0.0))
+    -0.0
+    """
+    return fresh(np.zeros(shape, dtype, order, device=device, like=like))
+
+
+def ones(
+    shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None
+) -> Array:
+    """Make an array of ones, which inside a transform traced values can be written into.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype
+    order, device, like
+        As in `numpy.ones`.
+
+    Returns
+    -------
+    array
+        A plain ndarray outside transforms.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.numpy.ones(2)
+    array([1., 1.])
+    """
+    return fresh(np.ones(shape, dtype, order, device=device, like=like))
+
+
+def empty(
+    shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None
+) -> Array:
+    """Make an array with arbitrary elements, which traced values can be written into.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype
+    order, device, like
+        As in `numpy.empty`.
+
+    Returns
+    -------
+    array
+        A plain ndarray outside transforms.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.numpy.empty((2, 3)).shape
+    (2, 3)
+    """
+    return fresh(np.empty(shape, dtype, order, device=device, like=like))
 
 
 def full(
@@ -139,7 +225,7 @@ def full(
     Returns
     -------
     array
-        A plain ndarray if `fill_value` is not traced.
+        A plain ndarray outside transforms.
 
     Raises
     ------
@@ -154,9 +240,14 @@ def full(
     """
     if stack.top is None or not contains_traced(fill_value):
         if device is None and like is None:
-            return np.full(shape, fill_value, dtype, order)
-        return np.full(shape, fill_value, dtype, order, device=device, like=like)
+            return fresh(np.full(shape, fill_value, dtype, order))
+        return fresh(np.full(shape, fill_value, dtype, order, device=device, like=like))
     return shapes.broadcast_to(reductions.cast(operand(fill_value), dtype), shape)
+
+
+def fresh(content: Any) -> Array:
+    """A new array that traced values can be written into: traced itself, inside a transform."""
+    return content if stack.top is None else stack.top.fresh(content)
 
 
 def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
@@ -176,7 +267,7 @@ def zeros_like(
     device: Any = None,
 ) -> Array:
     """Zeros of the shape and dtype of an array."""
-    return np.zeros(*_like(a, dtype, shape), device=device)
+    return fresh(np.zeros(*_like(a, dtype, shape), device=device))
 
 
 @implements(np.ones_like)
@@ -190,7 +281,7 @@ def ones_like(
     device: Any = None,
 ) -> Array:
     """Ones of the shape and dtype of an array."""
-    return np.ones(*_like(a, dtype, shape), device=device)
+    return fresh(np.ones(*_like(a, dtype, shape), device=device))
 
 
 @implements(np.empty_like)
@@ -205,7 +296,7 @@ def empty_like(
     device: Any = None,
 ) -> Array:
     """An array of the shape and dtype of an array, with arbitrary elements."""
-    return np.empty(*_like(prototype, dtype, shape), device=device)
+    return fresh(np.empty(*_like(prototype, dtype, shape), device=device))
 
 
 @implements(np.full_like)
@@ -222,19 +313,51 @@ def full_like(
     """An array of the shape and dtype of another, with one value, which may be traced."""
     checked_device(device)
     wanted, kind = _like(a, dtype, shape)
-    return shapes.broadcast_to(reductions.cast(operand(fill_value), kind), wanted)
+    value = reductions.cast(operand(fill_value), kind)
+    if isinstance(value, TracedArray):
+        return shapes.broadcast_to(value, wanted)
+    return fresh(np.full(wanted, value, kind))
 
 
 @method("copy")
-def _copy_method(x: Array, order: Any = "C") -> Array:
-    """The array itself: it cannot be changed in place."""
-    return x
+def _copy_method(x: Any, order: Any = "C") -> Array:
+    """An array of its own with the same elements, which belongs to the innermost transform."""
+    if stack.top is x.interpreter:
+        return x.duplicate()
+    x.check_active()
+    return fresh(x.duplicate())
 
 
 @implements(np.copy)
 def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
-    """The array itself: it cannot be changed in place."""
-    return operand(a)
+    """Make an array of its own with the same elements, which traced values can be written into.
+
+    Parameters
+    ----------
+    a : array_like
+    order, subok
+        As in `numpy.copy`; without effect on traced values.
+
+    Returns
+    -------
+    array
+        Inside a transform one that belongs to it; a plain ndarray outside transforms.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> table = np.arange(3.0)
+    >>> def f(x):
+    ...     y = ft.numpy.copy(table)     # table itself could not hold what is traced
+    ...     y[0] = x
+    ...     return y @ y
+    >>> float(ft.grad(f)(3.0)), table
+    (6.0, array([0., 1., 2.]))
+    """
+    x = operand(a)
+    if isinstance(x, TracedArray):
+        return _copy_method(x)
+    return fresh(np.array(a, order=order, subok=subok))
 
 
 @method("astype")
@@ -255,14 +378,16 @@ def _astype_method(
         )
     if wanted.kind not in "?biufc":
         raise unsupported("ndarray.astype", f"dtype={wanted}", "take a numeric dtype")
-    return x if wanted == dtype_of(x) else p.astype(x, dtype=wanted)
+    if wanted == dtype_of(x):
+        return x.duplicate() if copy else x
+    return p.astype(x, dtype=wanted)
 
 
 @implements(getattr(np, "astype", None))
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     """The elements in another dtype."""
     checked_device(device)
-    return _astype_method(operand(x), dtype)
+    return _astype_method(operand(x), dtype, copy=copy)
 
 
 @implements(np.linspace)

@@ -17,7 +17,6 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, several_axes
 from functrans.numpy.operands import operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements
 from functrans.primitives.fourier import OPPOSITE
 
@@ -81,21 +80,18 @@ def _from_half(x: Array, n: Any, axis: Any, norm: Norm) -> Array:
 @implements(np.fft.fft)
 def fft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Array:
     """The spectrum of `n` points along an axis."""
-    no_out(out, "fft.fft")
     return _full(p.fft, operand(a), n, axis, _scaling(norm))
 
 
 @implements(np.fft.ifft)
 def ifft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Array:
     """The inverse of `fft`."""
-    no_out(out, "fft.ifft")
     return _full(p.ifft, operand(a), n, axis, _scaling(norm))
 
 
 @implements(np.fft.rfft)
 def rfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Array:
     """The spectrum of real points: the half from which the other follows."""
-    no_out(out, "fft.rfft")
     return _to_half(operand(a), n, axis, _scaling(norm), "rfft")
 
 
@@ -105,21 +101,18 @@ def irfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = No
 
     Imaginary parts that no spectrum of real points has are ignored, so their derivative is 0.
     """
-    no_out(out, "fft.irfft")
     return _from_half(operand(a), n, axis, _scaling(norm))
 
 
 @implements(np.fft.hfft)
 def hfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Array:
     """The real spectrum of `n` points of which the second half are conjugates of the first."""
-    no_out(out, "fft.hfft")
     return _from_half(p.conjugate(operand(a)), n, axis, OPPOSITE[_scaling(norm)])
 
 
 @implements(np.fft.ihfft)
 def ihfft(a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None) -> Array:
     """The inverse of `hfft`."""
-    no_out(out, "fft.ihfft")
     return p.conjugate(_to_half(operand(a), n, axis, OPPOSITE[_scaling(norm)], "ihfft"))
 
 
@@ -165,14 +158,12 @@ def _full_along(primitive: Callable[..., Array], x: Array, plan: Plan, norm: Nor
 @implements(np.fft.fftn)
 def fftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Array:
     """The spectrum along several axes, or all."""
-    no_out(out, "fft.fftn")
     return _fftn(operand(a), s, axes, norm, "fftn")
 
 
 @implements(np.fft.fft2)
 def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Array:
     """The spectrum along the last two axes."""
-    no_out(out, "fft.fft2")
     return _fftn(operand(a), s, axes, norm, "fft2")
 
 
@@ -183,14 +174,12 @@ def _fftn(x: Array, s: Any, axes: Any, norm: Any, name: str) -> Array:
 @implements(np.fft.ifftn)
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Array:
     """The inverse of `fftn`."""
-    no_out(out, "fft.ifftn")
     return _ifftn(operand(a), s, axes, norm, "ifftn")
 
 
 @implements(np.fft.ifft2)
 def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Array:
     """The inverse of `fft2`."""
-    no_out(out, "fft.ifft2")
     return _ifftn(operand(a), s, axes, norm, "ifft2")
 
 
@@ -201,14 +190,12 @@ def _ifftn(x: Array, s: Any, axes: Any, norm: Any, name: str) -> Array:
 @implements(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Array:
     """The spectrum of real points along several axes, or all; a half spectrum along the last."""
-    no_out(out, "fft.rfftn")
     return _rfftn(operand(a), s, axes, norm, "rfftn")
 
 
 @implements(np.fft.rfft2)
 def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Array:
     """The spectrum of real points along the last two axes."""
-    no_out(out, "fft.rfft2")
     return _rfftn(operand(a), s, axes, norm, "rfft2")
 
 
@@ -223,14 +210,12 @@ def _rfftn(x: Array, s: Any, axes: Any, norm: Any, name: str) -> Array:
 @implements(np.fft.irfftn)
 def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Array:
     """The inverse of `rfftn`."""
-    no_out(out, "fft.irfftn")
     return _irfftn(operand(a), s, axes, norm, "irfftn")
 
 
 @implements(np.fft.irfft2)
 def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Array:
     """The inverse of `rfft2`."""
-    no_out(out, "fft.irfft2")
     return _irfftn(operand(a), s, axes, norm, "irfft2")
 
 

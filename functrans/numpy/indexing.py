@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import InPlaceError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import reductions, shapes
+from functrans.numpy import reductions, shapes, writing
 from functrans.numpy.axes import a_shape, ndim_of, one_axis, several_axes
 from functrans.numpy.operands import flattened, operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements, method
 
 
@@ -22,7 +20,6 @@ from functrans.numpy.registry import implements, method
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Array:
     """The entries of an axis at some positions."""
-    no_out(out, "take")
     x = operand(a)
     if axis is None:
         x, axis = flattened(x), 0
@@ -50,15 +47,12 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
     return p.take_along_axis(x, index, axis=axis)
 
 
-@implements(np.put_along_axis, np.put, np.place, np.putmask, np.copyto, np.fill_diagonal)
-def refuse_write(*args: Any, **kwargs: Any) -> NoReturn:
-    """Refuse functions that write into an array."""
-    raise InPlaceError(
-        "a NumPy function that writes into an array was called with a traced array, at "
-        f"{user_line()}: arrays cannot be changed in place inside a transform yet. Write "
-        "functrans.numpy.index_update(x, index, values) or numpy.where(mask, values, x), which "
-        "make new arrays."
-    )
+implements(np.copyto)(writing.copyto)
+implements(np.fill_diagonal)(writing.fill_diagonal)
+implements(np.place)(writing.place)
+implements(np.put)(writing.put)
+implements(np.put_along_axis)(writing.put_along_axis)
+implements(np.putmask)(writing.putmask)
 
 
 def index_update(x: Any, index: Any, values: Any) -> Array:
@@ -138,7 +132,6 @@ def _compress_method(x: Array, condition: Any, axis: Any = None, out: Any = None
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Array:
     """The entries of an axis where a condition holds."""
-    no_out(out, "compress")
     kept = plain(condition, "numpy.compress")
     if np.ndim(kept) != 1:
         raise ValueError("condition must be a 1-d array")
@@ -202,8 +195,8 @@ def ix_(*args: Any) -> tuple[Array, ...]:
     return tuple(grids)
 
 
-@method("diagonal")
-@implements(np.diagonal)
+@method("diagonal", views=True)
+@implements(np.diagonal, views=True)
 def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
     """The elements with equal (or offset) indices along two axes, in a new last axis."""
     x = operand(a)
@@ -222,11 +215,10 @@ def trace(
     a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None
 ) -> Array:
     """The sum of a diagonal."""
-    no_out(out, "trace")
     return reductions.sum(diagonal(a, offset, axis1, axis2), -1, dtype)
 
 
-@implements(np.diag)
+@implements(np.diag, views=True)
 def diag(v: Any, k: Any = 0) -> Array:
     """A matrix with a diagonal, from a vector; the diagonal of a matrix."""
     x = operand(v)

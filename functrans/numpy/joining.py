@@ -12,7 +12,6 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis
 from functrans.numpy.operands import converted_all, flattened, operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements
 
 
@@ -27,7 +26,6 @@ def concatenate(
     casting: Any = "same_kind",
 ) -> Array:
     """Arrays joined along an axis that they have."""
-    no_out(out, "concatenate")
     parts = converted_all(arrays)
     if not parts:
         raise ValueError("need at least one array to concatenate")
@@ -61,7 +59,6 @@ def stack(
     arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Array:
     """Arrays of one shape joined along a new axis."""
-    no_out(out, "stack")
     parts = converted_all(arrays)
     if not parts:
         raise ValueError("need at least one array to stack")
@@ -131,7 +128,7 @@ def _joined_blocks(arrays: Any, rank: int, axis: int) -> Array:
     return shapes.reshape(x, (1,) * (rank - ndim_of(x)) + shape_of(x))
 
 
-@implements(np.array_split)
+@implements(np.array_split, views=True)
 def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Array]:
     """Parts of an array along an axis, of nearly equal or given lengths."""
     x = operand(ary)
@@ -152,7 +149,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Array
     ]
 
 
-@implements(np.split)
+@implements(np.split, views=True)
 def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Array]:
     """Parts of an array along an axis, of equal or given lengths."""
     x = operand(ary)
@@ -161,20 +158,20 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Array]:
     return array_split(x, indices_or_sections, axis)
 
 
-@implements(np.vsplit)
+@implements(np.vsplit, views=True)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Array]:
     """Parts of an array along its first axis."""
     return _split_along("vsplit", ary, indices_or_sections, 0, 2)
 
 
-@implements(np.hsplit)
+@implements(np.hsplit, views=True)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Array]:
     """Parts of an array along its second axis, of a vector along its only one."""
     x = operand(ary)
     return _split_along("hsplit", x, indices_or_sections, 1 if ndim_of(x) > 1 else 0, 1)
 
 
-@implements(np.dsplit)
+@implements(np.dsplit, views=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Array]:
     """Parts of an array along its third axis."""
     return _split_along("dsplit", ary, indices_or_sections, 2, 3)
@@ -187,7 +184,7 @@ def _split_along(name: str, ary: Any, sections: Any, axis: int, least: int) -> l
     return split(x, sections, axis)
 
 
-@implements(getattr(np, "unstack", None))
+@implements(getattr(np, "unstack", None), views=True)
 def unstack(x: Any, /, *, axis: Any = 0) -> tuple[Array, ...]:
     """The entries of an array along an axis."""
     x = operand(x)

@@ -23,7 +23,6 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
 from functrans.numpy.operands import flattened, operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements
 
 MISSING = object()
@@ -191,7 +190,6 @@ def matrix_power(a: Any, n: Any) -> Array:
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Array:
     """The product of several matrices in the cheapest order; the outermost may be vectors."""
-    no_out(out, "linalg.multi_dot")
     xs = [operand(x) for x in arrays]
     if len(xs) < 2:
         raise ValueError("Expecting at least two arrays.")

@@ -1,6 +1,6 @@
 """The methods and attributes that a traced array shares with ndarray.
 
-Most are the functions of the same name. Methods that change an array in place are refused.
+Most are the functions of the same name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import InPlaceError, user_line
 from functrans.core.types import Array
-from functrans.numpy import parts, reductions, selection, shapes, standard
+from functrans.numpy import parts, reductions, selection, shapes, standard, views, writing
+from functrans.numpy.operands import operand
 from functrans.numpy.options import checked_device
 from functrans.numpy.registry import method
 
@@ -22,21 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # The functions of NumPy that are methods as they are.
-for _module, _names in (
-    (reductions, "sum prod max min mean std var all any argmax argmin cumsum cumprod"),
-    (shapes, "ravel repeat squeeze swapaxes"),
+for _module, _names, _views in (
+    (reductions, "sum prod max min mean std var all any argmax argmin cumsum cumprod", False),
+    (shapes, "repeat", False),
+    (shapes, "ravel squeeze swapaxes", True),
 ):
     for _name in _names.split():
-        method(_name)(getattr(_module, _name))
+        method(_name, views=_views)(getattr(_module, _name))
 
 
-@method("reshape")
+@method("reshape", views=True)
 def reshape(x: Array, *shape: Any, order: Any = "C", copy: Any = None) -> Array:
     """The elements in another shape, given as one tuple or as several integers."""
     return shapes.reshape(x, shape[0] if len(shape) == 1 else shape, order)
 
 
-@method("transpose")
+@method("transpose", views=True)
 def transpose(x: Array, *axes: Any) -> Array:
     """The axes in another order, given as one tuple or as several integers."""
     return shapes.transpose(x, axes[0] if len(axes) == 1 else axes or None)
@@ -44,8 +46,8 @@ def transpose(x: Array, *axes: Any) -> Array:
 
 @method("flatten")
 def flatten(x: Array, order: Any = "C") -> Array:
-    """All elements in one axis."""
-    return shapes.ravel(x, order)
+    """All elements in one axis, copied."""
+    return shapes.ravel(x, order).duplicate()
 
 
 @method("clip")
@@ -105,27 +107,23 @@ def refuse_in_place(name: str, remedy: str) -> Callable[..., Any]:
 
     def refuse(x: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise InPlaceError(
-            f"x.{name}() on a traced {x.type}, at {user_line()}: traced arrays cannot be changed "
-            f"in place. Write {remedy}, which makes a new array."
+            f"x.{name}() on a traced {x.type}, at {user_line()}: the memory of a traced array is "
+            f"not its own. Write {remedy}."
         )
 
     return refuse
 
 
-_UPDATE = "x = functrans.numpy.index_update(x, index, values)"
-
 for _name, _remedy in {
-    "sort": "x = numpy.sort(x)",
-    "partition": "x = numpy.partition(x, kth)",
-    "fill": "x = numpy.full_like(x, value)",
-    "put": _UPDATE,
-    "itemset": _UPDATE,
-    "setfield": _UPDATE,
+    "setfield": "x[index] = values",
     "resize": "x = numpy.resize(x, shape)",
     "byteswap": "x = x.astype(dtype)",
-    "setflags": "no flags: a traced array is never written to",
+    "setflags": "no flags: a traced array can always be written to",
 }.items():
     method(_name)(refuse_in_place(_name, _remedy))
+
+for _function in (writing.fill, writing.partition, writing.put, writing.sort):
+    method(_function.__name__)(_function)
 
 
 def _matrix_transposed(x: Array) -> Array:
@@ -138,30 +136,47 @@ def _attribute(module: Any, name: str) -> Callable[[Any], Any]:
     return getattr(module, name)  # type: ignore[no-any-return]
 
 
-PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    "T": _attribute(shapes, "transpose"),
-    "mT": _matrix_transposed,
-    "real": _attribute(parts, "real"),
-    "imag": _attribute(parts, "imag"),
-    "flat": _attribute(shapes, "ravel"),
-    "device": lambda x: "cpu",
-}
-
-
-def refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
-    """The setter of an attribute that ndarray lets one assign."""
+def _refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
+    """The setter of an attribute that changes how an array is seen."""
 
     def refuse(x: Any, value: Any) -> NoReturn:
         raise InPlaceError(
-            f"x.{name} = ... on a traced {x.type}, at {user_line()}: traced arrays cannot be "
-            "changed in place. Make a new array instead."
+            f"x.{name} = ... on a traced {x.type}, at {user_line()}: shape, dtype and memory of a "
+            "traced array are fixed. Make a new array (x.reshape, x.astype)."
         )
 
     return refuse
 
 
-for _name, _get in PROPERTIES.items():
-    setattr(TracedArray, _name, property(_get, refuse_setting(_name)))
+def set_real(x: TracedArray, value: Any) -> None:
+    """``x.real = value``."""
+    views.write(PROPERTIES["real"][0](x), ..., operand(value))
+
+
+def set_imag(x: TracedArray, value: Any) -> None:
+    """``x.imag = value``."""
+    if x.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set")
+    views.write(PROPERTIES["imag"][0](x), ..., operand(value))
+
+
+def set_flat(x: TracedArray, value: Any) -> None:
+    """``x.flat = value``, started over as often as needed."""
+    writing.put(x, np.arange(x.size), value)
+
+
+PROPERTIES: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    "T": (views.showing(lambda x: x.T)(shapes.transpose), _refuse_setting("T")),
+    "mT": (views.showing(lambda x: x.mT)(_matrix_transposed), _refuse_setting("mT")),
+    "real": (views.showing(np.real)(parts.real), set_real),
+    "imag": (views.showing(np.imag)(parts.imag), set_imag),
+    "flat": (views.flat, set_flat),
+    "device": (lambda x: "cpu", _refuse_setting("device")),
+}
+"""The getter and the setter of each attribute."""
+
+for _name, (_get, _set) in PROPERTIES.items():
+    setattr(TracedArray, _name, property(_get, _set))
 
 
 class Unsupported:

@@ -12,7 +12,6 @@ from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of
 from functrans.numpy import reductions
 from functrans.numpy.operands import operand
-from functrans.numpy.options import no_out
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
 
@@ -161,7 +160,6 @@ def nanvar(
     correction: Any = MISSING,
 ) -> Array:
     """Variance of the elements that are no NaN; NaN where there are too few."""
-    no_out(out, "nanvar")
     valid = _valid(a, where)
     ddof = ddof if correction is MISSING else correction
     ans = reductions.var(a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean)
@@ -183,7 +181,6 @@ def nanstd(
     correction: Any = MISSING,
 ) -> Array:
     """Standard deviation of the elements that are no NaN; NaN where there are too few."""
-    no_out(out, "nanstd")
     return reductions.root(
         nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     )

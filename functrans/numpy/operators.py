@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import ConversionError, InPlaceError, user_line
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS
 from functrans.numpy.operands import converted, is_operand
+from functrans.numpy.views import getitem, is_zero_dimensional_array, write
+from functrans.numpy.writing import write_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,35 +113,27 @@ def pow_(x: Any, n: Any, modulus: Any = None) -> Any:
     return power_operator(x, n)
 
 
-def in_place_operator(sign: str, operator: Function) -> Function:
-    """The operator ``x ?= y``: refused for arrays, whose other names would miss the change."""
+def in_place_operator(name: str, operator: Function) -> Function:
+    """The operator ``x ?= y``, which writes into an array and gives a scalar a new value."""
 
     def in_place(x: Any, y: Any) -> Any:
-        if not x.shape and not is_zero_dimensional_array(x):
-            return operator(x, y)  # a scalar is immutable: Python gives the name a new value
-        raise InPlaceError(
-            f"x {sign}= y on a traced {x.type}, at {user_line()}: traced arrays cannot be changed "
-            f"in place. Write x = x {sign} y, which makes a new array."
-        )
+        ans = operator(x, y)
+        if ans is NotImplemented or not x.shape and not is_zero_dimensional_array(x):
+            return ans
+        write_result(x, ans, f"numpy.{name}")
+        return x
 
     return in_place
 
 
-def is_zero_dimensional_array(x: Any) -> bool:
-    """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
-    try:
-        return isinstance(x.concrete("value"), np.ndarray)
-    except ConversionError:  # lanes of a batch and values not known yet: scalars
-        return False
-
-
-def set_item(x: Any, key: Any, value: Any) -> NoReturn:
-    """``x[key] = value``: refused."""
-    raise InPlaceError(
-        f"x[index] = values on a traced {x.type}, at {user_line()}: traced arrays cannot be "
-        "changed in place. Write x = functrans.numpy.index_update(x, index, values), which makes a "
-        "new array."
-    )
+def set_item(x: TracedArray, key: Any, value: Any) -> None:
+    """``x[key] = value``."""
+    if stack.top is not x.interpreter:
+        x.check_active()
+    place = getattr(value, "place", None)
+    if place is not None and place.base is x and place.key == key and place.key is not None:
+        return  # the second half of x[key] += y, whose first has written through the view x[key]
+    write(x, key, value if type(value) in OPERANDS else converted(value))
 
 
 def contains(x: Any, value: Any) -> bool:
@@ -151,18 +144,18 @@ def contains(x: Any, value: Any) -> bool:
 
 def attach() -> None:
     """Give the traced array its operators."""
-    binary: dict[str, tuple[str, Function]] = {
-        "add": ("+", p.add),
-        "sub": ("-", p.subtract),
-        "mul": ("*", p.multiply),
-        "truediv": ("/", p.divide),
-        "floordiv": ("//", p.floor_divide),
-        "mod": ("%", p.remainder),
-        "and": ("&", p.bitwise_and),
-        "or": ("|", p.bitwise_or),
-        "xor": ("^", p.bitwise_xor),
-        "lshift": ("<<", p.left_shift),
-        "rshift": (">>", p.right_shift),
+    binary: dict[str, Function] = {
+        "add": p.add,
+        "sub": p.subtract,
+        "mul": p.multiply,
+        "truediv": p.divide,
+        "floordiv": p.floor_divide,
+        "mod": p.remainder,
+        "and": p.bitwise_and,
+        "or": p.bitwise_or,
+        "xor": p.bitwise_xor,
+        "lshift": p.left_shift,
+        "rshift": p.right_shift,
     }
     operators: dict[str, Any] = {
         "neg": unary(p.negative),
@@ -177,19 +170,19 @@ def attach() -> None:
         "ne": forward(p.not_equal),
         "pow": pow_,
         "rpow": reflected(p.power),
-        "ipow": in_place_operator("**", pow_),
+        "ipow": in_place_operator("power", pow_),
         "divmod": composed(divmod_),
         "rdivmod": composed(divmod_, swap=True),
         "matmul": composed(p.matmul),
         "rmatmul": composed(p.matmul, swap=True),
-        "imatmul": in_place_operator("@", composed(p.matmul)),
-        "getitem": p.getitem,
+        "imatmul": in_place_operator("matmul", composed(p.matmul)),
+        "getitem": getitem,
         "setitem": set_item,
         "contains": contains,
     }
-    for name, (sign, function) in binary.items():
+    for name, function in binary.items():
         operators[name] = forward(function)
         operators[f"r{name}"] = reflected(function)
-        operators[f"i{name}"] = in_place_operator(sign, operators[name])
+        operators[f"i{name}"] = in_place_operator(function.__name__, operators[name])
     for name, operator in operators.items():
         setattr(TracedArray, f"__{name}__", operator)

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functrans.core.errors import InPlaceError, user_line
-
-
-def no_out(out: Any, name: str) -> None:
-    """Refuse ``out=``, by which NumPy writes into an array."""
-    if out is not None:
-        raise InPlaceError(
-            f"numpy.{name}(out=) with a traced array, at {user_line()}: arrays cannot be changed "
-            f"in place inside a transform yet. Write y = numpy.{name}(...), which makes a new one."
-        )
+from functrans.core.errors import user_line
 
 
 def unsupported(name: str, option: str, remedy: str = "leave it out") -> TypeError:

@@ -12,7 +12,6 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis
 from functrans.numpy.calculus import diff
 from functrans.numpy.operands import operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements, method
 from functrans.primitives import (
     absolute,
@@ -36,14 +35,14 @@ from functrans.primitives import (
 )
 
 
-@implements(np.real)
+@implements(np.real, views=True)
 def real(val: Any) -> Array:
     """The real part."""
     x = operand(val)
     return real_part(x) if dtype_of(x).kind == "c" else x
 
 
-@implements(np.imag)
+@implements(np.imag, views=True)
 def imag(val: Any) -> Array:
     """The imaginary part."""
     x = operand(val)
@@ -89,7 +88,6 @@ def unwrap(p: Any, discont: Any = None, axis: Any = -1, *, period: Any = 2 * mat
 @implements(np.round, np.around)
 def round(a: Any, decimals: Any = 0, out: Any = None) -> Array:
     """The elements rounded to a number of decimals, halves to even."""
-    no_out(out, "round")
     x = operand(a)
     return rounded(x, decimals=operator.index(decimals))
 
@@ -103,5 +101,4 @@ def sinc(x: Any) -> Array:
 @implements(np.fix)
 def fix(x: Any, out: Any = None) -> Array:
     """The elements rounded towards zero."""
-    no_out(out, "fix")
     return trunc(operand(x))

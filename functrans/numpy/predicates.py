@@ -10,7 +10,6 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions
 from functrans.numpy.operands import operand, promoted
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements
 
 
@@ -60,7 +59,6 @@ def _equal(x: Array, y: Array, equal_nan: bool) -> Array:
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Array:
     """Where elements are positive infinity."""
-    no_out(out, "isposinf")
     x = operand(x)
     return p.logical_and(p.isinf(x), p.logical_not(p.signbit(x)))
 
@@ -68,7 +66,6 @@ def isposinf(x: Any, out: Any = None) -> Array:
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Array:
     """Where elements are negative infinity."""
-    no_out(out, "isneginf")
     x = operand(x)
     return p.logical_and(p.isinf(x), p.signbit(x))
 

@@ -10,7 +10,6 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
 from functrans.numpy.operands import flattened, operand
-from functrans.numpy.options import no_out
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -95,7 +94,6 @@ def _additive(
     initial: Any,
     where: Any,
 ) -> Array:
-    no_out(out, name)
     x = operand(a)
     if dtype is not None or where is not True:
         x = chosen(cast(x, dtype), where, identity)
@@ -141,7 +139,6 @@ def _extremum(
     initial: Any,
     where: Any,
 ) -> Array:
-    no_out(out, name)
     x = operand(a)
     axes = reduced_axes(axis, ndim_of(x))
     masked = where is not True and where is not MISSING
@@ -189,7 +186,6 @@ def _logical(
     keepdims: Any,
     where: Any,
 ) -> Array:
-    no_out(out, name)
     x = operand(a)
     if where is not True and where is not MISSING:
         x = chosen(p.not_equal(x, 0), where, identity)
@@ -206,7 +202,6 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Array:
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Array:
     """Largest minus smallest element."""
-    no_out(out, "ptp")
     return p.subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
 
 
@@ -225,7 +220,6 @@ def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) 
 def _position(
     name: str, reduce: Callable[..., Array], a: Any, axis: Any, out: Any, keepdims: Any
 ) -> Array:
-    no_out(out, name)
     x = operand(a)
     shape = shape_of(x)
     if axis is None:
@@ -245,7 +239,6 @@ def mean(
     where: Any = True,
 ) -> Array:
     """Arithmetic mean."""
-    no_out(out, "mean")
     x = operand(a)
     wanted = _mean_dtype(dtype_of(x)) if dtype is None else dtype
     total = sum(x, axis, wanted, None, keepdims, where=where)
@@ -288,7 +281,6 @@ def var(
     correction: Any = MISSING,
 ) -> Array:
     """Mean squared distance from the mean."""
-    no_out(out, "var")
     if correction is not MISSING:
         if ddof != 0:
             raise ValueError("numpy.var: ddof and correction are the same thing; give one of them")
@@ -329,7 +321,6 @@ def std(
     correction: Any = MISSING,
 ) -> Array:
     """Standard deviation, with derivative zero where all elements are equal."""
-    no_out(out, "std")
     return root(
         var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     )
@@ -355,7 +346,6 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Arr
 def _cumulative(
     name: str, accumulate: Callable[..., Array], a: Any, axis: Any, dtype: Any, out: Any
 ) -> Array:
-    no_out(out, name)
     x = cast(operand(a), dtype)
     if axis is None:
         x, axis = flattened(x), 0
@@ -400,7 +390,6 @@ def _from_start(
     out: Any,
     include_initial: bool,
 ) -> Array:
-    no_out(out, name)
     x = operand(x)
     if axis is None:
         if ndim_of(x) != 1:

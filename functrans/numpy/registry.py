@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from functrans.core.array import FUNCTIONS, TracedArray
 from functrans.core.errors import RegistrationError
 from functrans.core.interpreter import stack
 from functrans.numpy.operands import contains_traced
+from functrans.numpy.views import showing
+from functrans.numpy.writing import taking_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +20,12 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def implements(*functions: Any) -> Callable[[F], F]:
+def implements(*functions: Any, views: bool = False) -> Callable[[F], F]:
     """Enter the decorated function as what carries out NumPy's `functions` on traced arrays.
 
-    It is called with the caller's own arguments, so it has NumPy's signature. A None among
-    `functions` stands for a function that the installed NumPy is too old to have.
+    It is called with the caller's own arguments, so it has NumPy's signature; an argument ``out``
+    is taken care of. `views` says that NumPy returns views: a write to one is seen by the other. A
+    None among `functions` stands for a function that the installed NumPy is too old to have.
 
     Raises
     ------
@@ -47,7 +52,8 @@ def implements(*functions: Any) -> Callable[[F], F]:
                     "functrans.extend.override"
                 )
             if function is not None:
-                FUNCTIONS[function] = implementation
+                own = taking_out(implementation, f"{function.__module__}.{function.__name__}")
+                FUNCTIONS[function] = showing(function)(own) if views else own
         return implementation
 
     return enter
@@ -68,13 +74,19 @@ def complete(function: Any) -> Callable[..., Any]:
     return call
 
 
-def method(*names: str) -> Callable[[F], F]:
-    """Enter the decorated function, whose first argument is the array, as a method."""
+def method(*names: str, views: bool = False) -> Callable[[F], F]:
+    """Enter the decorated function, whose first argument is the array, as a method.
+
+    `views` says that the method of ndarray returns a view.
+    """
 
     def enter(implementation: F) -> F:
         for name in names:
             assert name not in vars(TracedArray), name
-            setattr(TracedArray, name, implementation)
+            own = taking_out(implementation, f"ndarray.{name}")
+            if views:
+                own = showing(getattr(np.ndarray, name))(own)
+            setattr(TracedArray, name, own)
         return implementation
 
     return enter

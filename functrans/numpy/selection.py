@@ -11,7 +11,7 @@ from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, reductions, shapes
 from functrans.numpy.operands import converted_all, operand, promoted
-from functrans.numpy.options import no_out, unsupported
+from functrans.numpy.options import unsupported
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements, method
 
@@ -85,7 +85,6 @@ def _piece(value: Any, x: Array) -> Array:
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     """For each element the choice that its integer tells."""
-    no_out(out, "choose")
     index = operand(a)
     options = converted_all(choices)
     if mode == "wrap":
@@ -128,7 +127,6 @@ def clip(
     **kwargs: Any,
 ) -> Array:
     """Elements below a lower or above an upper bound replaced by it."""
-    no_out(out, "clip")
     if kwargs:
         raise unsupported("clip", f"{next(iter(kwargs))}=")
     if (a_min is MISSING) is not (a_max is MISSING):

@@ -36,7 +36,7 @@ def full_shape(size: int, shape: Any) -> Shape:
     return wanted
 
 
-@implements(np.reshape)
+@implements(np.reshape, views=True)
 def reshape(
     a: Any,
     shape: Any = None,
@@ -58,7 +58,7 @@ def reshape(
     )
 
 
-@implements(np.ravel)
+@implements(np.ravel, views=True)
 def ravel(a: Any, order: Any = "C") -> Array:
     """All elements in one axis."""
     x = operand(a)
@@ -75,7 +75,7 @@ def ravel(a: Any, order: Any = "C") -> Array:
     return flattened(x)
 
 
-@implements(np.transpose)
+@implements(np.transpose, views=True)
 def transpose(a: Any, axes: Any = None) -> Array:
     """The axes in another order; reversed if none is given."""
     x = operand(a)
@@ -89,7 +89,7 @@ def transpose(a: Any, axes: Any = None) -> Array:
     return x if axes == tuple(range(ndim)) else p.transpose(x, axes=axes)
 
 
-@implements(np.matrix_transpose)
+@implements(np.matrix_transpose, views=True)
 def matrix_transpose(x: Any, /) -> Array:
     """The last two axes exchanged."""
     x = operand(x)
@@ -98,7 +98,7 @@ def matrix_transpose(x: Any, /) -> Array:
     return swapaxes(x, -1, -2)
 
 
-@implements(np.swapaxes)
+@implements(np.swapaxes, views=True)
 def swapaxes(a: Any, axis1: Any, axis2: Any) -> Array:
     """Two axes exchanged."""
     x = operand(a)
@@ -108,7 +108,7 @@ def swapaxes(a: Any, axis1: Any, axis2: Any) -> Array:
     return transpose(x, tuple(axes))
 
 
-@implements(np.moveaxis)
+@implements(np.moveaxis, views=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     """Axes moved to new places, the others kept in order."""
     x = operand(a)
@@ -124,7 +124,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     return transpose(x, tuple(order))
 
 
-@implements(np.lib.stride_tricks.sliding_window_view)
+@implements(np.lib.stride_tricks.sliding_window_view, views=True)
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Array:
@@ -145,7 +145,7 @@ def sliding_window_view(
     return x
 
 
-@implements(np.rollaxis)
+@implements(np.rollaxis, views=True)
 def rollaxis(a: Any, axis: Any, start: int = 0) -> Array:
     """One axis moved back until it stands before `start`."""
     x = operand(a)
@@ -155,7 +155,7 @@ def rollaxis(a: Any, axis: Any, start: int = 0) -> Array:
     return moveaxis(x, axis, place - 1 if axis < place else place)
 
 
-@implements(np.squeeze)
+@implements(np.squeeze, views=True)
 def squeeze(a: Any, axis: Any = None) -> Array:
     """Axes of length 1 removed."""
     x = operand(a)
@@ -169,7 +169,7 @@ def squeeze(a: Any, axis: Any = None) -> Array:
     return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
-@implements(np.expand_dims)
+@implements(np.expand_dims, views=True)
 def expand_dims(a: Any, axis: Any) -> Array:
     """Axes of length 1 inserted."""
     x = operand(a)
@@ -179,19 +179,19 @@ def expand_dims(a: Any, axis: Any) -> Array:
     return reshape(x, tuple(1 if i in new else next(shape) for i in range(ndim)))
 
 
-@implements(np.atleast_1d)
+@implements(np.atleast_1d, views=True)
 def atleast_1d(*arys: Any) -> Any:
     """The arrays with an axis if they have none."""
     return _each(arys, lambda x: x if ndim_of(x) else reshape(x, (1,)))
 
 
-@implements(np.atleast_2d)
+@implements(np.atleast_2d, views=True)
 def atleast_2d(*arys: Any) -> Any:
     """The arrays with axes put in front until there are two."""
     return _each(arys, lambda x: reshape(x, (1,) * (2 - ndim_of(x)) + shape_of(x)))
 
 
-@implements(np.atleast_3d)
+@implements(np.atleast_3d, views=True)
 def atleast_3d(*arys: Any) -> Any:
     """The arrays with axes added around until there are three."""
 
@@ -208,7 +208,7 @@ def _each(arys: tuple[Any, ...], function: Any) -> Any:
     return done[0] if len(done) == 1 else done
 
 
-@implements(np.broadcast_to)
+@implements(np.broadcast_to, views=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Array:
     """The array stretched to a shape."""
     x = operand(array)
@@ -220,7 +220,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Array:
     return p.broadcast_to(x, shape=shape)
 
 
-@implements(np.broadcast_arrays)
+@implements(np.broadcast_arrays, views=True)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Array, ...]:
     """The arrays stretched to their common shape."""
     arrays = [operand(x) for x in args]
@@ -228,7 +228,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Array, ...]:
     return tuple(broadcast_to(x, shape) for x in arrays)
 
 
-@implements(np.flip)
+@implements(np.flip, views=True)
 def flip(m: Any, axis: Any = None) -> Array:
     """The order along axes reversed."""
     x = operand(m)
@@ -237,13 +237,13 @@ def flip(m: Any, axis: Any = None) -> Array:
     return p.flip(x, axes=axes) if axes else x
 
 
-@implements(np.flipud)
+@implements(np.flipud, views=True)
 def flipud(m: Any) -> Array:
     """The order along the first axis reversed."""
     return flip(m, 0)
 
 
-@implements(np.fliplr)
+@implements(np.fliplr, views=True)
 def fliplr(m: Any) -> Array:
     """The order along the second axis reversed."""
     x = operand(m)
@@ -252,7 +252,7 @@ def fliplr(m: Any) -> Array:
     return flip(x, 1)
 
 
-@implements(np.rot90)
+@implements(np.rot90, views=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
     """A plane turned by `k` right angles, from the first of its axes towards the second."""
     x = operand(m)
@@ -288,7 +288,7 @@ def _rolled(x: Array, shift: int, axis: int) -> Array:
     size = shape[axis]
     start = shift % size if size else 0
     if start == 0:
-        return x
+        return x.copy()
     tail = x[axis_slice(len(shape), axis, slice(size - start, size))]
     head = x[axis_slice(len(shape), axis, slice(0, size - start))]
     return p.concatenate(tail, head, axis=axis)

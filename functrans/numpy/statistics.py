@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
 from functrans.numpy.operands import flattened, operand, promoted
-from functrans.numpy.options import no_out, unsupported
+from functrans.numpy.options import unsupported
 from functrans.numpy.reductions import flag
 from functrans.numpy.registry import implements
 
@@ -85,7 +85,6 @@ def median(
     keepdims: Any = False,
 ) -> Array:
     """The middle of the sorted elements, or the mean of the two in the middle."""
-    no_out(out, "median")
     x, kept = _last_axis(operand(a), axis)
     n = shape_of(x)[-1]
     if n == 0:
@@ -170,7 +169,6 @@ def nanquantile(
 def _quantile_operand(
     name: str, a: Any, axis: Any, out: Any, weights: Any, method: str
 ) -> tuple[Array, tuple[int, ...]]:
-    no_out(out, name)
     if weights is not None:
         raise unsupported(name, "weights=")
     x, kept = _last_axis(operand(a), axis)
@@ -276,7 +274,6 @@ def nanmedian(
     keepdims: Any = False,
 ) -> Array:
     """The median of the elements that are no NaN."""
-    no_out(out, "nanmedian")
     x = operand(a)
     if dtype_of(x).kind not in "fc":
         return median(x, axis, keepdims=keepdims)

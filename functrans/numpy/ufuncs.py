@@ -10,18 +10,19 @@ from __future__ import annotations
 import importlib
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
-from functrans.core.errors import InPlaceError, missing_rule, user_line
+from functrans.core.errors import missing_rule, user_line
 from functrans.core.primitive import BY_UFUNC, REGISTRY
-from functrans.core.types import OPERANDS, Array, dtype_of, type_of
+from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, ufunc_methods
 from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
+from functrans.numpy.writing import at, delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,17 +87,21 @@ def ufunc_call(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Carry out what a plain call of the ufunc does not cover."""
-    if method == "at" or any(x is not None for x in kwargs.get("out") or ()):
-        refuse_in_place(ufunc, method)
-    kwargs = {k: v for k, v in kwargs.items() if k not in ("out", "order", "subok")}
+    kwargs = {k: v for k, v in kwargs.items() if k not in ("order", "subok")}
+    out = kwargs.pop("out", None) or (None,) * ufunc.nout
+    if method == "at":
+        at(ufunc, full_name(ufunc), implementation(ufunc), *inputs)
+        return None
+    if method == "__call__" and any(x is not None for x in out):
+        return call_into(ufunc, inputs, out, **kwargs)
+    if out[0] is not None:
+        name = f"{full_name(ufunc)}.{method}"
+        return delivered(ufunc_call(ufunc, method, inputs, kwargs), out, name)
     if method == "__call__":
         return call_with_options(ufunc, inputs, **kwargs)
-    call = UFUNCS.get(ufunc) or registered(ufunc)
-    if call is None:
-        raise missing_rule(f"{full_name(ufunc)}.{method}")
     if method == "outer":
         return ufunc_methods.outer(partial(call_with_options, ufunc), *inputs, **kwargs)
-    return METHODS[method](ufunc, call, *inputs, **kwargs)
+    return METHODS[method](ufunc, implementation(ufunc), *inputs, **kwargs)
 
 
 def call_with_options(
@@ -111,10 +116,8 @@ def call_with_options(
     **rest: Any,
 ) -> Any:
     """A call of the ufunc with keyword arguments."""
-    call = UFUNCS.get(ufunc) or registered(ufunc)
+    call = implementation(ufunc)
     name = full_name(ufunc)
-    if call is None:
-        raise missing_rule(name)
     if ufunc.signature and rest.keys() & {"axis", "axes", "keepdims"}:
         places = {k: rest.pop(k) for k in ("axis", "axes", "keepdims") if k in rest}
         call = partial(ufunc_methods.along_axes, ufunc, call, **places)
@@ -133,6 +136,14 @@ def call_with_options(
     if signature is None and casting == "same_kind":
         return call(*inputs)
     return call(*cast_inputs(ufunc, tuple(map(operand, inputs)), signature, casting))
+
+
+def implementation(ufunc: np.ufunc) -> Function:
+    """What carries out a ufunc."""
+    call = UFUNCS.get(ufunc) or registered(ufunc)
+    if call is None:
+        raise missing_rule(full_name(ufunc))
+    return call
 
 
 def registered(ufunc: np.ufunc) -> Function | None:
@@ -178,17 +189,48 @@ def cast_inputs(
     ]
 
 
-def refuse_in_place(ufunc: np.ufunc, method: str) -> NoReturn:
-    """Raise the error for ``out=`` and ``ufunc.at``, which write into an array."""
+def call_into(
+    ufunc: np.ufunc,
+    inputs: tuple[Any, ...],
+    out: tuple[Any, ...],
+    *,
+    where: Any = True,
+    casting: Any = "same_kind",
+    **options: Any,
+) -> Any:
+    """A call with ``out=``: inputs broadcast to it, and it keeps what `where` leaves out."""
+    results = call_with_options(ufunc, inputs, casting=casting, **options)
+    given = results if ufunc.nout > 1 else (results,)
     name = full_name(ufunc)
-    if method == "at":
-        what, remedy = f"{name}.at", "x = functrans.numpy.index_add(x, index, values)"
-    else:
-        what, remedy = f"out= (or an operator like +=) in {name}", f"y = {name}(...)"
-    raise InPlaceError(
-        f"{what} with a traced array, at {user_line()}: arrays cannot be changed in place inside a "
-        f"transform yet. Write {remedy}, which makes a new array."
-    )
+    written = []
+    for result, target in zip(given, out, strict=True):
+        if target is not None:
+            if where is not True:
+                if not np.can_cast(dtype_of(result), target.dtype, casting):
+                    raise TypeError(
+                        f"Cannot cast the output of {name} from {dtype_of(result)!r} to "
+                        f"{target.dtype!r} with casting rule {casting!r}"
+                    )
+                result = p.where(operand(where), p.astype(result, dtype=target.dtype), target)
+            if shape_of(result) != target.shape:
+                result = broadcast_to_target(result, target, name)
+        written.append(result)
+    return delivered(tuple(written) if ufunc.nout > 1 else written[0], out, name, casting)
+
+
+def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
+    """A result that fills an array to write to which has more elements."""
+    shape = shape_of(result)
+    try:
+        fits = np.broadcast_shapes(shape, target.shape) == target.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"non-broadcastable output operand of {name} with shape {target.shape} doesn't match "
+            f"the broadcast shape {shape}, at {user_line()}"
+        )
+    return p.broadcast_to(result, shape=target.shape)
 
 
 def attach() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, duplicate, own_handle, snapshot
 from functrans.core.errors import (
     AxisError,
     InputTypeError,
@@ -51,6 +51,22 @@ class BatchArray(TracedArray):
     def dtype(self) -> np.dtype[Any]:
         return self.value.dtype  # type: ignore[no-any-return]
 
+    @property
+    def underlying(self) -> Any:
+        return self.value
+
+    def snapshot(self) -> BatchArray:
+        return BatchArray(self.interpreter, self.value)
+
+    def duplicate(self) -> BatchArray:
+        return BatchArray(self.interpreter, duplicate(self.value))
+
+    def become(self, content: Any) -> None:
+        if not self.interpreter.owns(content):
+            self.check_constant(content)
+            content = self.interpreter.fresh(snapshot(content))
+        self.value = content.value
+
     def concrete(self, wanted: str) -> Any:
         raise unknown_value(self, wanted)
 
@@ -79,6 +95,10 @@ class Batch(Interpreter):
 
     def owns(self, x: Any) -> bool:
         return type(x) is BatchArray and x.interpreter is self
+
+    def fresh(self, content: Array) -> Any:
+        with under(self.parent):
+            return BatchArray(self, self.spread(content))
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         values = []
@@ -290,7 +310,7 @@ def _run(
 ) -> Any:
     with Batch(size, fun) as batch:
         new = [
-            x if axis is None else BatchArray(batch, x)
+            x if axis is None else BatchArray(batch, own_handle(x))
             for x, axis in zip(values, axes, strict=True)
         ]
         args, kwargs = tree.unflatten(treedef, new)

@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, duplicate, own_handle, snapshot
 from functrans.core.cotangent import (
     Masked,
     add_masked,
@@ -49,10 +49,29 @@ class ForwardArray(TracedArray):
 
     interpreter: Forward
 
-    def __init__(self, interpreter: Forward, primal: Array, tangent: Array) -> None:
+    def __init__(self, interpreter: Forward, primal: Array, tangent: Array | None) -> None:
         self.interpreter = interpreter
         self.primal = primal
-        self.tangent = tangent
+        self.tangent = tangent  # None: zero
+
+    @property
+    def underlying(self) -> Any:
+        return self.primal
+
+    def snapshot(self) -> ForwardArray:
+        return ForwardArray(self.interpreter, self.primal, self.tangent)
+
+    def duplicate(self) -> ForwardArray:
+        t = self.tangent
+        t = Masked(duplicate(t.value), t.mask) if type(t) is Masked else duplicate(t)
+        return ForwardArray(self.interpreter, duplicate(self.primal), t)
+
+    def become(self, content: Any) -> None:
+        if self.interpreter.owns(content):
+            self.primal, self.tangent = content.primal, content.tangent
+        else:
+            self.check_constant(content)
+            self.primal, self.tangent = snapshot(content), None
 
     @property
     def shape(self) -> Shape:
@@ -82,6 +101,11 @@ class Forward(Interpreter):
 
     def owns(self, x: Any) -> bool:
         return type(x) is ForwardArray and x.interpreter is self
+
+    def fresh(self, content: Array) -> Any:
+        if not is_inexact(dtype_of(content)):  # as the results of operations: not mine
+            return content if self.parent is None else self.parent.fresh(content)
+        return ForwardArray(self, content, None)
 
     def dual(self, primal: Array, tangent: Array | None) -> Any:
         """A primal with its tangent; the primal itself if the tangent is zero."""
@@ -113,6 +137,8 @@ class Forward(Interpreter):
             return ans
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
+        if all(t is None for t in tangents):
+            return self._constant(ans)
         # Inner values of derivative formulas, as 1/x at 0, would warn of nothing that the user can
         # see.
         with under(self.parent), np.errstate(all="ignore"):
@@ -125,6 +151,12 @@ class Forward(Interpreter):
             self.dual(a, t if is_inexact(dtype_of(a)) else None)
             for a, t in zip(ans, out, strict=True)
         )
+
+    def _constant(self, ans: Any) -> Any:
+        """A result of arrays with zero tangents, in a handle: it may be a view of one of them."""
+        if type(ans) is tuple:
+            return tuple(map(self._constant, ans))
+        return ForwardArray(self, ans, None) if is_inexact(dtype_of(ans)) else ans
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         def lifted(*values: Any) -> list[Any]:
@@ -324,7 +356,7 @@ def jvp(
     given = tangent_leaves(selection, leaves, trees, tangents)
     with Forward(fun, "jvp") as forward:
         new = [
-            leaf if x is None else forward.dual(x, t)
+            leaf if x is None else forward.dual(own_handle(x), own_handle(t))
             for x, leaf, t in zip(leaves, all_leaves, given, strict=True)
         ]
         out = fun(*tree.regroup(new, trees))

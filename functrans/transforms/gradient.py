@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 import numpy as np
 
 from functrans.core import tree
+from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import Cotangents, Masked, zeros
 from functrans.core.errors import InputTypeError, OutputTypeError, describe_output
 from functrans.core.types import dtype_of, is_array, is_inexact, type_of
@@ -20,7 +21,7 @@ from functrans.transforms.arguments import (
     refuse_leaked,
     split_aux,
 )
-from functrans.transforms.reverse import Reverse, ReverseArray, pull_back
+from functrans.transforms.reverse import Reverse, pull_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     reverse = Reverse(fun, "vjp")
     with reverse:
-        inputs, new = _variables(reverse, leaves, all_leaves, trees)
+        places, new = _variables(reverse, leaves, all_leaves, trees)
         out = fun(*new)
         aux = None
         if has_aux:
@@ -107,10 +108,11 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
             if reverse.owns(o):
                 cotangents.add(o.index, g, kind)
         pull_back(tape, cotangents, keep=True)
-        grads = _collect(cotangents, inputs, leaves, taken=gs)
+        grads = _collect(cotangents, places, leaves, taken=gs)
         return tuple(tree.regroup(grads, trees))
 
-    value = tree.unflatten(out_tree, lowered)
+    # The tape keeps what the user may write to.
+    value = tree.unflatten(out_tree, list(map(snapshot, lowered)))
     return (value, pullback, tree.map(reverse.lower, aux)) if has_aux else (value, pullback)
 
 
@@ -277,7 +279,7 @@ def _gradient(
             _check_complex(selection, leaves)
         aux = None
         with Reverse(fun, transform) as reverse:
-            inputs, new = _variables(reverse, leaves, all_leaves, trees)
+            places, new = _variables(reverse, leaves, all_leaves, trees)
             args, kwargs = replace(new)
             out = fun(*args, **kwargs)
             if has_aux:
@@ -288,7 +290,7 @@ def _gradient(
         if reverse.owns(out):
             cotangents.values[out.index] = dtype_of(value).type(1)
             pull_back(reverse.tape, cotangents, keep=False)
-        grads = tree.regroup(_collect(cotangents, inputs, leaves), trees)
+        grads = tree.regroup(_collect(cotangents, places, leaves), trees)
         if has_aux:
             aux = tree.map(reverse.lower, aux)
         return result(value, grads[0] if selection.bare else tuple(grads), aux, has_aux)
@@ -298,18 +300,20 @@ def _gradient(
 
 def _variables(
     reverse: Reverse, leaves: list[Any], all_leaves: list[Any], trees: list[tree.TreeDef]
-) -> tuple[list[ReverseArray | None], list[Any]]:
-    """A variable for each leaf with a derivative, and the arguments with the variables in place."""
-    inputs = [None if x is None else reverse.variable(x) for x in leaves]
-    mixed: list[Any] = inputs
-    if len(reverse.tape) < len(inputs):  # not every leaf has a derivative
-        mixed = [leaf if v is None else v for v, leaf in zip(inputs, all_leaves, strict=True)]
-    return inputs, tree.regroup(mixed, trees)
+) -> tuple[list[int | None], list[Any]]:
+    """The place on the tape of each leaf with a derivative (None: it has none), and the arguments
+    with traced arrays for these leaves."""
+    variables = [None if x is None else reverse.variable(snapshot(x)) for x in leaves]
+    mixed: list[Any] = variables
+    if len(reverse.tape) < len(leaves):  # not every leaf has a derivative
+        mixed = [leaf if v is None else v for v, leaf in zip(variables, all_leaves, strict=True)]
+    places = [None if v is None else v.index for v in variables]
+    return places, tree.regroup(mixed, trees)
 
 
 def _collect(
     cotangents: Cotangents,
-    inputs: list[ReverseArray | None],
+    places: list[int | None],
     leaves: list[Any],
     taken: Sequence[Any] = (),
 ) -> list[Any]:
@@ -317,11 +321,10 @@ def _collect(
     with an array already `taken` or with an intermediate value."""
     grads: list[Any] = []
     seen = set(map(id, taken))
-    for variable, leaf in zip(inputs, leaves, strict=True):
-        if variable is None:
+    for index, leaf in zip(places, leaves, strict=True):
+        if index is None:
             grads.append(None)
             continue
-        index = variable.index
         g = cotangents.values[index]
         if g is None:
             g = zeros(type_of(leaf))
@@ -334,6 +337,8 @@ def _collect(
                 if g.base is not None or id(g) in seen:
                     g = g.copy()
                 seen.add(id(g))
+        elif isinstance(g, TracedArray):
+            g = g.snapshot()
         grads.append(g)
     return grads
 

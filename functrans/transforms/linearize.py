@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 
 from functrans.core import tree
+from functrans.core.array import own_handle
 from functrans.core.errors import TreeError
 from functrans.core.types import type_of
 from functrans.transforms.arguments import (
@@ -71,7 +72,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         variables = [None if x is None else stage.variable(_strong(x)) for x in leaves]
         with Forward(fun, "linearize") as forward:
             new = [
-                leaf if x is None else forward.dual(x, t)
+                leaf if x is None else forward.dual(own_handle(x), t)
                 for x, leaf, t in zip(leaves, all_leaves, variables, strict=True)
             ]
             out = fun(*tree.regroup(new, trees))

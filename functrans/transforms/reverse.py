@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, duplicate, snapshot
+from functrans.core.constants import Constants
 from functrans.core.cotangent import (
     SMALL,
     Cotangents,
@@ -30,6 +31,7 @@ from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
+    SCALARS,
     WEAK,
     Array,
     ArrayType,
@@ -73,6 +75,22 @@ class ReverseArray(TracedArray):
         value = self.value
         return value.concrete(wanted) if isinstance(value, TracedArray) else value
 
+    @property
+    def underlying(self) -> Any:
+        return self.value
+
+    def snapshot(self) -> ReverseArray:
+        return self.interpreter.array(self.value, self.index)
+
+    def duplicate(self) -> ReverseArray:
+        return self.interpreter.array(duplicate(self.value), self.index)
+
+    def become(self, content: Any) -> None:
+        if not self.interpreter.owns(content):
+            self.check_constant(content)
+            content = self.interpreter.fresh(snapshot(content))
+        self.value, self.index = content.value, content.index
+
     def birth(self) -> str:
         tape = self.interpreter.tape
         # The second run of a checkpointed function had a tape of its own, behind this one.
@@ -84,13 +102,13 @@ class ReverseArray(TracedArray):
 class Reverse(Interpreter):
     """Records a tape of the operations on its arrays.
 
-    `recording` is False while a checkpointed function runs for its value only; `touched` then tells
-    whether it met an array of mine. `base` is the index of the tape's first entry. `turn` is held
-    while a checkpointed function runs again, on a tape in place of mine: a pullback may be called
-    by several threads at once.
+    `recording` is False while a checkpointed function runs for its value only: its arrays have no
+    place on the tape, and `touched` tells whether it met an array of mine. `base` is the index of
+    the tape's first entry. `turn` is held while a checkpointed function runs again, on a tape in
+    place of mine: a pullback may be called by several threads at once.
     """
 
-    __slots__ = ("base", "recording", "tape", "touched", "transform", "turn")
+    __slots__ = ("base", "constants", "recording", "tape", "touched", "transform", "turn")
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
@@ -100,6 +118,7 @@ class Reverse(Interpreter):
         self.recording = True
         self.touched = False
         self.turn: threading.RLock | None = None
+        self.constants = Constants()
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
@@ -113,6 +132,18 @@ class Reverse(Interpreter):
         array.value = value
         array.index = index
         return array
+
+    def fresh(self, content: Array) -> Any:
+        if not is_inexact(dtype_of(content)):  # as the results of operations: not mine
+            return content if self.parent is None else self.parent.fresh(content)
+        return self.variable(content) if self.recording else self._unrecorded(content)
+
+    def _unrecorded(self, ans: Any) -> Any:
+        """A result met while not recording, in a handle of mine: it may share memory with a value
+        of mine, which user code must not write to."""
+        if type(ans) is tuple:
+            return tuple(map(self._unrecorded, ans))
+        return self.array(ans, _NOWHERE) if is_inexact(dtype_of(ans)) else ans
 
     def owns(self, x: Any) -> bool:
         return type(x) is ReverseArray and x.interpreter is self
@@ -144,11 +175,22 @@ class Reverse(Interpreter):
             return ans
         if not self.recording:
             self.touched = True
-            return ans
+            return self._unrecorded(ans)
         if primitive.outputs is not None:
             return self._record_outputs(primitive, args, values, mine, params, ans)
         if not is_inexact(dtype_of(ans)):
             return ans
+        return self._record(primitive, args, values, mine, params, ans)
+
+    def _record(
+        self,
+        primitive: Primitive,
+        args: Any,
+        values: Sequence[Array],
+        mine: list[int],
+        params: dict[str, Any],
+        ans: Any,
+    ) -> Any:
         links = self._links(primitive, args, values, mine, params, ans)
         if not links:
             return ans
@@ -198,6 +240,8 @@ class Reverse(Interpreter):
         ans = impl(a, b) if parent is None else parent.binary(primitive, a, b)
         pulls: Any = primitive.pulls
         shape, dtype = ans.shape, ans.dtype
+        if not (x_mine and y_mine) and type(b if x_mine else a) not in SCALARS:
+            return self._record(primitive, (x, y), values, [0 if x_mine else 1], _NONE, ans)
         links = []
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
             same = type(a) not in WEAK and a.dtype is dtype and a.shape == shape
@@ -223,17 +267,23 @@ class Reverse(Interpreter):
         self,
         primitive: Primitive,
         args: Any,
-        values: list[Array],
+        values: Sequence[Array],
         mine: list[int],
         params: dict[str, Any],
         ans: Any,
     ) -> list[Any]:
+        constants = [x for i, x in enumerate(values) if type(x) not in SCALARS and i not in mine]
+
+        def residuals(pull: Rule) -> tuple[Any, ...]:
+            kept = pull.select(ans, values)
+            return self.constants.keep_among(kept, constants) if constants and kept else kept
+
         if primitive.pull_all is not None:
             pull = primitive.pull_all
             own = set(mine)
             indices = [x.index if i in own else None for i, x in enumerate(args)]
             spaces = [type_of(x) for x in values]
-            return [(pull.apply, indices, pull.select(ans, values), params, spaces)]
+            return [(pull.apply, indices, residuals(pull), params, spaces)]
         links = []
         for i in mine:
             written = primitive.pulls[i] if primitive.pulls else None
@@ -244,7 +294,7 @@ class Reverse(Interpreter):
                 (
                     chosen.apply,
                     args[i].index,
-                    chosen.select(ans, values),
+                    residuals(chosen),
                     params,
                     type_of(values[i]),
                 )
@@ -278,32 +328,43 @@ class Reverse(Interpreter):
         ]
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        mine = list(map(self.owns, args))
+
         def unrecorded(*values: Any) -> list[Any]:
             before, self.recording = self.recording, False
             try:
                 with under(self):
-                    outs = function(*values)
+                    outs = function(
+                        *[
+                            self._unrecorded(x) if m else x
+                            for x, m in zip(values, mine, strict=True)
+                        ]
+                    )
             finally:
                 self.recording = before
             self.touched |= any(map(self.owns, outs))
             return [self.lower(o) for o in outs]
 
-        outer, self.touched = self.touched, any(map(self.owns, args))
+        # Made before the function runs, which may write to its arguments.
+        replay = Replay(self, function, args) if self.recording else None
+        outer, self.touched = self.touched, any(mine)
         outs = self.hand_down_checkpointed(unrecorded, [self.lower(x) for x in args])
         # A checkpointed function around this one has met what this one met.
         touched, self.touched = self.touched, self.touched or outer
-        if not touched or not self.recording:
+        if not touched:
             return outs
-        if self.turn is None:
-            self.turn = threading.RLock()
-        return self._several(Replay(self, self.turn, function, args), None, outs)
+        if not self.recording:
+            return list(map(self._unrecorded, outs))
+        return self._several(replay, None, outs)
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         mine = [i for i, x in enumerate(args) if self.owns(x)]
         values = [self.lower(x) for x in args]
-        if not mine or not self.recording:
-            self.touched |= bool(mine)
+        if not mine:
             return self.hand_down_custom(call, values)
+        if not self.recording:
+            self.touched = True
+            return list(map(self._unrecorded, self.hand_down_custom(call, values)))
         spaces = [type_of(values[i]) for i in mine]
         if call.has_vjp:
             with under(self.parent):
@@ -338,7 +399,7 @@ class Replay:
     """The entry of a checkpointed function: it runs again when the backward walk arrives.
 
     It stands on the tape of `reverse`, so it must not keep it alive: a cycle would keep all arrays
-    until the next collection. Of an argument it has the value and the index (None: not mine).
+    until the next collection. Of an argument it has the value and the index (None: a constant).
     """
 
     __slots__ = ("args", "function", "reverse", "turn")
@@ -346,14 +407,18 @@ class Replay:
     def __init__(
         self,
         reverse: Reverse,
-        turn: threading.RLock,
         function: Callable[..., list[Any]],
         args: list[Any],
     ) -> None:
+        if reverse.turn is None:
+            reverse.turn = threading.RLock()
         self.reverse = weakref.ref(reverse)
-        self.turn = turn
+        self.turn = reverse.turn
         self.function = function
-        self.args = [(x.value, x.index) if reverse.owns(x) else (x, None) for x in args]
+        self.args = [
+            (x.value, x.index) if reverse.owns(x) else (reverse.constants.keep(x), None)
+            for x in args
+        ]
 
     def pull(self, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
         """Record the function on a tape of its own, behind all others, and walk that."""
@@ -363,7 +428,7 @@ class Replay:
             self._pull(reverse, gs, cotangents)
 
     def _pull(self, reverse: Reverse, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
-        args = [x if i is None else reverse.array(x, i) for x, i in self.args]
+        args = [snapshot(x) if i is None else reverse.array(x, i) for x, i in self.args]
         base = len(cotangents.values)
         segment: list[Any] = []
         before = reverse.tape, reverse.base, reverse.recording, reverse.parent
@@ -387,6 +452,8 @@ class Replay:
 
 
 _NONE: dict[str, Any] = {}
+
+_NOWHERE = -1  # the place on the tape of what was not recorded
 
 
 def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 
 from functrans.core import tree
-from functrans.core.array import TracedArray
+from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray, snapshot
+from functrans.core.constants import Constants
 from functrans.core.errors import (
     InputTypeError,
     OutputTypeError,
@@ -18,13 +20,13 @@ from functrans.core.errors import (
 )
 from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.primitive import Primitive, types_of
-from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, type_of
+from functrans.core.primitive import Primitive, primitive_of, types_of
+from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.transforms.arguments import argument_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 P = ParamSpec("P")
 
@@ -52,6 +54,22 @@ class StageArray(TracedArray):
     def weak(self) -> bool:
         return self.variable.type.weak
 
+    @property
+    def underlying(self) -> Any:
+        return None
+
+    def snapshot(self) -> StageArray:
+        return StageArray(self.interpreter, self.variable)
+
+    def duplicate(self) -> StageArray:
+        return StageArray(self.interpreter, self.variable)
+
+    def become(self, content: Any) -> None:
+        if not self.interpreter.owns(content):
+            self.check_constant(content)
+            content = self.interpreter.fresh(snapshot(content))
+        self.variable = content.variable
+
     def concrete(self, wanted: str) -> Any:
         raise unknown_value(self, wanted)
 
@@ -68,7 +86,7 @@ class StageArray(TracedArray):
 class Stage(Interpreter):
     """Records the operations on its arrays as equations; operations on constants run at once."""
 
-    __slots__ = ("equations", "inputs", "transform")
+    __slots__ = ("constants", "equations", "inputs", "transform")
 
     values_known = False
 
@@ -77,6 +95,7 @@ class Stage(Interpreter):
         self.transform = transform
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
+        self.constants = Constants(small=-1)  # a constant stands once in a graph
 
     @property
     def lost(self) -> str:
@@ -91,16 +110,31 @@ class Stage(Interpreter):
         self.inputs.append(variable)
         return StageArray(self, variable)
 
+    def fresh(self, content: Array) -> Any:
+        """The constant as a variable: a graph that is built has no other place to write to."""
+        params = {"shape": shape_of(content)}
+        return self._append(primitive_of(algebra.broadcast_to), (content,), (content,), params)
+
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         inputs = [
             x.variable if type(x) is StageArray and x.interpreter is self else x for x in args
         ]
         if not any(type(x) is Variable for x in inputs):
             return self.hand_down(primitive, args, params)
+        return self._append(primitive, args, inputs, params)
+
+    def _append(
+        self,
+        primitive: Primitive,
+        args: tuple[Array, ...],
+        inputs: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Any:
         types = output_types(primitive, args, params)
         single = primitive.outputs is None
         outputs = (Variable(types),) if single else tuple(map(Variable, types))
-        self.equations.append(Equation(primitive, tuple(inputs), params, outputs, user_line()))
+        kept = tuple([x if type(x) is Variable else self.constants.keep(x) for x in inputs])
+        self.equations.append(Equation(primitive, kept, params, outputs, user_line()))
         arrays = tuple([StageArray(self, v) for v in outputs])
         return arrays[0] if single else arrays
 
@@ -113,14 +147,14 @@ class Stage(Interpreter):
         with under(self.parent), Stage(self.function, self.transform) as types:
             outs = call.run([types.variable(type_of(x)) if is_array(x) else x for x in args])
         outputs = tuple(Variable(type_of(o)) for o in outs)
-        inputs = tuple(x.variable if self.owns(x) else x for x in args)
+        inputs = tuple(x.variable if self.owns(x) else self.constants.keep(x) for x in args)
         params = {"call": call}
         self.equations.append(Equation(CUSTOM_CALL, inputs, params, outputs, user_line()))
         return [StageArray(self, v) for v in outputs]
 
     def graph(self, name: str, outputs: list[Any]) -> Graph:
         """The finished graph with these outputs, without what they do not need."""
-        lowered = [x.variable if self.owns(x) else x for x in outputs]
+        lowered = [x.variable if self.owns(x) else self.constants.keep(x) for x in outputs]
         return Graph(name, self.inputs, self.equations, lowered).pruned()
 
 

@@ -20,9 +20,10 @@ def batch(x: Any) -> Any:
 
 
 # Its derivative is zero by decree, which no difference shows: every sample is pinned.
+# A copy, since user code may write to the constant, and not to what it was made of.
 _stop_gradient = nondifferentiable(
     "stop_gradient",
-    lambda x: x,
+    lambda x: np.copy(x) if isinstance(x, np.ndarray) else x,
     batch=batch,
     shape=lambda x: x,
     samples=lambda: [

@@ -1,0 +1,338 @@
+"""Traced arrays that share elements: views, and what a write through one does to the others.
+
+A traced array is a handle to a content that never changes; writing gives it another content. A view
+remembers its base and the function that made it, so a write to either can be carried over to the
+other. Which elements a view shows, and whether it is a view at all, NumPy itself says: the function
+is applied to an array of element numbers that is laid out as the base is.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import weakref
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError, user_line
+from functrans.core.types import Array, dtype_of, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    F = Callable[..., Any]
+
+
+class Place:
+    """How one array shares its elements with others.
+
+    Attributes
+    ----------
+    base : TracedArray or None
+        The array of which this one is a view; None for an array of its own.
+    read : callable or None
+        Makes the content of the view of that of the base.
+    show : callable or None
+        The same by NumPy, for the numbers of the elements.
+    key : object
+        The basic index that made the view, or None.
+    always : bool
+        It is a view even where NumPy's function gives a copy of the numbers (``x.flat``).
+    views : list of weakref.ref
+        The views of this array.
+    """
+
+    __slots__ = ("always", "base", "key", "numbers", "pruned", "read", "show", "views")
+
+    def __init__(
+        self,
+        base: Any = None,
+        read: F | None = None,
+        show: F | None = None,
+        key: Any = None,
+        always: bool = False,
+    ) -> None:
+        self.base = base
+        self.read = read
+        self.show = show
+        self.key = key
+        self.always = always
+        self.views: list[weakref.ref[Any]] = []
+        self.pruned = 8
+        self.numbers: Any = None
+
+    def enter(self, view: TracedArray) -> None:
+        """Add a view; those that are gone are dropped now and then."""
+        if len(self.views) >= self.pruned:
+            self.views = [v for v in self.views if v() is not None]
+            self.pruned = 8 + 2 * len(self.views)
+        self.views.append(weakref.ref(view))
+
+
+def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: bool = False) -> Any:
+    """Let a view and its base see what is written to either; returns the view."""
+    if not isinstance(view, TracedArray) or not isinstance(base, TracedArray) or view is base:
+        return view
+    if view.place is not None and view.place.base is base:
+        return view
+    if not view.shape and not is_zero_dimensional_array(view):
+        return view
+    view.place = Place(base, read, show, key, always)
+    if base.place is None:
+        base.place = Place()
+    base.place.enter(view)
+    return view
+
+
+def is_zero_dimensional_array(x: Any) -> bool:
+    """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
+    try:
+        return isinstance(x.concrete("value"), np.ndarray)
+    except ConversionError:  # lanes of a batch and values not known yet: scalars
+        return False
+
+
+def getitem(x: TracedArray, key: Any) -> Any:
+    """``x[key]``; a view if the index is basic."""
+    basic = basic_key(x, key)
+    if basic is None:
+        return p.getitem(x, key)
+    ans = p.getitem(x, basic)
+    return link(x, ans, lambda base: p.getitem(base, basic), operator.itemgetter(basic), basic)
+
+
+def basic_key(x: TracedArray, key: Any) -> Any:
+    """The index as one of Python ints, slices, None and Ellipsis; None if it has arrays."""
+    if p.is_static(key) or (type(key) is tuple and all(map(p.is_static, key))):
+        return key if key is not None else (None,)
+    index, arrays = p.index_arguments(x.shape, key)
+    if arrays or any(type(entry) is bool for entry in index.entries):
+        return None
+    return index.entries
+
+
+def showing(function: Callable[..., Any]) -> Callable[[F], F]:
+    """Make what carries out a NumPy function or method, which returns views, return linked ones.
+
+    Several results are views of as many arguments, or all of the first.
+    """
+
+    def decorate(own: F) -> F:
+        @wraps(own)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            ans = own(*args, **kwargs)
+            if not isinstance(ans, tuple | list):
+                if args:
+                    link(
+                        args[0],
+                        ans,
+                        lambda base: own(base, *args[1:], **kwargs),
+                        lambda base: function(base, *args[1:], **kwargs),
+                    )
+                return ans
+            for i, part in enumerate(ans):
+                if len(args) == len(ans) > 1 and not kwargs:
+                    link(args[i], part, *_of_several(own, function, args, i))
+                else:
+                    link(
+                        args[0],
+                        part,
+                        lambda base, i=i: own(base, *args[1:], **kwargs)[i],
+                        lambda base, i=i: function(base, *args[1:], **kwargs)[i],
+                    )
+            return ans
+
+        return call
+
+    return decorate
+
+
+def _of_several(own: F, function: F, args: tuple[Any, ...], i: int) -> tuple[F, F]:
+    """The i-th of as many results as arguments, as functions of its own argument."""
+    shapes = [shape_of(x) if isinstance(x, TracedArray) else np.shape(x) for x in args]
+
+    def read(base: Any) -> Any:
+        return own(*args[:i], base, *args[i + 1 :])[i]
+
+    def show(base: Any) -> Any:
+        empty = [np.broadcast_to(0, shape) for shape in shapes]
+        return function(*empty[:i], base, *empty[i + 1 :])[i]
+
+    return read, show
+
+
+def flat(x: TracedArray) -> Any:
+    """All elements in one axis, in C order: a view whatever the layout."""
+
+    def show(base: Any) -> Any:
+        return base.reshape(-1)
+
+    def read(base: Any) -> Any:
+        return p.reshape(base, shape=(base.size,))
+
+    return link(x, read(x), read, show, always=True)
+
+
+# Writing
+
+
+def write(x: TracedArray, key: Any, y: Array) -> None:
+    """``x[key] = y``, seen by all arrays that share the elements."""
+    if x.place is None:
+        x.become(p.setitem(x, key, y))
+        return
+    check_writable(x)
+    replace(x, p.setitem(x, key, y), key)
+
+
+def check_writable(x: TracedArray) -> None:
+    """Raise NumPy's error for views that it makes read-only."""
+    while (base := _base(x)) is not None:
+        if x.place.key is None and not numbers(x).flags.writeable:
+            raise ValueError(f"assignment destination is read-only, at {user_line()}")
+        x = base
+
+
+def replace(x: TracedArray, content: Any, key: Any = ...) -> None:
+    """Give `x` a content that differs from its present one at `key` only, and all others theirs."""
+    x.become(content)
+    if x.place is None:
+        return
+    done = [x]
+    view = x
+    while (base := _base(view)) is not None and view.place.key is not None:
+        base.become(p.setitem(base, view.place.key, view))
+        done.append(base)
+        view = base
+    if base is not None:
+        root = _root(base)
+        root.become(_scattered(root, view))
+        done.append(root)
+    else:
+        root = view
+    others = [v for v in _living_views(root) if not any(v is d for d in done)]
+    if others:
+        changed = numbers(x)
+        basic = basic_key(x, key)
+        if basic is not None:
+            basic = basic if type(basic) is tuple else (basic,)
+            changed = changed[basic if ... in basic else (*basic, ...)]  # never a scalar
+        if not np.may_share_memory(changed, numbers(root)):
+            changed = numbers(root)
+        for v in others:
+            if v.place.always or np.may_share_memory(numbers(v), changed):
+                v.become(v.place.read(v.place.base))
+
+
+def _base(x: TracedArray) -> Any:
+    """The array of which `x` is a view; None if there is none, or NumPy had made a copy."""
+    place = x.place
+    if place.base is not None and place.key is None:
+        numbers(x)
+    return place.base
+
+
+def _root(x: TracedArray) -> TracedArray:
+    while (base := _base(x)) is not None:
+        x = base
+    return x
+
+
+def _living_views(x: TracedArray) -> Iterator[TracedArray]:
+    """All views of an array, each after its base."""
+    for reference in x.place.views:
+        view = reference()
+        if view is not None and _base(view) is x:
+            yield view
+            yield from _living_views(view)
+
+
+def numbers(x: TracedArray) -> Any:
+    """The numbers that the elements of `x` have in its root, as a view of those of the root.
+
+    An array that turns out to be no view of its base, because NumPy would have made a copy, is cut
+    off here.
+    """
+    place = x.place
+    if place.numbers is None:
+        if place.base is not None:
+            of_base = numbers(place.base)
+            shown = place.show(of_base)
+            if place.always or shown.size == 0 or np.may_share_memory(shown, of_base):
+                place.numbers = shown
+                return shown
+            place.base = None
+        place.numbers = _numbered(x)
+    return place.numbers
+
+
+def _numbered(x: TracedArray) -> Any:
+    """Numbers for all elements in C order, laid out in memory as the array is.
+
+    Each part of a complex element has a number of its own.
+    """
+    shape, order = x.shape, memory_order(x)
+    kind: Any = complex if x.dtype.kind == "c" else np.intp
+    laid_out = np.empty([shape[i] for i in order], kind)
+    array = laid_out.transpose(np.argsort(order))
+    counted = np.arange(math.prod(shape)).reshape(shape)
+    if kind is complex:
+        array.real, array.imag = 2 * counted, 2 * counted + 1
+    else:
+        array[...] = counted
+    return array
+
+
+def memory_order(x: TracedArray) -> list[int]:
+    """The axes from the one with the largest steps in memory to that with the smallest.
+
+    It is read off the array at the bottom; C order where there is none, as in a graph.
+    """
+    ndim = x.ndim
+    value: Any = x
+    while isinstance(value, TracedArray):
+        value = value.underlying
+    if type(value) is not np.ndarray or value.ndim < ndim:
+        return list(range(ndim))
+    strides = value.strides[value.ndim - ndim :]  # batch axes come first
+    return sorted(range(ndim), key=lambda i: -abs(strides[i]))
+
+
+def _scattered(root: TracedArray, view: TracedArray) -> Array:
+    """The content of a root with that of a view of it put in its place."""
+    places = numbers(view)
+    if (
+        root.dtype.kind == "c" and places.dtype.kind == "f"
+    ):  # the view shows real or imaginary parts
+        parts = p.stack([p.real(root), p.imag(root)])
+        number = places.astype(np.intp)
+        flat = number % 2 * root.size + number // 2  # all real parts come first here
+        parts = _put(parts, flat, view)
+        return p.make_complex(p.first_axis(parts, 0), p.first_axis(parts, 1))
+    if places.dtype.kind == "c":
+        places = places.real.astype(np.intp) // 2
+    return _put(root, places, view)
+
+
+def _put(x: Array, places: Any, y: Array) -> Array:
+    """`x` with the elements of `y` at places counted in C order."""
+    flat = p.reshape(x, shape=(math.prod(shape_of(x)),))
+    index = p.Index((p.ARRAY,), unique=True)
+    values = p.reshape(y, shape=(places.size,))
+    return p.reshape(
+        p.index_update(flat, values, places.reshape(-1), index=index), shape=shape_of(x)
+    )
+
+
+# Writing results
+
+
+def write_all(x: TracedArray, y: Array) -> None:
+    """Replace every element: ``x[...] = y`` for a `y` of the shape of `x`."""
+    if x.place is not None:
+        check_writable(x)
+    replace(x, y if dtype_of(y) == x.dtype else p.astype(y, dtype=x.dtype))

@@ -1,0 +1,284 @@
+"""NumPy's ways to write into an array, on traced arrays: ``out=``, ``ufunc.at``, ``copyto`` and
+their like.
+
+A traced array can be written to; a plain ndarray cannot hold traced values, which is an error that
+says how to make an array that can.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.array import TracedArray
+from functrans.core.errors import InPlaceError, user_line
+from functrans.core.interpreter import stack
+from functrans.core.primitive import argument_names
+from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.numpy import views
+from functrans.numpy.operands import flattened, operand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = Callable[..., Any]
+
+
+def write_result(x: TracedArray, y: Any, name: str, casting: Any = "same_kind") -> None:
+    """Write the result of a function into an array of its shape, as ``out=`` does."""
+    if stack.top is not x.interpreter:
+        x.check_active()
+    if shape_of(y) != x.shape:
+        raise ValueError(
+            f"non-broadcastable output operand: {name} gives shape {shape_of(y)}, the array to "
+            f"write to has shape {x.shape}"
+        )
+    if not np.can_cast(dtype_of(y), x.dtype, casting):
+        raise TypeError(
+            f"Cannot cast the output of {name} from {dtype_of(y)!r} to {x.dtype!r} with casting "
+            f"rule {casting!r}, at {user_line()}"
+        )
+    views.write_all(x, y)
+
+
+def delivered(result: Any, out: Any, name: str, casting: Any = "same_kind") -> Any:
+    """What a function returns that was called with ``out=``: that array, with the result in it."""
+    if isinstance(out, tuple):
+        if len(out) > 1:
+            return tuple(
+                r if o is None else delivered(r, o, name, casting)
+                for r, o in zip(result, out, strict=True)
+            )
+        (out,) = out
+    if out is None:
+        return result
+    if isinstance(out, TracedArray):
+        write_result(out, result, name, casting)
+    elif isinstance(out, np.ndarray) and not isinstance(result, TracedArray):
+        np.copyto(out, result, casting=casting)
+    else:
+        refuse_plain(name, out)
+    return out
+
+
+def refuse_plain(name: str, target: Any) -> NoReturn:
+    """Raise the error for a traced value that was to be written into a plain array."""
+    what = type_of(target) if isinstance(target, np.ndarray) else f"a {type(target).__name__}"
+    raise InPlaceError(
+        f"{name}: the array to write to is a plain {what}, which cannot hold traced values, at "
+        f"{user_line()}. Make it with numpy.zeros_like(x) of a traced x or functrans.numpy.zeros, "
+        "or use the result instead of writing it (y = x + y in place of y += x)."
+    )
+
+
+def taking_out(own: Function, name: str) -> Function:
+    """What carries out a NumPy function, with its argument ``out``, if it has one, taken care of.
+
+    `own` never sees it.
+    """
+    code: Any = getattr(own, "__code__", None)
+    if code is None or "out" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return own
+    names = argument_names(own, name)
+    position = names.index("out") if "out" in names else sys.maxsize  # keyword only
+
+    @wraps(own)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) <= position:
+            if "out" not in kwargs:
+                return own(*args, **kwargs)
+            out = kwargs.pop("out")
+        else:
+            out = args[position]
+            args = (*args[:position], None, *args[position + 1 :])
+        return delivered(own(*args, **kwargs), out, name)
+
+    return call
+
+
+# Functions
+
+
+def target(x: Any, name: str) -> TracedArray:
+    """The array to write to."""
+    if not isinstance(x, TracedArray):
+        refuse_plain(name, x)
+    return x
+
+
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    """Write the elements of one array, where a mask holds, into another."""
+    x, y = target(dst, "numpy.copyto"), operand(src)
+    if not type_of(y).weak and not np.can_cast(dtype_of(y), x.dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {dtype_of(y)!r} to {x.dtype!r} according to the rule "
+            f"{casting!r}"
+        )
+    if where is not True:
+        mask = operand(where)
+        y = p.where(mask, p.astype(y, dtype=x.dtype), x)
+        if shape_of(y) != x.shape:
+            raise ValueError(
+                f"could not broadcast the source or the mask to the destination's shape {x.shape}"
+            )
+    views.write(x, ..., y)
+
+
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    """Write values where a mask holds, each at its own place of the flattened array."""
+    x = target(a, "numpy.putmask")
+    y = flattened(operand(values))
+    if shape_of(operand(mask)) != x.shape:
+        raise ValueError("putmask: mask and data must be the same size")
+    if not shape_of(y)[0]:
+        return
+    repeated = p.take(y, np.arange(x.size) % shape_of(y)[0], axis=0)
+    new = p.reshape(repeated, shape=x.shape)
+    views.write_all(x, p.where(operand(mask), p.astype(new, dtype=x.dtype), x))
+
+
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """Write values, one after the other, where a mask holds."""
+    x = target(arr, "numpy.place")
+    y = flattened(operand(vals))
+    if shape_of(operand(mask)) != x.shape:
+        raise ValueError("place: mask and data must be the same size")
+    if isinstance(mask, TracedArray) and shape_of(y) == (1,):
+        views.write(x, mask, p.reshape(y, shape=()))
+        return
+    known = mask.concrete("numpy.place") if isinstance(mask, TracedArray) else np.asarray(mask)
+    places = np.flatnonzero(known)
+    if places.size and not shape_of(y)[0]:
+        raise ValueError("Cannot insert from an empty array!")
+    if places.size:
+        put(x, places, p.take(y, np.arange(places.size) % shape_of(y)[0], axis=0))
+
+
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """Write values at positions of the flattened array."""
+    x = target(a, "numpy.put")
+    positions, y = flattened(operand(ind)), flattened(operand(v))
+    count = shape_of(positions)[0]
+    if not count or not shape_of(y)[0]:
+        return
+    if mode == "clip":
+        positions = p.minimum(p.maximum(positions, 0), x.size - 1)
+    elif mode == "wrap":
+        positions = p.remainder(positions, x.size)
+    elif mode != "raise":
+        raise ValueError(f"put: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
+    if shape_of(y)[0] != count:
+        y = p.take(y, np.arange(count) % shape_of(y)[0], axis=0)
+    views.write_all(x, p.reshape(p.setitem(flattened(x), positions, y), shape=x.shape))
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any = -1) -> None:
+    """Write values at an array of positions along an axis, as `argsort` gives them."""
+    x, index, y = target(arr, "numpy.put_along_axis"), operand(indices), operand(values)
+    if axis is None:
+        put(x, index, y)
+        return
+    axis = int(np.lib.array_utils.normalize_axis_index(axis, x.ndim))
+    views.write_all(x, p.put_along_axis(x, index, y, axis=axis))
+
+
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """Write values on the main diagonal."""
+    x = target(a, "numpy.fill_diagonal")
+    if x.ndim < 2:
+        raise ValueError("array must be at least 2-d")
+    if x.ndim == 2:
+        step = x.shape[1] + 1
+        end = None if wrap else x.shape[1] * x.shape[1]
+    else:
+        if len(set(x.shape)) > 1:
+            raise ValueError("All dimensions of input must be of equal length")
+        step = 1 + int(np.cumprod(x.shape[:-1]).sum())
+        end = None
+    put(x, np.arange(x.size)[:end:step], val)
+
+
+# Methods
+
+
+def sort(
+    x: TracedArray, axis: Any = -1, kind: Any = None, order: Any = None, **stable: Any
+) -> None:
+    """Sort the elements along an axis."""
+    views.write_all(x, np.sort(x, axis, kind, order, **stable))
+
+
+def partition(x: TracedArray, kth: Any, axis: Any = -1, kind: Any = "introselect") -> None:
+    """Reorder the elements along an axis so that the kth has its place."""
+    views.write_all(x, np.partition(x, kth, axis, kind))
+
+
+def fill(x: TracedArray, value: Any) -> None:
+    """Write one value everywhere."""
+    y = operand(value)
+    if shape_of(y) not in ((), (1,)):
+        raise ValueError(f"fill takes a single value, got one of shape {shape_of(y)}")
+    views.write(x, ..., y)
+
+
+# ufunc.at
+
+
+def at(ufunc: np.ufunc, name: str, call: Function, x: Any, indices: Any, *values: Any) -> None:
+    """``ufunc.at``: an operation on elements at an index, once for each time that they occur."""
+    x = target(x, f"{name}.at")
+    if ufunc in (np.add, np.subtract):
+        static, arrays = p.index_arguments(x.shape, indices)
+        y = operand(values[0])
+        _check_cast(ufunc, name, x, y)
+        y = p.negative(y) if ufunc is np.subtract else y
+        views.write_all(x, p.index_add(x, y, *arrays, index=static))
+        return
+    where = np.arange(x.size).reshape(x.shape)[_known(indices, name)]
+    operands = [p.broadcast_to(operand(y), shape=np.shape(where)) for y in values]
+    places = np.reshape(where, -1)
+    operands = list(map(flattened, operands))
+    ans = flattened(x)
+    for turn in _turns(places):
+        new = call(p.getitem(ans, places[turn]), *[p.getitem(y, turn) for y in operands])
+        if not np.can_cast(dtype_of(new), x.dtype, "same_kind"):
+            raise _uncastable(name, dtype_of(new), x.dtype)
+        ans = p.setitem(ans, places[turn], new)
+    views.write_all(x, p.reshape(ans, shape=x.shape))
+
+
+def _check_cast(ufunc: np.ufunc, name: str, x: Array, y: Array) -> None:
+    own = dtype_of(y) if not type_of(y).weak else type(y)
+    result = ufunc.resolve_dtypes((x.dtype, own, None))[-1]
+    if not np.can_cast(result, x.dtype, "same_kind"):
+        raise _uncastable(name, result, x.dtype)
+
+
+def _uncastable(name: str, given: Any, wanted: Any) -> TypeError:
+    return TypeError(
+        f"{name}.at: Cannot cast the result from {given!r} to {wanted!r} with casting rule "
+        f"'same_kind', at {user_line()}"
+    )
+
+
+def _known(indices: Any, name: str) -> Any:
+    if isinstance(indices, tuple):
+        return tuple(_known(i, name) for i in indices)
+    return indices.concrete(f"{name}.at") if isinstance(indices, TracedArray) else indices
+
+
+def _turns(places: Any) -> list[Any]:
+    """Positions in `places` such that no place occurs twice in one turn, in the order of NumPy."""
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    first = np.ones(places.size, bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(first)
+    counts = np.diff(np.r_[starts, places.size]).astype(int)
+    nth = np.empty(places.size, int)
+    nth[order] = np.arange(places.size) - np.repeat(starts, counts)
+    return [np.flatnonzero(nth == k) for k in range(counts.max(initial=0))]
