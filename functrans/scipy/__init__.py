@@ -1,7 +1,7 @@
 """SciPy's functions with derivatives; needs SciPy: ``pip install "functrans[scipy]"``.
 
 Plain calls of ``scipy.special`` differentiate without this package, which adds the functions that
-SciPy writes in Python (they turn their arguments into plain arrays).
+SciPy writes in Python (they turn their arguments into plain arrays), ``linalg`` and ``stats``.
 """
 
 try:
@@ -12,5 +12,5 @@ except ModuleNotFoundError as error:
         name="scipy",
     ) from error
 
-from functrans.scipy import linalg as linalg, special as special
+from functrans.scipy import linalg as linalg, special as special, stats as stats
 from functrans.scipy.array_api import enable_array_api as enable_array_api
