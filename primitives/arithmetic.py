@@ -204,6 +204,7 @@ sign = elementwise(
         -2,
         2,
         Sample(np.array([-inf, -0.0, 0.0, inf]), pinned=[0], label="zeros and infinities"),
+        Sample(np.array([-2.0, 0.0, 3.0]), pinned=[0], unchosen=True, label="constant"),
         Sample(0j, pinned=[0], label="complex zero"),
     ),
 )
@@ -274,7 +275,7 @@ angle = elementwise(
     samples=unary(
         -2,
         2,
-        Sample(np.array([-2.0, -0.0, 3.0]), pinned=[0], label="real"),
+        Sample(np.array([-2.0, -0.0, 3.0]), pinned=[0], unchosen=True, label="real"),
         Sample(0j, pinned=[0], label="the origin"),
         Sample(np.array([-2 + 0j, complex(-2, -0.0)]), pinned=[0.5j], label="the branch cut"),
     ),
@@ -329,8 +330,10 @@ nan_to_num: Function = general(
             posinf=None,
             neginf=-5.0,
             pinned=[np.array([0, 0, 0, 1.0])],
+            unchosen=True,
             label="NaN and infinities",
         ),
+        Sample(draw_complex((2, 2), -2, 2), nan=0.0, posinf=None, neginf=None, label="complex"),
         Sample(
             np.array([complex(nan, 2), complex(1, inf), 1 + 2j]),
             nan=0.0,

@@ -10,7 +10,7 @@ from functrans.core.kinds import chooser, nondifferentiable
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of
 
-from .samples import Sample, binary, draw, integers, unary
+from .samples import Sample, binary, draw, draw_complex, integers, unary
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -22,6 +22,7 @@ ZERO_TIES = Sample(np.array([1.0, -0.0]), np.array([1.0, 0.0]), pinned=[0.5, 0.5
 INFINITE_TIES = Sample(
     np.array([inf, -inf]), np.array([inf, -inf]), pinned=[0.5, 0.5], label="ties"
 )
+COMPLEX = Sample(draw_complex((3,), -2, 2, 7), draw_complex((3,), -2, 2, 8), label="complex")
 FIRST, SECOND = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 
 
@@ -86,7 +87,7 @@ round: Function = nondifferentiable(
         Sample(draw((3,), -2, 2), decimals=0),
         Sample(draw((2, 3), -200, 200).T, decimals=2, smooth=False, label="non-contiguous"),
         Sample(draw((), -200, 200)[()], decimals=-1, label="0-d"),
-        Sample(np.array([15, 25, 149]), decimals=-1, label="integers"),
+        Sample(np.array([15, 25, 149]), decimals=-1, value=[20, 20, 150], label="integers"),
         Sample(draw((0,), -2, 2).astype(np.float32), decimals=1, label="empty"),
     ],
 )
@@ -101,6 +102,7 @@ maximum = chooser(
     samples=binary(
         -2,
         2,
+        COMPLEX,
         ZERO_TIES,
         INFINITE_TIES,
         Sample(np.array([inf, -inf]), 1.0, pinned=[FIRST, 1], label="infinity"),
@@ -116,6 +118,7 @@ minimum = chooser(
     samples=binary(
         -2,
         2,
+        COMPLEX,
         ZERO_TIES,
         INFINITE_TIES,
         Sample(np.array([inf, -inf]), 1.0, pinned=[SECOND, 1], label="infinity"),
@@ -131,6 +134,7 @@ fmax = chooser(
     samples=binary(
         -2,
         2,
+        COMPLEX,
         ZERO_TIES,
         one_nan(SECOND, FIRST),
         complex_too=False,
@@ -144,6 +148,7 @@ fmin = chooser(
     samples=binary(
         -2,
         2,
+        COMPLEX,
         ZERO_TIES,
         one_nan(SECOND, FIRST),
         complex_too=False,
@@ -158,6 +163,7 @@ heaviside = chooser(
         -2,
         2,
         Sample(np.array([-1.0, 0.0, 1.0]), 0.5, pinned=[0, 1], label="the jump"),
+        Sample(np.array([-1, 0, 0]), draw((3,), -1, 1), label="whole numbers"),
         complex_too=False,
     ),
 )
@@ -188,6 +194,7 @@ where = chooser(
         Sample(np.zeros((0,), bool), draw((0,), -1, 1), 1.0, label="empty"),
         Sample(np.array([0, 2, 0]), draw((3,), -1, 1).astype(np.float32), 2.0, label="integers"),
         Sample(np.array([True, False]), 1j, draw((2,), -1, 1), label="complex, real"),
+        Sample(np.array([True, False]), 1.0, draw_complex((2,), -1, 1), label="real, complex"),
         Sample(np.array([True, False]), inf, nan, pinned=[None, 1, 1], label="infinity and NaN"),
     ],
 )
@@ -212,6 +219,7 @@ clip = chooser(
         Sample(draw((2, 3), -2, 2).astype(np.float32), draw((3,), -2, 0), draw((2, 1), 0, 2, 1)),
         Sample(draw((), -2, 2)[()], 0.5, 0.75, label="0-d"),
         Sample(draw((0,), -2, 2), -1.0, 1.0, label="empty"),
+        Sample(draw_complex((5,), -1, 1), -0.2 - 0.1j, 0.3 + 0j, label="complex"),
         Sample(np.array([-1.0, 1.0]), -1.0, 1.0, pinned=[1, 0, 0], label="at the bounds"),
         Sample(np.array([-inf, inf]), -1.0, 1.0, pinned=[0, 1, 1], label="infinity"),
         Sample(draw((3,), -2, 2), 1.0, -1.0, pinned=[0, 0, 3], label="crossed bounds"),

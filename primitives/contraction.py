@@ -252,6 +252,12 @@ tensordot: Function = bilinear(
             axes=((1,), (0,)),
             label="complex, real",
         ),
+        Sample(
+            draw((2, 3), -1, 1, 1),
+            draw_complex((3, 3), -1, 1, 2),
+            axes=((1,), (0,)),
+            label="real, complex",
+        ),
     ],
 )
 
@@ -275,6 +281,7 @@ stacked_dot: Function = bilinear(
         Sample(draw((4,), -1, 1, 1), draw((2, 4, 3), -1, 1, 2), label="vector, stack"),
         Sample(draw((2, 3, 4), -1, 1, 1), draw((5, 4, 2), -1, 1, 2), label="pairs of two stacks"),
         Sample(draw_complex((2, 1, 3), -1, 1, 1), draw((3, 2), -1, 1, 2), label="complex, real"),
+        Sample(draw((2, 1, 3), -1, 1, 1), draw_complex((3, 2), -1, 1, 2), label="real, complex"),
     ],
 )
 

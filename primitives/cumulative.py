@@ -57,6 +57,8 @@ shift: Function = linear(
     shape=lambda x, *, axis, reverse=False: x,
     samples=lambda: [
         Sample(draw((3,), -1, 1), axis=0),
+        Sample(np.array([1.0, 2.0, 3.0]), axis=0, value=[0, 1, 2]),
+        Sample(draw_complex((3,), -1, 1), axis=0, label="complex"),
         Sample(draw((2, 3), -1, 1).T, axis=1, reverse=True, label="non-contiguous"),
         Sample(draw((1, 3), -1, 1), axis=0, label="a single element"),
         Sample(draw((0,), -1, 1), axis=0, label="empty"),

@@ -21,7 +21,7 @@ from .arithmetic import absolute, multiply, reciprocal, subtract
 from .comparison import less_equal, where
 from .contraction import column, row
 from .reduction import sum
-from .samples import Sample, draw
+from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -53,7 +53,11 @@ watched: Function = general(
     batch=lambda x, mark: watched(x, mark),
     shape=lambda x, mark: x,
     masks="lanes",
-    samples=lambda: [Sample(np.zeros((2, 2)), np.zeros((2, 2)), pinned=[np.ones((2, 2))] * 2)],
+    samples=lambda: [
+        Sample(np.zeros((2, 2)), np.zeros((2, 2)), pinned=[np.ones((2, 2))] * 2),
+        Sample(draw((2, 2), -1, 1), np.zeros((2, 2), int), label="factor"),
+        Sample(draw_complex((2, 2), -1, 1), np.zeros((2, 2), int), label="complex"),
+    ],
 )
 
 
@@ -200,16 +204,24 @@ def _of_pairs(name: str, impl: Function, sample: Sample, values: int) -> Functio
 
 
 _SQUARE, _PAIR = draw((2, 2), -1, 1), np.ones(2)
-turn_doubt = _of_pairs("turn_doubt", _turn_impl, Sample(_SQUARE, _PAIR), 1)
-eigh_doubt = _of_pairs("eigh_doubt", _eigh_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE), 1)
-eig_doubt = _of_pairs("eig_doubt", _eig_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE), 1)
+_OFF_DIAGONAL = [[False, True], [True, False]]
+turn_doubt = _of_pairs("turn_doubt", _turn_impl, Sample(_SQUARE, _PAIR, value=_OFF_DIAGONAL), 1)
+eigh_doubt = _of_pairs(
+    "eigh_doubt", _eigh_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE, value=_OFF_DIAGONAL), 1
+)
+eig_doubt = _of_pairs(
+    "eig_doubt", _eig_impl, Sample(_SQUARE, _PAIR, _PAIR, _SQUARE, value=_OFF_DIAGONAL), 1
+)
 svd_push_doubt = _of_pairs(
-    "svd_push_doubt", _svd_push_impl, Sample(_SQUARE, _SQUARE, _SQUARE, _PAIR), 3
+    "svd_push_doubt",
+    _svd_push_impl,
+    Sample(_SQUARE, _SQUARE, _SQUARE, _PAIR, value=_OFF_DIAGONAL),
+    3,
 )
 svd_doubt = _of_pairs(
     "svd_doubt",
     _svd_impl,
-    Sample(_SQUARE, _SQUARE, _SQUARE, _SQUARE, _PAIR, _SQUARE, _PAIR, _SQUARE),
+    Sample(_SQUARE, _SQUARE, _SQUARE, _SQUARE, _PAIR, _SQUARE, _PAIR, _SQUARE, value=_OFF_DIAGONAL),
     4,
 )
 
@@ -286,7 +298,18 @@ settled: Function = general(
     batch=lambda x, w, doubt, *, name: settled(x, w, doubt, name=name),
     shape=lambda x, w, doubt, *, name: x,
     samples=lambda: [
-        Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), np.zeros((2, 2), bool), name="eigh"),
+        *(
+            Sample(x, np.array([1.0, 2.0]), np.zeros((2, 2), bool), name="eigh")
+            for x in (draw((2, 2), -1, 1), draw_complex((2, 2), -1, 1))
+        ),
+        Sample(
+            np.array([[1, 2], [2, 3]]),  # whole numbers: no derivative, which would warn
+            np.ones(2),
+            np.zeros((2, 2), bool),
+            name="eigh",
+            value=[[1, 0], [0, 3]],
+            label="equal values",
+        ),
     ],
 )
 

@@ -275,6 +275,15 @@ def einsum_samples() -> list[Sample]:
         Sample(
             draw_complex((2, 3), -1, 1), draw((3, 2), -1, 1), subscripts="ab,ba->a", optimize=False
         ),
+        Sample(
+            *(draw_complex((2,), -1, 1, i) for i in range(4)),
+            subscripts="a,a,a,a->a",
+            optimize=False,
+            label="complex",
+        ),
+        Sample(
+            draw((2, 3), -1, 1), draw_complex((3, 2), -1, 1), subscripts="ab,ba->a", optimize=False
+        ),
     ]
 
 

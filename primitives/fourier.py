@@ -7,7 +7,7 @@ transposes up to a conjugation and a factor 2 for every frequency that stands fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -31,8 +31,10 @@ def complex_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     return np.result_type(dtype, 1j)
 
 
-def full_samples() -> list[Sample]:
+def full_samples(*values: Any) -> list[Sample]:
+    """Samples of a transform; `values` are those of 1, 1j, 0, 0."""
     return [
+        Sample(np.array([1, 1j, 0, 0]), axis=0, norm="backward", value=values, label="exactly"),
         Sample(draw_complex((4,), -1, 1), axis=0, norm="backward", label="even"),
         Sample(draw_complex((5,), -1, 1), axis=0, norm="ortho", label="odd"),
         Sample(draw_complex((1,), -1, 1), axis=0, norm="forward", label="one point"),
@@ -54,7 +56,7 @@ fft: Function = linear(
     batch=lambda x, *, axis, norm: fft(x, axis=axis + 1, norm=norm),
     shape=lambda x, *, axis, norm: ArrayType(x.shape, complex_dtype(x.dtype)),
     masks=None,
-    samples=full_samples,
+    samples=lambda: full_samples(1 + 1j, 2, 1 - 1j, 0),
 )
 ifft: Function = linear(
     "ifft",
@@ -63,7 +65,7 @@ ifft: Function = linear(
     batch=lambda x, *, axis, norm: ifft(x, axis=axis + 1, norm=norm),
     shape=lambda x, *, axis, norm: ArrayType(x.shape, complex_dtype(x.dtype)),
     masks=None,
-    samples=full_samples,
+    samples=lambda: full_samples((1 + 1j) / 4, 0, (1 - 1j) / 4, 1 / 2),
 )
 
 # Half spectra: of n points the frequencies 0 to n // 2. All stand for themselves and for their

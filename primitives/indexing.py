@@ -191,6 +191,28 @@ def writes() -> list[Sample]:
         Sample(
             draw_complex((3,), -1, 1), draw((), -1, 1, 1), index=Index((0,)), label="complex, real"
         ),
+        Sample(
+            draw_complex((3,), -1, 1),
+            draw_complex((2,), -1, 1, 1),
+            index=Index((slice(2),)),
+            label="complex",
+        ),
+    ]
+
+
+def overwritten() -> list[Sample]:
+    """The last of two writes to one position counts, and no element that was there before."""
+    index, arrays = index_arguments((3,), [0, 2, 0])
+    return [
+        Sample(
+            np.ones(3),
+            np.ones(3),
+            *arrays,
+            index=index,
+            pinned=[[0, 1, 0], [0, 1, 1], None],
+            unchosen=True,
+            label="overwritten",
+        )
     ]
 
 
@@ -243,7 +265,7 @@ index_update: Function = general(
     batch=index_update_batch,
     shape=written_shape,
     masks="moves",
-    samples=writes,
+    samples=lambda: writes() + overwritten(),
 )
 
 

@@ -370,6 +370,7 @@ cofactor: Function = general(
     batch=lambda x: cofactor(x),
     shape=same_shape,
     samples=square_samples(
+        Sample(regular_complex((3, 3)), label="complex 3 x 3"),
         Sample(np.diag([2.0, 0.0]), second=False, label="rank n - 1"),
         Sample(np.diag([2.0, 0.0, 0.0]), second=False, label="rank n - 2"),
     ),

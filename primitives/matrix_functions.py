@@ -159,8 +159,12 @@ eigh_function: Function = general(
         Sample(regular((3, 3)), h=exp_rates),
         Sample(regular((2, 3, 3), 1), h=sin_rates, label="stack"),
         Sample(regular_complex((3, 3)), h=sin_rates, label="complex"),
+        Sample(
+            regular_complex((2, 2)), regular_complex((2, 2), 1), h=exp_rates, label="complex, along"
+        ),
         Sample(regular((2, 2)).astype(np.float32), h=exp_rates, label="float32"),
         Sample(np.eye(3), h=root_rates, label="equal eigenvalues"),
+        Sample(np.diag([1.0, 4.0]), h=root_rates, value=np.diag([1.0, 2.0]), label="diagonal"),
         Sample(np.diag([1.0, 1.0, 2.0]), h=exp_rates, label="a pair"),
         Sample(np.zeros((2, 2)), h=sin_rates, label="zero"),
         Sample(np.diag([1.0, 1 + 1e-9]), h=root_rates, label="nearly equal eigenvalues"),

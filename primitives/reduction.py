@@ -194,7 +194,7 @@ attained: Function = nondifferentiable(
     batch=lambda x, y, *, batched: attained(*align((x, y), batched)),
     shape=lambda x, y: ArrayType(np.broadcast_shapes(x.shape, y.shape), bool),
     samples=lambda: [
-        Sample(np.array([[1.0, 2.0], [2.0, 0.0]]), 2.0),
+        Sample(np.array([[1.0, 2.0], [2.0, 0.0]]), 2.0, value=[[0, 1], [1, 0]]),
         Sample(np.array([[np.nan, 2.0], [2.0, 0.0]]), np.array([np.nan, 2.0]), label="NaN"),
         Sample(np.zeros((0, 2)), np.zeros(2), label="empty"),
     ],
@@ -228,7 +228,13 @@ max = reduction(
         SCALAR,
         INTEGERS,
         Sample(np.zeros((2, 0)), axes=(0,), label="empty"),
-        Sample(np.array([1.0, 3.0, 3.0]), axes=(0,), pinned=[[0.0, 0.5, 0.5]], label="ties"),
+        Sample(
+            np.array([1.0, 3.0, 3.0]),
+            axes=(0,),
+            pinned=[[0.0, 0.5, 0.5]],
+            unchosen=True,
+            label="ties",
+        ),
         Sample(np.array([1.0, np.nan]), axes=(0,), pinned=[[0.0, 1.0]], label="NaN"),
         Sample(np.full(4, -np.inf), axes=(0,), pinned=[[0.25] * 4], label="infinite ties"),
     ),
@@ -245,15 +251,21 @@ min = reduction(
         SCALAR,
         INTEGERS,
         Sample(np.zeros((2, 0)), axes=(0,), label="empty"),
-        Sample(np.array([1.0, 3.0, 1.0]), axes=(0,), pinned=[[0.5, 0.0, 0.5]], label="ties"),
+        Sample(
+            np.array([1.0, 3.0, 1.0]),
+            axes=(0,),
+            pinned=[[0.5, 0.0, 0.5]],
+            unchosen=True,
+            label="ties",
+        ),
         Sample(np.array([1.0, np.nan]), axes=(0,), pinned=[[0.0, 1.0]], label="NaN"),
         Sample(np.full(4, np.inf), axes=(0,), pinned=[[0.25] * 4], label="infinite ties"),
     ),
 )
 
 
-def position(name: str, impl: Any) -> Any:
-    """A primitive for the index of an extremum along one axis."""
+def position(name: str, impl: Any, first: int) -> Any:
+    """A primitive for the index of an extremum along one axis: `first` is that of 1, 0, 2, 0, 2."""
 
     def shape(x: ArrayType, *, axis: int, keepdims: bool = False) -> ArrayType:
         end = (1,) if keepdims else ()
@@ -267,20 +279,24 @@ def position(name: str, impl: Any) -> Any:
         samples=lambda: [
             Sample(draw((3,), -1, 1), axis=0),
             Sample(draw((2, 3), -1, 1).T, axis=1, keepdims=True, label="non-contiguous"),
-            Sample(np.array([1.0, 3.0, 3.0, 1.0]), axis=0, label="ties"),
+            Sample(np.array([1, 0, 2, 0, 2.0]), axis=0, value=first, label="ties"),
             Sample(np.array([1.0, np.nan, np.nan]), axis=0, label="NaN"),
         ],
     )
     return call
 
 
-argmax = position("argmax", np.argmax)
-argmin = position("argmin", np.argmin)
+argmax = position("argmax", np.argmax, 2)
+argmin = position("argmin", np.argmin, 1)
 
 
 # Truth and counts.
 
-TRUTH_SAMPLES = axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS)
+
+def truth_samples(*values: int) -> Any:
+    """Samples of a function that counts; `values` are those of 0 zeros, 1 and 2 among two."""
+    counted = Sample(np.array([[1, 2], [0, 2], [0, 0]]), axes=(1,), value=values, label="zeros")
+    return axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS, counted)
 
 
 def count_nonzero_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
@@ -294,21 +310,21 @@ any = reduction(
     reducing(np.logical_or),
     dtype=lambda dtype: bool,
     differentiable=False,
-    samples=TRUTH_SAMPLES,
+    samples=truth_samples(True, True, False),
 )
 all = reduction(
     "all",
     reducing(np.logical_and),
     dtype=lambda dtype: bool,
     differentiable=False,
-    samples=TRUTH_SAMPLES,
+    samples=truth_samples(True, False, False),
 )
 count_nonzero = reduction(
     "count_nonzero",
     count_nonzero_impl,
     dtype=lambda dtype: np.intp,
     differentiable=False,
-    samples=TRUTH_SAMPLES,
+    samples=truth_samples(2, 1, 0),
 )
 
 

@@ -30,8 +30,20 @@ class Sample:
         pulled back from ones, without conjugation.
     smooth : bool
         False: values, shapes and batching are tested here, derivatives are not compared (at all).
+    unchosen : bool
+        The zeros among the pinned gradients are structural: of lanes that a choice does not take,
+        or of a constant, so that they stay zero whatever is behind.
     second : bool
         False: no second derivative exists here.
+    value : array_like, optional
+        What the primitive returns here (a tuple for several outputs), exactly. For implementations
+        that are no function of NumPy, and that no derivative would show to be wrong.
+    along : callable, optional
+        Makes a direction of the first operand out of a random one: those in which the function can
+        be followed (Hermitian matrices). Differences are taken along these alone.
+    view : callable, optional
+        A function of the outputs whose derivatives are compared in place of the outputs' own, which
+        are not determined (phases of eigenvectors).
     label : str
         What makes the point hard; shown by failing tests.
     **params
@@ -43,7 +55,18 @@ class Sample:
     Sample(0.0, kink)
     """
 
-    __slots__ = ("args", "label", "params", "pinned", "second", "smooth")
+    __slots__ = (
+        "along",
+        "args",
+        "label",
+        "params",
+        "pinned",
+        "second",
+        "smooth",
+        "unchosen",
+        "value",
+        "view",
+    )
 
     def __init__(
         self,
@@ -51,6 +74,10 @@ class Sample:
         pinned: Any = None,
         smooth: bool = True,
         second: bool = True,
+        unchosen: bool = False,
+        value: Any = None,
+        along: Callable[[Array], Array] | None = None,
+        view: Callable[..., Any] | None = None,
         label: str = "",
         **params: Any,
     ) -> None:
@@ -58,6 +85,10 @@ class Sample:
         self.pinned = pinned
         self.smooth = smooth
         self.second = second
+        self.unchosen = unchosen
+        self.value = value
+        self.along = along
+        self.view = view
         self.label = label
         self.params = params
 
@@ -119,7 +150,7 @@ def unary(
             Sample(draw((3,), low, high, 4).astype(np.float32), label="float32"),
         ]
         if complex_too:
-            z = draw_complex((4,), low, high, 5) * QUADRANTS
+            z = draw_complex((2, 2), low, high, 5) * QUADRANTS.reshape(2, 2)
             regular.append(Sample(z, label="complex"))
         return regular + list(hard)
 
@@ -147,6 +178,7 @@ def binary(
             pair((2, 3), (3,), "broadcast"),
             pair((2, 1), (1, 3), "broadcast both"),
             pair((), (3,), "0-d"),
+            pair((), (), "both 0-d"),
             pair((0, 3), (3,), "empty"),
             Sample(single, draw((3,), low, high, 4), label="mixed precision"),
             Sample(single, 0.4 * low + 0.6 * high, label="float32, Python number"),

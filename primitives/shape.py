@@ -154,6 +154,7 @@ concatenate: Function = linear(
             label="mixed precision",
         ),
         Sample(draw((2,), -1, 1), draw_complex((1,), -1, 1), axis=0, label="real, complex"),
+        Sample(*(draw_complex((2,), -1, 1, i) for i in range(3)), axis=0, label="complex"),
     ],
 )
 
@@ -217,6 +218,7 @@ flip: Function = linear(
     shape=lambda x, *, axes: ArrayType(x.shape, x.dtype),
     samples=lambda: [
         Sample(draw((3,), -1, 1), axes=(0,)),
+        Sample(np.array([1.0, 2.0, 3.0]), axes=(0,), value=[3, 2, 1]),
         Sample(draw((2, 3), -1, 1).T, axes=(0, 1), label="non-contiguous"),
         Sample(draw((2, 3), -1, 1), axes=(1,)),
         Sample(draw((2,), -1, 1), axes=(), label="no axes"),

@@ -49,7 +49,13 @@ argsort: Function = nondifferentiable(
     shape=index_shape,
     samples=lambda: [
         *ORDERS,
-        Sample(np.array([2.0, 1.0, 2.0, 1.0]), axis=0, kind="stable", label="ties"),
+        Sample(
+            np.array([2.0, 1.0, 2.0, 1.0]),
+            axis=0,
+            kind="stable",
+            value=[1, 3, 0, 2],
+            label="ties",
+        ),
         Sample(np.array([np.nan, -np.inf, 1.0]), axis=0, label="NaN"),
     ],
 )
@@ -78,6 +84,7 @@ tie_mean: Function = linear(
     samples=lambda: [
         Sample(draw((3,), -1, 1), np.arange(3.0), axis=0, label="no ties"),
         Sample(draw((4,), -1, 1), np.array([0.0, 1.0, 1.0, 2.0]), axis=0),
+        Sample(np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0, 1.0]), axis=0, value=[1, 3, 3]),
         Sample(draw((3, 2), -1, 1), np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]]), axis=0),
         Sample(draw_complex((3,), -1, 1), np.zeros(3), axis=0, label="complex"),
         Sample(draw((2,), -1, 1), np.full(2, np.nan), axis=0, label="NaN"),
@@ -133,6 +140,7 @@ PARTS = (
     Sample(draw((6,), -1, 1), kth=2, axis=0),
     Sample(draw((2, 5), -1, 1).T, kth=(1, 3), axis=0, label="non-contiguous, two positions"),
     Sample(draw((2, 3), -1, 1).astype(np.float32), kth=0, axis=1, label="float32"),
+    Sample(draw_complex((4,), -1, 1), kth=1, axis=0, label="complex"),
     Sample(np.array([1.0, 2.0, 1.0]), kth=1, axis=0, smooth=False, label="ties"),
 )
 
@@ -157,7 +165,10 @@ argpartition: Function = nondifferentiable(
     lambda x, *, kth, axis, **params: np.argpartition(x, kth, axis=axis, **params),
     batch=lambda x, *, axis, **params: argpartition(x, axis=axis + 1, **params),
     shape=index_shape,
-    samples=lambda: list(PARTS),
+    samples=lambda: [
+        *PARTS,
+        Sample(np.array([3.0, 1.0, 2.0]), kth=(0, 1), axis=0, value=[1, 2, 0]),
+    ],
 )
 
 
@@ -168,7 +179,7 @@ lexsort: Function = nondifferentiable(
     shape=lambda *keys, axis: ArrayType(keys[0].shape, np.intp),
     samples=lambda: [
         Sample(draw((4,), -1, 1), axis=0),
-        Sample(draw((4,), -1, 1), np.array([1, 0, 1, 0]), axis=0),
+        Sample(np.array([3, 1, 4, 2]), np.array([1, 0, 1, 0]), axis=0, value=[1, 3, 0, 2]),
         Sample(draw((2, 3), -1, 1), np.zeros((2, 3)), axis=1),
     ],
 )
@@ -200,6 +211,7 @@ searchsorted: Function = nondifferentiable(
     shape=lambda x, y, *, side="left": ArrayType(y.shape, np.intp),
     samples=lambda: [
         Sample(np.arange(4.0), draw((2, 3), -1, 4)),
+        Sample(np.arange(4.0), np.array([-1.0, 2.0, 2.5]), value=[0, 2, 3], label="at an element"),
         Sample(np.arange(4.0), 2.0, side="right", label="0-d, at an element"),
         Sample(np.zeros(0), draw((3,), -1, 1), label="nothing to search"),
         Sample(np.arange(3.0), np.array([np.nan, -np.inf]), label="NaN"),

@@ -67,6 +67,24 @@ if TYPE_CHECKING:
     from functrans.core.kinds import Function
 
 
+def vectors_view(w: Array, v: Array, *marks: Array) -> tuple[Array, Array]:
+    """Values, and vectors times the conjugates of their first elements, which hides phases."""
+    return w, multiply(v, conjugated(v[..., :1, :]))
+
+
+def svd_view(u: Array, s: Array, vh: Array, *marks: Array) -> tuple[Array, ...]:
+    """Products that hide the phases of pairs of vectors, and projectors onto what they leave."""
+    k = s.shape[-1]
+    left, right = u[..., :k], vh[..., :k, :]
+    rests = u[..., k:], adjoint(vh[..., k:, :])
+    return (
+        s,
+        multiply(left, row(right[..., 0])),
+        multiply(right, column(left[..., 0, :])),
+        *(matmul(rest, adjoint(rest)) for rest in rests),
+    )
+
+
 def matrix_diagonal(x: Array) -> Array:
     """The diagonals of square matrices."""
     return diagonal(x, axis1=x.ndim - 2, axis2=x.ndim - 1)
@@ -132,7 +150,7 @@ eigh_constants = constants(
     lambda x, *, uplo: tuple(np.linalg.eigh(x, uplo)),
     eigh_shape,
     2,
-    Sample(np.array([[2.0]]), smooth=False, uplo="L"),
+    Sample(np.array([[2.0]]), smooth=False, uplo="L", value=([2.0], [[1.0]])),
 )
 marked_eigh: Function = general(
     "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
@@ -142,7 +160,11 @@ marked_eigh: Function = general(
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
     outputs=4,
-    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
+    samples=lambda: [
+        *hermitian_samples(uplo="L", view=vectors_view)(),
+        *hermitian_samples(uplo="U", view=vectors_view)(),
+        Sample(np.diag([1.0, 2.0]), uplo="L", smooth=False, value=([1, 2], np.eye(2), 0, 0)),
+    ],
 )
 
 
@@ -205,12 +227,13 @@ def eig_shape(x: ArrayType) -> tuple[ArrayType, ArrayType]:
     return ArrayType((*stack, n), dtype), ArrayType(x.shape, dtype)
 
 
-def eig_samples() -> list[Sample]:
+def eig_samples(*hard: Sample, **params: Any) -> list[Sample]:
     diagonal_first = np.array([[1.0, 0.2, 0.1], [0.3, 2.0, 0.1], [0.2, 0.1, 4.0]])
     return [
-        Sample(diagonal_first + 0j, smooth=False, label="complex"),
-        Sample(regular_complex((2, 3, 3)), smooth=False, label="stack"),
-        Sample(regular_complex((2, 2)).astype(np.complex64), smooth=False, label="complex64"),
+        Sample(diagonal_first + 0j, label="complex", **params),
+        *hard,
+        Sample(regular_complex((2, 3, 3)), label="stack", **params),
+        Sample(regular_complex((2, 2)).astype(np.complex64), label="complex64", **params),
         Sample(np.array([[2.0 + 1j]]), label="1 x 1"),
         Sample(np.zeros((0, 0), complex), label="0 x 0"),
     ]
@@ -228,7 +251,7 @@ eig_constants = constants(
     lambda x: tuple(np.linalg.eig(x)),
     eig_shape,
     2,
-    Sample(np.array([[2j]]), smooth=False),
+    Sample(np.array([[2j]]), smooth=False, value=([2j], [[1.0]])),
 )
 marked_eig: Function = general(
     "eig",
@@ -238,7 +261,9 @@ marked_eig: Function = general(
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
     outputs=4,
-    samples=eig_samples,
+    samples=lambda: eig_samples(
+        Sample(np.diag([1j, 2]), smooth=False, value=([1j, 2], np.eye(2), 0, 0)), view=vectors_view
+    ),
 )
 
 
@@ -388,7 +413,7 @@ svd_constants = constants(
     lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
     lambda x: svd_shape(x, full=False),
     3,
-    Sample(np.array([[2.0]]), smooth=False),
+    Sample(np.array([[2.0]]), smooth=False, value=([[1.0]], [2.0], [[1.0]])),
 )
 marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
@@ -401,10 +426,9 @@ marked_svd: Function = general(
     samples=lambda: [
         *svd_samples(full=False),
         Sample(regular((3, 3)), full=True, label="square, full"),
-        # Phases, and vectors beyond the singular values, are free: differences see LAPACK's choice.
-        Sample(draw_complex((3, 2), -1, 1), full=False, smooth=False, label="complex"),
-        Sample(draw((2, 3, 2), -1, 1), full=True, smooth=False, label="tall, full"),
-        Sample(draw_complex((2, 3), -1, 1), full=True, smooth=False, label="wide, full"),
+        Sample(draw_complex((3, 2), -1, 1), full=False, view=svd_view, label="complex"),
+        Sample(draw((2, 3, 2), -1, 1), full=True, view=svd_view, label="tall, full"),
+        Sample(draw_complex((2, 3), -1, 1), full=True, view=svd_view, label="wide, full"),
     ],
 )
 

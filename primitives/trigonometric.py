@@ -126,6 +126,9 @@ def arctan_slope_partial(ans: Array, x: Array) -> Array:
 
 
 def arctan_slope_impl(x: Array) -> Array:
+    if dtype_of(x).kind != "c":
+        r = np.hypot(1, x)  # the square would overflow before its reciprocal vanishes
+        return 1 / r / r
     with np.errstate(over="ignore", divide="ignore"):  # infinities have the right reciprocal
         return 1 / (1 + np.square(x))
 
@@ -135,7 +138,12 @@ arctan_slope: Function = elementwise(
     arctan_slope_impl,
     arctan_slope_partial,
     shape=ufunc_shape(np.arctan),
-    samples=unary(-2, 2, Sample(np.array([-inf, 1e200, inf]), pinned=[0], label="far out")),
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([-inf, 1e200, inf]), pinned=[0], label="far out"),
+        Sample(1e155, smooth=False, value=1e-310, label="the square overflows"),
+    ),
 )
 arctan = elementwise(
     "arctan",

@@ -11,7 +11,7 @@ from functrans.core.errors import RegistrationError, describe_function
 from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, dtype_of, is_inexact, type_of
 from functrans.primitives.samples import Sample
-from functrans.testing.differences import widened
+from functrans.testing.differences import random_like, widened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,17 +94,29 @@ class Case:
         return of_some
 
     def smooth_part(self, indices: Sequence[int], leaves: Sequence[Any] | None = None) -> Any:
-        """The same function to those leaves of the result that can carry a derivative."""
+        """The same function to what derivatives are compared of: those leaves of the result that
+        can carry one, or the sample's view of it."""
         function = self.function(indices, leaves)
+        view = self.sample.view
 
         def inexact(*values: Array) -> tuple[Array, ...]:
-            return tuple(o for o in function(*values) if is_inexact(type_of(o).dtype))
+            outs = function(*values)
+            if view is not None:
+                outs = tuple(tree.leaves(view(*outs)))
+            return tuple(o for o in outs if is_inexact(type_of(o).dtype))
 
         return inexact
 
     def take(self, indices: Sequence[int]) -> list[Array]:
         """The leaves at `indices`."""
         return [self.leaves[i] for i in indices]
+
+    def direction(self, i: int, x: Array, rng: np.random.Generator) -> Array:
+        """A random direction of leaf `i`, in its own or another precision, to take differences
+        along."""
+        t = random_like(x, rng)
+        along = self.sample.along
+        return t if along is None or self.operand(i) else np.asarray(along(t), dtype_of(t))[()]
 
     def widened(self) -> list[Any]:
         """All leaves, those of active operands in double precision."""

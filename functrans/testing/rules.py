@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.primitive import Rule
-from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.core.types import Array, dtype_of, is_inexact, shape_of, type_of
 from functrans.testing.batching import check_batched_derivatives, check_batching
 from functrans.testing.cases import Case, cases_of
 from functrans.testing.differences import (
@@ -120,6 +120,14 @@ def check_value(case: Case) -> None:
                 expected, plain if isinstance(plain, tuple) else (plain,), strict=True
             ):
                 identical(o, value, f"{case.what}: value")
+        if case.sample.value is not None:
+            stated = case.sample.value if len(expected) > 1 else (case.sample.value,)
+            for o, value in zip(expected, stated, strict=True):
+                pin = np.broadcast_to(np.asarray(value, dtype_of(o)), shape_of(o))[()]
+                if not is_inexact(dtype_of(o)):
+                    identical(o, pin, f"{case.what}: stated value")
+                rtol = tolerance(1e-14, [o], factor=8)
+                close(o, pin, f"{case.what}: stated value", rtol=rtol, atol=rtol * size_of([pin]))
         if not case.active:
             return
         inner: list[Any] = []
@@ -160,7 +168,7 @@ def check_differences(case: Case) -> None:
     with np.errstate(all="ignore"):
         size = size_of(case.smooth_part(())())
         for i in case.active:
-            t = random_like(wide[i], rng)
+            t = case.direction(i, wide[i], rng)
             function = case.smooth_part((i,), wide)
             found = jvp(function, (wide[i],), (t,))[1]
             rtol = tolerance(1e-9, found, factor=1e3)
@@ -284,7 +292,10 @@ def check_second(case: Case) -> None:
     function = case.smooth_part(case.active)
     with np.errstate(all="ignore"):
         gs = tuple(random_like(o, rng) for o in function(*xs))
-        ts, us = ([random_like(x, rng) for x in xs] for _ in range(2))
+        ts, us = (
+            [case.direction(i, x, rng) for i, x in zip(case.active, xs, strict=True)]
+            for _ in range(2)
+        )
 
         def gradient(*ys: Array) -> Any:
             return vjp(function, *ys)[1](gs)
@@ -300,6 +311,13 @@ def check_second(case: Case) -> None:
         first = hessian["forward over reverse"]
         rtol = tolerance(1e-11, (*xs, *gs), factor=1e3)
         size = size_of(first)
+        # They are linear in their direction, which is no more than that they can be derived again.
+        hessian["forward over forward over reverse"] = jvp(
+            lambda *us: jvp(gradient, xs, us)[1], us, ts
+        )[1]
+        hessian["forward over reverse over reverse"] = jvp(
+            lambda *us: vjp(gradient, *xs)[1](us), us, ts
+        )[1]
         for name, products in hessian.items():
             for i, one, other in zip(case.active, products, first, strict=True):
                 what = f"{case.label(i)}: second derivative, {name} against forward over reverse"
@@ -330,9 +348,12 @@ def check_activity(case: Case) -> None:
     with np.errstate(all="ignore"):
         outs, pullback = vjp(function, *xs)
         gs = tuple(random_like(o, rng) for o in outs)
+        given = [*outs, *gs]
+        kept = [np.array(x) for x in given]
         whole = dict(zip(case.active, pullback(gs), strict=True))
         _check_apart(case, [*whole.values()], [*case.take(case.arrays), *gs])
         ts = {i: random_like(x, rng) for i, x in zip(case.active, xs, strict=True)}
+        kept += [np.array(t) for t in ts.values()]
         single = {i: jvp(case.smooth_part((i,)), case.take((i,)), (ts[i],))[1] for i in case.active}
         rtol = tolerance(1e-12, (*xs, *outs))
         for subset in _subsets(case.active):
@@ -347,6 +368,8 @@ def check_activity(case: Case) -> None:
                 close(one, other, f"{what}: JVP", rtol=rtol, atol=rtol * size_of([other]))
     for i, old, x in zip(case.arrays, before, case.take(case.arrays), strict=True):
         identical(np.asarray(x), old, f"{case.label(i)} was changed")
+    for old, x in zip(kept, [*given, *ts.values()], strict=True):
+        identical(np.asarray(x), old, f"{case.what}: an output, tangent or cotangent was changed")
 
 
 def _check_apart(case: Case, results: list[Array], given: list[Array]) -> None:

@@ -31,7 +31,7 @@ _stop_gradient = nondifferentiable(
         Sample(draw((0, 2), -2, 2), pinned=[0], label="empty"),
         Sample(draw((2, 3), -2, 2), pinned=[0]),
         Sample(draw_complex((3,), -2, 2), pinned=[0], label="complex"),
-        Sample(np.arange(3), label="integers"),
+        Sample(np.arange(3), value=[0, 1, 2], label="integers"),
     ],
 )
 

@@ -89,7 +89,7 @@ EXCEPTIONS: dict[tuple[str, str | int], str] = {
     ("arcsinh", "the branch cuts"): "JAX drops the sign of the zero",
     ("sqrt", "below the branch cut"): "JAX drops the sign of the zero",
     ("round", 3): "decimals < 0 of integers is refused by JAX",
-    ("searchsorted", 4): "several sorted rows are refused by JAX",
+    ("searchsorted", 5): "several sorted rows are refused by JAX",
 }
 
 

@@ -1,0 +1,139 @@
+"""All mutants of a primitive, and what becomes of each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from functrans.core.primitive import REGISTRY, Primitive
+from functrans.core.types import dtype_of
+from functrans.testing import check_grads, rules
+from functrans.testing.cases import Case, cases_of
+from tests.mutants.derivatives import derivative_mutants, rule_places, zero_mutants
+from tests.mutants.other_rules import batch_mutants, flag_mutants, impl_mutants, shape_mutants
+from tests.mutants.records import Mutant, Watch
+
+FREE = {"optimize"}  # parameters that change the order of operations, not what they mean
+
+# Steps of other primitives, written for their rules. These show what is wrong with them.
+SERVES = {
+    "watched": ("eigh", "svd"),
+    "known_eigh": ("eigh",),
+    "known_eig": ("eig",),
+    "known_svd": ("svd", "svdvals"),
+}
+
+# Rules of a mark, which carries no number: it is zero, as its tangent is, and its cotangent says
+# "used" by being anything but zero.
+OF_ZERO = {("watched", "pushes[1]"), ("watched", "pulls[1]")}
+
+
+def mutants_of(primitive: Primitive) -> list[Mutant]:
+    """All mutants of a primitive."""
+    cases = cases_of(primitive.call)
+    keys = sorted({key for case in cases for key in case.sample.params} - FREE)
+    found = [
+        *derivative_mutants(primitive, keys),
+        *zero_mutants(primitive, cases),
+        *batch_mutants(primitive, keys),
+        *shape_mutants(primitive),
+        *flag_mutants(primitive, cases),
+        *impl_mutants(primitive),
+    ]
+    return [mutant for mutant in found if (primitive.name, mutant.place) not in OF_ZERO]
+
+
+@contextmanager
+def planted(primitive: Primitive, fields: dict[str, Any]) -> Iterator[None]:
+    """Put wrong rules into a record for the length of a ``with`` block."""
+    before = {name: getattr(primitive, name) for name in (*fields, "batch_takes_flags")}
+    cells = [
+        cell
+        for cell in primitive.call.__closure__ or ()
+        if "impl" in fields and cell.cell_contents is primitive.impl
+    ]
+    try:
+        for name, value in fields.items():
+            if name == "batch":
+                primitive.set_batch(value)
+            else:
+                setattr(primitive, name, value)
+        for cell in cells:
+            cell.cell_contents = fields["impl"]
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(primitive, name, value)
+        for cell in cells:
+            cell.cell_contents = before["impl"]
+
+
+FIRST = {
+    "batch": ("check_batching", "check_batched_derivatives"),
+    "shape": ("check_staging",),
+    "differentiable": ("check_differences",),
+    "pulls": ("check_transpose", "check_linearity"),
+    "pull_all": ("check_transpose", "check_linearity"),
+}
+
+
+def checks_for(place: str) -> list[Callable[[Case], None]]:
+    """The checks, with those first that most often find an error in this place."""
+    first = FIRST.get(place.partition("[")[0], ())
+    return sorted(rules.CHECKS, key=lambda check: check.__name__ not in first)
+
+
+def check_third(case: Case) -> None:
+    """Third derivatives, in which the rules of second ones are differentiated."""
+    double = all(dtype_of(x).itemsize >= 8 for x in case.take(case.active))
+    if case.differentiable and case.sample.second and case.active and double:
+        check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-7)
+
+
+def rows_of(primitive: Primitive) -> list[Case]:
+    """The cases that have to find what is wrong with a primitive."""
+    served = [REGISTRY[name].call for name in SERVES.get(primitive.name, ())]
+    return [case for call in (primitive.call, *served) for case in cases_of(call)]
+
+
+def fate(mutant: Mutant, cases: list[Case]) -> str:
+    """``"killed by ..."``, ``"equivalent"`` or ``"survived"``."""
+    watch = Watch()
+    with planted(mutant.primitive, mutant.fields(watch)), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            for check in checks_for(mutant.place):
+                for case in cases:
+                    check(case)
+            if mutant.primitive.name in SERVES:
+                for case in cases:
+                    check = check_third
+                    check(case)
+        except AssertionError:
+            return f"killed by {check.__name__}"
+        except Exception as error:
+            return f"killed by {type(error).__name__}"
+    return "equivalent" if watch.ran and not watch.differs else "survived"
+
+
+def names(special: bool = False) -> list[str]:
+    """The primitives of the rule book, or those of scipy.special, that have samples."""
+    return [
+        name
+        for name, primitive in REGISTRY.items()
+        if primitive.samples is not None
+        and (".special" in primitive.call.__module__) == special
+        and primitive.call.__module__.startswith("functrans.")
+    ]
+
+
+def count_rules(primitive: Primitive) -> int:
+    """The written derivative rules, value, batching rule and shape rule."""
+    return (
+        sum(1 for _ in rule_places(primitive))
+        + 1
+        + (primitive.batch is not None)
+        + (primitive.shape is not None)
+    )
