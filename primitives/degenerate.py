@@ -334,8 +334,19 @@ unsettled: Function = general(
     batch=lambda x, w, *, name, pulled: unsettled(x, w, name=name, pulled=pulled),
     shape=lambda x, w, *, name, pulled: x,
     samples=lambda: [
-        Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), name="eigh", pulled=True),
-        Sample(np.eye(2), np.ones(2), name="eigh", pulled=False, smooth=False, label="a pair"),
+        *(
+            Sample(x, np.array([1.0, 2.0]), name="eigh", pulled=True)
+            for x in (draw((2, 2), -1, 1), draw_complex((2, 2), -1, 1))
+        ),
+        Sample(
+            np.eye(2),
+            np.ones(2),
+            name="eigh",
+            pulled=False,
+            smooth=False,
+            value=np.eye(2),
+            label="a pair",
+        ),
     ],
 )
 

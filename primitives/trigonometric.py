@@ -32,7 +32,8 @@ cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-
 
 def sech_square_impl(x: Array) -> Array:
     with np.errstate(over="ignore"):  # 1 / infinity is the right value
-        return 1 / np.cosh(x) ** 2
+        c = np.cosh(x)
+        return 1 / c / c  # the square would overflow before its reciprocal vanishes
 
 
 # 1 / cosh(x)**2: far out ``1 - tanh(x)**2`` would cancel, and there its own derivative is 0, where
@@ -42,7 +43,12 @@ sech_square: Function = elementwise(
     sech_square_impl,
     lambda ans, x: multiply(-2, multiply(ans, tanh(x))),
     shape=ufunc_shape(np.tanh),
-    samples=unary(-2, 2, Sample(np.array([-inf, -800.0, 800.0, inf]), pinned=[0], label="beyond")),
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([-inf, -800.0, 800.0, inf]), pinned=[0], label="beyond"),
+        Sample(np.array([0.0, 357.0]), smooth=False, value=[1, 4 * np.exp(-714)], label="exactly"),
+    ),
 )
 tanh: Function = elementwise(
     "tanh",

@@ -10,6 +10,7 @@ from functrans import primitives as p
 from functrans.core.cotangent import unbroadcast
 from functrans.core.types import dtype_of, shape_of
 from functrans.testing.differences import close, random_like, size_of, tolerance
+from functrans.transforms.forward import jvp
 from functrans.transforms.gradient import vjp
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def check_structure(case: Case) -> None:
                 continue
             if case.differentiable and (case.primitive.masks is not None or case.elementwise):
                 _check_masked(case, i)
+            if case.primitive.kind == "chooser" and case.sample.smooth:
+                _check_unchosen_tangent(case, i)
             if case.sample.unchosen:
                 pin = case.sample.pinned[case.operand(i)]
                 if pin is not None:
@@ -80,6 +83,26 @@ def _check_masked(case: Case, i: int) -> None:
     else:
         unselected = pullback(gs)[0] == 0
     _check_zero(case, i, masked, gs, unselected)
+
+
+def _check_unchosen_tangent(case: Case, i: int) -> None:
+    """In forward mode: lanes that are not chosen stay zero where the next slope is infinite."""
+    x = case.leaves[i]
+    function = case.smooth_part((i,))
+    outs = function(x)
+    tangents = jvp(function, (x,), (np.ones_like(x)[()],))[1]
+
+    def rooted(y: Array) -> Any:
+        shifted = zip(function(y), outs, strict=True)
+        return tuple(p.sqrt(p.subtract(o, at)) for o, at in shifted)
+
+    found = jvp(rooted, (x,), (np.ones_like(x)[()],))[1]
+    for one, tangent, out in zip(found, tangents, outs, strict=True):
+        if np.any(np.where((tangent == 0) & np.isfinite(out), one != 0, False)):
+            raise AssertionError(
+                f"{case.label(i)}: a structural zero is lost in forward mode: where the output is "
+                f"independent of the operand {x}, expected 0, found {one}"
+            )
 
 
 def _check_zero(case: Case, i: int, function: Any, gs: Any, unselected: Array) -> None:
