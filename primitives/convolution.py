@@ -485,6 +485,7 @@ def tried(*operands: str, extra: str = "") -> list[Sample]:
             draw(a, -1, 1).astype(np.float32), draw(b, -1, 1, 1), label="float32", **first.params
         ),
         Sample(draw_complex(a, -1, 1), draw(b, -1, 1, 1), label="complex", **first.params),
+        Sample(draw(a, -1, 1), draw_complex(b, -1, 1, 1), label="real, complex", **first.params),
         Sample(*[z.T.copy().T for z in other.args], label="non-contiguous", **other.params),
     ]
     return samples

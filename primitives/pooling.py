@@ -205,6 +205,7 @@ def spread_samples() -> list[Sample]:
                 **sample.params,
             )
         )
+    samples.append(Sample(draw_complex((2,), -1, 1), size=(4,), label="complex", **HALVES))
     return samples
 
 
