@@ -146,7 +146,47 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no pair with has_aux": (
         lambda: ft.grad(total, has_aux=True)(X),
         errors.OutputTypeError,
-        r"with has_aux=True the function must return a pair \(output, aux\)",
+        r"with has_aux=True the function must return a pair \(output, aux\), "
+        r"got a traced float64\[\]",
+    ),
+    "argnums is a bool": (
+        lambda: ft.grad(total, True)(X),
+        errors.InputTypeError,
+        "argnums must be one int or a sequence of them, got True",
+    ),
+    "a type that is no pytree": (
+        lambda: ft.grad(total)(fractions.Fraction(1, 2)),
+        errors.InputTypeError,
+        r"argument 'x' is a Fraction; .* Register its type with functrans\.tree\.register if it "
+        r"holds arrays, or leave it out with argnums\.",
+    ),
+    "text in a tree for vjp": (
+        lambda: ft.vjp(lambda p: p["a"], {"a": X, "b": "text"}),
+        errors.InputTypeError,
+        r"argument 'p' at \['b'\] is a str; .* Bind it beforehand \(functools\.partial",
+    ),
+    "integers for a Jacobian": (
+        lambda: ft.jacfwd(total)(np.array([1, 2])),
+        errors.InputTypeError,
+        r"Convert it \(x\.astype\(float\)\), or leave it out with argnums\.(?!.*allow_int)",
+    ),
+    "complex output of a Jacobian": (
+        lambda: ft.jacrev(lambda z: z * 2)(1j * X),
+        errors.OutputTypeError,
+        r"complex128\[3\]; a Jacobian needs real floating-point values\. Take real and imaginary "
+        r"parts, or pass holomorphic=True",
+    ),
+    "keyword without the mapped axis": (
+        lambda: ft.vmap(lambda x, *, y: x * y)(X, y=2.0),
+        errors.AxisError,
+        r"argument 'y' is weak float64\[\], which has no axis 0 to map over\. "
+        "Keyword arguments are mapped over axis 0: bind what all examples share",
+    ),
+    "graph called with another tree": (
+        lambda: ft.make_graph(lambda p: p["a"])({"a": X})({"b": X}),
+        errors.TreeError,
+        r"the arguments have another structure: at \[0\]\[0\]: "
+        "the staged function lacks the key 'b'",
     ),
     "holomorphic with real argument": (
         lambda: ft.grad(total, holomorphic=True)(X),

@@ -79,9 +79,12 @@ def test_derivatives(table: str, text: str, point: Any) -> None:
     function, x = program(text), np.asarray(point[0], float)[()]
     first = np.broadcast_to(np.asarray(point[1], float), np.shape(x))
     without = ("vmap", "graph") if table == "lengths" else ()
+    size = largest(first)
+    if text == "np.linalg.det(x)":  # its minors are sums of products that may cancel
+        size = max(size, largest(np.asarray(x)) ** (len(x) - 1))
     for name, way in FIRST.items():
         if not name.startswith(without):
-            check(way(function, x), first, largest(first), name)
+            check(way(function, x), first, size, name)
     if point[2] is None:
         return
     second = np.asarray(point[2], float)

@@ -53,6 +53,7 @@ class TestArguments:
             wrapped = transform(sum_of_sines)  # type: ignore[operator]
             assert wrapped.__doc__ == "Sum of sines."
             assert wrapped.__name__ == "sum_of_sines"
+            assert wrapped.__wrapped__ is sum_of_sines
             assert list(inspect.signature(wrapped).parameters) == ["x"]
 
 

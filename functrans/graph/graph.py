@@ -97,7 +97,7 @@ class Graph:
         """
         leaves, in_tree = tree.flatten((args, kwargs))
         if self.in_tree is not None and in_tree != self.in_tree:
-            names = ("these arguments", "the staged ones")
+            names = ("the call", "the staged function")
             difference = tree.explain_difference(in_tree, self.in_tree, names=names)
             raise TreeError(
                 f"graph {self.name}: the arguments have another structure: {difference}"

@@ -69,7 +69,9 @@ class Selection:
         if given is None:
             return ()
         items = (given,) if isinstance(given, item) else given
-        if not isinstance(items, Iterable) or not all(isinstance(i, item) for i in items):
+        if not isinstance(items, Iterable) or not all(
+            isinstance(i, item) and type(i) is not bool for i in items
+        ):
             raise InputTypeError(
                 f"{self.transform}: {name} must be one {noun} or a sequence of them, got {given!r}"
             )
@@ -127,8 +129,28 @@ class Selection:
             return f"argument {self.argnames[i - len(self.argnums)]!r}"
         return argument_label(self.fun, self.argnums[i])
 
+    def leaf_remedy(self, leaf: Any) -> str:
+        """What to do about a leaf that cannot be differentiated."""
+        ways = []
+        if _is_discrete(leaf):
+            ways.append("Convert it (x.astype(float))")
+        elif not isinstance(leaf, np.ndarray | str):
+            ways.append("Register its type with functrans.tree.register if it holds arrays")
+        if self.transform in _WITHOUT_ARGNUMS:
+            ways.append("bind it beforehand (functools.partial or a lambda)")
+        else:
+            ways.append("leave it out with argnums")
+        if ways[1:] and self.transform in ("grad", "value_and_grad") and _is_discrete(leaf):
+            return f"{', '.join(ways)}, or pass allow_int=True to get None for integers."
+        text = ", or ".join(ways)
+        return f"{text[0].upper()}{text[1:]}."
+
     def __str__(self) -> str:
         return f"{self.transform}({describe_function(self.fun)})"
+
+
+_WITHOUT_ARGNUMS = ("vjp", "jvp", "linearize", "hvp")
+"""The transforms that take the arguments themselves, all of which they differentiate."""
 
 
 def positional_names(fun: Callable[..., Any]) -> list[str]:
@@ -200,14 +222,9 @@ def primal_leaves(
         for j, leaf in enumerate(leaves):
             primal = None if allow_int and type(leaf) is int else as_primal(leaf)
             if primal is None and not (allow_int and _is_discrete(leaf)):
-                raise refuse_leaf(
-                    selection,
-                    selection.label(i),
-                    tree.key_string(tree.leaf_paths(treedef)[j]),
-                    leaf,
-                    "Convert it (x.astype(float)), leave it out with argnums, or pass "
-                    "allow_int=True to get None for integers.",
-                )
+                path = tree.key_string(tree.leaf_paths(treedef)[j])
+                remedy = selection.leaf_remedy(leaf)
+                raise refuse_leaf(selection, selection.label(i), path, leaf, remedy)
             primals.append(primal)
         all_leaves += leaves
     return primals, all_leaves, trees
@@ -301,6 +318,6 @@ def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):
         raise OutputTypeError(
             f"{selection}: with has_aux=True the function must return a pair (output, aux), "
-            f"got {type(out).__name__}"
+            f"got {f'a traced {out.type}' if isinstance(out, TracedArray) else type(out).__name__}"
         )
     return out

@@ -404,9 +404,15 @@ def _mapped_size(
             raise subclass_refused(who, _label(fun, treedef, j), x)
         if not isinstance(x, np.ndarray | TracedArray) or not -x.ndim <= axis < x.ndim:
             what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
+            remedy = (
+                "Keyword arguments are mapped over axis 0: bind what all examples share "
+                "(functools.partial or a lambda)."
+                if tree.leaf_paths(treedef)[j][0].key == 1
+                else "Give an array with that axis, or None in in_axes for what all examples share."
+            )
             raise AxisError(
                 f"{who}: {_label(fun, treedef, j)} {what}, which has no axis {axis} to map over. "
-                "Give an array with that axis, or None in in_axes for what all examples share."
+                f"{remedy}"
             )
         axis = int(axis) % x.ndim
         checked.append(axis)

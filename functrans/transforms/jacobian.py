@@ -198,7 +198,7 @@ def hessian(
            [2., 0.]])
     """
     first = jacrev(fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic)
-    return jacfwd(
+    second = jacfwd(
         first,
         argnums,
         argnames=argnames,
@@ -206,6 +206,7 @@ def hessian(
         holomorphic=holomorphic,
         chunk_size=chunk_size,
     )
+    return wraps(fun)(second)
 
 
 def hvp(
@@ -292,9 +293,14 @@ def _output_spaces(
                 "f": "real floating-point values",
                 "fc": "floating-point values",
             }[kinds]
+            remedy = (
+                "Take real and imaginary parts, or pass holomorphic=True for the complex "
+                "derivative of a holomorphic function."
+                if space.dtype.kind == "c"
+                else "Return what has no derivative as aux (has_aux=True)."
+            )
             raise OutputTypeError(
-                f"{selection}: {where} has type {space}; a Jacobian needs {needed}. "
-                "Return what has no derivative as aux (has_aux=True)."
+                f"{selection}: {where} has type {space}; a Jacobian needs {needed}. {remedy}"
             )
     return spaces, out_tree
 
