@@ -158,6 +158,39 @@ def test_graph_is_the_function(call: str, reference: str, args: list[Any]) -> No
     same(ft.make_graph(f)(*args)(*args), expected_of(reference, args))
 
 
+def total_of(call: str) -> Any:
+    """A real number made of all that a call returns, each element with a weight of its own."""
+    f = function(call.replace("float32", "float64"))
+
+    def total(*args: Any) -> Any:
+        parts = []
+        for leaf in tree.leaves(f(*args)):
+            weights = np.cos(np.arange(np.size(leaf))).reshape(np.shape(leaf))
+            parts.append(np.sum(weights * (np.real(leaf) + np.imag(leaf))))
+        return sum(parts)
+
+    return total
+
+
+@pytest.mark.slow
+@each_case
+def test_nestings(call: str, reference: str, args: list[Any]) -> None:
+    """Batches and graphs of gradients, and second derivatives in both orders."""
+    if args[0].dtype.kind not in "fc" or call.startswith(DATA_DEPENDENT):
+        pytest.skip("no derivative, or no batch")
+    total, everything = total_of(call), tuple(range(len(args)))
+    gradient = ft.grad(total, argnums=everything)
+    other = [x * 0.9 for x in args]
+    expected = tree.map(lambda *xs: np.stack(xs), gradient(*args), gradient(*other))
+    found = ft.vmap(gradient)(*[np.stack(pair) for pair in zip(args, other, strict=True)])
+    same(found, expected, exact=False)
+    same(ft.make_graph(gradient)(*args)(*other), gradient(*other), exact=False)
+    tangents = tuple(np.cos(1 + np.arange(x.size)).reshape(x.shape).astype(x.dtype) for x in args)
+    forward = ft.jvp(gradient, tuple(args), tangents)[1]
+    slope = ft.grad(lambda *xs: ft.jvp(total, xs, tangents)[1], argnums=everything)
+    same(slope(*args), forward, exact=False)
+
+
 def seen_by(f: Any, *args: Any) -> list[Any]:
     """What a function of traced arrays returns under four transforms that is no array."""
     found: list[Any] = []
