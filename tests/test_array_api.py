@@ -417,3 +417,42 @@ def test_unique_tells_what_numpy_tells() -> None:
         expected = f(x)
         same(found[0], tuple(expected) if isinstance(expected, tuple) else expected)
         assert getattr(found[0], "_fields", None) == getattr(expected, "_fields", None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda c: fnp.zeros_like(c),
+        lambda c: fnp.ones_like(c, dtype=float),
+        lambda c: fnp.empty_like(c),
+        lambda c: fnp.full_like(c, 2.0),
+        lambda c: fnp.asarray(c, copy=True),
+        lambda c: fnp.astype(c, np.float64),
+    ],
+)
+def test_arrays_like_plain_ones_can_hold_traced_values(make: Any) -> None:
+    constant = np.array([1.0, 2.0, 3.0])
+
+    def f(x: Any) -> Any:
+        y = make(constant)
+        y[:] = x * constant
+        return y
+
+    x = np.array([2.0, -1.0, 0.5])
+    np.testing.assert_array_equal(ft.jacrev(f)(x), np.diag(constant))
+    np.testing.assert_array_equal(ft.jvp(f, (x,), (np.ones(3),))[1], constant)
+    np.testing.assert_array_equal(ft.vmap(f)(np.stack([x, x])), np.stack([x, x]) * constant)
+    np.testing.assert_array_equal(ft.make_graph(f)(x)(x), x * constant)
+    np.testing.assert_array_equal(constant, [1.0, 2.0, 3.0])
+    assert type(make(constant)) is np.ndarray and make(constant) is not constant
+
+
+def test_copies_of_indices_stay_plain() -> None:
+    """They may be used as indices, of which a batch of its own would make traced ones."""
+
+    def f(x: Any) -> Any:
+        places = fnp.astype(fnp.asarray(np.array([2.0, 0.0]), copy=False), np.int64)
+        assert type(places) is type(fnp.asarray(places, copy=True)) is np.ndarray
+        return x[places]
+
+    np.testing.assert_array_equal(ft.vmap(f)(np.arange(6.0).reshape(2, 3)), [[2, 0], [5, 3]])

@@ -80,6 +80,7 @@ from functrans.numpy.indexing import (  # noqa: E402
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
 from functrans.numpy.standard import (  # type: ignore[no-redef, assignment]  # noqa: E402
     argsort as argsort,
+    astype as astype,
     clip as clip,
     finfo as finfo,
     iinfo as iinfo,
@@ -91,8 +92,11 @@ globals().update(standard.missing_before(_numpy.lib.NumpyVersion(_numpy.__versio
 
 # NumPy looks for traced arrays in some of these functions' arguments only. The others stay its own,
 # so that a call outside of transforms costs nothing; lists of traced values go through `array`.
-for _name in ("take", "select", "piecewise", "full_like", "interp", "pad", "lexsort", "polyint"):
+for _name in ("take", "select", "piecewise", "interp", "pad", "lexsort", "polyint"):
     globals()[_name] = registry.complete(getattr(_numpy, _name))
+# Arrays like a plain one: inside a transform, traced values can be written into them.
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    globals()[_name] = registry.inside(getattr(_numpy, _name))
 
 operators.attach()
 ufuncs.attach()

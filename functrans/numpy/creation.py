@@ -113,7 +113,8 @@ def asarray(
     if plain and dtype is None and order is None and not copy and device is None and like is None:
         return a
     if plain or stack.top is None or not contains_traced(a):
-        return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
+        new: Any = np.asarray(a, dtype, order, device=device, copy=copy, like=like)
+        return writable(new) if copy else new
     checked_device(device)
     x = reductions.cast(operand(a), dtype)
     return _copy_method(x) if copy and x is a else x
@@ -248,6 +249,14 @@ def full(
 def fresh(content: Any) -> Array:
     """A new array that traced values can be written into: traced itself, inside a transform."""
     return content if stack.top is None else stack.top.fresh(content)
+
+
+def writable(copied: Any) -> Array:
+    """A copy that was asked for, which inside a transform traced values can be written into.
+
+    Integers and booleans stay plain: they may be meant as indices.
+    """
+    return fresh(copied) if copied.dtype.kind in "fc" else copied
 
 
 def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:

@@ -74,6 +74,17 @@ def complete(function: Any) -> Callable[..., Any]:
     return call
 
 
+def inside(function: Any) -> Callable[..., Any]:
+    """NumPy's `function` outside of transforms, and ours inside one, whatever the arguments are."""
+    own = FUNCTIONS[function]
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (function if stack.top is None else own)(*args, **kwargs)
+
+    return call
+
+
 def method(*names: str, views: bool = False) -> Callable[[F], F]:
     """Enter the decorated function, whose first argument is the array, as a method.
 

@@ -15,7 +15,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
 from functrans.core.interpreter import stack
 from functrans.core.types import Array
-from functrans.numpy import joining, reductions, sorting
+from functrans.numpy import creation, joining, reductions, sorting
 from functrans.numpy.options import checked_device
 
 VERSION = "2024.12"
@@ -191,6 +191,35 @@ def clip(
     return np.clip(a, min, max, out, **kwargs)
 
 
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """Make an array of the elements in another dtype.
+
+    Parameters
+    ----------
+    x : array
+    dtype : dtype
+    copy : bool
+        False returns `x` itself if it has the dtype.
+    device : "cpu", optional
+
+    Returns
+    -------
+    array
+        Of the shape of `x`. Traced values can be written into a copy inside a transform.
+
+    Examples
+    --------
+    >>> import functrans.numpy as fnp
+    >>> fnp.astype(fnp.asarray([1.5, 2.5]), fnp.int8)
+    array([1, 2], dtype=int8)
+    """
+    if device is not None:
+        checked_device(device)
+    if stack.top is None or not copy or isinstance(x, TracedArray):
+        return x.astype(dtype, copy=copy)
+    return creation.writable(x.astype(dtype))
+
+
 class FloatLimits:
     """The limits of a floating-point dtype, as Python numbers; made by `finfo`."""
 
@@ -285,12 +314,6 @@ def _dtype_or_own(x: Any) -> Any:
 # What NumPy has since 2.1, for 2.0.
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
-    """The elements in another dtype."""
-    checked_device(device)
-    return x.astype(dtype, copy=copy)
-
-
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Array:
     """The number of nonzero elements; an array of NumPy, where before 2.3 it may be a number."""
     count = np.count_nonzero(a, axis, keepdims=keepdims)
@@ -364,7 +387,6 @@ def missing_before(installed: Any) -> dict[str, Any]:
     """What a version of NumPy lacks of the standard; empty for a young one."""
     young: dict[str, dict[str, Any]] = {
         "2.1.0": {
-            "astype": astype,
             "cumulative_prod": reductions.cumulative_prod,
             "cumulative_sum": reductions.cumulative_sum,
             "from_dlpack": from_dlpack,
