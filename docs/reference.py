@@ -21,6 +21,7 @@ MODULES = {
     "functrans": "The transforms.",
     "functrans.numpy": "NumPy's namespace. Its own functions, and those that NumPy does not have:",
     "functrans.nn": "The mathematics of neural networks, with the names and options of PyTorch.",
+    "functrans.nn.init": "First values of parameters.",
     "functrans.tree": "Pytrees: nested containers of arrays.",
     "functrans.testing": "Checks of derivatives and of rules, for tests.",
     "functrans.extend": "What new primitives are made of: see [extending](extending.md).",

@@ -12,6 +12,7 @@ pass: with ``grad(loss)(params)`` any pytree of them is differentiated.
 array([-0.666667,  0.333333,  0.333333])
 """
 
+from functrans.nn import init as init
 from functrans.nn.activations import (
     celu as celu,
     elu as elu,
@@ -40,6 +41,10 @@ from functrans.nn.activations import (
     tanh as tanh,
     tanhshrink as tanhshrink,
     threshold as threshold,
+)
+from functrans.nn.attention import (
+    multi_head_attention as multi_head_attention,
+    scaled_dot_product_attention as scaled_dot_product_attention,
 )
 from functrans.nn.classification import (
     cross_entropy as cross_entropy,
@@ -78,6 +83,13 @@ from functrans.nn.losses import (
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
 )
+from functrans.nn.normalization import (
+    batch_norm as batch_norm,
+    group_norm as group_norm,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    rms_norm as rms_norm,
+)
 from functrans.nn.pooling import (
     adaptive_avg_pool1d as adaptive_avg_pool1d,
     adaptive_avg_pool2d as adaptive_avg_pool2d,
@@ -89,4 +101,23 @@ from functrans.nn.pooling import (
     max_pool1d as max_pool1d,
     max_pool2d as max_pool2d,
     max_pool3d as max_pool3d,
+)
+from functrans.nn.recurrent import (
+    gru as gru,
+    gru_cell as gru_cell,
+    lstm as lstm,
+    lstm_cell as lstm_cell,
+    rnn as rnn,
+    rnn_cell as rnn_cell,
+)
+from functrans.nn.regularization import (
+    dropout as dropout,
+    embedding as embedding,
+    feature_dropout as feature_dropout,
+)
+from functrans.nn.resampling import (
+    interpolate as interpolate,
+    pad as pad,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
 )

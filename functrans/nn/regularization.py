@@ -1,0 +1,137 @@
+"""Random omission of activations, and rows of tables by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import Array, Shape, dtype_of, shape_of
+from functrans.numpy.operands import operand
+from functrans.transforms.stop_gradient import stop_gradient
+
+
+def dropout(
+    x: Any, p: float = 0.5, rng: np.random.Generator | None = None, *, training: bool = True
+) -> Array:
+    """Each element set to 0 with probability `p`, the others divided by ``1 - p``.
+
+    Parameters
+    ----------
+    x : array_like
+    p : float
+        From 0 to 1.
+    rng : numpy.random.Generator
+        Needed in training. Give the same state twice to omit the same elements twice.
+    training : bool
+        False: `x` as it is.
+
+    Raises
+    ------
+    ValueError
+        `p` is no probability.
+    TypeError
+        In training no generator was given.
+
+    Examples
+    --------
+    >>> dropout(np.ones(5), 0.5, np.random.default_rng(0))
+    array([2., 0., 0., 0., 2.])
+    """
+    x = operand(x)
+    return _dropped("dropout", x, shape_of(x), p, rng, training)
+
+
+def feature_dropout(
+    x: Any, p: float = 0.5, rng: np.random.Generator | None = None, *, training: bool = True
+) -> Array:
+    """Whole channels set to 0 with probability `p`: as `dropout`, for `x` of shape (n, channels,
+    ...).
+
+    Examples
+    --------
+    >>> feature_dropout(np.ones((1, 3, 2)), 0.5, np.random.default_rng(0))
+    array([[[2., 2.],
+            [0., 0.],
+            [0., 0.]]])
+    """
+    x = operand(x)
+    shape = shape_of(x)
+    if len(shape) < 2:
+        raise ValueError(f"feature_dropout: the input needs axes (n, channels, ...), got {shape}")
+    lanes = shape[:2] + (1,) * (len(shape) - 2)
+    return _dropped("feature_dropout", x, lanes, p, rng, training)
+
+
+def _dropped(
+    name: str,
+    x: Array,
+    shape: Shape,
+    probability: float,
+    rng: np.random.Generator | None,
+    training: bool,
+) -> Array:
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{name}: p must be a probability from 0 to 1, got {probability}")
+    if not training or probability == 0:
+        return x
+    if rng is None:
+        raise TypeError(
+            f"{name}: give rng, a numpy.random.Generator (numpy.random.default_rng(seed)), or "
+            "training=False"
+        )
+    kept = rng.random(shape) >= probability
+    scaled = x if probability == 1 else p.divide(x, 1 - probability)
+    return p.where(kept, scaled, 0.0)
+
+
+def embedding(indices: Any, weight: Any, *, padding_idx: int | None = None) -> Array:
+    """The rows of a table with given numbers.
+
+    Parameters
+    ----------
+    indices : array_like of int
+    weight : array_like
+        The table, shape (rows, features).
+    padding_idx : int, optional
+        The number of a row that receives no derivative; negative ones count from the end.
+
+    Returns
+    -------
+    array
+        The shape of `indices`, with a last axis of features.
+
+    Raises
+    ------
+    TypeError
+        `indices` are no integers.
+    IndexError
+        A number is negative or beyond the table.
+
+    Examples
+    --------
+    >>> embedding(np.array([2, 0]), np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]))
+    array([[4., 5.],
+           [0., 1.]])
+    """
+    indices, weight = operand(indices), operand(weight)
+    shape = shape_of(weight)
+    if len(shape) != 2:
+        raise ValueError(f"embedding: weight must have shape (rows, features), got {shape}")
+    if dtype_of(indices).kind not in "iu":
+        raise TypeError(f"embedding: indices must be integers, got {dtype_of(indices)}")
+    if isinstance(indices, np.ndarray | np.generic) and indices.size:
+        for found in (indices.min(), indices.max()):
+            if not 0 <= found < shape[0]:
+                raise IndexError(
+                    f"embedding: there is no row {found}; the table has {shape[0]}, numbered from 0"
+                )
+    rows = p.take(weight, indices, axis=0)
+    if padding_idx is None:
+        return rows
+    if not -shape[0] <= padding_idx < shape[0]:
+        raise ValueError(f"embedding: padding_idx {padding_idx} is no row of {shape[0]}")
+    padding = p.equal(indices, padding_idx % shape[0])
+    padding = p.reshape(padding, shape=(*shape_of(indices), 1))
+    return p.where(padding, stop_gradient(rows), rows)
