@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import math
 import pickle
@@ -9,6 +10,7 @@ import random
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,63 @@ import pytest
 import functrans as ft
 from functrans.core import errors
 from functrans.core.interpreter import stack
-from tests.error_snapshots import SNAPSHOTS, X, total
+from tests import (
+    error_snapshots,
+    error_snapshots_arguments,
+    error_snapshots_declared,
+    error_snapshots_numpy,
+)
+from tests.error_snapshots import X, total
+
+SNAPSHOTS = {
+    f"{name}, {module.__name__.rpartition('_')[2]}": row
+    for module in (
+        error_snapshots,
+        error_snapshots_arguments,
+        error_snapshots_declared,
+        error_snapshots_numpy,
+    )
+    for name, row in module.SNAPSHOTS.items()
+}
+
+CLASSES = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, errors.FunctransError)
+]
+MAKERS = {
+    "missing_rule",
+    "missing_derivative",
+    "refuse_leaf",
+    "subclass_refused",
+    "unknown_value",
+    "unsupported",
+}
+"""The functions that make an error for their callers to raise."""
+
+ELSEWHERE = {
+    "functrans/scipy": "needs SciPy",
+    "primitives/special_bessel.py": "needs SciPy",
+    "primitives/accumulation.py": "needs a ufunc whose primitive has no rule for an operand",
+}
+"""Where errors are raised that no row can show here, and why."""
+
+
+def raise_sites() -> dict[tuple[str, int, int], str]:
+    """Where functrans raises errors of its own: file, first and last line, and the class."""
+    root = Path(ft.__file__).parent.parent
+    own = {kind.__name__ for kind in CLASSES} - {"InPlaceError"} | MAKERS
+    sites = {}
+    for path in [*root.glob("functrans/**/*.py"), *root.glob("primitives/**/*.py")]:
+        name = path.relative_to(root).as_posix()
+        if name.startswith(tuple(ELSEWHERE)):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                made = ast.unparse(node.exc.func)
+                if made in own:
+                    sites[str(path), node.lineno, node.end_lineno or node.lineno] = made
+    return sites
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -33,6 +91,30 @@ def test_every_message_has_the_users_line() -> None:
         with pytest.raises(error) as caught:
             call()
         assert re.search(r"\.py:\d+ in \S", str(caught.value)), name
+
+
+def test_every_error_has_a_row() -> None:
+    """Each place that raises an error of functrans is reached by a row of the snapshots.
+
+    InPlaceError has tests of its own, in tests of what may be written to.
+    """
+    lines: set[tuple[str, int]] = set()
+    for call, error, _ in SNAPSHOTS.values():
+        with pytest.raises(error) as caught:
+            call()
+        raised: BaseException | None = caught.value
+        while raised is not None:
+            trace = raised.__traceback__
+            while trace is not None:
+                lines.add((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+                trace = trace.tb_next
+            raised = raised.__cause__ or raised.__context__
+    missing = [
+        f"{file}:{first} {made}"
+        for (file, first, last), made in raise_sites().items()
+        if not any((file, line) in lines for line in range(first, last + 1))
+    ]
+    assert not missing
 
 
 def test_errors_keep_their_message_when_they_are_pickled() -> None:

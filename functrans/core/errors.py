@@ -126,6 +126,21 @@ class OperandError(FunctransError, TypeError):
     """
 
 
+class OptionError(FunctransError, TypeError):
+    """A function of NumPy was given an option that traced arrays do not support.
+
+    The message says what does the same:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> def f(x):
+    ...     return np.sum(np.sort(x)[:2])            # not: np.sort(x, order="a")
+    >>> ft.grad(f)(np.array([3.0, 1.0, 2.0]))
+    array([0., 1., 1.])
+    """
+
+
 class InPlaceError(FunctransError, TypeError):
     """A traced value was to be written into an array that cannot hold it.
 

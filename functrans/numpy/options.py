@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from functrans.core.errors import user_line
+from functrans.core.errors import OptionError, user_line
 
 
-def unsupported(name: str, option: str, remedy: str = "leave it out") -> TypeError:
+def unsupported(name: str, option: str, remedy: str = "leave it out") -> OptionError:
     """The error for an option that traced arrays do not take."""
-    return TypeError(
+    return OptionError(
         f"numpy.{name}({option}) is not supported for traced arrays, at {user_line()}; {remedy}"
     )
 
