@@ -410,7 +410,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         errors.PlainArrayError,
         r"a traced float64\[\] of grad\(stored \(.*\)\) cannot be stored into a plain ndarray, at "
         r".*error_snapshots.py:\d+ in stored: its derivative would be lost\. "
-        r".*numpy\.stack\(list\)",
+        r".*numpy\.zeros_like\(x\)",
     ),
     "stored by vmap": (
         lambda: ft.vmap(stored)(X),
@@ -427,7 +427,18 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         errors.PlainArrayError,
         r"a traced float64\[3\] of grad\(stored_row .* cannot be stored into a plain ndarray, at "
         r".*error_snapshots.py:\d+ in stored_row: its derivative would be lost\. "
-        r".*numpy\.stack\(list\)",
+        r".*numpy\.zeros_like\(x\)",
+    ),
+    "added to an ndarray": (
+        lambda: ft.grad(lambda x: np.sum(np.add(x, 1.0, out=np.zeros(3))))(X),
+        errors.PlainArrayError,
+        r"numpy\.add: the array to write to is a plain float64\[3\], which cannot hold traced "
+        r"values, at .*error_snapshots.py:\d+ in <lambda>\. Make it with numpy\.zeros_like\(x\)",
+    ),
+    "another shape": (
+        lambda: ft.grad(lambda x: setattr(x, "shape", (3, 1)))(X),
+        errors.InPlaceError,
+        r"property 'shape' of a traced array has no setter, at .*Make a new array \(x\.reshape",
     ),
     "filled": (
         lambda: ft.grad(filled)(1.0),

@@ -39,9 +39,9 @@ SNAPSHOTS: dict[str, Row] = {
         "has no rule for traced arrays",
     ),
     "a ufunc method without rule": (
-        on_traced(lambda x: np.frompyfunc(max, 2, 1).reduce(x)),
+        on_traced(lambda x: np.frompyfunc(max, 2, 1).outer(x, x)),
         errors.MissingRuleError,
-        r"\.reduce has no rule for traced arrays",
+        "has no rule for traced arrays",
     ),
     "qr raw": (
         on_traced(lambda x: np.linalg.qr(x, mode="raw")[0], np.eye(2)),
@@ -64,6 +64,15 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: eigh_function(lambda w: w[..., :1], np.eye(2)),
         errors.OutputTypeError,
         r"made shape \(1,\) of \(2,\) at .*it must be elementwise",
+    ),
+    "ufunc option": option(  # NumPy itself refuses what it does not know; a later one may know more
+        lambda x: x.__array_ufunc__(np.add, "__call__", x, 1.0, later=True),
+        r"numpy\.add\(later=\) is not supported for traced arrays, at ",
+    ),
+    "where without out": option(
+        lambda x: np.add(x, 1.0, where=[True, False, True]),
+        r"numpy\.add\(where=\) without out= leaves elements undefined, at .* Write "
+        r"numpy\.where\(mask, numpy\.add\(x\), other\)",
     ),
     "einsum option": option(
         lambda x: np.einsum("i->", x, subok=True),  # type: ignore[call-overload]

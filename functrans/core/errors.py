@@ -92,24 +92,6 @@ class ConversionError(FunctransError, TypeError):
     """
 
 
-class PlainArrayError(ConversionError, ValueError):
-    """A traced value was stored into a plain ndarray, which cannot hold it.
-
-    Build the array of traced values instead:
-
-    Examples
-    --------
-    >>> import numpy as np, functrans as ft
-    >>> def f(x):
-    ...     rows = []
-    ...     for k in range(3):
-    ...         rows.append(x**k)                    # not: out[k] = x**k, with out = np.zeros(3)
-    ...     return np.sum(np.stack(rows))
-    >>> ft.grad(f)(2.0)
-    np.float64(5.0)
-    """
-
-
 class OperandError(FunctransError, TypeError):
     """A traced array was combined with something that is no plain array and no number.
 
@@ -142,7 +124,24 @@ class OptionError(FunctransError, TypeError):
 
 
 class InPlaceError(FunctransError, TypeError):
-    """A traced value was to be written into an array that cannot hold it.
+    """An array was to be changed in a way that traced arrays cannot follow.
+
+    Elements can be written to; shape, dtype and memory are fixed:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> def f(x):
+    ...     x = x.reshape(3, 1)                      # not: x.shape = (3, 1)
+    ...     x[0] = 1.0
+    ...     return np.sum(x)
+    >>> ft.grad(f)(np.ones(3))
+    array([0., 1., 1.])
+    """
+
+
+class PlainArrayError(InPlaceError, ConversionError, ValueError):
+    """A traced value was to be written into a plain ndarray, which cannot hold it.
 
     Make the array like a traced one, or by ``functrans.numpy``:
 
@@ -151,10 +150,11 @@ class InPlaceError(FunctransError, TypeError):
     >>> import numpy as np, functrans as ft
     >>> def f(x):
     ...     y = np.zeros_like(x)                     # not: np.zeros(3)
+    ...     y[1:] = x[:2]
     ...     y += x**2
     ...     return np.sum(y)
     >>> ft.grad(f)(np.ones(3))
-    array([2., 2., 2.])
+    array([3., 3., 2.])
     """
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from functrans.core.errors import (
     ConversionError,
     FunctransError,
+    InPlaceError,
     OperandError,
     described,
     is_user_code,
@@ -35,8 +36,8 @@ NAMESPACE: set[str] = set()
 """The functions of ``functrans.numpy``, which fills it."""
 
 STORED = (
-    "Collect the values in a list and make the array of them (numpy.stack(list)), or write "
-    "functrans.numpy.index_update(out, index, x), which makes a new array"
+    "Make the array with numpy.zeros_like(x) of a traced x or functrans.numpy.zeros, or collect "
+    "the values in a list for numpy.stack"
 )
 
 
@@ -175,7 +176,7 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
     if isinstance(cause, ConversionError) and text.startswith("setting an array element"):
         return type(cause)(str(cause))  # NumPy put this error in the place of ours
     name = _named(text)
-    if name and isinstance(error, TypeError):
+    if name and (isinstance(error, TypeError) or "has no setter" in text):
         complaint, kind, remedy = _retold(text.replace(name, "a traced array"))
         return kind(f"{who}: {complaint}, at {place}. {remedy}")
     if (inside or name) and not getattr(error, "__notes__", None):
@@ -220,6 +221,13 @@ def _retold(text: str) -> tuple[str, type[FunctransError], str]:
 
 
 _COMPLAINTS: tuple[tuple[str, str, type[FunctransError], str], ...] = (
+    (
+        "has no setter",
+        "",
+        InPlaceError,
+        "Shape, dtype and memory of a traced array are fixed. Make a new array (x.reshape, "
+        "x.astype).",
+    ),
     (
         "unhashable",
         "a traced array has no hash",

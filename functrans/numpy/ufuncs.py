@@ -16,7 +16,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
-from functrans.core.errors import missing_rule, user_line
+from functrans.core.errors import OptionError, missing_rule, user_line
 from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, ufunc_methods
@@ -122,11 +122,11 @@ def call_with_options(
         places = {k: rest.pop(k) for k in ("axis", "axes", "keepdims") if k in rest}
         call = partial(ufunc_methods.along_axes, ufunc, call, **places)
     if rest:
-        raise TypeError(
+        raise OptionError(
             f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}"
         )
     if where is not True:
-        raise TypeError(
+        raise OptionError(
             f"{name}(where=) without out= leaves elements undefined, at {user_line()}. Write "
             f"numpy.where(mask, {name}(x), other)."
         )

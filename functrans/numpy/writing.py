@@ -15,7 +15,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import InPlaceError, user_line
+from functrans.core.errors import PlainArrayError, user_line
 from functrans.core.interpreter import stack
 from functrans.core.primitive import argument_names
 from functrans.core.types import Array, dtype_of, shape_of, type_of
@@ -68,7 +68,7 @@ def delivered(result: Any, out: Any, name: str, casting: Any = "same_kind") -> A
 def refuse_plain(name: str, target: Any) -> NoReturn:
     """Raise the error for a traced value that was to be written into a plain array."""
     what = type_of(target) if isinstance(target, np.ndarray) else f"a {type(target).__name__}"
-    raise InPlaceError(
+    raise PlainArrayError(
         f"{name}: the array to write to is a plain {what}, which cannot hold traced values, at "
         f"{user_line()}. Make it with numpy.zeros_like(x) of a traced x or functrans.numpy.zeros, "
         "or use the result instead of writing it (y = x + y in place of y += x)."
