@@ -456,3 +456,44 @@ def test_copies_of_indices_stay_plain() -> None:
         return x[places]
 
     np.testing.assert_array_equal(ft.vmap(f)(np.arange(6.0).reshape(2, 3)), [[2, 0], [5, 3]])
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("np.asarray([1.0, 2.0], like=x)", [1.0, 2.0]),
+        ("np.array(np.ones(2), like=x)", [1.0, 1.0]),
+        ("np.zeros(2, like=x)", [0.0, 0.0]),
+        ("np.full(2, 3.0, like=x)", [3.0, 3.0]),
+        ("np.full(2, x[0], like=x)", [0.5, 0.5]),
+        ("np.arange(2.0, like=x)", [0.0, 1.0]),
+        ("np.eye(2, like=x)[1]", [0.0, 1.0]),
+        ("np.asarray(x, like=x)", [0.5, 2.0]),
+        ("xp.asarray(np.ones(2), like=x)", [1.0, 1.0]),
+        ("xp.zeros(2, like=x)", [0.0, 0.0]),
+        ("xp.array([x[0], 1.0], like=x)", [0.5, 1.0]),
+    ],
+)
+def test_constants_like_traced_arrays(call: str, expected: list[float]) -> None:
+    """They are traced themselves, and hold what is written into them."""
+    x = np.array([0.5, 2.0])
+
+    def f(x: Any) -> Any:
+        made = function(call)(x)
+        assert isinstance(made, TracedArray)
+        copy = made.copy()
+        copy[1:] = 3 * x[1:]
+        return made, copy
+
+    results = [expected, [expected[0], 6.0]]
+    same(ft.vjp(f, x)[0], tuple(map(np.array, results)))
+    same(ft.jvp(f, (x,), (np.ones(2),))[0], tuple(map(np.array, results)))
+    same(ft.vmap(f)(x[None]), tuple(np.array([r]) for r in results))
+    same(ft.make_graph(f)(x)(x), tuple(map(np.array, results)))
+    slope = ft.jacrev(lambda x: f(x)[1])(x)
+    assert slope[1, 1] == 3 and slope[1, 0] == 0
+
+
+def test_like_of_a_plain_array_is_numpys() -> None:
+    assert type(fnp.zeros(2, like=np.ones(1))) is np.ndarray
+    assert type(fnp.asarray([1.0], like=np.ones(1))) is np.ndarray

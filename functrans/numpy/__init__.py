@@ -45,6 +45,7 @@ from functrans.numpy import (  # type: ignore[no-redef]
     parts as parts,
     polynomials as polynomials,
     predicates as predicates,
+    prototypes as prototypes,
     reductions as reductions,
     registry as registry,
     selection as selection,

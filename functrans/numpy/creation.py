@@ -248,7 +248,10 @@ def full(
 
 def fresh(content: Any) -> Array:
     """A new array that traced values can be written into: traced itself, inside a transform."""
-    return content if stack.top is None else stack.top.fresh(content)
+    top = stack.top
+    if top is None or isinstance(content, TracedArray) and content.interpreter is top:
+        return content  # the second: NumPy has asked `like` already
+    return top.fresh(content)
 
 
 def writable(copied: Any) -> Array:
