@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core.kinds import elementwise, ufunc_shape
 from functrans.core.types import Array, dtype_of
@@ -32,8 +33,12 @@ cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-
 
 def sech_square_impl(x: Array) -> Array:
     with np.errstate(over="ignore"):  # 1 / infinity is the right value
-        c = np.cosh(x)
-        return 1 / c / c  # the square would overflow before its reciprocal vanishes
+        return quiet_sech_square(x)
+
+
+def quiet_sech_square(x: Array) -> Array:
+    """``1 / cosh(x)**2`` where warnings are off; the square of cosh would overflow too early."""
+    return np.square(np.reciprocal(np.cosh(x)))
 
 
 # 1 / cosh(x)**2: far out ``1 - tanh(x)**2`` would cancel, and there its own derivative is 0, where
@@ -53,7 +58,8 @@ sech_square: Function = elementwise(
 tanh: Function = elementwise(
     "tanh",
     np.tanh,
-    lambda x: sech_square(x),
+    # Rules run where warnings are off, and turning them off takes as long as three operations.
+    lambda x: quiet_sech_square(x) if type(x) is ndarray else sech_square(x),
     samples=unary(
         -2,
         2,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans.core.array import TracedArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Constants:
@@ -36,8 +39,10 @@ class Constants:
         self._large[id(x)] = (x, copy)
         return copy
 
-    def keep_among(self, residuals: tuple[Any, ...], constants: list[Any]) -> tuple[Any, ...]:
+    def keep_among(self, residuals: tuple[Any, ...], constants: Sequence[Any]) -> tuple[Any, ...]:
         """The residuals of a rule with those among `constants` as they are now."""
+        if len(residuals) == len(constants) == 1 and residuals[0] is constants[0]:  # most often
+            return (self.keep(constants[0]),)
         return tuple(
             [
                 self.keep_among(r, constants)

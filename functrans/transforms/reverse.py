@@ -240,19 +240,23 @@ class Reverse(Interpreter):
         ans = impl(a, b) if parent is None else parent.binary(primitive, a, b)
         pulls: Any = primitive.pulls
         shape, dtype = ans.shape, ans.dtype
-        if not (x_mine and y_mine) and type(b if x_mine else a) not in SCALARS:
-            return self._record(primitive, (x, y), values, [0 if x_mine else 1], _NONE, ans)
-        links = []
+        links: list[Any] = []
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
             same = type(a) not in WEAK and a.dtype is dtype and a.shape == shape
             space = None if same else type_of(a)
             select = pull.select
-            links.append((pull.apply, x.index, select(ans, values), _NONE, space))
+            residuals = select(ans, values)
+            if residuals and not y_mine and type(b) not in SCALARS:
+                residuals = self.constants.keep_among(residuals, (b,))
+            links.append((pull.apply, x.index, residuals, _NONE, space))
         if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
             same = type(b) not in WEAK and b.dtype is dtype and b.shape == shape
             space = None if same else type_of(b)
             select = pull.select
-            links.append((pull.apply, y.index, select(ans, values), _NONE, space))
+            residuals = select(ans, values)
+            if residuals and not x_mine and type(a) not in SCALARS:
+                residuals = self.constants.keep_among(residuals, (a,))
+            links.append((pull.apply, y.index, residuals, _NONE, space))
         if not links:
             return ans
         tape = self.tape
@@ -272,33 +276,30 @@ class Reverse(Interpreter):
         params: dict[str, Any],
         ans: Any,
     ) -> list[Any]:
-        constants = [x for i, x in enumerate(values) if type(x) not in SCALARS and i not in mine]
-
-        def residuals(pull: Rule) -> tuple[Any, ...]:
-            kept = pull.select(ans, values)
-            return self.constants.keep_among(kept, constants) if constants and kept else kept
-
+        constants: Sequence[Any] = ()
+        if len(mine) < len(values):
+            constants = [
+                x for i, x in enumerate(values) if type(x) not in SCALARS and i not in mine
+            ]
         if primitive.pull_all is not None:
             pull = primitive.pull_all
             own = set(mine)
             indices = [x.index if i in own else None for i, x in enumerate(args)]
             spaces = [type_of(x) for x in values]
-            return [(pull.apply, indices, residuals(pull), params, spaces)]
+            residuals = pull.select(ans, values)
+            if constants and residuals:
+                residuals = self.constants.keep_among(residuals, constants)
+            return [(pull.apply, indices, residuals, params, spaces)]
         links = []
         for i in mine:
             written = primitive.pulls[i] if primitive.pulls else None
             if written is ZERO:
                 continue
             chosen: Any = written or derived_pull(primitive, i)
-            links.append(
-                (
-                    chosen.apply,
-                    args[i].index,
-                    residuals(chosen),
-                    params,
-                    type_of(values[i]),
-                )
-            )
+            residuals = chosen.select(ans, values)
+            if constants and residuals:
+                residuals = self.constants.keep_among(residuals, constants)
+            links.append((chosen.apply, args[i].index, residuals, params, type_of(values[i])))
         return links
 
     def _record_outputs(
