@@ -386,7 +386,10 @@ def test_what_old_versions_of_numpy_lack() -> None:
     same(eval("unstack(x, axis=1)", dict(old), {"x": x}), tuple(expected))
     expected = [np.array([3.0, 3.0]), np.array([1.0, 3.0])]
     same(eval("cumulative_sum(x, axis=1)", dict(old), {"x": x}), np.stack(expected))
-    info, numpys = standard.NamespaceInfo(), fnp.__array_namespace_info__()
+    info, numpys = (
+        standard.NamespaceInfo(),
+        getattr(np, "__array_namespace_info__", standard.NamespaceInfo)(),
+    )
     assert info.devices() == list(numpys.devices())  # a tuple since NumPy 2.5
     for call in (
         "capabilities()",
@@ -405,6 +408,9 @@ def test_namespace_info() -> None:
     info = fnp.__array_namespace_info__()
     assert info.default_dtypes()["real floating"] == np.float64
     assert info.capabilities()["boolean indexing"]
+    # Where values are not known, a mask selects nobody knows how many.
+    found = seen_by(lambda x: info.capabilities()["boolean indexing"], np.ones((2, 3)))
+    assert found == [True, True, False, False, False]
 
 
 def test_unique_tells_what_numpy_tells() -> None:

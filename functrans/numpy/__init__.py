@@ -79,7 +79,8 @@ from functrans.numpy.indexing import (  # noqa: E402
     index_update as index_update,
 )
 from functrans.numpy.reductions import logsumexp as logsumexp  # noqa: E402
-from functrans.numpy.standard import (  # type: ignore[no-redef, assignment]  # noqa: E402
+from functrans.numpy.standard import (  # type: ignore[no-redef, assignment]  # noqa: E402  # type: ignore[no-redef, assignment]  # noqa: E402
+    NamespaceInfo as __array_namespace_info__,  # noqa: F401
     argsort as argsort,
     astype as astype,
     clip as clip,

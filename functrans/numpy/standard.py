@@ -358,8 +358,11 @@ class NamespaceInfo:
     """What a namespace tells of itself: its dtypes, devices and capabilities."""
 
     def capabilities(self) -> dict[str, Any]:
-        """What arrays of the namespace can do."""
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
+        """What arrays of the namespace can do here: a shape cannot depend on unknown values."""
+        known, interpreter = True, stack.top
+        while interpreter is not None:
+            known, interpreter = known and interpreter.values_known, interpreter.parent
+        return {"boolean indexing": known, "data-dependent shapes": known, "max dimensions": 64}
 
     def default_device(self) -> str:
         """The device of new arrays."""
@@ -393,7 +396,6 @@ def missing_before(installed: Any) -> dict[str, Any]:
             "nonzero": nonzero,
             "reshape": reshape,
             "unstack": joining.unstack,
-            "__array_namespace_info__": NamespaceInfo,
         },
         "2.3.0": {"take_along_axis": take_along_axis, "count_nonzero": count_nonzero},
     }
