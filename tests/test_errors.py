@@ -117,6 +117,40 @@ def test_every_error_has_a_row() -> None:
     assert not missing
 
 
+def test_where_a_value_comes_from() -> None:
+    """An operation, and the arguments that it depends on: they are read off the tape."""
+    params = {"w": X, "b": [1.0, 2.0]}
+
+    def message(f: Callable[..., Any], *args: Any) -> str:
+        with pytest.raises(errors.ConversionError) as caught:
+            ft.grad(f, tuple(range(len(args))))(*args)
+        return str(caught.value)
+
+    one = message(lambda p, n: math.exp(np.sum(np.sin(p["w"]))) * n, params, 1.0)
+    assert one.endswith("The value is the result of sum, which depends on argument 'p' at ['w'].")
+    two = message(lambda p, n: float(p["b"][1] * n), params, 1.0)
+    assert two.endswith(
+        "The value is the result of multiply, which depends on argument 'p' at ['b'][1], argument "
+        "'n'."
+    )
+    many = message(lambda *xs: float(np.stack(xs).sum()), *map(float, range(5)))
+    assert many.endswith("argument 0, argument 1, argument 2 and 2 more.")
+    itself = message(lambda p: float(p["b"][0]), params)
+    assert itself.endswith("The value is argument 'p' at ['b'][0].")
+    several = message(lambda a: float(np.linalg.eigh(a)[0].sum()), np.eye(2))
+    assert several.endswith("The value is the result of sum, which depends on argument 'a'.")
+    with_rules = ft.custom(lambda x: x * 2.0)
+    with_rules.defvjp(lambda x: (x * 2.0, None), lambda residuals, g: (2.0 * g,))
+    made = message(lambda x: float(with_rules(x) + 1.0), 1.0)
+    assert made.endswith("The value is the result of add, which depends on argument 'x'.")
+    again = message(lambda x: float(ft.checkpoint(np.sin)(x) * 2.0), 1.0)
+    assert again.endswith("The value is the result of multiply, which depends on argument 'x'.")
+    constant = message(lambda x: float(np.zeros_like(x) * 1.0), 1.0)
+    assert constant.endswith("The value is the result of multiply.")
+    with pytest.raises(errors.ConversionError, match=r"is the result of greater at .*\.py"):
+        ft.make_graph(lambda x: x if np.sin(x) > 0 else -x)(1.0)
+
+
 def test_errors_keep_their_message_when_they_are_pickled() -> None:
     with pytest.raises(errors.OutputTypeError) as caught:
         ft.grad(np.sin)(X)

@@ -247,6 +247,12 @@ class TracedArray:
         )
 
     @property
+    def origin(self) -> str:
+        """Where this array came from as a sentence of its own, empty if nothing is known."""
+        born = self.birth()
+        return f" The value is{born[1:]}." if born else ""
+
+    @property
     def what(self) -> str:
         """Type and transform, for messages."""
         name = describe_function(self.interpreter.function)
@@ -255,7 +261,7 @@ class TracedArray:
     def refuse_storing(self) -> NoReturn:
         raise PlainArrayError(
             f"{self.what} cannot be stored into a plain ndarray, at {user_line()}: "
-            f"{self.interpreter.lost}. {STORED}."
+            f"{self.interpreter.lost}. {STORED}.{self.origin}"
         )
 
     def refuse_conversion(self, wanted: str, remedy: str) -> NoReturn:
@@ -264,6 +270,7 @@ class TracedArray:
             remedy += ", or apply functrans.stop_gradient first if no derivative is wanted"
         raise ConversionError(
             f"{self.what} cannot become {wanted}, at {user_line()}: {who.lost}. Instead {remedy}."
+            f"{self.origin}"
         )
 
     def __bool__(self) -> bool:

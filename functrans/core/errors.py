@@ -331,3 +331,12 @@ def missing_rule(name: str) -> MissingRuleError:
         "that have one, declare its derivative with functrans.custom, or apply "
         "functrans.stop_gradient to its arguments if no derivative is wanted."
     )
+
+
+def missing_derivative(name: str, operand: int) -> MissingRuleError:
+    """The error for an operand of a primitive that no rule covers."""
+    return MissingRuleError(
+        f"{name}: no derivative with respect to operand {operand} (used at {user_line()}). Give it "
+        f"one with functrans.extend.override({name}, ...), or apply functrans.stop_gradient to "
+        "that operand if no derivative is wanted."
+    )

@@ -269,5 +269,5 @@ def unknown_value(x: Any, wanted: str) -> ConversionError:
     who = x.interpreter
     return ConversionError(
         f"{call_of(wanted)} of a traced {x.type} in {who} at {described(user_frame())}: {who.lost}."
-        f" {value_remedy(wanted)}"
+        f" {value_remedy(wanted)}{x.origin}"
     )

@@ -20,7 +20,7 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
-from functrans.core.errors import InputTypeError
+from functrans.core.errors import InputTypeError, missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import ZERO, Primitive, types_of
 from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
@@ -33,7 +33,7 @@ from functrans.transforms.arguments import (
     refuse_leaked,
     split_aux,
 )
-from functrans.transforms.reverse import missing_derivative, transpose_linear
+from functrans.transforms.reverse import transpose_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -261,7 +261,7 @@ def _push_through_pull(
     if pull is ZERO:
         return None
     if pull is None:
-        raise missing_derivative(primitive, i)
+        raise missing_derivative(primitive.name, i)
     space = type_of(primals[i])
 
     def cotangent(*gs: Array) -> Array:
@@ -277,7 +277,7 @@ def _push_through_pull_all(
     pull_all = primitive.pull_all
     given = [i for i, t in enumerate(tangents) if t is not None]
     if pull_all is None:
-        raise missing_derivative(primitive, given[0])
+        raise missing_derivative(primitive.name, given[0])
 
     def cotangent(*gs: Array) -> tuple[Array, ...]:
         parts = pull_all(gs if isinstance(ans, tuple) else gs[0], ans, primals, params)

@@ -86,7 +86,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     reverse = Reverse(fun, "vjp")
     with reverse:
-        places, new = _variables(reverse, leaves, all_leaves, trees)
+        places, new = _variables(reverse, selection, leaves, all_leaves, trees)
         out = fun(*new)
         aux = None
         if has_aux:
@@ -279,7 +279,7 @@ def _gradient(
             _check_complex(selection, leaves)
         aux = None
         with Reverse(fun, transform) as reverse:
-            places, new = _variables(reverse, leaves, all_leaves, trees)
+            places, new = _variables(reverse, selection, leaves, all_leaves, trees)
             args, kwargs = replace(new)
             out = fun(*args, **kwargs)
             if has_aux:
@@ -299,10 +299,15 @@ def _gradient(
 
 
 def _variables(
-    reverse: Reverse, leaves: list[Any], all_leaves: list[Any], trees: list[tree.TreeDef]
+    reverse: Reverse,
+    selection: Selection,
+    leaves: list[Any],
+    all_leaves: list[Any],
+    trees: list[tree.TreeDef],
 ) -> tuple[list[int | None], list[Any]]:
     """The place on the tape of each leaf with a derivative (None: it has none), and the arguments
     with traced arrays for these leaves."""
+    reverse.inputs = selection, leaves, trees
     variables = [None if x is None else reverse.variable(snapshot(x)) for x in leaves]
     mixed: list[Any] = variables
     if len(reverse.tape) < len(leaves):  # not every leaf has a derivative

@@ -27,7 +27,7 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
-from functrans.core.errors import MissingRuleError, user_line
+from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
@@ -42,6 +42,7 @@ from functrans.core.types import (
     shape_of,
     type_of,
 )
+from functrans.transforms.origins import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,11 +93,7 @@ class ReverseArray(TracedArray):
         self.value, self.index = content.value, content.index
 
     def birth(self) -> str:
-        tape = self.interpreter.tape
-        # The second run of a checkpointed function had a tape of its own, behind this one.
-        entry = tape[self.index] if self.index < len(tape) else None
-        primitive = entry[0] if type(entry) is tuple and entry else entry
-        return f", the result of {primitive.name}" if isinstance(primitive, Primitive) else ""
+        return origin(self.interpreter.tape, self.index, self.interpreter.inputs)
 
 
 class Reverse(Interpreter):
@@ -108,7 +105,7 @@ class Reverse(Interpreter):
     place of mine: a pullback may be called by several threads at once.
     """
 
-    __slots__ = ("base", "constants", "recording", "tape", "touched", "transform", "turn")
+    __slots__ = ("base", "constants", "inputs", "recording", "tape", "touched", "transform", "turn")
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
@@ -119,6 +116,7 @@ class Reverse(Interpreter):
         self.touched = False
         self.turn: threading.RLock | None = None
         self.constants = Constants()
+        self.inputs: tuple[Any, ...] | None = None  # what messages call them by
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
@@ -577,7 +575,7 @@ def derived_pull(primitive: Primitive, i: int) -> Rule:
     push: Any = primitive.pushes[i] if primitive.pushes else None
     push_all = primitive.push_all
     if push is None and push_all is None:
-        raise missing_derivative(primitive, i)
+        raise missing_derivative(primitive.name, i)
 
     def pull(g: Any, residuals: tuple[Any, ...], params: dict[str, Any]) -> Any:
         ans, *args = residuals
@@ -591,14 +589,3 @@ def derived_pull(primitive: Primitive, i: int) -> Rule:
         return transpose_linear(tangent, (type_of(args[i]),), g)[0]
 
     return Rule(pull, select_all)
-
-
-def missing_derivative(primitive: Primitive, i: int) -> MissingRuleError:
-    """The error for an operand that no rule covers."""
-    return MissingRuleError(
-        f"{primitive.name}: no derivative with respect to operand {i} (used at {user_line()}). "
-        "Give it one "
-        f"with functrans.extend.override({primitive.name}, ...), or apply functrans.stop_gradient "
-        "to that "
-        "operand if no derivative is wanted."
-    )
