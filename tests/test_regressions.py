@@ -410,3 +410,11 @@ def test_a_graph_kept_every_value_until_its_end() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 10 * x.nbytes
+
+
+@pytest.mark.parametrize("axis", [0, -1, None])
+@pytest.mark.parametrize("function", [np.cumsum, np.cumprod])
+def test_cumulative_functions_of_a_number_along_an_axis(function: Any, axis: Any) -> None:
+    """NumPy takes axis 0 and -1 of a 0-d array, and returns one axis."""
+    assert function(0.7, axis=axis).shape == (1,)
+    assert ft.vjp(lambda x: function(x, axis=axis), 0.7)[1](np.array([2.0])) == (2.0,)

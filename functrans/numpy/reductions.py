@@ -347,7 +347,7 @@ def _cumulative(
     name: str, accumulate: Callable[..., Array], a: Any, axis: Any, dtype: Any, out: Any
 ) -> Array:
     x = cast(operand(a), dtype)
-    if axis is None:
+    if axis is None or (ndim_of(x) == 0 and axis in (0, -1)):  # NumPy lets this pass
         x, axis = flattened(x), 0
     return accumulate(x, axis=one_axis(axis, ndim_of(x)))
 
