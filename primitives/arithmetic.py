@@ -47,6 +47,14 @@ ldexp: Function = elementwise(
         Sample(draw((0,), -1, 1), 1, label="empty"),
     ],
 )
+exponent: Function = nondifferentiable(
+    "exponent",
+    lambda x: np.frexp(x)[1],
+    batch=lambda x: exponent(x),
+    shape=lambda x: ArrayType(x.shape, np.intc),
+    samples=unary(-4, 4, Sample(np.array([0.0, np.inf, 1e-310, -8.0])), complex_too=False),
+)
+"""The exponent of 2 with which the mantissa is between 1/2 and 1: the second part of `frexp`."""
 
 # Quotients. Partials divide by one operand at a time: squares would overflow or vanish too early.
 

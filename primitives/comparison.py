@@ -66,6 +66,43 @@ left_shift = nondifferentiable("left_shift", np.left_shift, samples=integers(2))
 right_shift = nondifferentiable("right_shift", np.right_shift, samples=integers(2))
 bitwise_count = nondifferentiable("bitwise_count", np.bitwise_count, samples=integers(1))
 
+
+def unpacked_length(length: int, count: int | None) -> int:
+    """How many of the bits of bytes are wanted: all, `count`, or all but the last ``-count``."""
+    if count is None:
+        return 8 * length
+    return count if count >= 0 else 8 * length + count
+
+
+def resized(x: ArrayType, axis: int, length: int) -> ArrayType:
+    return ArrayType((*x.shape[:axis], length, *x.shape[axis + 1 :]), np.uint8)
+
+
+packbits: Function = nondifferentiable(
+    "packbits",
+    lambda x, *, axis, order: np.packbits(x, axis, bitorder=order),
+    batch=lambda x, *, axis, order: packbits(x, axis=axis + 1, order=order),
+    shape=lambda x, *, axis, order: resized(x, axis, -(-x.shape[axis] // 8)),
+    samples=lambda: [
+        Sample(draw((11,), -1, 1) > 0, axis=0, order="big"),
+        Sample((draw((9, 2), -1, 1) > 0).T, axis=1, order="little", label="non-contiguous"),
+        Sample(np.array([3, 0, 1], np.int8), axis=0, order="big", label="integers"),
+        Sample(np.zeros(0, bool), axis=0, order="big", label="empty"),
+    ],
+)
+unpackbits: Function = nondifferentiable(
+    "unpackbits",
+    lambda x, *, axis, count, order: np.unpackbits(x, axis, count, bitorder=order),
+    batch=lambda x, *, axis, **params: unpackbits(x, axis=axis + 1, **params),
+    shape=lambda x, *, axis, count, order: resized(x, axis, unpacked_length(x.shape[axis], count)),
+    samples=lambda: [
+        Sample(np.array([3, 200], np.uint8), axis=0, count=None, order="big"),
+        Sample(np.array([[3, 200]], np.uint8).T, axis=1, count=11, order="little"),
+        Sample(np.array([[3, 200]], np.uint8), axis=1, count=-3, order="little"),
+        Sample(np.zeros(0, np.uint8), axis=0, count=None, order="big", label="empty"),
+    ],
+)
+
 # Rounding.
 
 floor = nondifferentiable("floor", np.floor, samples=unary(-2, 2, NUMBERS, complex_too=False))

@@ -295,9 +295,9 @@ def test_missing_derivative_names_primitive_and_operand() -> None:
 
 def test_numpy_function_without_rule() -> None:
     with pytest.raises(
-        errors.MissingRuleError, match=r"numpy.*packbits has no rule for traced arrays"
+        errors.MissingRuleError, match=r"numpy.busday_count does not take .* dates are no numbers"
     ):
-        ft.grad(lambda x: np.packbits(x))(X)
+        ft.grad(lambda x: np.busday_count(x, x))(X)
 
 
 def test_copies() -> None:

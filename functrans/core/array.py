@@ -44,6 +44,9 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """What carries out each function of NumPy's ``__array_function__`` protocol."""
 
+REFUSALS: dict[Any, Callable[[], Exception]] = {}
+"""The error for a function of the protocol that takes no traced arrays for a reason of its own."""
+
 _NO_PARAMS: dict[str, Any] = {}
 
 
@@ -177,6 +180,8 @@ class TracedArray:
             self.check_active()
         call = FUNCTIONS.get(func)
         if call is None:
+            if func in REFUSALS:
+                raise REFUSALS[func]()
             raise missing_rule(f"{func.__module__}.{func.__name__}")
         return call(*args, **kwargs)
 

@@ -28,11 +28,13 @@ from functrans.core.explain import NAMESPACE as _NAMESPACE
 
 # Importing a family enters its functions into the table of NumPy functions.
 from functrans.numpy import (  # type: ignore[no-redef]
+    bits as bits,
     calculus as calculus,
     contraction as contraction,
     creation as creation,
     fft as fft,
     fourier as fourier,
+    histograms as histograms,
     indexing as indexing,
     inspection as inspection,
     joining as joining,
@@ -46,9 +48,13 @@ from functrans.numpy import (  # type: ignore[no-redef]
     polynomials as polynomials,
     predicates as predicates,
     prototypes as prototypes,
+    quantiles as quantiles,
     reductions as reductions,
+    refusals as refusals,
     registry as registry,
+    scimath as scimath,
     selection as selection,
+    sets as sets,
     shapes as shapes,
     sorting as sorting,
     special as special,

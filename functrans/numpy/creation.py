@@ -331,6 +331,43 @@ def full_like(
     return fresh(np.full(wanted, value, kind))
 
 
+def _made_like(function: Any) -> None:
+    """Enter NumPy's own function, for a call with ``like=`` of a traced array."""
+
+    @implements(function)
+    def make(*args: Any, **kwargs: Any) -> Array:
+        return function(*args, **kwargs)
+
+
+for _maker in (
+    np.zeros,
+    np.ones,
+    np.empty,
+    np.eye,
+    np.identity,
+    np.arange,
+    np.tri,
+    np.fromfunction,
+):
+    _made_like(_maker)
+
+implements(np.array)(array)
+implements(np.asarray)(asarray)
+implements(np.full)(full)
+
+
+@implements(np.asanyarray, np.ascontiguousarray, np.asfortranarray)
+def _as_array(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Array:
+    """An array of anything; how it is laid out in memory does not matter to a traced one."""
+    return asarray(a, dtype, **options)
+
+
+@implements(np.require)
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Array:
+    """An array of anything; its layout in memory does not matter to a traced one."""
+    return asarray(a, dtype)
+
+
 @method("copy")
 def _copy_method(x: Any, order: Any = "C") -> Array:
     """An array of its own with the same elements, which belongs to the innermost transform."""
@@ -472,13 +509,15 @@ def logspace(
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: Any = 0
 ) -> Array:
-    """Numbers with a constant ratio between two ends, both positive or both negative."""
+    """Numbers with a constant ratio between two ends: of one sign, or complex."""
     low, high = _floating(start), _floating(stop)
-    if "c" in (dtype_of(low).kind, dtype_of(high).kind):
-        raise unsupported("geomspace", "complex ends", "use numpy.exp(numpy.linspace(...))")
-    low, high = reductions.cast(low, float), reductions.cast(high, float)
+    for end in (low, high):
+        if not isinstance(end, TracedArray) and np.any(np.equal(end, 0)):
+            raise ValueError("Geometric sequence cannot include zero")
+    kind = complex if "c" in (dtype_of(low).kind, dtype_of(high).kind) else float
+    low, high = reductions.cast(low, kind), reductions.cast(high, kind)
     sign = p.sign(low)
-    low, high = p.multiply(sign, low), p.multiply(sign, high)
+    low, high = p.divide(low, sign), p.divide(high, sign)
     ans = p.exp(linspace(p.log(low), p.log(high), num, endpoint))
     count = shape_of(ans)[0]
     if count:  # the ends are themselves, not rounded powers

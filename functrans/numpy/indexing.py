@@ -9,6 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, writing
 from functrans.numpy.axes import a_shape, ndim_of, one_axis, several_axes
@@ -173,6 +174,63 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> tuple[Array, ..
         found.append(p.remainder(rest, length))
         rest = p.floor_divide(rest, length)
     return tuple(found[::-1] if order == "C" else found)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Array:
+    """Indices, one array for each axis, as positions in the flattened array of shape `dims`."""
+    if order not in ("C", "F"):
+        raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
+    lengths = a_shape(dims)
+    modes = (mode,) * len(lengths) if isinstance(mode, str) else tuple(mode)
+    places = [
+        _inside(operand(x), n, m) for x, n, m in zip(multi_index, lengths, modes, strict=True)
+    ]
+    position: Any = np.intp(0)
+    for place, length in list(zip(places, lengths, strict=True))[:: 1 if order == "C" else -1]:
+        position = p.add(p.multiply(position, length), place)
+    return position
+
+
+def _inside(index: Array, length: int, mode: str) -> Array:
+    """An index brought into the axis, or refused, as the mode says."""
+    if mode == "wrap":
+        return p.remainder(index, length)
+    if mode == "clip":
+        return p.minimum(p.maximum(index, 0), length - 1)
+    if mode != "raise":
+        raise ValueError(f"clipmode must be 'clip', 'raise', or 'wrap' (got {mode!r})")
+    try:
+        known = plain(index, "numpy.ravel_multi_index")
+    except ConversionError:
+        raise ConversionError(
+            f"numpy.ravel_multi_index(mode='raise') of a traced {index.type}, at {user_line()}: "
+            "its values, which would have to be checked, are not known. Write mode='clip' or "
+            "mode='wrap'."
+        ) from None
+    if np.any((known < 0) | (known >= length)):
+        raise ValueError("invalid entry in coordinates array")
+    return index
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Array:
+    """An array without the zeros at its ends, along axes."""
+    x = operand(filt)
+    sides = trim.lower()
+    if sides not in ("fb", "bf", "b", "f"):
+        raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
+    axes = tuple(range(ndim_of(x))) if axis is None else several_axes(axis, ndim_of(x))
+    used = np.nonzero(plain(x, "numpy.trim_zeros"))
+    key = [slice(None)] * ndim_of(x)
+    for i in axes:
+        if not used[i].size:
+            key[i] = slice(0, 0)
+            continue
+        start = used[i].min() if "f" in sides else None
+        stop = used[i].max() + 1 if "b" in sides else None
+        key[i] = slice(start, stop)
+    return x[tuple(key)]
 
 
 @implements(np.argwhere)

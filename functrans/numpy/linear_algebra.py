@@ -18,10 +18,10 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
-from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
+from functrans.numpy.householder import reflections
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.registry import implements
 
@@ -253,10 +253,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if mode == "r":
         return p.qr(x, complete=False)[1]
     if mode == "raw":
-        raise MissingRuleError(
-            f"numpy.linalg.qr(mode='raw') has no rule for traced arrays, at {user_line()}; "
-            "use mode='reduced'"
-        )
+        return reflections(x)
     raise ValueError(f"Unrecognized mode '{mode}'")
 
 

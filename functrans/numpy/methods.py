@@ -129,6 +129,37 @@ for _function in (writing.fill, writing.partition, writing.put, writing.sort):
     method(_function.__name__)(_function)
 
 
+@method("__delitem__")
+def delete_item(x: TracedArray, key: Any) -> NoReturn:
+    """Refuse ``del x[key]``, as ndarray does."""
+    raise ValueError(f"cannot delete array elements, at {user_line()}; numpy.delete(x, i) can")
+
+
+def no_memory(name: str) -> property:
+    """An attribute that tells how an array lies in memory, which a traced one does not."""
+
+    def refuse(x: TracedArray) -> NoReturn:
+        raise AttributeError(
+            f"ndarray.{name} is not supported inside a transform, at {user_line()}: traced arrays "
+            "have no memory of their own. Ask the array that goes into the transformed function."
+        )
+
+    return property(refuse)
+
+
+for _name in (
+    "base",
+    "ctypes",
+    "data",
+    "flags",
+    "getfield",
+    "strides",
+    "__array_interface__",
+    "__array_struct__",
+):
+    setattr(TracedArray, _name, no_memory(_name))
+
+
 def _matrix_transposed(x: Array) -> Array:
     if x.ndim < 2:
         raise ValueError("matrix transpose with ndim < 2 is undefined")

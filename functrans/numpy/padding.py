@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import reductions, shapes
+from functrans.numpy import reductions, shapes, statistics as statistics_functions
 from functrans.numpy.axes import axis_slice, ndim_of
 from functrans.numpy.operands import operand
 from functrans.numpy.options import unsupported
@@ -21,6 +21,7 @@ _STATISTICS: dict[str, Any] = {
     "maximum": reductions.max,
     "minimum": reductions.min,
     "mean": reductions.mean,
+    "median": statistics_functions.median,
 }
 
 
@@ -35,8 +36,18 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Ar
         values = kwargs.pop("constant_values", 0)
         _no_more(kwargs, mode)
         return constant(x, widths, values)
-    if mode in _REPEATING and kwargs.get("reflect_type", "even") == "even":
-        _no_more({k: v for k, v in kwargs.items() if k != "reflect_type"}, mode)
+    if mode == "empty":
+        _no_more(kwargs, mode)
+        return constant(x, widths, 0)
+    if mode in ("reflect", "symmetric"):
+        reflected = kwargs.pop("reflect_type", "even")
+        _no_more(kwargs, mode)
+        if reflected == "odd":
+            return odd_reflections(x, widths, beside=mode == "reflect")
+        if reflected != "even":
+            raise ValueError(f"reflect_type must be 'even' or 'odd', got {reflected!r}")
+    if mode in _REPEATING:
+        _no_more(kwargs, mode)
         for axis, (before, after) in enumerate(widths):
             # NumPy pads the positions, and then one index does it.
             places = np.pad(np.arange(shape_of(x)[axis]), (before, after), mode)
@@ -50,9 +61,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Ar
         lengths = kwargs.pop("stat_length", None)
         _no_more(kwargs, mode)
         return statistics(x, widths, _STATISTICS[mode], lengths)
-    raise unsupported(
-        "pad", ", ".join([f"mode={mode!r}", *kwargs]), "join arrays by numpy.concatenate"
-    )
+    if callable(mode):
+        raise unsupported("pad", "mode=function", "join arrays by numpy.concatenate")
+    raise ValueError(f"mode {mode!r} is not supported")
 
 
 def _no_more(kwargs: dict[str, Any], mode: str) -> None:
@@ -121,6 +132,31 @@ def ramps(x: Array, widths: Widths, ends: Any) -> Array:
         return ramps if dtype_of(x).kind in "fc" else (p.floor(ramps[0]), p.floor(ramps[1]))
 
     return surrounded(x, widths, sides)
+
+
+def odd_reflections(x: Array, widths: Widths, *, beside: bool) -> Array:
+    """The array surrounded by its reflections in its ends; `beside`: an end is not repeated."""
+    for axis, (before, after) in enumerate(widths):
+        ndim, size = ndim_of(x), shape_of(x)[axis]
+        if not size and (before or after):
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant'")
+        if size == 1 and beside:  # NumPy repeats a single element
+            x = x[axis_slice(ndim, axis, np.zeros(before + 1 + after, int))]
+            continue
+        period = size - beside
+        turns, places = np.divmod(np.arange(-before, size + after), period)
+        # Every second turn runs backwards; each is as far above the last as the ends are apart.
+        backwards = turns % 2 != 0
+        places = np.where(backwards, period - 1 + beside - places, places)
+        shape = tuple(-1 if i == axis else 1 for i in range(ndim))
+        first, last = (x[axis_slice(ndim, axis, slice(i, i + 1))] for i in (0, size - 1))
+        inner = x[axis_slice(ndim, axis, places)]
+        # By point reflection x -> 2 * end - x, and by shifts of twice the distance of the ends.
+        inner = p.where(backwards.reshape(shape), p.subtract(p.multiply(2, first), inner), inner)
+        distance = p.subtract(last, first)
+        steps = np.where(backwards, turns + 1, turns).reshape(shape)
+        x = p.add(inner, p.multiply(distance, steps.astype(dtype_of(x))))
+    return x
 
 
 def statistics(x: Array, widths: Widths, statistic: Any, lengths: Any) -> Array:

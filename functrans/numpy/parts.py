@@ -17,6 +17,7 @@ from functrans.primitives import (
     absolute,
     add,
     angle as angle_of,
+    astype,
     concatenate,
     cumsum,
     equal,
@@ -24,6 +25,7 @@ from functrans.primitives import (
     imag as imaginary_part,
     less,
     logical_and,
+    modified_bessel,
     multiply,
     real as real_part,
     remainder,
@@ -96,6 +98,17 @@ def round(a: Any, decimals: Any = 0, out: Any = None) -> Array:
 def sinc(x: Any) -> Array:
     """``sin(pi x) / (pi x)``."""
     return normalized_sinc(operand(x))
+
+
+@implements(np.i0)
+def i0(x: Any) -> Array:
+    """The modified Bessel function of order 0."""
+    x = operand(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError("i0 not supported for complex values")
+    if dtype_of(x).kind != "f":
+        x = astype(x, dtype=np.dtype(float))
+    return modified_bessel(x, 0)
 
 
 @implements(np.fix)

@@ -9,12 +9,30 @@ from typing import Any
 import numpy as np
 
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import calculus, creation, joining, linear_algebra, reductions, shapes
+from functrans.numpy import (
+    calculus,
+    creation,
+    indexing,
+    joining,
+    linear_algebra,
+    reductions,
+    shapes,
+)
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import operand
-from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements
-from functrans.primitives import add, divide, multiply, negative, pad, sqrt, subtract
+from functrans.primitives import (
+    add,
+    astype,
+    divide,
+    matmul,
+    multiply,
+    negative,
+    pad,
+    real,
+    sqrt,
+    subtract,
+)
 
 
 @implements(np.polyval)
@@ -54,6 +72,26 @@ def polymul(a1: Any, a2: Any) -> Array:
     return calculus.convolve(a1, a2)
 
 
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
+    """Quotient and remainder; leading zeros of the remainder are left out."""
+    rest, divisor = (shapes.atleast_1d(add(operand(x), 0.0)) for x in (u, v))
+    dtype = dtype_of(add(rest[:1], divisor[:1]))
+    n, count = shape_of(divisor)[0], shape_of(rest)[0] - shape_of(divisor)[0] + 1
+    scale = divide(1.0, divisor[0])
+    quotient: Any = []
+    rest = reductions.cast(rest, dtype)
+    for k in range(count):
+        quotient.append(multiply(scale, rest[k]))
+        reduced = subtract(rest[k : k + n], multiply(quotient[-1], divisor))
+        rest = joining.concatenate([rest[:k], reduced, rest[k + n :]])
+    known = np.abs(indexing.plain(rest, "numpy.polydiv (of the remainder)"))
+    used = np.flatnonzero(known > 1e-8)  # what NumPy takes for zero
+    start = min(used[0] if used.size else shape_of(rest)[0], shape_of(rest)[0] - 1)
+    found = joining.stack(quotient) if quotient else np.zeros(1, dtype)
+    return found, rest[start:]
+
+
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> Array:
     """The derivative of order `m` of a polynomial."""
@@ -87,11 +125,8 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
 @implements(np.polyfit)
 def polyfit(
     x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
-) -> Array:
+) -> Any:
     """The coefficients of the polynomial that fits best, by (weighted) least squares."""
-    if full or cov:
-        option = "full=True" if full else f"cov={cov!r}"
-        raise unsupported("polyfit", option, "call numpy.linalg.lstsq with numpy.vander(x)")
     order = operator.index(deg) + 1
     if order < 1:
         raise ValueError("polyfit: deg must not be negative")
@@ -108,19 +143,64 @@ def polyfit(
         values = multiply(values, weights if ndim_of(values) == 1 else weights[:, None])
     scale = sqrt(reductions.sum(multiply(powers, powers), 0))
     rcond = shape_of(places)[0] * np.finfo(dtype_of(places)).eps if rcond is None else rcond
-    found = linear_algebra.lstsq(divide(powers, scale), values, rcond)[0]
-    return divide(found, scale if ndim_of(found) == 1 else scale[:, None])
+    scaled = divide(powers, scale)
+    found, residuals, rank, s = linear_algebra.lstsq(scaled, values, rcond)
+    found = divide(found, scale if ndim_of(found) == 1 else scale[:, None])
+    if full:
+        return found, residuals, rank, s, rcond
+    if not cov:
+        return found
+    spread = linear_algebra.inv(matmul(shapes.transpose(scaled), scaled))
+    spread = divide(spread, multiply(scale[:, None], scale))
+    if ndim_of(values) == 2:
+        spread = spread[:, :, None]
+    if cov == "unscaled":
+        return found, spread
+    freedom = shape_of(places)[0] - order
+    if freedom <= 0:
+        raise ValueError(
+            "the number of data points must exceed order to scale the covariance matrix"
+        )
+    return found, multiply(spread, divide(residuals, freedom))
 
 
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Array:
-    """The monic polynomial with given zeros."""
-    zeros = operand(seq_of_zeros)
-    if ndim_of(zeros) != 1:
-        raise unsupported("poly", "a matrix", "give its eigenvalues (numpy.linalg.eigvals)")
+    """The monic polynomial with given zeros, or that of a matrix, whose eigenvalues they are."""
+    zeros = shapes.atleast_1d(seq_of_zeros)
+    shape = shape_of(zeros)
+    if len(shape) == 2 and shape[0] == shape[1] != 0:
+        zeros = linear_algebra.eigvals(zeros)
+    elif len(shape) != 1:
+        raise ValueError("input must be 1d or non-empty square 2d array.")
     one = np.ones(1, np.mintypecode(dtype_of(zeros).char))
     ans: Any = one
     for i in range(math.prod(shape_of(zeros))):
         factor = joining.concatenate([one, negative(zeros[i : i + 1])])
         ans = calculus.convolve(ans, factor)
+    if dtype_of(ans).kind == "c":
+        known = indexing.plain(zeros, "numpy.poly (of complex zeros)")
+        if np.all(np.sort(known) == np.sort(np.conj(known))):
+            ans = real(ans)  # conjugate pairs
     return ans
+
+
+@implements(np.roots)
+def roots(p: Any) -> Array:
+    """The zeros of a polynomial: the eigenvalues of its companion matrix."""
+    x = shapes.atleast_1d(p)
+    if ndim_of(x) != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    used = np.flatnonzero(indexing.plain(x, "numpy.roots"))
+    if not used.size:
+        return np.zeros(0)
+    at_zero = shape_of(x)[0] - used[-1] - 1
+    x = x[used[0] : used[-1] + 1]
+    x = x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(float))
+    n = shape_of(x)[0] - 1
+    if not n:
+        return np.zeros(at_zero, dtype_of(x))
+    row = negative(divide(x[1:], x[0]))
+    companion = joining.concatenate([row[None], np.eye(n - 1, n, dtype=dtype_of(x))])
+    found = linear_algebra.eigvals(companion)
+    return joining.concatenate([found, np.zeros(at_zero, dtype_of(found))])

@@ -35,12 +35,11 @@ def implements(*functions: Any, views: bool = False) -> Callable[[F], F]:
     Examples
     --------
     >>> import numpy as np, functrans as ft
-    >>> @implements(np.i0)
-    ... def i0(x):
-    ...     angles = (np.arange(50) + 0.5) * np.pi / 50
-    ...     return np.mean(np.exp(x * np.cos(angles)))
-    >>> round(float(ft.grad(np.i0)(1.0)), 12)
-    0.565159103992
+    >>> @implements(np.shares_memory)
+    ... def shares_memory(a, b, /, max_work=-1):
+    ...     return a is b
+    >>> ft.grad(lambda x: x if np.shares_memory(x, x) else 0.0)(2.0)
+    np.float64(1.0)
     """
 
     def enter(implementation: F) -> F:

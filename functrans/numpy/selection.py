@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import indexing, reductions, shapes
+from functrans.numpy import indexing, predicates, reductions, shapes
 from functrans.numpy.operands import converted_all, operand, promoted
 from functrans.numpy.options import unsupported
 from functrans.numpy.reductions import MISSING
@@ -127,15 +127,17 @@ def clip(
     **kwargs: Any,
 ) -> Array:
     """Elements below a lower or above an upper bound replaced by it."""
-    if kwargs:
-        raise unsupported("clip", f"{next(iter(kwargs))}=")
+    dtype = kwargs.pop("dtype", None)
+    for name in kwargs.keys() - {"casting", "order", "subok"}:
+        raise unsupported("clip", f"{name}=")
     if (a_min is MISSING) is not (a_max is MISSING):
         raise TypeError("numpy.clip: of a_min and a_max one is missing; None stands for no bound")
     if a_min is not MISSING and (min is not MISSING or max is not MISSING):
         raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
     low = _bound(min if min is not MISSING else a_min)
     high = _bound(max if max is not MISSING else a_max)
-    x = operand(a)
+    x = reductions.cast(operand(a), dtype)
+    low, high = (z if z is None else reductions.cast(z, dtype) for z in (low, high))
     if low is None and high is None:
         return p.positive(x)
     if low is not None and high is not None:
@@ -159,4 +161,18 @@ def nan_to_num(
         return x
     if all(isinstance(value, int | float | None) for value in (nan, posinf, neginf)):
         return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-    raise unsupported("nan_to_num", "array values", "use numpy.where(numpy.isnan(x), y, x)")
+    if dtype_of(x).kind == "c":
+        parts = [nan_to_num(part, True, nan, posinf, neginf) for part in (p.real(x), p.imag(x))]
+        return p.make_complex(*parts)
+    largest = np.finfo(dtype_of(x)).max
+    high, low = (
+        sign * largest if value is None else value for sign, value in ((1, posinf), (-1, neginf))
+    )
+    ans = x
+    for chosen, value in (
+        (p.isnan(x), nan),
+        (predicates.isposinf(x), high),
+        (predicates.isneginf(x), low),
+    ):
+        ans = p.where(chosen, _piece(value, x), ans)
+    return ans

@@ -64,11 +64,7 @@ def ravel(a: Any, order: Any = "C") -> Array:
     x = operand(a)
     if order == "F":
         x = transpose(x)
-    elif order not in (
-        "C",
-        "K",
-        None,
-    ):  # K may differ from C only where memory is laid out otherwise
+    elif order not in ("C", None):
         raise unsupported(
             "ravel", f"order={order!r}", "the layout in memory is not known; take C or F"
         )

@@ -1,4 +1,4 @@
-"""Sorting, partitioning, searching and sets."""
+"""Sorting, partitioning, searching, and the different elements of an array."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def sort_complex(a: Any) -> Array:
     x = sort(a)
     if dtype_of(x).kind == "c":
         return x
-    single = dtype_of(x).itemsize < 4 or dtype_of(x) == np.float32
-    return p.astype(x, dtype=np.dtype(np.complex64 if single else np.complex128))
+    small = {"b": "F", "h": "F", "B": "F", "H": "F", "g": "G"}
+    return p.astype(x, dtype=np.dtype(small.get(dtype_of(x).char, "D")))
 
 
 def _positions(kth: Any) -> Any:
@@ -222,25 +222,6 @@ def unique_inverse(x: Any) -> UniqueInverseResult:
 def unique_values(x: Any) -> Array:
     """The different elements."""
     return unique(x, equal_nan=False)
-
-
-@implements(np.isin)
-def isin(
-    element: Any,
-    test_elements: Any,
-    assume_unique: bool = False,
-    invert: bool = False,
-    *,
-    kind: Any = None,
-) -> Array:
-    """Whether each element is among some values."""
-    return np.isin(
-        indexing.plain(element, "numpy.isin"),
-        indexing.plain(test_elements, "numpy.isin"),
-        assume_unique,
-        invert,
-        kind=kind,
-    )
 
 
 @implements(np.bincount)

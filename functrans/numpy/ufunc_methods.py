@@ -195,7 +195,7 @@ def reduceat(
         same = np.flatnonzero(lengths == length)
         places = starts[same][:, None] + np.arange(length)
         slices = p.take(x, places, axis=axis)
-        parts.append(reduce(ufunc, call, slices, axis=axis + 1, dtype=dtype_of(x)))
+        parts.append(reduce(ufunc, call, slices, axis=axis + 1, dtype=dtype_of(x), initial=None))
         order.append(same)
     if not parts:
         return x[axis_slice(ndim_of(x), axis, slice(0))]

@@ -61,8 +61,8 @@ def modf(x: Array) -> tuple[Array, Array]:
 
 def frexp(x: Array) -> tuple[Array, Array]:
     """Mantissa and exponent of 2."""
-    _, exponent = np.frexp(x.concrete("numpy.frexp") if isinstance(x, TracedArray) else x)
-    return p.ldexp(x, -exponent), exponent
+    exponent = p.exponent(x)
+    return p.ldexp(x, p.negative(exponent)), exponent
 
 
 COMPOSED: dict[str, Function] = {
