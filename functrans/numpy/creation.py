@@ -331,43 +331,6 @@ def full_like(
     return fresh(np.full(wanted, value, kind))
 
 
-def _made_like(function: Any) -> None:
-    """Enter NumPy's own function, for a call with ``like=`` of a traced array."""
-
-    @implements(function)
-    def make(*args: Any, **kwargs: Any) -> Array:
-        return function(*args, **kwargs)
-
-
-for _maker in (
-    np.zeros,
-    np.ones,
-    np.empty,
-    np.eye,
-    np.identity,
-    np.arange,
-    np.tri,
-    np.fromfunction,
-):
-    _made_like(_maker)
-
-implements(np.array)(array)
-implements(np.asarray)(asarray)
-implements(np.full)(full)
-
-
-@implements(np.asanyarray, np.ascontiguousarray, np.asfortranarray)
-def _as_array(a: Any, dtype: Any = None, order: Any = None, **options: Any) -> Array:
-    """An array of anything; how it is laid out in memory does not matter to a traced one."""
-    return asarray(a, dtype, **options)
-
-
-@implements(np.require)
-def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Array:
-    """An array of anything; its layout in memory does not matter to a traced one."""
-    return asarray(a, dtype)
-
-
 @method("copy")
 def _copy_method(x: Any, order: Any = "C") -> Array:
     """An array of its own with the same elements, which belongs to the innermost transform."""

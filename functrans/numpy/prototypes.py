@@ -16,7 +16,21 @@ from functrans.core.array import TracedArray
 from functrans.numpy import creation
 from functrans.numpy.registry import implements
 
-OWN = {np.array: creation.array, np.asarray: creation.asarray, np.full: creation.full}
+
+def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
+    """An array of anything; a traced one has no layout in memory to require."""
+    return creation.asarray(a, dtype)
+
+
+OWN: dict[Any, Any] = {
+    np.array: creation.array,
+    np.asarray: creation.asarray,
+    np.asanyarray: creation.asarray,
+    np.ascontiguousarray: creation.asarray,
+    np.asfortranarray: creation.asarray,
+    np.require: require,
+    np.full: creation.full,
+}
 """Ours for functions whose arguments may be traced too."""
 
 FUNCTIONS = (

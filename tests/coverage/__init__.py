@@ -1,0 +1,47 @@
+"""The coverage table: what becomes of every public name of NumPy under every transform.
+
+It is read by ``tests/test_coverage.py``, which runs it, and by ``docs/coverage.py``, which writes
+it as a page.
+"""
+
+import numpy as np
+
+import functrans.numpy as fnp
+from tests.coverage import (
+    emath,
+    fft,
+    functrans_numpy,
+    linalg,
+    ndarray,
+    numpy_functions,
+    numpy_other,
+    numpy_reductions,
+    numpy_shapes,
+    numpy_ufuncs,
+    ufunc_methods,
+)
+from tests.coverage.rows import Namespace
+
+NAMESPACES = [
+    Namespace(
+        "numpy",
+        np,
+        numpy_ufuncs.ROWS
+        | numpy_reductions.ROWS
+        | numpy_shapes.ROWS
+        | numpy_functions.ROWS
+        | numpy_other.ROWS,
+    ),
+    Namespace("numpy.linalg", np.linalg, linalg.ROWS),
+    Namespace("numpy.fft", np.fft, fft.ROWS),
+    Namespace("numpy.emath", np.emath, emath.ROWS),
+    Namespace("numpy.ndarray", np.ndarray, ndarray.ROWS, private_too=True),
+    Namespace("numpy.ufunc", np.ufunc, ufunc_methods.ROWS),
+    Namespace("functrans.numpy", fnp, functrans_numpy.ROWS, only=functrans_numpy.own(fnp, np)),
+    Namespace(
+        "functrans.numpy.linalg",
+        fnp.linalg,
+        functrans_numpy.LINALG_ROWS,
+        only=functrans_numpy.own(fnp.linalg, np.linalg),
+    ),
+]
