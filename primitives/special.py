@@ -5,8 +5,11 @@ from . import (
     special_beta as special_beta,
     special_distributions as special_distributions,
     special_elementary as special_elementary,
+    special_elliptic as special_elliptic,
+    special_equations as special_equations,
     special_error as special_error,
     special_gamma as special_gamma,
     special_integrals as special_integrals,
+    special_polynomials as special_polynomials,
     special_shape as special_shape,
 )

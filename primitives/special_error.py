@@ -115,10 +115,17 @@ erfcx = elementwise(
     lambda x: multiply(-2, erfcx_moment(x, 1)),
     samples=unary(-2, 2, Sample(1e8, pinned=[-1e-16 / ROOT_PI], label="far out"), complex_too=True),
 )
+
+
+def wofz_slope(x: Array) -> Array:
+    """The derivative of wofz."""
+    return multiply(2j, erfcx_moment(multiply(-1j, x), 1))
+
+
 wofz = elementwise(
     "wofz",
     sp.wofz,
-    lambda x: multiply(2j, erfcx_moment(multiply(-1j, x), 1)),
+    lambda x: wofz_slope(x),
     samples=lambda: [
         Sample(draw((3,), -1, 1) + 1j * draw((3,), -1, 1, 1)),
         Sample(draw((2, 3), 0.5, 4).T * (1 + 2j), label="non-contiguous"),

@@ -12,11 +12,11 @@ from functrans.core.types import Array, dtype_of, type_of
 
 from .arithmetic import add, divide, multiply, negative, real, reciprocal, square, subtract
 from .comparison import equal, less, logical_and, maximum, where
-from .exponential import exp, real_line_shape, spherical_bessel, sqrt
+from .exponential import exp, real_line_shape, spherical_bessel
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, fit, with_parameters
 from .special_ufuncs import sp
-from .trigonometric import cos, cosh, sin
+from .trigonometric import cos, cosh
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -159,6 +159,11 @@ def ellipk_slope(m: Array, complement: Array) -> Array:
     return multiply(math.pi / 8, divide(sp.hyp2f1(0.5, 0.5, 2.0, m), complement))
 
 
+def ellipe_slope(m: Array) -> Array:
+    """The derivative of ellipe at m."""
+    return multiply(-math.pi / 8, sp.hyp2f1(0.5, 1.5, 2.0, m))
+
+
 def ellipkm1_partial(x: Array) -> Array:
     # Below the spacing of numbers near 1 the second factor is constant.
     m = where(less(x, 2.0**-53), 1 - 2.0**-53, subtract(1, x))
@@ -179,31 +184,10 @@ ellipkm1 = elementwise(
 ellipe = elementwise(
     "ellipe",
     sp.ellipe,
-    lambda x: multiply(-math.pi / 8, sp.hyp2f1(0.5, 1.5, 2.0, x)),
+    lambda x: ellipe_slope(x),
     samples=unary(
         -2, 0.9, Sample(0.0, pinned=[-math.pi / 8], label="the circle"), complex_too=False
     ),
-)
-
-
-def amplitude(x: Array, y: Array) -> Array:
-    """``sqrt(1 - y * sin(x)**2)``."""
-    return sqrt(subtract(1, multiply(y, square(sin(x)))))
-
-
-ellipkinc = elementwise(
-    "ellipkinc",
-    sp.ellipkinc,
-    lambda x, y, ans_type: fit(reciprocal(amplitude(x, y)), ans_type),
-    None,
-    samples=binary(0.2, 0.9, complex_too=False),
-)
-ellipeinc = elementwise(
-    "ellipeinc",
-    sp.ellipeinc,
-    lambda x, y, ans_type: fit(amplitude(x, y), ans_type),
-    None,
-    samples=binary(0.2, 0.9, complex_too=False),
 )
 
 # Hypergeometric functions, by the argument.
