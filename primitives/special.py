@@ -12,4 +12,6 @@ from . import (
     special_integrals as special_integrals,
     special_polynomials as special_polynomials,
     special_shape as special_shape,
+    special_spherical as special_spherical,
+    special_without as special_without,
 )

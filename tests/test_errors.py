@@ -56,6 +56,7 @@ MAKERS = {
 ELSEWHERE = {
     "functrans/scipy": "needs SciPy",
     "primitives/special_bessel.py": "needs SciPy",
+    "primitives/special_equations.py": "needs SciPy",
     "primitives/accumulation.py": "needs a ufunc whose primitive has no rule for an operand",
 }
 """Where errors are raised that no row can show here, and why."""

@@ -1,6 +1,5 @@
 """scipy.linalg: its rules at every sample; its functions against SciPy's, and in all modes."""
 
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +8,15 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans.core.array import TracedArray
-from functrans.core.errors import MissingRuleError
+from functrans.core.errors import ConversionError, MissingRuleError
 from functrans.core.primitive import REGISTRY
 from functrans.testing import check_grads
 from functrans.testing.rules import check_rules
 
 sl = pytest.importorskip("scipy.linalg")
 fl = pytest.importorskip("functrans.scipy.linalg")
+special = pytest.importorskip("scipy.special")
+stats = pytest.importorskip("scipy.stats")
 
 FILES = ("triangular", "matrix_equations", "primary_functions", "structured_systems")
 RULES = [
@@ -287,6 +287,30 @@ def test_refusals_name_the_reason() -> None:
         ft.grad(lambda t: fl.fractional_matrix_power(A, t)[0, 0])(0.5)
 
 
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda x: sl.expm(x * A), r"write functrans\.scipy\.linalg\.expm, which"),
+        (lambda x: sl.solve(x * A, V), r"write functrans\.scipy\.linalg\.solve, which"),
+        (lambda x: sl.schur(x * A), r"scipy\.linalg\.schur has no rule \(the triangle depends"),
+        (lambda x: special.softmax(x * V), r"write functrans\.scipy\.special\.softmax, which"),
+        (lambda x: stats.norm.logpdf(x), r"write functrans\.scipy\.stats\.norm\.logpdf, which"),
+        (lambda x: stats.norm(0, x).cdf(1), r"write functrans\.scipy\.stats\.norm\.cdf, which"),
+        (
+            lambda x: stats.multivariate_normal.logpdf(x * V, V),
+            r"write functrans\.scipy\.stats\.multivariate_normal\.logpdf, which",
+        ),
+        (lambda x: sl.hilbert(x), r"Instead use numpy\.stack"),
+    ],
+)
+def test_plain_calls_name_the_remedy(call: Callable[..., Any], remedy: str) -> None:
+    """A plain call of a function that converts its arguments is an error at the user's line."""
+    with pytest.raises(ConversionError, match=remedy) as caught:
+        ft.grad(lambda x: np.sum(call(x)))(1.0)
+    assert "test_scipy_linalg.py" in str(caught.value)
+    assert "site-packages" not in str(caught.value)
+
+
 # What is no function of arrays: LAPACK's own interfaces, and the names of modules.
 NO_FUNCTIONS = {"test", "find_best_blas_type", "get_blas_funcs", "get_lapack_funcs"}
 CONSTANTS = {
@@ -308,10 +332,6 @@ def test_no_silent_gap() -> None:
         assert ours is not None, f"functrans.scipy.linalg has no {name}"
         assert name in tested or getattr(ours, "reason", None), name
         assert ours.__module__.startswith("functrans.") or ours.reason
-
-
-def test_import_is_lazy() -> None:
-    assert TracedArray is not None and "scipy.linalg" in sys.modules
 
 
 @pytest.mark.oracle("jax")

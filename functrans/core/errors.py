@@ -254,8 +254,10 @@ class DegenerateWarning(UserWarning):
 
 
 def is_user_code(filename: str) -> bool:
-    """Whether a file is neither of functrans, nor of NumPy, nor of Python's standard library."""
+    """Whether a file is neither of functrans, NumPy and SciPy, nor of Python's standard library."""
     if filename.startswith(_OURS) or f"{os.sep}numpy{os.sep}" in filename:
+        return False
+    if f"-packages{os.sep}scipy{os.sep}" in filename:
         return False
     library = filename.startswith(_STANDARD_LIBRARY) or filename.startswith("<frozen")
     return not library or any(folder in filename for folder in _PACKAGES)
@@ -332,10 +334,16 @@ def missing_rule(name: str) -> MissingRuleError:
     )
 
 
+REASONS: dict[tuple[str, int], str] = {}
+"""Why an operand (by name of the primitive, and place) has no rule, where that is known."""
+
+
 def missing_derivative(name: str, operand: int) -> MissingRuleError:
     """The error for an operand of a primitive that no rule covers."""
+    reason = REASONS.get((name, operand))
     return MissingRuleError(
-        f"{name}: no derivative with respect to operand {operand} (used at {user_line()}). Give it "
-        f"one with functrans.extend.override({name}, ...), or apply functrans.stop_gradient to "
+        f"{name}: no derivative with respect to operand {operand} (used at {user_line()})"
+        f"{': ' + reason if reason else ''}. Give it one with "
+        f"functrans.extend.override({name}, ...), or apply functrans.stop_gradient to "
         "that operand if no derivative is wanted."
     )

@@ -28,12 +28,16 @@ from functrans.core.errors import (
 from functrans.core.types import OPERANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
 
     from functrans.core.interpreter import Interpreter
 
 NAMESPACE: set[str] = set()
 """The functions of ``functrans.numpy``, which fills it."""
+
+PACKAGES: dict[str, Callable[[], Any]] = {}
+"""The packages of SciPy whose functions we have, each with what loads ours."""
 
 STORED = (
     "Make the array with numpy.zeros_like(x) of a traced x or functrans.numpy.zeros, or collect "
@@ -108,6 +112,8 @@ def from_masked_array() -> bool:
 
 def array_remedy(called: str) -> str:
     """What to write in place of a function that needs a plain ndarray."""
+    if remedy := scipy_remedy(called):
+        return remedy
     if called in ("float64", "float32", "float16", "complex128", "complex64"):
         return f"write x.astype(numpy.{called})"
     if remedy := _general_remedy(called):
@@ -115,6 +121,39 @@ def array_remedy(called: str) -> str:
     if called in NAMESPACE and called not in ("asarray", "array"):
         return f"write functrans.numpy.{called}, which takes traced values"
     return "use numpy.stack or functrans.numpy.array to build an array of traced values"
+
+
+def scipy_remedy(called: str) -> str:
+    """The function of ours to write in place of one of SciPy's that converts its arguments."""
+    frame, user = sys._getframe(1), user_frame()
+    names, inside = [called], False
+    while frame is not None and frame is not user:
+        if f"{os.sep}scipy{os.sep}" in frame.f_code.co_filename:
+            inside = True
+            owner = _distribution(frame.f_locals.get("self"))
+            name = frame.f_code.co_name
+            names.insert(0, f"{owner}.{name}" if owner else name)
+        frame = frame.f_back  # type: ignore[assignment]
+    for name in names if inside else ():
+        for package, load in PACKAGES.items():
+            head, _, method = name.partition(".")
+            theirs = getattr(sys.modules.get(package), head, None)
+            ours = theirs and getattr(load(), head, None)
+            if ours is None or ours is theirs or (method and not hasattr(ours, method)):
+                continue
+            if reason := getattr(ours, "reason", None):
+                return f"use other functions: {package}.{name} has no rule ({reason})"
+            return f"write functrans.{package}.{name}, which takes traced values"
+    return ""
+
+
+def _distribution(owner: Any) -> str:
+    """The name of a distribution of scipy.stats; empty for other objects."""
+    kind = type(owner).__name__
+    if not kind.endswith("_gen"):
+        return ""
+    name = getattr(owner, "name", None)
+    return name if isinstance(name, str) else kind.removesuffix("_gen")
 
 
 def number_remedy(called: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import UFUNCS, TracedArray
 from functrans.core.errors import OptionError, missing_rule, user_line
+from functrans.core.explain import PACKAGES
 from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, ufunc_methods
@@ -234,7 +235,9 @@ def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
 
 
 def attach() -> None:
-    """Fill the table of ufuncs and give the traced array their methods."""
+    """Fill the tables of ufuncs and of SciPy's packages, and give the traced array its methods."""
+    for package in ("scipy.special", "scipy.linalg", "scipy.stats"):
+        PACKAGES[package] = partial(importlib.import_module, f"functrans.{package}")
     for primitive in REGISTRY.values():
         if isinstance(primitive.impl, np.ufunc):
             UFUNCS[primitive.impl] = checked(primitive.call, primitive.impl.nin)

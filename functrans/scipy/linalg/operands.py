@@ -1,9 +1,8 @@
-"""What the functions of ``functrans.scipy.linalg`` share: operands, triangles, bands, refusals."""
+"""What the functions of ``functrans.scipy.linalg`` share: operands, triangles and bands."""
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +11,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, MissingRuleError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of
-from functrans.numpy.operands import contains_traced, operand
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from functrans.numpy.operands import operand
 
 
 def inexact(x: Any) -> Array:
@@ -83,23 +79,6 @@ def known(x: Array) -> Array | None:
         return x.concrete("value")
     except ConversionError:
         return None
-
-
-def refused(function: Callable[..., Any], reason: str) -> Callable[..., Any]:
-    """SciPy's `function`, which says why it has no rule if it meets a traced array."""
-    module = function.__module__.partition("._")[0]
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if contains_traced(args) or contains_traced(tuple(kwargs.values())):
-            raise MissingRuleError(
-                f"{module}.{function.__name__} has no rule for traced arrays (called at "
-                f"{user_line()}): {reason}"
-            )
-        return function(*args, **kwargs)
-
-    call.reason = reason  # type: ignore[attr-defined]
-    return call
 
 
 def no_option(name: str, reason: str) -> MissingRuleError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import scipy.linalg as sl
 
-from functrans.scipy.linalg.operands import refused
+from functrans.scipy.refusals import refused
 
 SCHUR = (
     "the triangle depends on the order that the algorithm puts the eigenvalues in; use eig, or a "
