@@ -181,7 +181,7 @@ def betainc_derivative_impl(x: Array, y: Array, z: Array, *, orders: tuple[int, 
         parts = [v[low] for v in (a, b, t, rest, *logs, density)]
         found[low] = tail_integrals(*parts, orders=orders)
         parts = [v[~low] for v in (b, a, rest, t, *logs[::-1], density)]
-        found[~low] = -tail_integrals(*parts, orders=orders[::-1])
+        found[~low] = -tail_integrals(*parts, orders=(orders[1], orders[0]))
     values[inside] = found
     return values[()]
 

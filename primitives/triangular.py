@@ -129,7 +129,8 @@ def lu_impl(x: Array) -> tuple[Array, ...]:
     flat = np.asarray(x, types[1].dtype).reshape(-1, m, n)
     orders, packed = np.empty((len(flat), m), np.int64), np.empty_like(flat)
     for i, matrix in enumerate(flat):
-        p, low, up = sl.lu(matrix, p_indices=True, check_finite=False)
+        factors: Any = sl.lu(matrix, p_indices=True, check_finite=False)
+        p, low, up = factors
         orders[i] = np.argsort(p)
         packed[i] = 0
         packed[i, :, :k] += np.tril(low, -1)

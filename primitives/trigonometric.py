@@ -33,12 +33,8 @@ cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-
 
 def sech_square_impl(x: Array) -> Array:
     with np.errstate(over="ignore"):  # 1 / infinity is the right value
-        return quiet_sech_square(x)
-
-
-def quiet_sech_square(x: Array) -> Array:
-    """``1 / cosh(x)**2`` where warnings are off; the square of cosh would overflow too early."""
-    return np.square(np.reciprocal(np.cosh(x)))
+        # The square of cosh would overflow before its reciprocal vanishes.
+        return np.square(np.reciprocal(np.cosh(x)))
 
 
 # 1 / cosh(x)**2: far out ``1 - tanh(x)**2`` would cancel, and there its own derivative is 0, where
@@ -55,11 +51,20 @@ sech_square: Function = elementwise(
         Sample(np.array([0.0, 357.0]), smooth=False, value=[1, 4 * np.exp(-714)], label="exactly"),
     ),
 )
+
+
+def tanh_scaled(g: Array, x: Array) -> Array:
+    if type(x) is ndarray and type(g) is ndarray:
+        # Rules run where warnings are off: turning them off takes as long as all of this.
+        c = np.cosh(x)
+        return np.divide(np.divide(g, c), c)
+    return multiply(g, sech_square(x))
+
+
 tanh: Function = elementwise(
     "tanh",
     np.tanh,
-    # Rules run where warnings are off, and turning them off takes as long as three operations.
-    lambda x: quiet_sech_square(x) if type(x) is ndarray else sech_square(x),
+    tanh_scaled,
     samples=unary(
         -2,
         2,

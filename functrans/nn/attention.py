@@ -93,6 +93,7 @@ def _weights(
 ) -> Array:
     """How much of each key each query takes."""
     scores = p.multiply(p.matmul(query, _swapped(key)), scale)
+    seen: Any = None
     if mask is not None:
         mask = operand(mask)
         seen = mask if dtype_of(mask).kind == "b" else p.not_equal(mask, -np.inf)

@@ -75,10 +75,10 @@ from functrans.numpy.creation import (  # type: ignore[no-redef]  # noqa: E402
     array as array,
     asarray as asarray,
     copy as copy,
-    empty as empty,
+    empty as empty,  # pyright: ignore[reportGeneralTypeIssues]
     full as full,
-    ones as ones,
-    zeros as zeros,
+    ones as ones,  # pyright: ignore[reportGeneralTypeIssues]
+    zeros as zeros,  # pyright: ignore[reportGeneralTypeIssues]
 )
 from functrans.numpy.indexing import (  # noqa: E402
     index_add as index_add,

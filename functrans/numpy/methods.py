@@ -96,7 +96,7 @@ def to_device(x: Array, device: Any, /, *, stream: Any = None) -> Array:
 def array_namespace(x: Array, *, api_version: str | None = None) -> Any:
     """The namespace of the array API standard: ``functrans.numpy``."""
     standard.checked_version(api_version)
-    return sys.modules[__package__]
+    return sys.modules["functrans.numpy"]
 
 
 @method("__dlpack__", "__dlpack_device__")

@@ -215,9 +215,10 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """
     if device is not None:
         checked_device(device)
+    ans = x.astype(dtype, copy=copy)
     if stack.top is None or not copy or isinstance(x, TracedArray):
-        return x.astype(dtype, copy=copy)
-    return creation.writable(x.astype(dtype))
+        return ans
+    return creation.writable(ans)
 
 
 class FloatLimits:

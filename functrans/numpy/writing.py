@@ -53,7 +53,7 @@ def delivered(result: Any, out: Any, name: str, casting: Any = "same_kind") -> A
                 r if o is None else delivered(r, o, name, casting)
                 for r, o in zip(result, out, strict=True)
             )
-        (out,) = out
+        out = next(iter(out))
     if out is None:
         return result
     if isinstance(out, TracedArray):

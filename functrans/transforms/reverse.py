@@ -238,7 +238,7 @@ class Reverse(Interpreter):
         ans = impl(a, b) if parent is None else parent.binary(primitive, a, b)
         pulls: Any = primitive.pulls
         shape, dtype = ans.shape, ans.dtype
-        links: list[Any] = []
+        links: tuple[Any, ...] = ()
         if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
             same = type(a) not in WEAK and a.dtype is dtype and a.shape == shape
             space = None if same else type_of(a)
@@ -246,7 +246,7 @@ class Reverse(Interpreter):
             residuals = select(ans, values)
             if residuals and not y_mine and type(b) not in SCALARS:
                 residuals = self.constants.keep_among(residuals, (b,))
-            links.append((pull.apply, x.index, residuals, _NONE, space))
+            links = ((pull.apply, x.index, residuals, _NONE, space),)
         if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
             same = type(b) not in WEAK and b.dtype is dtype and b.shape == shape
             space = None if same else type_of(b)
@@ -254,7 +254,7 @@ class Reverse(Interpreter):
             residuals = select(ans, values)
             if residuals and not x_mine and type(a) not in SCALARS:
                 residuals = self.constants.keep_among(residuals, (a,))
-            links.append((pull.apply, y.index, residuals, _NONE, space))
+            links = (*links, (pull.apply, y.index, residuals, _NONE, space))
         if not links:
             return ans
         tape = self.tape

@@ -35,9 +35,9 @@ funm = refused(
 )
 expm_cond = refused(sl.expm_cond, "it is an estimate by an iteration")
 qr_multiply = refused(sl.qr_multiply, "multiply by the factor of qr(a, mode='economic')")
-qr_delete = refused(sl.qr_delete, UPDATE)
-qr_insert = refused(sl.qr_insert, UPDATE)
-qr_update = refused(sl.qr_update, UPDATE)
+qr_delete = refused(sl.qr_delete, UPDATE)  # pyright: ignore[reportAttributeAccessIssue]
+qr_insert = refused(sl.qr_insert, UPDATE)  # pyright: ignore[reportAttributeAccessIssue]
+qr_update = refused(sl.qr_update, UPDATE)  # pyright: ignore[reportAttributeAccessIssue]
 clarkson_woodruff_transform = refused(
     sl.clarkson_woodruff_transform, "multiply by a sketching matrix of your own: sketch @ a"
 )
