@@ -464,7 +464,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "vectorize": (
         lambda: ft.grad(lambda x: np.sum(np.vectorize(abs)(x)))(X),
         errors.ConversionError,
-        "cannot become a plain ndarray",
+        "apply NumPy functions to the whole array, or map over it with functrans.vmap",
     ),
     "fromiter": (
         lambda: ft.grad(lambda x: np.sum(np.fromiter([x], float)))(1.0),

@@ -158,6 +158,18 @@ def test_errors_keep_their_message_when_they_are_pickled() -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def test_errors_within_scipy_name_the_line_that_called_it() -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+    integrate = pytest.importorskip("scipy.integrate")
+    for f in (
+        lambda x: optimize.brentq(lambda t: t - x, 0.0, 5.0),
+        lambda x: integrate.quad(lambda t: t * x, 0.0, 5.0)[0],
+    ):
+        with pytest.raises(errors.ConversionError) as caught:
+            ft.grad(f)(1.0)
+        assert "test_errors.py" in str(caught.value) and "site-packages" not in str(caught.value)
+
+
 def test_errors_of_numpy_stay_and_get_a_note() -> None:
     """A wrong shape is NumPy's error with or without a transform."""
     wrong: dict[type[Exception], Callable[[Any], Any]] = {

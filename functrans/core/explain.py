@@ -73,7 +73,7 @@ def called_in(text: str) -> str:
         depth += (text[k] == ")") - (text[k] == "(")
         if depth == 0:
             name = re.search(r"\w+$", text[:k])
-            return name.group(0) if name else ""
+            return name.group(0) if name else called_in(text[:k])
     return ""
 
 
@@ -212,8 +212,10 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
     place, inside = _place(error)
     text = str(error)
     cause = error.__cause__
-    if isinstance(cause, ConversionError) and text.startswith("setting an array element"):
-        return type(cause)(str(cause))  # NumPy put this error in the place of ours
+    if isinstance(cause, ConversionError) and (
+        text.startswith("setting an array element") or isinstance(error, SystemError)
+    ):  # NumPy, or a function in C that did not notice, put this error in the place of ours
+        return type(cause)(str(cause))
     name = _named(text)
     if name and (isinstance(error, TypeError) or "has no setter" in text):
         complaint, kind, remedy = _retold(text.replace(name, "a traced array"))
