@@ -152,6 +152,10 @@ from .linalg import (
     solve as solve,
 )
 from .matrix_functions import eigh_function as eigh_function
+from .polar import (
+    nuclear as nuclear,
+    polar as polar,
+)
 from .pooling import (
     window_argmax as window_argmax,
     window_spread as window_spread,
@@ -197,8 +201,6 @@ from .spectral import (
     eigh as eigh,
     eigvals as eigvals,
     eigvalsh as eigvalsh,
-    nuclear as nuclear,
-    polar as polar,
     svd as svd,
     svdvals as svdvals,
 )

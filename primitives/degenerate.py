@@ -314,11 +314,12 @@ settled: Function = general(
 )
 
 
-def _unsettled_impl(x: Array, w: Array, *, name: str, pulled: bool) -> Array:
+def _unsettled_impl(x: Array, w: Array, counts: Array, *, name: str, pulled: bool) -> Array:
     pairs = _pairs(w)
     if not pairs.any():
         return x
     doubt = pairs if pulled else _turn_impl(x, w)
+    doubt = doubt & (counts[..., None] | counts[..., None, :])
     if name == "svd":  # the vectors of vanishing values do not count, or were warned of before
         doubt = doubt & (w != 0)[..., None]
     if doubt.any():
@@ -326,41 +327,78 @@ def _unsettled_impl(x: Array, w: Array, *, name: str, pulled: bool) -> Array:
     return np.where(doubt, np.nan, np.where(pairs, 0, x))
 
 
+def unsettled_again(x: Array, w: Array, counts: Array, *, name: str, pulled: bool) -> Array:
+    """The derivative of `unsettled`, a linear function."""
+    return unsettled(x, w, counts, name=name, pulled=pulled)
+
+
 unsettled: Function = general(
     "unsettled",  # `x`, but NaN between equal values, and a warning; 0 where a tangent has nothing
     _unsettled_impl,
-    pushes=(lambda t, y, *, name, pulled: unsettled(t, y, name=name, pulled=pulled), ZERO),
-    pulls=(lambda g, y, *, name, pulled: unsettled(g, y, name=name, pulled=True), ZERO),
-    batch=lambda x, w, *, name, pulled: unsettled(x, w, name=name, pulled=pulled),
-    shape=lambda x, w, *, name, pulled: x,
+    pushes=(
+        lambda t, y, z, *, name, pulled: unsettled_again(t, y, z, name=name, pulled=pulled),
+        ZERO,
+        ZERO,
+    ),
+    pulls=(
+        lambda g, y, z, *, name, pulled: unsettled_again(g, y, z, name=name, pulled=True),
+        ZERO,
+        ZERO,
+    ),
+    batch=lambda x, w, counts, *, name, pulled: unsettled(x, w, counts, name=name, pulled=pulled),
+    shape=lambda x, w, counts, *, name, pulled: x,
     samples=lambda: [
-        *(
-            Sample(x, np.array([1.0, 2.0]), name="eigh", pulled=True)
-            for x in (draw((2, 2), -1, 1), draw_complex((2, 2), -1, 1))
+        Sample(
+            draw((2, 2), -1, 1),
+            np.array([1.0, 2.0]),
+            np.ones(2, bool),
+            name="eigh",
+            pulled=True,
         ),
         Sample(
             np.eye(2),
             np.ones(2),
+            np.ones(2, bool),
             name="eigh",
             pulled=False,
             smooth=False,
-            value=np.eye(2),
             label="a pair",
+        ),
+        Sample(
+            draw((2, 2), -1, 1),
+            np.ones(2),
+            np.zeros(2, bool),
+            name="eigh",
+            pulled=True,
+            pinned=[np.eye(2), None, None],
+            label="a pair that does not count",
         ),
     ],
 )
 
 
+def every_lane(w: Array) -> Array:
+    """All vectors count."""
+    return np.ones(shape_of(w), bool)
+
+
 def turn(
-    x: Array, w: Array, doubt: Array | None, name: str, *, again: bool, pulled: bool = False
+    x: Array,
+    w: Array,
+    doubt: Array | None,
+    name: str,
+    *,
+    counts: Array | None = None,
+    pulled: bool = False,
 ) -> Array:
     """``x / (w[j] - w[i])`` at ``i, j``, without what stands between equal values.
 
-    `again` is for second derivatives. They need more than the factors there: how the cotangents of
-    equal values would part if these did. A tangent that does not part the values does not ask.
+    `counts` is for second derivatives: the vectors that are used. They need more than the factors
+    there: how the cotangents of equal values would part if these did. A tangent that does not part
+    the values does not ask, and neither do vectors that are not used.
     """
-    if again:
-        x = unsettled(x, w, name=name, pulled=pulled)
+    if counts is not None:
+        x = unsettled(x, w, counts, name=name, pulled=pulled)
     else:
         x = settled(x, w, turn_doubt(x, w) if doubt is None else doubt, name=name)
     # What is left out of a cotangent of the result must arrive to be noticed: not 0 but 1.

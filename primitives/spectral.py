@@ -29,7 +29,7 @@ from .arithmetic import (
     reciprocal,
     subtract,
 )
-from .comparison import equal, where
+from .comparison import equal, logical_and, logical_or, not_equal, where
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import (
     conjugated,
@@ -41,6 +41,7 @@ from .degenerate import (
     constants,
     eig_doubt,
     eigh_doubt,
+    every_lane,
     marks,
     svd_doubt,
     svd_push_doubt,
@@ -93,19 +94,26 @@ def matrix_diagonal(x: Array) -> Array:
 def known(
     name: str, rate: Function, transposed: Function, outputs: int, sample: Sample
 ) -> Function:
-    """The factors of `x`, computed already, as functions of `x`: ``call(x, *factors) -> factors``.
+    """The factors of `x`, computed already, as functions of it: ``call(x, *factors, counts)``.
 
     Derivatives name the factors through this primitive. Where values are equal its own derivatives,
     the second ones of the factorisation, are NaN, with a warning: they depend on more than the
-    factors there.
+    factors there. `counts` tells which vectors are used: those that are not have no say in this.
     """
+
+    def push(t: Array, ans: Any, x: Array, rest: Any) -> Any:
+        return rate(t, call(x, *ans, every_lane(rest[-1])), rest[-1])
+
+    def pull(g: Any, ans: Any, x: Array, rest: Any) -> Any:
+        return transposed(g, None, call(x, *ans, every_lane(rest[-1])), rest[-1])
+
     call: Function = general(
         name,
-        lambda x, *factors: factors,
-        pushes=(lambda t, ans, x: rate(t, call(x, *ans), True), *(ZERO,) * outputs),
-        pulls=(lambda g, ans, x: transposed(g, None, call(x, *ans), True), *(ZERO,) * outputs),
-        batch=lambda x, *factors: call(x, *factors),
-        shape=lambda x, *factors: factors,
+        lambda x, *rest: rest[:-1],
+        pushes=(push, *(ZERO,) * (outputs + 1)),
+        pulls=(pull, *(ZERO,) * (outputs + 1)),
+        batch=lambda x, *rest: call(x, *rest),
+        shape=lambda x, *rest: rest[:-1],
         outputs=outputs,
         samples=lambda: [sample],
     )
@@ -115,17 +123,17 @@ def known(
 # Eigenvalues and eigenvectors of Hermitian matrices.
 
 
-def eigh_tangent(t: Array, basis: tuple[Array, Array], again: bool) -> tuple[Array, Array]:
+def eigh_tangent(t: Array, basis: tuple[Array, Array], counts: Array | None) -> tuple[Array, Array]:
     w, v = basis
     inner = matmul(adjoint(v), matmul(symmetrized(t), v))
-    return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, "eigh", again=again))
+    return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, "eigh", counts=counts))
 
 
-def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], again: bool) -> Array:
+def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], counts: Array | None) -> Array:
     (g_w, g_v), (w, v) = g, basis
     between = matmul(matrix_transpose(v), g_v)
     doubt = eigh_doubt(between, w, *used) if used else None
-    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eigh", again=again, pulled=True))
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eigh", counts=counts, pulled=True))
     return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
 
 
@@ -143,7 +151,13 @@ known_eigh = known(
     eigh_tangent,
     eigh_cotangent,
     2,
-    Sample(np.array([[2.0]]), np.array([2.0]), np.array([[1.0]]), pinned=[[[1.0]], None, None]),
+    Sample(
+        np.array([[2.0]]),
+        np.array([2.0]),
+        np.array([[1.0]]),
+        np.ones(1, bool),
+        pinned=[[[1.0]], None, None, None],
+    ),
 )
 eigh_constants = constants(
     "eigh_constants",
@@ -152,11 +166,30 @@ eigh_constants = constants(
     2,
     Sample(np.array([[2.0]]), smooth=False, uplo="L", value=([2.0], [[1.0]])),
 )
+
+
+def eigh_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
+    factors = ans[:2]
+    return marks(eigh_tangent(t, known_eigh(x, *factors, every_lane(ans[0])), None))
+
+
+def eigh_pull(g: Any, ans: Any, x: Array) -> Array:
+    factors = ans[:2]
+    basis = known_eigh(x, *factors, every_lane(ans[0]))
+    return eigh_cotangent(g[:2], g[2:], basis, None)
+
+
 marked_eigh: Function = general(
     "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
     lambda x, *, uplo: marks(np.linalg.eigh(x, uplo)),
-    pushes=(lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2]), False)),),
-    pulls=(lambda g, ans, x: eigh_cotangent(g[:2], g[2:], known_eigh(x, *ans[:2]), False),),
+    pushes=(
+        lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2], every_lane(ans[0])), None)),
+    ),
+    pulls=(
+        lambda g, ans, x: eigh_cotangent(
+            g[:2], g[2:], known_eigh(x, *ans[:2], every_lane(ans[0])), None
+        ),
+    ),
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
     outputs=4,
@@ -173,46 +206,55 @@ def eigh(x: Array, *, uplo: str) -> tuple[Array, ...]:
     return unmarked(marked_eigh(x, uplo=uplo))
 
 
-def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> Array:
-    v = known_eigh(x, *eigh_constants(x, uplo=uplo))[1]
+def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
+    w, v = eigh_constants(x, uplo=uplo)
+    v = known_eigh(x, w, v, every_lane(w))[1]
     part = matmul(symmetrized(t), v)
-    return sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,))
+    return marks((sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,)),))
 
 
-def eigvalsh_pull(g: Array, x: Array, *, uplo: str) -> Array:
-    v = known_eigh(x, *eigh_constants(x, uplo=uplo))[1]
-    return symmetrized(matmul(multiply(conjugated(v), row(g)), matrix_transpose(v)))
+def eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Array:
+    w, v = eigh_constants(x, uplo=uplo)
+    used = logical_or(not_equal(g[1], 0), not_equal(g[0], 0))
+    v = where(row(used), known_eigh(x, w, v, used)[1], 0)
+    return symmetrized(matmul(multiply(conjugated(v), row(g[0])), matrix_transpose(v)))
 
 
-eigvalsh: Function = general(
-    "eigvalsh",
-    lambda x, *, uplo: np.linalg.eigvalsh(x, uplo),
+marked_eigvalsh: Function = general(
+    "eigvalsh",  # the values have a mark: how others turn does not matter to those that are used
+    lambda x, *, uplo: marks((np.linalg.eigvalsh(x, uplo),)),
     pushes=(eigvalsh_push,),
     pulls=(eigvalsh_pull,),
-    batch=lambda x, *, uplo: eigvalsh(x, uplo=uplo),
-    shape=eigvalsh_shape,
+    batch=lambda x, *, uplo: marked_eigvalsh(x, uplo=uplo),
+    shape=lambda x, *, uplo: (eigvalsh_shape(x),) * 2,
+    outputs=2,
     samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
 )
+
+
+def eigvalsh(x: Array, *, uplo: str) -> Array:
+    """Eigenvalues, the smallest first."""
+    return unmarked(marked_eigvalsh(x, uplo=uplo))[0]
 
 
 # Eigenvalues and eigenvectors of general matrices: the vectors have length 1.
 
 
-def eig_tangent(t: Array, basis: tuple[Array, Array], again: bool) -> tuple[Array, Array]:
+def eig_tangent(t: Array, basis: tuple[Array, Array], counts: Array | None) -> tuple[Array, Array]:
     w, v = basis
     inner = solve(v, matmul(t, v))
-    change = matmul(v, turn(inner, w, None, "eig", again=again))
+    change = matmul(v, turn(inner, w, None, "eig", counts=counts))
     along = sum(multiply(conjugated(v), change), axes=(v.ndim - 2,), keepdims=True)
     return matrix_diagonal(inner), subtract(change, multiply(v, along))
 
 
-def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], again: bool) -> Array:
+def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], counts: Array | None) -> Array:
     (g_w, g_v), (w, v) = g, basis
     along = sum(multiply(v, g_v), axes=(v.ndim - 2,), keepdims=True)
     v_t = matrix_transpose(v)
     between = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
     doubt = eig_doubt(between, w, *used) if used else None
-    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eig", again=again, pulled=True))
+    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eig", counts=counts, pulled=True))
     return solve(v_t, matmul(inner, v_t))
 
 
@@ -244,7 +286,13 @@ known_eig = known(
     eig_tangent,
     eig_cotangent,
     2,
-    Sample(np.array([[2j]]), np.array([2j]), np.array([[1 + 0j]]), pinned=[[[1.0]], None, None]),
+    Sample(
+        np.array([[2j]]),
+        np.array([2j]),
+        np.array([[1 + 0j]]),
+        np.ones(1, bool),
+        pinned=[[[1.0]], None, None, None],
+    ),
 )
 eig_constants = constants(
     "eig_constants",
@@ -253,11 +301,30 @@ eig_constants = constants(
     2,
     Sample(np.array([[2j]]), smooth=False, value=([2j], [[1.0]])),
 )
+
+
+def eig_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
+    factors = ans[:2]
+    return marks(eig_tangent(t, known_eig(x, *factors, every_lane(ans[0])), None))
+
+
+def eig_pull(g: Any, ans: Any, x: Array) -> Array:
+    factors = ans[:2]
+    basis = known_eig(x, *factors, every_lane(ans[0]))
+    return eig_cotangent(g[:2], g[2:], basis, None)
+
+
 marked_eig: Function = general(
     "eig",
     lambda x: marks(np.linalg.eig(x)),
-    pushes=(lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2]), False)),),
-    pulls=(lambda g, ans, x: eig_cotangent(g[:2], g[2:], known_eig(x, *ans[:2]), False),),
+    pushes=(
+        lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2], every_lane(ans[0])), None)),
+    ),
+    pulls=(
+        lambda g, ans, x: eig_cotangent(
+            g[:2], g[2:], known_eig(x, *ans[:2], every_lane(ans[0])), None
+        ),
+    ),
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
     outputs=4,
@@ -273,12 +340,14 @@ def eig(x: Array) -> tuple[Array, ...]:
 
 
 def eigvals_push(t: Array, x: Array) -> Array:
-    v = known_eig(x, *eig_constants(x))[1]
+    w, v = eig_constants(x)
+    v = known_eig(x, w, v, every_lane(w))[1]
     return matrix_diagonal(solve(v, matmul(t, v)))
 
 
 def eigvals_pull(g: Array, x: Array) -> Array:
-    v_t = matrix_transpose(known_eig(x, *eig_constants(x))[1])
+    w, v = eig_constants(x)
+    v_t = matrix_transpose(known_eig(x, w, v, every_lane(w))[1])
     return solve(v_t, multiply(column(g), v_t))
 
 
@@ -307,7 +376,9 @@ def away_from_zero(s: Array) -> Array:
     return where(equal(s, 0), 0, np.ones((), dtype_of(s)))
 
 
-def svd_tangent(t: Array, basis: tuple[Array, Array, Array], again: bool) -> tuple[Array, ...]:
+def svd_tangent(
+    t: Array, basis: tuple[Array, Array, Array], counts: Array | None
+) -> tuple[Array, ...]:
     full_u, s, full_vh = basis
     k = s.shape[-1]
     more_u, more_v = full_u.shape[-1] > k, full_vh.shape[-2] > k
@@ -318,9 +389,9 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], again: bool) -> tup
     left, right = matmul(t, adjoint(vh)), matmul(adjoint(u), t)
     left = subtract(left, matmul(u, matmul(adjoint(u), left)))  # outside the span of u
     right = subtract(right, matmul(matmul(right, adjoint(vh)), vh))
-    doubt = None if again else svd_push_doubt(inner, left, adjoint(right), s)
+    doubt = None if counts is not None else svd_push_doubt(inner, left, adjoint(right), s)
     # The turns of u and of v: half the sum and half the difference of these two.
-    both = turn(add(inner, other), s, doubt, "svd", again=again)
+    both = turn(add(inner, other), s, doubt, "svd", counts=counts)
     apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, other))
     t_u = matmul(u, multiply(0.5, add(both, apart)))
     t_vh = matmul(multiply(0.5, subtract(apart, both)), vh)
@@ -339,7 +410,7 @@ def svd_tangent(t: Array, basis: tuple[Array, Array, Array], again: bool) -> tup
     return t_u, t_s, t_vh
 
 
-def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], again: bool) -> Array:
+def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], counts: Array | None) -> Array:
     (g_u, g_s, g_vh), (u, s, vh) = g, basis
     k = s.shape[-1]
     if u.shape[-1] > k:
@@ -360,7 +431,7 @@ def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], again: bool) -> A
         lanes = used_u[..., :k], used_s, used_v
         doubt = svd_doubt(turn_u, adjoint(turn_v), left, adjoint(right), s, *lanes)
     between = subtract(turn_u, turn_v)
-    both = multiply(0.5, turn(between, s, doubt, "svd", again=again, pulled=True))
+    both = multiply(0.5, turn(between, s, doubt, "svd", counts=counts, pulled=True))
     apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
@@ -405,7 +476,8 @@ known_svd = known(
         np.array([[1.0]]),
         np.array([2.0]),
         np.array([[1.0]]),
-        pinned=[[[1.0]], None, None, None],
+        np.ones(1, bool),
+        pinned=[[[1.0]], None, None, None, None],
     ),
 )
 svd_constants = constants(
@@ -415,11 +487,30 @@ svd_constants = constants(
     3,
     Sample(np.array([[2.0]]), smooth=False, value=([[1.0]], [2.0], [[1.0]])),
 )
+
+
+def svd_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
+    factors = ans[:3]
+    return marks(svd_tangent(t, known_svd(x, *factors, every_lane(ans[1])), None))
+
+
+def svd_pull(g: Any, ans: Any, x: Array) -> Array:
+    factors = ans[:3]
+    basis = known_svd(x, *factors, every_lane(ans[1]))
+    return svd_cotangent(g[:3], g[3:], basis, None)
+
+
 marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
     lambda x, *, full: marks(np.linalg.svd(x, full_matrices=full)),
-    pushes=(lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3]), False)),),
-    pulls=(lambda g, ans, x: svd_cotangent(g[:3], g[3:], known_svd(x, *ans[:3]), False),),
+    pushes=(
+        lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3], every_lane(ans[1])), None)),
+    ),
+    pulls=(
+        lambda g, ans, x: svd_cotangent(
+            g[:3], g[3:], known_svd(x, *ans[:3], every_lane(ans[1])), None
+        ),
+    ),
     batch=lambda x, *, full: marked_svd(x, full=full),
     shape=lambda x, *, full: svd_shape(x, full=full) * 2,
     outputs=6,
@@ -438,10 +529,13 @@ def svd(x: Array, *, full: bool) -> tuple[Array, ...]:
     return unmarked(marked_svd(x, full=full))
 
 
-def counting_svd(x: Array) -> tuple[Array, Array, Array]:
-    """The factors, without the left vectors of vanishing values, which have a kink there."""
-    u, s, vh = known_svd(x, *svd_constants(x))
-    return where(row(equal(s, 0)), 0, u), s, vh
+def counting_svd(x: Array, used: Array | None = None) -> tuple[Array, Array, Array]:
+    """The factors, without the left vectors of values that are not used or vanish, where they have
+    a kink."""
+    factors = svd_constants(x)
+    used = every_lane(factors[1]) if used is None else used
+    u, s, vh = known_svd(x, *factors, used)
+    return where(row(logical_and(used, not_equal(s, 0))), u, 0), s, vh
 
 
 def svdvals_push(t: Array, x: Array) -> Array:
@@ -450,18 +544,20 @@ def svdvals_push(t: Array, x: Array) -> Array:
     return sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
 
 
-def svdvals_pull(g: Array, x: Array) -> Array:
-    u, s, vh = counting_svd(x)
+def svdvals_pull(g: Array, x: Array, mark: Array | None = None) -> Array:
+    used = None if mark is None else logical_or(not_equal(mark, 0), not_equal(g, 0))
+    u, s, vh = counting_svd(x, used)
     return matmul(multiply(conjugated(u), row(g)), conjugated(vh))
 
 
-svdvals: Function = general(
-    "svdvals",
-    lambda x: np.linalg.svd(x, compute_uv=False),
-    pushes=(svdvals_push,),
-    pulls=(svdvals_pull,),
-    batch=lambda x: svdvals(x),
-    shape=lambda x: svd_shape(x, full=False)[1],
+marked_svdvals: Function = general(
+    "svdvals",  # with a mark, as the eigenvalues of Hermitian matrices
+    lambda x: marks((np.linalg.svd(x, compute_uv=False),)),
+    pushes=(lambda t, x: marks((svdvals_push(t, x),)),),
+    pulls=(lambda g, x: svdvals_pull(g[0], x, g[1]),),
+    batch=lambda x: marked_svdvals(x),
+    shape=lambda x: (svd_shape(x, full=False)[1],) * 2,
+    outputs=2,
     samples=lambda: [
         *svd_samples(),
         Sample(draw_complex((2, 3), -1, 1), label="complex"),
@@ -472,74 +568,6 @@ svdvals: Function = general(
 )
 
 
-# The nuclear norm, the sum of the singular values. It is smooth where these are equal: its
-# derivative is the polar factor, whose own derivative divides by sums of values, not differences.
-
-
-def polar_impl(x: Array) -> Array:
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return (u * (s > 0)[..., None, :].astype(s.dtype)) @ vh
-
-
-def polar_push(t: Array, x: Array) -> Array:
-    u, s, vh = known_svd(x, *svd_constants(x))
-    u_h, v = adjoint(u), adjoint(vh)
-    inner = matmul(matmul(u_h, t), v)
-    apart = multiply(zero_at_zero(add(row(s), column(s))), subtract(inner, adjoint(inner)))
-    out = matmul(matmul(u, apart), vh)
-    if x.shape[-2] > x.shape[-1]:  # outside the span of u, or that of v
-        left = matmul(t, v)
-        left = subtract(left, matmul(u, matmul(u_h, left)))
-        out = add(out, matmul(multiply(left, row(zero_at_zero(s))), vh))
-    elif x.shape[-2] < x.shape[-1]:
-        right = matmul(u_h, t)
-        right = subtract(right, matmul(matmul(right, v), vh))
-        out = add(out, matmul(u, multiply(column(zero_at_zero(s)), right)))
-    return out
-
-
-def polar_pull(g: Array, x: Array) -> Array:
-    """The derivative of `polar` is the second one of `nuclear`, and symmetric as such."""
-    return conjugated(polar_push(conjugated(g), x))
-
-
-def square_and_not(**params: Any) -> list[Sample]:
-    return [
-        Sample(regular((3, 3)), label="square", **params),
-        Sample(draw((2, 4, 2), -1, 1), label="stack, tall", **params),
-        Sample(draw((2, 4), -1, 1), label="wide", **params),
-        Sample(draw_complex((2, 3), -1, 1), label="complex", **params),
-        Sample(draw((3, 2), -1, 1).astype(np.float32), label="float32", **params),
-        Sample(np.zeros((0, 2, 2)), label="empty stack", **params),
-    ]
-
-
-polar: Function = general(
-    "polar",  # u @ vh; what belongs to vanishing singular values is left out
-    polar_impl,
-    pushes=(polar_push,),
-    pulls=(polar_pull,),
-    batch=lambda x: polar(x),
-    shape=lambda x: ArrayType(x.shape, linalg_dtype(x.dtype)),
-    samples=lambda: [
-        *square_and_not(),
-        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], second=False, label="zero"),
-        Sample(np.eye(2), second=False, label="equal singular values"),
-    ],
-)
-nuclear: Function = general(
-    "nuclear",
-    lambda x: np.linalg.svd(x, compute_uv=False).sum(-1),
-    pushes=(
-        lambda t, x: sum(real(multiply(conjugated(polar(x)), t)), axes=(x.ndim - 2, x.ndim - 1)),
-    ),
-    pulls=(lambda g, x: multiply(column(column(g)), conjugated(polar(x))),),
-    batch=lambda x: nuclear(x),
-    shape=lambda x: ArrayType(matrices(x)[0], real_dtype(linalg_dtype(x.dtype))),
-    samples=lambda: [
-        *square_and_not(),
-        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
-        Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
-        Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
-    ],
-)
+def svdvals(x: Array) -> Array:
+    """Singular values, the largest first."""
+    return unmarked(marked_svdvals(x))[0]

@@ -173,6 +173,45 @@ def test_second_derivatives_are_nan_with_a_warning(function: Any, way: str) -> N
     assert any(text in str(w.message) and "It is NaN" in str(w.message) for w in caught)
 
 
+SIMPLE_VALUES = {
+    # The matrix, which value, and with what it is compared: 3 stands beside a pair of 1.
+    "the largest eigenvalue": (np.diag([3.0, 1.0, 1.0]), lambda a: np.linalg.eigvalsh(a)[-1]),
+    "the smallest eigenvalue": (np.diag([3.0, 3.0, 1.0]), lambda a: np.linalg.eigvalsh(a).min()),
+    "the spectral norm": (np.diag([3.0, 1.0, 1.0]), lambda a: np.linalg.norm(a, 2)),
+    "the smallest singular value": (
+        np.diag([3.0, 3.0, 1.0]),
+        lambda a: np.linalg.svd(a, compute_uv=False)[-1],
+    ),
+    "turned": (turned(1.0, 1.0, 3.0), lambda a: np.linalg.eigvalsh(a)[2] ** 2),
+}
+
+
+@pytest.mark.parametrize("way", ["jacfwd of jacrev", "jacrev of jacrev", "vmap", "graph"])
+@pytest.mark.parametrize("name", SIMPLE_VALUES)
+def test_second_derivatives_of_a_simple_value_beside_equal_ones(name: str, way: str) -> None:
+    """Only the vectors that are used have a say: the values beside may be equal."""
+    a, function = SIMPLE_VALUES[name]
+    hessian = []
+    assert not noisy(lambda: hessian.append(SECOND_ORDER[way](function)(a)))
+    first = ft.grad(function)
+    found = np.einsum("ijkl,kl", hessian[0], SYMMETRIC)
+    # A central difference has an error of h**2 times a third derivative.
+    np.testing.assert_allclose(found, difference(first, a, SYMMETRIC), rtol=1e-6, atol=1e-6)
+
+
+def test_the_spectral_norm_against_perturbation_theory() -> None:
+    """``d2 s = sum over i of (s (t_0i**2 + t_i0**2) + 2 s_i t_0i t_i0) / (s**2 - s_i**2)``."""
+    s = np.array([3.0, 1.0, 1.0])
+    t = WEIGHTS
+    expected = sum(
+        (s[0] * (t[0, i] ** 2 + t[i, 0] ** 2) + 2 * s[i] * t[0, i] * t[i, 0])
+        / (s[0] ** 2 - s[i] ** 2)
+        for i in (1, 2)
+    )
+    hessian = ft.hessian(lambda a: np.linalg.norm(a, 2))(np.diag(s))
+    np.testing.assert_allclose(np.einsum("ij,ijkl,kl", t, hessian, t), expected, rtol=1e-14)
+
+
 def test_second_derivatives_along_tangents_that_part_no_values() -> None:
     """What is missing there is not asked for, so that the derivative is finite, and exact."""
 
