@@ -33,8 +33,7 @@ PAGE.loader.exec_module(page)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:.*fix.* deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:`row_stack` alias:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
 ]
 each_namespace = pytest.mark.parametrize("namespace", NAMESPACES, ids=lambda n: n.title)
 

@@ -119,7 +119,7 @@ def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Arra
     return p.concatenate(first, middle, last, axis=axis)
 
 
-@implements(np.trapezoid)
+@implements(np.trapezoid, getattr(np, "trapz", None))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Array:
     """The integral by the trapezoidal rule."""
     values = operand(y)

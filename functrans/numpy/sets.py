@@ -37,6 +37,14 @@ def isin(
     return p.logical_not(found) if invert else found
 
 
+@implements(getattr(np, "in1d", None))
+def in1d(
+    ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
+) -> Array:
+    """Whether each element of the flattened array is among some values."""
+    return isin(flattened(operand(ar1)), ar2, assume_unique, invert, kind=kind)
+
+
 @implements(np.union1d)
 def union1d(ar1: Any, ar2: Any) -> Array:
     """The different elements of two arrays together."""

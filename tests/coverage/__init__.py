@@ -22,26 +22,31 @@ from tests.coverage import (
 )
 from tests.coverage.rows import Namespace
 
+NUMPY_ROWS = (
+    numpy_ufuncs.ROWS
+    | numpy_reductions.ROWS
+    | numpy_shapes.ROWS
+    | numpy_functions.ROWS
+    | numpy_other.ROWS
+)
+
 NAMESPACES = [
-    Namespace(
-        "numpy",
-        np,
-        numpy_ufuncs.ROWS
-        | numpy_reductions.ROWS
-        | numpy_shapes.ROWS
-        | numpy_functions.ROWS
-        | numpy_other.ROWS,
-    ),
+    Namespace("numpy", np, NUMPY_ROWS),
     Namespace("numpy.linalg", np.linalg, linalg.ROWS),
     Namespace("numpy.fft", np.fft, fft.ROWS),
     Namespace("numpy.emath", np.emath, emath.ROWS),
     Namespace("numpy.ndarray", np.ndarray, ndarray.ROWS, private_too=True),
     Namespace("numpy.ufunc", np.ufunc, ufunc_methods.ROWS),
-    Namespace("functrans.numpy", fnp, functrans_numpy.ROWS, only=functrans_numpy.own(fnp, np)),
+    Namespace(
+        "functrans.numpy",
+        fnp,
+        functrans_numpy.ROWS,
+        only=functrans_numpy.own(fnp, np, NUMPY_ROWS),
+    ),
     Namespace(
         "functrans.numpy.linalg",
         fnp.linalg,
         functrans_numpy.LINALG_ROWS,
-        only=functrans_numpy.own(fnp.linalg, np.linalg),
+        only=functrans_numpy.own(fnp.linalg, np.linalg, linalg.ROWS),
     ),
 ]

@@ -51,4 +51,5 @@ ROWS: dict[str, Row] = {
     "fftfreq": works({"np.fft.fftfreq(5, x)": "t"}),
     "rfftfreq": works({"np.fft.rfftfreq(5, x)": "t"}),
     "test": apart("NumPy's own tests"),
+    "helper": apart("a module, until NumPy 2.0"),
 }

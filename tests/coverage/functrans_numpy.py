@@ -55,13 +55,13 @@ LINALG_ROWS: dict[str, Row] = {
 }
 
 
-def own(module: Any, theirs: Any) -> tuple[str, ...]:
-    """The public names of a module that are not NumPy's own objects."""
+def own(module: Any, theirs: Any, rows: dict[str, Row]) -> tuple[str, ...]:
+    """The public names of a module that are not NumPy's own objects, nor have a row as these."""
     return tuple(
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
-        and name != "TYPE_CHECKING"
+        and name not in ("TYPE_CHECKING", *rows)
         and not isinstance(value, types.ModuleType)
         and getattr(theirs, name, None) is not value
     )

@@ -216,6 +216,16 @@ ROWS: dict[str, Row] = {
         "__init_subclass__ __new__ __setattr__ __sizeof__ __subclasshook__",
         apart(OBJECT),
     ),
+    # until NumPy 2.0
+    **several(
+        "itemset newbyteorder ptp tostring",
+        refused(
+            "a method that NumPy has no longer",
+            {"x.itemset(0)": "v", "x.ptp()": "v"},
+            AttributeError,
+            "no attribute|removed",
+        ),
+    ),
     # memory
     "base": refused(MEMORY, {"x.base": "v"}, AttributeError),
     "ctypes": refused(MEMORY, {"x.ctypes": "v"}, AttributeError),

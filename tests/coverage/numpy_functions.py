@@ -82,7 +82,9 @@ ROWS: dict[str, Row] = {
             "np.partition(x, 1, None)": "A",
         }
     ),
-    "argpartition": zero(PLACES, {"np.argpartition(x, 0)[..., :1]": "A"}),
+    "argpartition": zero(
+        PLACES, {"np.argpartition(x, 1, axis=0)[1:2]": "A", "np.argpartition(x, 0)[..., :1]": "A"}
+    ),
     "lexsort": zero(PLACES, {"np.lexsort((x, np.zeros(5)))": "v", "np.lexsort(x, axis=0)": "A"}),
     "searchsorted": zero(
         PLACES,
@@ -139,11 +141,13 @@ ROWS: dict[str, Row] = {
     "isin": zero(
         TRUTH,
         {
+            "np.isin(x, [3, 1], assume_unique=True)": "v",
             "np.isin(x, [1, 2])": "n v",
             "np.isin(x, y, invert=True)": "n m A v",
             "np.isin(x, [1, 2], kind='table')": "n",
         },
     ),
+    "in1d": zero(TRUTH, {"np.in1d(x, [1, 2])": "n A"}),
     # products
     "dot": works({"np.dot(x, y)": "v w A B z z2 C v[:4]", "np.dot(x, 2.0)": "A"}),
     "vdot": works({"np.vdot(x, y)": "v w Z Z"}),
@@ -171,10 +175,15 @@ ROWS: dict[str, Row] = {
         }
     ),
     "einsum_path": zero(
-        "an order of contractions", {"np.einsum_path('ij,jk->ik', x, x.T)[0][1:]": "A"}
+        "an order of contractions",
+        {
+            "np.einsum_path('ij,jk->ik', x, x.T, optimize='optimal')[0][1:]": "A",
+            "np.einsum_path('ij,jk->ik', x, x.T)[0][1:]": "A",
+        },
     ),
     "cross": works(
         {
+            "np.cross(x, y, axisb=0)": "Q Q",
             "np.cross(x, y)": "u u Q Q",
             "np.cross(x, y, axis=0)": "Q Q",
             "np.cross(x, y, axisa=0, axisc=0)": "Q Q",
@@ -183,6 +192,7 @@ ROWS: dict[str, Row] = {
     # differences and integrals
     "diff": works(
         {
+            "np.diff(x, n=3, axis=0)": "C[:,:,0].T",
             "np.diff(x)": "v A z b",
             "np.diff(x, 2, axis=0, prepend=0.0, append=y)": "A A2",
             "np.diff(x, 0)": "v",
@@ -200,11 +210,13 @@ ROWS: dict[str, Row] = {
     ),
     "trapezoid": works(
         {
+            "np.trapezoid(x, x=[0, 1, 3, 4])": "A",
             "np.trapezoid(x)": "v",
             "np.trapezoid(x, y, axis=1)": "A A2 A z.real",
             "np.trapezoid(x, dx=0.1, axis=0)": "A Z",
         }
     ),
+    "trapz": works({"np.trapz(x, axis=0)": "A"}),
     "interp": works(
         {
             "np.interp(x, y, y**2)": "v S",
@@ -231,6 +243,7 @@ ROWS: dict[str, Row] = {
     ),
     "unwrap": works(
         {
+            "np.unwrap(x.astype(np.float32) * 3)": "v",
             "np.unwrap(3 * x)": "v",
             "np.unwrap(3 * x, axis=0, period=2.0)": "A",
             "np.unwrap(3 * x, discont=4.0)": "v",
@@ -242,9 +255,18 @@ ROWS: dict[str, Row] = {
     "polysub": works({"np.polysub(x, y)": "v u"}),
     "polymul": works({"np.polymul(x, y)": "v u z v"}),
     "polydiv": works({}, by_value={"np.polydiv(x, y)": "v u u v z u", "np.polydiv(x, 2.0)": "v"}),
-    "polyder": works({"np.polyder(x)": "v", "np.polyder(x, 2)": "v"}),
+    "polyder": works(
+        {
+            "np.polyder(x, m=3)": "v",
+            "np.polyder(x, 9) + x[0]": "v",
+            "np.polyder(x, 0)": "v",
+            "np.polyder(x)": "v",
+            "np.polyder(x, 2)": "v",
+        }
+    ),
     "polyfit": works(
         {
+            "np.polyfit(x, y, 2, rcond=0.2)": "v w",
             "np.polyfit(np.array([0.0, 1, 2, 4, 5]), x, 2)": "v",
             "np.polyfit(x, y, 1, w=[1, 2, 1, 1, 3])": "v w",
             "np.polyfit([0, 1, 3], x, 1, w=np.array([1.0, 2, 3]))": "A",
@@ -253,7 +275,9 @@ ROWS: dict[str, Row] = {
             "np.polyfit(x, y, 2, full=True)[0]": "v w",
         }
     ),
-    "polyint": works({"np.polyint(x, 2, k=[1.0, 2.0])": "v", "np.polyint(x)": "v"}),
+    "polyint": works(
+        {"np.polyint(x, m=2)": "v z", "np.polyint(x, 2, k=[1.0, 2.0])": "v", "np.polyint(x)": "v"}
+    ),
     "poly": works({"np.poly(x)": "u"}, by_value={"np.poly(x)": "z G[0]"}),
     "roots": works({}, by_value={"np.roots(x)": "v z", "np.roots([0, 1, *x, 0])": "u"}),
     # parts and rounding
@@ -264,7 +288,7 @@ ROWS: dict[str, Row] = {
         {}, by_value={"np.real_if_close(x)": "z", "np.real_if_close(x + 0j)": "v"}
     ),
     "round": zero(STEP, {"np.round(x, 1)": "A z", "np.round(x)": "v"}),
-    "around": zero(STEP, {"np.around(x)": "v"}),
+    "around": zero(STEP, {"np.around(x, decimals=2)": "v", "np.around(x)": "v"}),
     "fix": zero(STEP, {"np.fix(x)": "v"}),
     "sinc": works({"np.sinc(x)": "v z"}),
     "i0": works({"np.i0(x)": "v", "np.i0(9 * x)": "A s"}),
@@ -272,11 +296,23 @@ ROWS: dict[str, Row] = {
     "iscomplex": zero(TRUTH, {"np.iscomplex(x)": "z v"}),
     "isreal": zero(TRUTH, {"np.isreal(x)": "z v"}),
     "isclose": zero(
-        TRUTH, {"np.isclose(x, y, rtol=0.5)": "A A2", "np.isclose(x, [3, 1, 4, 0, 1])": "n"}
+        TRUTH,
+        {
+            "np.isclose(x, y, atol=0.5, equal_nan=True)": "A A2",
+            "np.isclose(x, y, rtol=0.5)": "A A2",
+            "np.isclose(x, [3, 1, 4, 0, 1])": "n",
+        },
     ),
     "isposinf": zero(TRUTH, {"np.isposinf(x)": "v"}),
     "isneginf": zero(TRUTH, {"np.isneginf(x)": "v"}),
-    "allclose": zero(TRUTH, {}, by_value={"np.allclose(x, y, atol=9.0)": "A A2"}),
+    "allclose": zero(
+        TRUTH,
+        {},
+        by_value={
+            "np.allclose(x, y, rtol=0.5, equal_nan=True)": "A A2",
+            "np.allclose(x, y, atol=9.0)": "A A2",
+        },
+    ),
     "array_equal": zero(TRUTH, {}, by_value={"np.array_equal(x, x, equal_nan=True)": "A N"}),
     "array_equiv": zero(TRUTH, {}, by_value={"np.array_equiv(x, y)": "A A2"}),
 }

@@ -170,11 +170,21 @@ ROWS: dict[str, Row] = {
             "after(x, 'np.copyto(b, y, where=b > 0)', y=y)": "v w",
         }
     ),
-    "fill_diagonal": works({"after(x, 'np.fill_diagonal(b, y)', y=y)": "Q u Q t"}),
+    "fill_diagonal": works(
+        {
+            "after(x, 'np.fill_diagonal(b, y, wrap=True)', y=y)": "B.T.copy() t np.ones((7,3)) t",
+            "after(x, 'np.fill_diagonal(b, y)', y=y)": "Q u Q t",
+        }
+    ),
     "place": works(
         {"after(x, 'np.place(b, [True, False, True, True, False], y)', y=y)": "v w[:2]"}
     ),
-    "put": works({"after(x, 'np.put(b, [0, -1], y)', y=y)": "A w[:2] v t"}),
+    "put": works(
+        {
+            "after(x, 'b.put([7, -9], y, \"wrap\")', y=y)": "v t",
+            "after(x, 'np.put(b, [0, -1], y)', y=y)": "A w[:2] v t",
+        }
+    ),
     "put_along_axis": works(
         {"after(x, 'np.put_along_axis(b, np.array([[2], [0], [1]]), y, 1)', y=y)": "A t"}
     ),

@@ -19,6 +19,7 @@ ROWS: dict[str, Row] = {
     ),
     "prod": works(
         {
+            "np.prod(x, axis=1, keepdims=True)": "A",
             "np.prod(x, axis=1)": "A Z",
             "np.prod(x, initial=3.0, where=x > 0)": "A",
             "np.prod(x, axis=(0, 1), dtype=complex)": "A",
@@ -26,15 +27,31 @@ ROWS: dict[str, Row] = {
     ),
     "max": works(
         {
+            "np.max(x, axis=1, where=[True, False, True, True], initial=-9.0)": "A",
             "np.max(x)": "v",
             "np.max(x, axis=1, keepdims=True)": "A",
             "np.max(x[:0], initial=1.5) + x": "v",
             "np.max(x + 0 * y, initial=y)": "v t",
         }
     ),
-    "amax": works({"np.amax(x, 0, initial=0.1)": "A"}),
-    "min": works({"np.min(x, axis=(0, 1), where=x > 0, initial=9.0)": "C"}),
-    "amin": works({"np.amin(x, axis=-1)": "A"}),
+    "amax": works(
+        {
+            "np.amax(x, axis=1, keepdims=True, where=[True, False, True, True], initial=-9.0)": "A",
+            "np.amax(x, 0, initial=0.1)": "A",
+        }
+    ),
+    "min": works(
+        {
+            "np.min(x, axis=1, keepdims=True)": "A",
+            "np.min(x, axis=(0, 1), where=x > 0, initial=9.0)": "C",
+        }
+    ),
+    "amin": works(
+        {
+            "np.amin(x, axis=1, keepdims=True, where=[True, False, True, True], initial=9.0)": "A",
+            "np.amin(x, axis=-1)": "A",
+        }
+    ),
     "ptp": works({"np.ptp(x, axis=0)": "A", "np.ptp(x, axis=(0, 2), keepdims=True)": "C"}),
     "mean": works(
         {
@@ -46,6 +63,8 @@ ROWS: dict[str, Row] = {
     ),
     "var": works(
         {
+            "np.var(x, dtype=np.float32)": "A",
+            "np.var(x, axis=(0, 2))": "C",
             "np.var(x)": "v z",
             "np.var(x, axis=1, ddof=1, keepdims=True)": "A",
             "np.var(x, axis=0, correction=0.5)": "A",
@@ -55,19 +74,32 @@ ROWS: dict[str, Row] = {
     ),
     "std": works(
         {
+            "np.std(x, dtype=np.float32)": "A",
+            "np.std(x, correction=0.5)": "z",
             "np.std(x, axis=0)": "A Z",
             "np.std(x, 1, ddof=1, keepdims=True)": "A",
             "np.std(x, axis=1, mean=np.mean(x, axis=1, keepdims=True), where=x < 1.5)": "A",
         }
     ),
-    "any": zero(TRUTH, {"np.any(x > 1.5, axis=0)": "A", "np.any(x, keepdims=True)": "A b"}),
+    "any": zero(
+        TRUTH,
+        {
+            "np.any(x, where=x > 0)": "A",
+            "np.any(x > 1.5, axis=0)": "A",
+            "np.any(x, keepdims=True)": "A b",
+        },
+    ),
     "all": zero(
         TRUTH,
         {"np.all(x > 0, axis=1, keepdims=True)": "A", "np.all(x, where=x > 0)": "A"},
     ),
     "count_nonzero": zero(
         "a number of elements",
-        {"np.count_nonzero(x > 0, axis=1)": "A", "np.count_nonzero(x)": "A n"},
+        {
+            "np.count_nonzero(x, axis=(0, 1), keepdims=True)": "A",
+            "np.count_nonzero(x > 0, axis=1)": "A",
+            "np.count_nonzero(x)": "A n",
+        },
     ),
     "argmax": zero(
         PLACE,
@@ -77,13 +109,36 @@ ROWS: dict[str, Row] = {
             "np.argmax(x, axis=0, keepdims=True)": "A",
         },
     ),
-    "argmin": zero(PLACE, {"np.argmin(x)": "A", "np.argmin(x, keepdims=True)": "A"}),
-    "nanargmax": zero(PLACE, {"np.nanargmax(x, axis=1)": "N", "np.nanargmax(x)": "N"}),
-    "nanargmin": zero(PLACE, {"np.nanargmin(x)": "N", "np.nanargmin(x, 0, keepdims=True)": "N"}),
+    "argmin": zero(
+        PLACE,
+        {"np.argmin(x, axis=1)": "A", "np.argmin(x)": "A", "np.argmin(x, keepdims=True)": "A"},
+    ),
+    "nanargmax": zero(
+        PLACE,
+        {
+            "np.nanargmax(x, axis=0, keepdims=True)": "N",
+            "np.nanargmax(x, axis=1)": "N",
+            "np.nanargmax(x)": "N",
+        },
+    ),
+    "nanargmin": zero(
+        PLACE,
+        {
+            "np.nanargmin(x, axis=1)": "N",
+            "np.nanargmin(x)": "N",
+            "np.nanargmin(x, 0, keepdims=True)": "N",
+        },
+    ),
     "cumsum": works(
         {"np.cumsum(x)": "v A i", "np.cumsum(x, axis=1)": "A Z", "np.cumsum(x, dtype=complex)": "v"}
     ),
-    "cumprod": works({"np.cumprod(x)": "v A", "np.cumprod(x, axis=0)": "A Z"}),
+    "cumprod": works(
+        {
+            "np.cumprod(x, dtype=np.float32)": "v",
+            "np.cumprod(x)": "v A",
+            "np.cumprod(x, axis=0)": "A Z",
+        }
+    ),
     "cumulative_sum": works(
         {
             "np.cumulative_sum(x, axis=1, include_initial=True)": "A",
@@ -92,6 +147,7 @@ ROWS: dict[str, Row] = {
     ),
     "cumulative_prod": works(
         {
+            "np.cumulative_prod(x, dtype=complex)": "v",
             "np.cumulative_prod(x)": "v",
             "np.cumulative_prod(x, axis=0, include_initial=True)": "A Z",
         }
@@ -141,6 +197,7 @@ ROWS: dict[str, Row] = {
     ),
     "percentile": works(
         {
+            "np.percentile(x, 35, axis=0, keepdims=True)": "A",
             "np.percentile(x, 30, axis=0)": "A",
             "np.percentile(x, y, method='hazen')": "v 30*q",
             "np.percentile(x, 40, weights=[1, 2, 0, 1, 3], method='inverted_cdf')": "v",
@@ -148,6 +205,7 @@ ROWS: dict[str, Row] = {
     ),
     "cov": works(
         {
+            "np.cov(x, y=y)": "A A2",
             "np.cov(x)": "A v Z",
             "np.cov(x, y, rowvar=False, ddof=0)": "A A2",
             "np.cov(x, aweights=np.array([1.0, 2.0, 1.0, 0.5]))": "A",
@@ -158,6 +216,7 @@ ROWS: dict[str, Row] = {
     ),
     "corrcoef": works(
         {
+            "np.corrcoef(x, dtype=np.float32)": "A",
             "np.corrcoef(x)": "A Z",
             "np.corrcoef(x, y)": "A A2",
             "np.corrcoef(x, rowvar=False)": "B",
@@ -177,6 +236,8 @@ ROWS: dict[str, Row] = {
     ),
     "histogram2d": works(
         {
+            "np.histogram2d(x, y, 2, range=[(-2, 2), (-1, 1)], density=True)": "v w",
+            "np.histogram2d(x, y, bins=[-2.0, 0, 1, 2])": "v w",
             "np.histogram2d([0.1, 0.4, 0.5, 0.9, 2], [1, 2, 3, 2, 1], 2, weights=x)": "v",
             "np.histogram2d([0, 1, 0, 1, 1], [1, 2, 3, 2, 1], [2, 3], weights=x)[0]": "v",
             "np.histogram2d(x, y, bins=3)": "v w",
@@ -206,15 +267,78 @@ ROWS: dict[str, Row] = {
         by_value={"np.bincount(x)": "n"},
     ),
     # without NaN
-    "nansum": works({"np.nansum(x, axis=0)": "N", "np.nansum(x, 1, keepdims=True)": "N Z"}),
-    "nanprod": works({"np.nanprod(x, axis=1)": "N", "np.nanprod(x, initial=2.0)": "N"}),
-    "nanmean": works({"np.nanmean(x, axis=0)": "N", "np.nanmean(x)": "N z i"}),
-    "nanmax": works({"np.nanmax(x, axis=1)": "N", "np.nanmax(x, initial=0.0)": "N"}),
-    "nanmin": works({"np.nanmin(x)": "N", "np.nanmin(x, 0, keepdims=True)": "N"}),
-    "nanvar": works({"np.nanvar(x, axis=0, ddof=1)": "N", "np.nanvar(x)": "N z"}),
-    "nanstd": works({"np.nanstd(x)": "N", "np.nanstd(x, axis=1, keepdims=True)": "N"}),
-    "nancumsum": works({"np.nancumsum(x, axis=1)": "N", "np.nancumsum(x)": "N"}),
-    "nancumprod": works({"np.nancumprod(x)": "N", "np.nancumprod(x, axis=0)": "N"}),
+    "nansum": works(
+        {
+            "np.nansum(x, axis=1, initial=2.0, where=[True, False, True, True])": "N",
+            "np.nansum(x, dtype=np.float32)": "N",
+            "np.nansum(x, axis=0)": "N",
+            "np.nansum(x, 1, keepdims=True)": "N Z",
+        }
+    ),
+    "nanprod": works(
+        {
+            "np.nanprod(x, axis=1, keepdims=True, where=[True, False, True, True])": "N",
+            "np.nanprod(x, dtype=np.float32)": "N",
+            "np.nanprod(x, axis=1)": "N",
+            "np.nanprod(x, initial=2.0)": "N",
+        }
+    ),
+    "nanmean": works(
+        {
+            "np.nanmean(x, axis=1, keepdims=True, where=[True, False, True, True])": "N",
+            "np.nanmean(x, dtype=np.float32)": "N",
+            "np.nanmean(x, axis=0)": "N",
+            "np.nanmean(x)": "N z i",
+        }
+    ),
+    "nanmax": works(
+        {
+            "np.nanmax(x, axis=1, keepdims=True, where=[True, False, True, True], initial=-9.0)": "N",
+            "np.nanmax(x, axis=1)": "N",
+            "np.nanmax(x, initial=0.0)": "N",
+        }
+    ),
+    "nanmin": works(
+        {
+            "np.nanmin(x, axis=1, where=[True, False, True, True], initial=9.0)": "N",
+            "np.nanmin(x)": "N",
+            "np.nanmin(x, 0, keepdims=True)": "N",
+        }
+    ),
+    "nanvar": works(
+        {
+            "np.nanvar(x, axis=1, keepdims=True, where=[True, False, True, True])": "N",
+            "np.nanvar(x, axis=0, correction=1)": "N",
+            "np.nanvar(x, axis=1, mean=np.nanmean(x, axis=1, keepdims=True))": "N",
+            "np.nanvar(x, dtype=np.float32)": "N",
+            "np.nanvar(x, axis=0, ddof=1)": "N",
+            "np.nanvar(x)": "N z",
+        }
+    ),
+    "nanstd": works(
+        {
+            "np.nanstd(x, axis=1, ddof=1, where=[True, False, True, True])": "N",
+            "np.nanstd(x, correction=0.5)": "N",
+            "np.nanstd(x, axis=0, mean=np.nanmean(x, axis=0, keepdims=True))": "N",
+            "np.nanstd(x, dtype=np.float32)": "N",
+            "np.nanstd(x)": "N",
+            "np.nanstd(x, axis=1, keepdims=True)": "N",
+        }
+    ),
+    "nancumsum": works(
+        {
+            "np.nancumsum(x, dtype=np.float32)": "N",
+            "np.nancumsum(x, axis=1)": "N",
+            "np.nancumsum(x)": "N",
+        }
+    ),
+    "nancumprod": works(
+        {
+            "np.nancumprod(x, dtype=np.float32)": "N",
+            "np.nancumprod(x)": "N",
+            "np.nancumprod(x, axis=0)": "N",
+        }
+    ),
     "nanmedian": works(
         {
             "np.nanmedian(x, axis=1)": "N",
@@ -234,6 +358,11 @@ ROWS: dict[str, Row] = {
         }
     ),
     "nanpercentile": works(
-        {"np.nanpercentile(x, 35)": "N", "np.nanpercentile(x, [20, 70], 0)": "N"}
+        {
+            "np.nanpercentile(x, 35, axis=1, method='hazen', keepdims=True)": "N",
+            "np.nanpercentile(x, 35, axis=1, weights=y, method='inverted_cdf')": "N P",
+            "np.nanpercentile(x, 35)": "N",
+            "np.nanpercentile(x, [20, 70], 0)": "N",
+        }
     ),
 }

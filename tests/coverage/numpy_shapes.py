@@ -28,7 +28,9 @@ ROWS: dict[str, Row] = {
     "matrix_transpose": works({"np.matrix_transpose(x)": "C"}),
     "swapaxes": works({"np.swapaxes(x, 0, -1)": "C"}),
     "moveaxis": works({"np.moveaxis(x, 0, -1)": "C", "np.moveaxis(x, [0, 1], [-1, 0])": "C"}),
-    "rollaxis": works({"np.rollaxis(x, 2)": "C", "np.rollaxis(x, 0, 3)": "C"}),
+    "rollaxis": works(
+        {"np.rollaxis(x, 2, start=1)": "C", "np.rollaxis(x, 2)": "C", "np.rollaxis(x, 0, 3)": "C"}
+    ),
     "squeeze": works(
         {"np.squeeze(x[None, :, None])": "v", "np.squeeze(x[None, :, None], axis=-1)": "v"}
     ),
@@ -80,7 +82,13 @@ ROWS: dict[str, Row] = {
             "np.stack(x, axis=1)": "C",
         }
     ),
-    "vstack": works({"np.vstack([x, y])": "v w A A2", "np.vstack([x, [1, 2, 3]])": "u"}),
+    "vstack": works(
+        {
+            "np.vstack([x, y], dtype=complex)": "v w",
+            "np.vstack([x, y])": "v w A A2",
+            "np.vstack([x, [1, 2, 3]])": "u",
+        }
+    ),
     "row_stack": works({"np.row_stack([x, y])": "v w"}),
     "hstack": works({"np.hstack((x, y))": "v w A A2", "np.hstack([x, 1], dtype=complex)": "s"}),
     "dstack": works({"np.dstack([x, y])": "v w A A2"}),
@@ -93,7 +101,13 @@ ROWS: dict[str, Row] = {
         }
     ),
     "split": works({"np.split(x, 2, axis=1)": "A", "np.split(x, [1, 3])": "v"}),
-    "array_split": works({"np.array_split(x, 3)": "v", "np.array_split(x, [2, 2, 9])": "v"}),
+    "array_split": works(
+        {
+            "np.array_split(x, 3, axis=1)": "A",
+            "np.array_split(x, 3)": "v",
+            "np.array_split(x, [2, 2, 9])": "v",
+        }
+    ),
     "hsplit": works({"np.hsplit(x, 2)": "A", "np.hsplit(x, [1])": "v"}),
     "vsplit": works({"np.vsplit(x, 3)": "A"}),
     "dsplit": works({"np.dsplit(x, 2)": "C"}),
@@ -187,7 +201,7 @@ ROWS: dict[str, Row] = {
         }
     ),
     "tril": works({"np.tril(x)": "A v", "np.tril(x, 1)": "C"}),
-    "triu": works({"np.triu(x, -1)": "C"}),
+    "triu": works({"np.triu(x, k=2)": "A", "np.triu(x, -1)": "C"}),
     "tril_indices_from": zero(INDICES, {"np.tril_indices_from(x, -1)": "Q A"}),
     "triu_indices_from": zero(INDICES, {"np.triu_indices_from(x, 1)": "Q A"}),
     "diag_indices_from": zero(INDICES, {"np.diag_indices_from(x)": "Q"}),
@@ -206,11 +220,32 @@ ROWS: dict[str, Row] = {
     "flatnonzero": zero(INDICES, {}, by_value={"np.flatnonzero(x > 0)": "A"}),
     "argwhere": zero(INDICES, {}, by_value={"np.argwhere(x > 0)": "A"}),
     # creation
-    "zeros_like": zero(FRESH, {"np.zeros_like(x)": "A Z n", "np.zeros_like(x, int, shape=2)": "v"}),
-    "ones_like": zero(FRESH, {"np.ones_like(x)": "A", "np.ones_like(x, dtype=np.float32)": "A"}),
-    "empty_like": zero(FRESH, {"np.empty_like(x) * 0.0": "v"}),
+    "zeros_like": zero(
+        FRESH,
+        {
+            "np.zeros_like(x, dtype=np.float32)": "A",
+            "np.zeros_like(x)": "A Z n",
+            "np.zeros_like(x, int, shape=2)": "v",
+        },
+    ),
+    "ones_like": zero(
+        FRESH,
+        {
+            "np.ones_like(x, shape=(2,))": "A",
+            "np.ones_like(x)": "A",
+            "np.ones_like(x, dtype=np.float32)": "A",
+        },
+    ),
+    "empty_like": zero(
+        FRESH,
+        {
+            "np.empty_like(x, dtype=np.float32, shape=(2, 3)) * 0": "v",
+            "np.empty_like(x) * 0.0": "v",
+        },
+    ),
     "full_like": works(
         {
+            "np.full_like(x, 3, dtype=int) * x": "A",
             "np.full_like(x, 2.0) * x": "A",
             "np.full_like(np.ones(3), 2.0, shape=(2,)) * x[:2]": "v",
             "np.full_like(x, np.sum(x))": "A",
@@ -230,6 +265,7 @@ ROWS: dict[str, Row] = {
     ),
     "logspace": works(
         {
+            "np.logspace(x, 1.0, num=3, dtype=np.float32)": "v",
             "np.logspace(x, 1.0, 4, base=2.0)": "s v",
             "np.logspace(0.0, 1.0, 4, base=x)": "p t",
             "np.logspace(x, y, 3, endpoint=False, axis=-1)": "v w z z2",
@@ -237,6 +273,7 @@ ROWS: dict[str, Row] = {
     ),
     "geomspace": works(
         {
+            "np.geomspace(x, 3.0, num=3, dtype=np.float32)": "p",
             "np.geomspace(x, 3.0, 4)": "P z",
             "np.geomspace(x, 9.0, 3, endpoint=False)": "P",
             "np.geomspace(x, y, 4)": "P[0] z z z2",
@@ -254,13 +291,20 @@ ROWS: dict[str, Row] = {
     "vander": works(
         {"np.vander(x, 3)": "v z", "np.vander(x, increasing=True)": "u", "np.vander(x, 0)": "u"}
     ),
-    "array": works({"np.array([x, [1.0, 2.0, 3.0], x * x], like=x)": "u"}),
+    "array": works(
+        {
+            "np.array([x, 2 * x], dtype=np.float32, ndmin=4, like=x)": "u",
+            "np.array([x, [1.0, 2.0, 3.0], x * x], like=x)": "u",
+        }
+    ),
     "asarray": works({"np.asarray([x[0], 2.0], dtype=np.float32, like=x)": "u"}),
     "asanyarray": works({"np.asanyarray([x[0], 2.0], like=x)": "u"}),
     "ascontiguousarray": works({"np.ascontiguousarray([x[0], 2.0], like=x)": "u"}),
     "asfortranarray": works({"np.asfortranarray([x[0], 2.0], like=x)": "u"}),
     "require": works({"np.require([x[0], 2.0], requirements='C', like=x)": "u"}),
-    "full": works({"np.full((2, 3), x, like=x)": "u"}),
+    "full": works(
+        {"np.full(3, x, dtype=np.float32, like=x)": "u", "np.full((2, 3), x, like=x)": "u"}
+    ),
     "asarray_chkfinite": refused(
         STORES, {"np.asarray_chkfinite(x)": "v"}, match="cannot become a plain ndarray"
     ),

@@ -30,7 +30,13 @@ ROWS: dict[str, Row] = {
     "floor_divide": zero(STEP, {"np.floor_divide(x, y)": "v w n m"}),
     "remainder": works({"np.remainder(x, y)": "v w", "np.remainder(x, 0.7)": "A"}),
     "fmod": works({"np.fmod(x, y)": "v w", "np.fmod(x, 0.7)": "A"}),
-    "divmod": works({"np.divmod(x, 0.7)": "v", "np.divmod(x, y)": "v w"}),
+    "divmod": works(
+        {
+            "np.divmod(x, y, dtype=np.float32)": "v w",
+            "np.divmod(x, 0.7)": "v",
+            "np.divmod(x, y)": "v w",
+        }
+    ),
     "negative": works({"np.negative(x)": "v z"}),
     "positive": works({"np.positive(x)": "v z"}),
     "reciprocal": works({"np.reciprocal(x)": "v z"}),
@@ -70,7 +76,13 @@ ROWS: dict[str, Row] = {
     "logaddexp2": works({"np.logaddexp2(x, y)": "v w"}),
     "hypot": works({"np.hypot(x, y)": "v w"}),
     # circular and hyperbolic functions
-    "sin": works({"np.sin(x)": "v z s"}),
+    "sin": works(
+        {
+            "np.sin(x, dtype=np.float32)": "v",
+            "np.sin(x, signature='d->d')": "n v",
+            "np.sin(x)": "v z s",
+        }
+    ),
     "cos": works({"np.cos(x)": "v z"}),
     "tan": works({"np.tan(x)": "v z"}),
     "arcsin": works({"np.arcsin(x)": "p z"}),
@@ -133,13 +145,16 @@ ROWS: dict[str, Row] = {
     ),
     "vecdot": works(
         {
+            "np.vecdot(x, y, dtype=complex)": "A A2",
             "np.vecdot(x, y)": "A A2 Z Z",
             "np.vecdot(x, y, axis=0)": "A A2",
             "np.vecdot(x, y, axes=[0, 0], keepdims=True)": "Q Q",
         }
     ),
     "matvec": works({"np.matvec(x, y)": "B u C z", "np.matvec(x, y, axes=[(1, 0), 0, 0])": "A u"}),
-    "vecmat": works({"np.vecmat(x, y)": "u A"}),
+    "vecmat": works(
+        {"np.vecmat(x, y, axes=[0, (1, 0), 0])": "z.real B.T[:,:4]", "np.vecmat(x, y)": "u A"}
+    ),
     # other names
     "abs": same_as("absolute"),
     "acos": same_as("arccos"),

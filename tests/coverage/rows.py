@@ -69,6 +69,7 @@ SINCE = {
     "np.clip(x, None, None)": "2.1.0",
     "np.reshape(x, (2, 6), 'F', copy=True)": "2.1.0",
     "np.reshape(x, shape=(6, 2), order='C')": "2.1.0",
+    "np.pad(x, {1: (1, 2)})": "2.2.0",
     "np.sort(x, descending=True)": "2.5.0",
     "np.argsort(x, axis=0, descending=True)": "2.5.0",
     "np.trim_zeros(x * [0, 1, 0, 1], 'f', axis=1)": "2.2.0",
