@@ -61,6 +61,13 @@ def array(
     >>> ft.grad(lambda x: np.sum(ft.numpy.array([[x, 2.0], [3.0, x * x]])))(3.0).item()
     7.0
     """
+    if (
+        stack.top is None
+        and copy is True
+        and order == "K"
+        and not (subok or ndmin or like is not None)
+    ):
+        return np.array(object, dtype)  # the keywords of the general call cost as much as it does
     if stack.top is None or type(object) is np.ndarray or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     x = reductions.cast(operand(object), dtype)
@@ -110,8 +117,11 @@ def asarray(
            [ 2., -2.]])
     """
     plain = type(a) is np.ndarray
-    if plain and dtype is None and order is None and not copy and device is None and like is None:
-        return a
+    if copy is None and device is None and like is None:
+        if plain and dtype is None and order is None:
+            return a
+        if stack.top is None:
+            return np.asarray(a, dtype, order)
     if plain or stack.top is None or not contains_traced(a):
         new: Any = np.asarray(a, dtype, order, device=device, copy=copy, like=like)
         return writable(new) if copy else new
@@ -147,6 +157,8 @@ def zeros(
     >>> float(ft.grad(f)(0.0))
     -0.0
     """
+    if stack.top is None and device is None and like is None:
+        return np.zeros(shape, dtype, order)
     return fresh(np.zeros(shape, dtype, order, device=device, like=like))
 
 
@@ -173,6 +185,8 @@ def ones(
     >>> ft.numpy.ones(2)
     array([1., 1.])
     """
+    if stack.top is None and device is None and like is None:
+        return np.ones(shape, dtype, order)
     return fresh(np.ones(shape, dtype, order, device=device, like=like))
 
 
@@ -199,6 +213,8 @@ def empty(
     >>> ft.numpy.empty((2, 3)).shape
     (2, 3)
     """
+    if stack.top is None and device is None and like is None:
+        return np.empty(shape, dtype, order)
     return fresh(np.empty(shape, dtype, order, device=device, like=like))
 
 
@@ -239,9 +255,9 @@ def full(
     >>> ft.grad(lambda x: np.sum(ft.numpy.full((2, 3), x)))(1.0).item()
     6.0
     """
+    if stack.top is None and device is None and like is None:
+        return np.full(shape, fill_value, dtype, order)
     if stack.top is None or not contains_traced(fill_value):
-        if device is None and like is None:
-            return fresh(np.full(shape, fill_value, dtype, order))
         return fresh(np.full(shape, fill_value, dtype, order, device=device, like=like))
     return shapes.broadcast_to(reductions.cast(operand(fill_value), dtype), shape)
 

@@ -246,6 +246,7 @@ class FloatLimits:
 
 
 _LIMITS: dict[Any, FloatLimits] = {}
+_INTEGER_LIMITS: dict[Any, np.iinfo[Any]] = {}
 
 
 def finfo(dtype: Any) -> FloatLimits:
@@ -305,7 +306,13 @@ def iinfo(int_type: Any) -> np.iinfo[Any]:
     >>> fnp.iinfo(fnp.arange(3, dtype=fnp.uint8)).max
     255
     """
-    return np.iinfo(_dtype_or_own(int_type))
+    try:
+        return _INTEGER_LIMITS[int_type]
+    except KeyError:
+        found = _INTEGER_LIMITS[int_type] = np.iinfo(int_type)
+        return found
+    except TypeError:  # an array
+        return iinfo(_dtype_or_own(int_type))
 
 
 def _dtype_or_own(x: Any) -> Any:
