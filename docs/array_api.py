@@ -43,6 +43,11 @@ lack. `meshgrid` and `broadcast_arrays` return tuples, as NumPy does and later v
 standard ask, and the values of `floor_divide` and of complex `expm1` at infinities and NaN are
 NumPy's.
 
+`__array_namespace_info__().capabilities()` tells that masks cannot select under `vmap` and staging,
+where values are not known. Constants become arrays of a transform by `xp.asarray(c, like=x)`;
+inside one, `xp.zeros`, `xp.empty_like` and their like make such arrays anyway, which traced values
+can be written into.
+
 ## SciPy
 
 Many functions of SciPy are array-API code if `SCIPY_ARRAY_API=1` is in the environment when SciPy

@@ -20,6 +20,8 @@ _OURS = (
     + os.sep,
 )
 _STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+SCIPY = f"-packages{os.sep}scipy{os.sep}"
+"""A part of the names of SciPy's files."""
 _PACKAGES = (os.path.join(_STANDARD_LIBRARY, "site-packages"), f"{os.sep}dist-packages{os.sep}")
 _A_LINE = re.compile(r":\d+ in \S")
 
@@ -254,10 +256,8 @@ class DegenerateWarning(UserWarning):
 
 
 def is_user_code(filename: str) -> bool:
-    """Whether a file is neither of functrans, NumPy and SciPy, nor of Python's standard library."""
-    if filename.startswith(_OURS) or f"{os.sep}numpy{os.sep}" in filename:
-        return False
-    if f"-packages{os.sep}scipy{os.sep}" in filename:
+    """Whether a file is not of functrans, NumPy, SciPy or Python's standard library."""
+    if filename.startswith(_OURS) or f"{os.sep}numpy{os.sep}" in filename or SCIPY in filename:
         return False
     library = filename.startswith(_STANDARD_LIBRARY) or filename.startswith("<frozen")
     return not library or any(folder in filename for folder in _PACKAGES)

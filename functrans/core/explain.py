@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.errors import (
+    SCIPY,
     ConversionError,
     FunctransError,
     InPlaceError,
@@ -99,9 +100,14 @@ def stores() -> bool:
 
 def from_masked_array() -> bool:
     """Whether it is numpy.ma that asks, on behalf of a masked array."""
+    return _asked_from(f"{os.sep}numpy{os.sep}ma{os.sep}")
+
+
+def _asked_from(folder: str) -> bool:
+    """Whether code in a folder asks, called from the user's line."""
     frame, user = sys._getframe(1), user_frame()
     while frame is not user and frame.f_back is not None:
-        if f"{os.sep}numpy{os.sep}ma{os.sep}" in frame.f_code.co_filename:
+        if folder in frame.f_code.co_filename:
             return True
         frame = frame.f_back
     return False
@@ -166,6 +172,14 @@ def number_remedy(called: str) -> str:
 
 
 def _general_remedy(called: str) -> str:
+    if _asked_from(SCIPY):
+        enabled = getattr(sys.modules.get("scipy._lib._array_api"), "SCIPY_ARRAY_API", False)
+        return "take the function from functrans.scipy if it has it, " + (
+            "or give it a derivative with functrans.custom"
+            if enabled
+            else "or let SciPy take traced arrays where it can: set SCIPY_ARRAY_API=1 before it is "
+            "loaded and call functrans.scipy.enable_array_api()"
+        )
     if called and hasattr(np.random.Generator, called):
         return (
             "draw numbers that do not depend on it and transform them (loc + scale * "
