@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.special as sp
 
+from functrans.core.errors import REASONS
 from functrans.core.kinds import elementwise
 from functrans.core.types import Array
 
@@ -63,7 +64,6 @@ def vonmises_density(x: Array, y: Array) -> Array:
     return divide(height, multiply(2 * math.pi, sp.i0e(width)))
 
 
-# There is no formula by the concentration.
 vonmises_cdf: Function = elementwise(
     "vonmises_cdf",
     from_stats("vonmises"),
@@ -78,3 +78,4 @@ vonmises_cdf: Function = elementwise(
         Sample(draw((0,), -3, 3), 2.0, label="empty"),
     ],
 )
+REASONS["vonmises_cdf", 1] = "the slope by the concentration is a series of Bessel functions"
