@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.kinds import general
+from functrans.core.kinds import general, linear
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 from .arithmetic import astype, multiply
@@ -298,6 +298,36 @@ einsum: Function = general(
 )
 
 
+def relabelled_batch(x: Array, *, subscripts: str) -> Array:
+    (term,), out = split(subscripts)
+    label = next(a for a in LETTERS if a not in term)
+    return relabelled(x, subscripts=f"{label}{term}->{label}{out}")
+
+
+def relabelled_transpose(g: Array, x_type: ArrayType, *, subscripts: str) -> Array:
+    before, product, after = pull_plan(0, subscripts, (x_type.shape,))
+    return run(after, product(*map(run, before, [g])))
+
+
+relabelled: Function = linear(
+    "relabelled",  # of one operand: a linear map with coefficients 0 and 1, so that masks move
+    lambda x, *, subscripts: np.einsum(subscripts, x),
+    relabelled_transpose,
+    batch=relabelled_batch,
+    shape=lambda x, *, subscripts: einsum_shape(x, subscripts=subscripts, optimize=False),
+    samples=lambda: [
+        Sample(draw((2, 3), -1, 1), subscripts="ab->ba"),
+        Sample(draw((3, 3), -1, 1), subscripts="aa->a", label="diagonal"),
+        Sample(draw((3, 3), -1, 1), subscripts="aa->", label="trace"),
+        Sample(draw((2, 3, 4), -1, 1).T, subscripts="abc->ca", label="non-contiguous, summed"),
+        Sample(draw((3,), -1, 1).astype(np.float32), subscripts="a->", label="float32"),
+        Sample(draw_complex((2, 2), -1, 1), subscripts="ab->ba", label="complex"),
+        Sample(draw((0, 2), -1, 1), subscripts="ab->b", label="empty"),
+        Sample(draw((), -1, 1)[()], subscripts="->", label="0-d"),
+    ],
+)
+
+
 def named_axes(args: tuple[Any, ...]) -> tuple[str, list[Array]]:
     """The subscripts and the operands of a call of ``numpy.einsum`` in either of its two forms."""
     if isinstance(args[0], str):
@@ -354,6 +384,8 @@ def einsum_of(*args: Any, optimize: Any = False, dtype: Any = None) -> Array:
     if dtype is not None:
         xs = [astype(x, dtype=np.dtype(dtype)) for x in xs]
     subscripts = canonical(subscripts, tuple(map(shape_of, xs)))
+    if len(xs) == 1:
+        return relabelled(xs[0], subscripts=subscripts)
     if len(xs) < 3 or (optimize is False and len(xs) <= MAX_OPERANDS):
         return einsum(*xs, subscripts=subscripts, optimize=optimize is not False)
     return along_path(subscripts, xs, optimize or "greedy")
