@@ -22,6 +22,8 @@ MODULES = {
     "functrans.numpy": "NumPy's namespace. Its own functions, and those that NumPy does not have:",
     "functrans.nn": "The mathematics of neural networks, with the names and options of PyTorch.",
     "functrans.nn.init": "First values of parameters.",
+    "functrans.optim": "Optimisers and schedules as pure functions.",
+    "functrans.optim.steps": "Their mathematics for a single array.",
     "functrans.tree": "Pytrees: nested containers of arrays.",
     "functrans.testing": "Checks of derivatives and of rules, for tests.",
     "functrans.extend": "What new primitives are made of: see [extending](extending.md).",

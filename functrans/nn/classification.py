@@ -196,7 +196,7 @@ def _summed(products: Array, weight: Any, axis: int) -> Array:
     if weight is not None:
         weight = _class_weight(weight, products)
         behind = len(shape_of(products)) - axis - 1
-        products = p.multiply(products, p.reshape(weight, shape=(-1,) + (1,) * behind))
+        products = p.multiply(products, p.reshape(weight, shape=(*shape_of(weight), *[1] * behind)))
     return p.negative(p.sum(products, axes=(axis,)))
 
 
