@@ -217,9 +217,33 @@ def where_shape(x: ArrayType, y: ArrayType, z: ArrayType) -> ArrayType:
     return ArrayType(np.broadcast_shapes(x.shape, y.shape, z.shape), joint_dtype(y, z))
 
 
+BITS: dict[str, Any] = {"f": np.int32, "d": np.int64}
+"""The integers whose bits are those of floating-point numbers, by their type codes."""
+
+
+def where_impl(x: Array, y: Array, z: Array) -> Array:
+    """``np.where``; many numbers or 0 are chosen by their bits, which takes no branches."""
+    if (
+        type(z) is int
+        and z == 0
+        and type(x) is np.ndarray
+        and type(y) is np.ndarray
+        and x.size >= 4096
+        and x.dtype == bool
+        and x.shape == y.shape
+        and y.dtype.char in BITS
+        and y.dtype.isnative
+    ):
+        bits = x.astype(BITS[y.dtype.char])
+        np.negative(bits, out=bits)  # all ones where it holds
+        np.bitwise_and(bits, y.view(bits.dtype), out=bits)
+        return bits.view(y.dtype)
+    return np.where(x, y, z)
+
+
 where = chooser(
     "where",
-    np.where,
+    where_impl,
     ZERO,
     lambda x: x if dtype_of(x).kind == "b" else not_equal(x, 0),
     lambda x: logical_not(x),

@@ -24,6 +24,7 @@ from tests import (
     error_snapshots_arguments,
     error_snapshots_declared,
     error_snapshots_numpy,
+    error_snapshots_optim,
 )
 from tests.error_snapshots import X, total
 
@@ -34,6 +35,7 @@ SNAPSHOTS = {
         error_snapshots_arguments,
         error_snapshots_declared,
         error_snapshots_numpy,
+        error_snapshots_optim,
     )
     for name, row in module.SNAPSHOTS.items()
 }

@@ -122,3 +122,14 @@ def test_a_selected_infinity_stays() -> None:
     assert ft.grad(np.sqrt)(0.0) == np.inf
     assert np.isnan(ft.grad(lambda x: np.sqrt(x) * 0.0)(0.0))  # a zero factor is no selection
     assert np.isnan(ft.grad(lambda x: np.sqrt(x) ** 2)(0.0))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "c16"])
+def test_many_numbers_or_zero(dtype: str) -> None:
+    """Large choices between numbers and 0 take another way, with NumPy's result in every bit."""
+    x = np.random.default_rng(0).normal(size=(80, 120)).astype(dtype)
+    x[0, :4] = [np.nan, np.inf, -np.inf, -0.0]
+    for y in (x, x.T, x[::-1, ::2], np.asfortranarray(x)):
+        chosen = np.random.default_rng(1).random(y.shape) > 0.5
+        found, wanted = ft.primitives.where(chosen, y, 0), np.where(chosen, y, 0)
+        assert found.dtype == wanted.dtype and found.tobytes() == wanted.tobytes()

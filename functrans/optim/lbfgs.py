@@ -137,8 +137,8 @@ class Lbfgs:
         x, rebuild = _flattened(params)
         if state.direction.shape != x.shape:
             raise TreeError(
-                f"lbfgs: the state is that of {state.direction.size} numbers, params has {x.size}; "
-                "make one by init(params)"
+                f"lbfgs: the state is that of {state.direction.size} numbers, params has {x.size}, "
+                f"at {user_line()}; make one by init(params)"
             )
 
         def objective(flat: Any) -> tuple[float, Any]:
@@ -148,7 +148,10 @@ class Lbfgs:
                 difference = tree.explain_difference(
                     tree.structure(params), tree.structure(grads), names=names
                 )
-                raise TreeError(f"lbfgs: what the closure returns does not match; {difference}")
+                raise TreeError(
+                    f"lbfgs: what the closure returns does not match params, at {user_line()}: "
+                    f"{difference}"
+                )
             return _number(value), _flattened(grads)[0]
 
         value, gradient = objective(x)

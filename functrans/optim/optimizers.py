@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from functrans import primitives as p
 from functrans.core import tree
 from functrans.core.array import TracedArray
-from functrans.core.errors import TreeError
+from functrans.core.errors import TreeError, user_line
 from functrans.core.types import Array, dtype_of, is_array, is_inexact, shape_of
 from functrans.numpy.operands import operand
 from functrans.optim import steps
@@ -139,11 +139,13 @@ class Optimizer:
             if given != treedef:
                 names = ("params", "grads")
                 difference = tree.explain_difference(treedef, given, names=names)
-                raise TreeError(f"{self.name}: grads must match params; {difference}")
+                raise TreeError(
+                    f"{self.name}: grads must match params, at {user_line()}: {difference}"
+                )
         if len(state.leaves) != len(leaves):
             raise TreeError(
                 f"{self.name}: the state is that of {len(state.leaves)} parameters, params has "
-                f"{len(leaves)}; make one by init(params)"
+                f"{len(leaves)}, at {user_line()}; make one by init(params)"
             )
         lr = self.lr(state.step) if callable(self.lr) else self.lr
         if not isinstance(lr, TracedArray):
