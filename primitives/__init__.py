@@ -152,6 +152,7 @@ from .linalg import (
     solve as solve,
 )
 from .matrix_functions import eigh_function as eigh_function
+from .normalization import standardize as standardize
 from .polar import (
     nuclear as nuclear,
     polar as polar,

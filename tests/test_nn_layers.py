@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,27 @@ def test_heads_and_masks() -> None:
     assert run(need_weights=False)[1] is None
 
 
+def test_ctc_loss() -> None:
+    """The sum over all readings, one by one."""
+    scores = nn.log_softmax(rng.normal(size=(4, 1, 3)), axis=2)
+    target = np.array([[2, 2]])
+    total = -np.inf
+    for path in itertools.product(range(3), repeat=4):
+        merged = [c for i, c in enumerate(path) if i == 0 or c != path[i - 1]]
+        if [c for c in merged if c != 1] == [2, 2]:
+            total = np.logaddexp(total, sum(scores[t, 0, c] for t, c in enumerate(path)))
+    loss = nn.ctc_loss(scores, target, [4], [2], blank=1, reduction="sum")
+    assert float(loss) == pytest.approx(-total, rel=1e-13)
+    check_grads(lambda x: nn.ctc_loss(x, target, [4], [2], blank=1), (scores,))
+    one = nn.ctc_loss(scores[:, 0], target[0], 4, 2, blank=1, reduction="none")
+    assert one == loss and one.shape == ()
+    joined = nn.ctc_loss(np.repeat(scores, 2, 1), np.array([2, 2, 0]), [4, 3], [2, 1], blank=1)
+    assert np.isfinite(joined)
+    assert nn.ctc_loss(scores, target, [2], [2], blank=1) == np.inf
+    gradient = ft.grad(lambda x: nn.ctc_loss(x, target, [2], [2], blank=1, zero_infinity=True))
+    assert not gradient(scores).any()
+
+
 def test_derivatives_of_resampling() -> None:
     image = rng.normal(size=(1, 1, 3, 4))
     for mode in ("nearest", "bilinear", "bicubic"):
@@ -210,6 +232,12 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "among 3 heads",
     ),
+    (lambda: nn.ctc_loss(x[0, 0], [[1]], [1], [1]), ValueError, "log_probs must have shape"),
+    (lambda: nn.ctc_loss(x, np.ones((4, 1), int), [3] * 4, [9] * 4), ValueError, "do not hold"),
+    (lambda: nn.ctc_loss(x, np.ones((4, 1), int), [4] * 4, [1] * 4), ValueError, "from 0 to 3"),
+    (lambda: nn.ctc_loss(x, np.ones((4, 1), int), [3], [1] * 4), ValueError, "must be 4 integers"),
+    (lambda: nn.ctc_loss(x, np.full((4, 1), 2), [3] * 4, [1] * 4), IndexError, "2 is no label"),
+    (lambda: nn.ctc_loss(x, np.zeros((4, 1), int), [3] * 4, [1] * 4), IndexError, "not the blank"),
     (lambda: nn.pad(x, (1,)), ValueError, "pairs"),
     (lambda: nn.pad(x, (2, 0), "reflect"), ValueError, "can be padded by 1"),
     (lambda: nn.pad(x, (1, 1), "edge"), ValueError, "mode must be one of"),  # type: ignore[arg-type]

@@ -62,6 +62,7 @@ from functrans.nn.convolution import (
     linear as linear,
     unfold as unfold,
 )
+from functrans.nn.ctc import ctc_loss as ctc_loss
 from functrans.nn.distances import (
     cosine_similarity as cosine_similarity,
     normalize as normalize,

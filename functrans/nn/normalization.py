@@ -15,15 +15,6 @@ from functrans.transforms.stop_gradient import stop_gradient
 Statistics = tuple[Any, Any]
 
 
-def standardized(x: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array, Array]:
-    """`x` with mean 0 and variance 1 over axes, the mean and the variance, with axes kept."""
-    count = prod(shape_of(x)[a] for a in axes)
-    mean = p.divide(p.sum(x, axes=axes, keepdims=True), count)
-    deviation = p.subtract(x, mean)
-    var = p.divide(p.sum(p.square(deviation), axes=axes, keepdims=True), count)
-    return p.multiply(deviation, _inverse_root(var, eps)), mean, var
-
-
 def _inverse_root(var: Array, eps: float) -> Array:
     return p.reciprocal(p.sqrt(p.add(var, eps)))
 
@@ -114,7 +105,7 @@ def batch_norm(
             f"{name}: an input of shape {shape} has one value a channel, whose variance is "
             "unknown; train with more examples"
         )
-    out, mean, var = standardized(x, (0, *range(2, len(shape))), eps)
+    out, mean, var = p.standardize(x, axes=(0, *range(2, len(shape))), eps=eps)
     statistics: Statistics = (running_mean, running_var)
     if training and running_mean is not None:
         new = (mean, p.multiply(var, count / (count - 1)))
@@ -173,7 +164,7 @@ def instance_norm(
             f"{name}: an input of shape {shape} has one value a channel and example, whose "
             "variance is unknown"
         )
-    out, mean, var = standardized(x, tuple(range(2, len(shape))), eps)
+    out, mean, var = p.standardize(x, axes=tuple(range(2, len(shape))), eps=eps)
     statistics: Statistics = (running_mean, running_var)
     if running_mean is not None and running_var is not None:
         unbiased = p.multiply(var, count / max(count - 1, 1))
@@ -225,7 +216,7 @@ def layer_norm(
     """
     x = operand(x)
     axes = _last_axes(x, normalized_shape, "layer_norm", weight=weight, bias=bias)
-    out, _, _ = standardized(x, axes, eps)
+    out, _, _ = p.standardize(x, axes=axes, eps=eps)
     return _scaled(out, weight, bias, shape_of(x)[axes[0] :])
 
 
@@ -294,5 +285,5 @@ def group_norm(
             "groups of one size"
         )
     groups = p.reshape(x, shape=(shape[0], num_groups, prod(shape[1:]) // num_groups))
-    out, _, _ = standardized(groups, (2,), eps)
+    out, _, _ = p.standardize(groups, axes=(2,), eps=eps)
     return _scaled(p.reshape(out, shape=shape), weight, bias, wide)

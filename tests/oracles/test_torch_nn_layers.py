@@ -226,6 +226,27 @@ def test_multi_head_attention(batch_first: bool, masks: str, separate: bool) -> 
     compare(f, g, (q, k, v), second=True)
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_ctc_loss(reduction: Any, zero_infinity: bool) -> None:
+    """As a function of logits: PyTorch's gradient by `log_probs` presumes that they come from
+    these."""
+    import torch
+    import torch.nn.functional as F
+
+    labels = np.array([[1, 2, 2], [3, 1, 0], [4, 4, 4], [0, 0, 0]])
+    # The third target is too long for four steps.
+    sizes, lengths = np.array([3, 2, 3, 0]), np.array([6, 5, 4 if zero_infinity else 6, 4])
+    options: dict[str, Any] = {"reduction": reduction, "zero_infinity": zero_infinity}
+    others = [torch.tensor(a) for a in (labels, lengths, sizes)]
+    compare(
+        lambda x: nn.ctc_loss(nn.log_softmax(x, axis=2), labels, lengths, sizes, **options),
+        lambda x: F.ctc_loss(torch.log_softmax(x, 2), *others, **options),
+        (draw(6, 4, 5),),
+        second=False,  # PyTorch has none
+    )
+
+
 def test_embedding() -> None:
     import torch
     import torch.nn.functional as F
