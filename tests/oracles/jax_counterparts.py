@@ -39,6 +39,13 @@ def eigh(x: Any, *, uplo: str = "L") -> Any:
     return (*factors, *map(jnp.zeros_like, factors))
 
 
+def standardize(x: Any, *, axes: Any, eps: float) -> Any:
+    x = jnp.asarray(x, jnp.result_type(x, jnp.float32) if x.dtype.kind == "f" else float)
+    mean = jnp.mean(x, axes, keepdims=True)
+    var = jnp.mean((x - mean) ** 2, axes, keepdims=True)
+    return (x - mean) / jnp.sqrt(var + eps), mean, var
+
+
 # The counterparts of primitives that have another name or other parameters in JAX. Ufuncs have the
 # same.
 COUNTERPARTS: dict[str, Callable[..., Any]] = {
@@ -90,6 +97,11 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "rfft": jnp.fft.rfft,
     "irfft": jnp.fft.irfft,
     "sigmoid": jax.nn.sigmoid,
+    "relu": jax.nn.relu,
+    "softplus": jax.nn.softplus,
+    "log_softmax": through(jax.nn.log_softmax),
+    "normal_cdf": jax.scipy.special.ndtr,
+    "standardize": standardize,
     "sinc": jnp.sinc,
     "index": lambda x, *arrays, index: jnp.asarray(x)[index.key(arrays)],
     "index_update": index_update,
