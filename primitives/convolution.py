@@ -20,6 +20,7 @@ import numpy as np
 from functrans.core.kinds import bilinear
 from functrans.core.types import Array, ArrayType, Shape, shape_of
 
+from .channelwise import channelwise, channelwise_input, channelwise_weight
 from .contraction import permuted
 from .samples import Sample, draw, draw_complex
 from .shape import broadcast_to, reshape
@@ -111,6 +112,10 @@ class Plan(NamedTuple):
     stride: Shape
     padding: Pairs
     dilation: Shape
+
+    @property
+    def channelwise(self) -> bool:
+        return self.channels == self.outputs == 1
 
     @property
     def channels_last(self) -> bool:
@@ -267,6 +272,9 @@ def convolution_impl(
         padding,
         dilation,
     )
+    if plan.channelwise:
+        out = np.zeros(kind.shape, kind.dtype)
+        return channelwise(x, y, out, stride=stride, padding=padding, dilation=dilation)
     weights = weight_matrices(y, plan)
     out = np.empty(kind.shape, kind.dtype)
     for block in blocks(plan):
@@ -306,8 +314,10 @@ def convolution_input_impl(
         padding,
         dilation,
     )
-    weights = weight_matrices(y, plan)
     out = np.zeros((x.shape[0], groups * y.shape[1], *size), np.result_type(x, y))
+    if plan.channelwise:
+        return channelwise_input(x, y, out, stride=stride, padding=padding, dilation=dilation)
+    weights = weight_matrices(y, plan)
     for block in blocks(plan):
         add_patches(np.matmul(output_matrices(x, plan, block).mT, weights), out, plan, block)
     return out
@@ -335,11 +345,14 @@ def convolution_weight_impl(
         padding,
         dilation,
     )
+    shape = (x.shape[1], plan.channels, *kernel)
+    if plan.channelwise:
+        out = np.zeros(shape, np.result_type(x, y))
+        return channelwise_weight(x, y, out, stride=stride, padding=padding, dilation=dilation)
     total: Array = None
     for block in blocks(plan):
         part = np.matmul(output_matrices(x, plan, block), patches(y, plan, block))
         total = part if total is None else np.add(total, part, out=total)
-    shape = (x.shape[1], plan.channels, *kernel)
     if total is None:
         return np.zeros(shape, np.result_type(x, y))
     if plan.channels_last:

@@ -15,12 +15,11 @@ import numpy as np
 from functrans.core.kinds import linear, nondifferentiable
 from functrans.core.types import Array, ArrayType, Shape
 
+from .channelwise import taps
 from .convolution import Pairs, output_size
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from functrans.core.kinds import Function
 
 
@@ -37,20 +36,6 @@ def windows_shape(
 
 def spread_shape(x: ArrayType, *, size: Shape, **params: Any) -> ArrayType:
     return ArrayType(x.shape[: x.ndim - len(size)] + size, x.dtype)
-
-
-def taps(
-    size: int, count: int, window: int, stride: int, before: int, dilation: int
-) -> Iterator[tuple[int, slice, slice]]:
-    """For each element of a window its number, which windows have it inside the array, and where
-    it lies in these."""
-    for k in range(window):
-        start = k * dilation - before
-        first = max(0, -(start // stride))
-        last = min(count - 1, (size - 1 - start) // stride)
-        if first <= last:
-            low = start + first * stride
-            yield k, slice(first, last + 1), slice(low, start + last * stride + 1, stride)
 
 
 def along(axis: int, part: slice) -> tuple[Any, ...]:
