@@ -17,9 +17,13 @@ from functrans.core.array import TracedArray
 Schedule = Callable[[Any], Any]
 
 
+def _is_traced(value: Any) -> bool:
+    return isinstance(value, TracedArray)
+
+
 def _rate(value: Any) -> Any:
     """A rate as a Python number, which takes the dtype of what it meets, unless it is traced."""
-    return value if isinstance(value, TracedArray) else float(value)
+    return value if _is_traced(value) else float(value)
 
 
 def step_lr(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
@@ -206,7 +210,7 @@ def one_cycle_lr(
         corners[1:] = [(2 * top, max_lr, first), (float(end), first, last)]
 
     def schedule(step: Any) -> Any:
-        if not isinstance(step, TracedArray) and step > end:
+        if not _is_traced(step) and step > end:
             raise ValueError(f"one_cycle_lr: step {step} is beyond the {total_steps} of the cycle")
         rate: Any = last
         ends = [corner[0] for corner in corners]
