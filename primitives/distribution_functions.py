@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import REASONS
 from functrans.core.kinds import elementwise
@@ -16,6 +15,7 @@ from .arithmetic import add, divide, multiply, square
 from .exponential import exp
 from .samples import Sample, draw
 from .special_operands import double, double_shape, with_parameters
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

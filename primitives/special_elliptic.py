@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import align, elementwise, general, ufunc_shape
 from functrans.core.types import Array, ArrayType, type_of
@@ -21,6 +20,7 @@ from .exponential import sqrt
 from .samples import Sample, binary, draw
 from .special_integrals import ellipe_slope, ellipk_slope
 from .special_operands import double, fit, with_parameters
+from .special_ufuncs import sp
 from .trigonometric import cos, sin
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import missing_rule
 from functrans.core.kinds import align, elementwise, general, ufunc_shape
@@ -24,6 +23,7 @@ from .special_bessel import ive_derivative, kve_derivative, neighbours
 from .special_error import wofz_slope
 from .special_integrals import two_outputs
 from .special_operands import double, fit, with_parameters
+from .special_ufuncs import sp
 from .trigonometric import cos, cosh
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.types import Array, type_of
@@ -20,6 +19,7 @@ from .exponential import sqrt
 from .samples import Sample, draw
 from .special_gamma import digamma, polygamma_difference, rgamma_partial
 from .special_operands import double, fit, with_parameters
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

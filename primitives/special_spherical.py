@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import REASONS
 from functrans.core.kinds import elementwise
@@ -19,6 +18,7 @@ from .comparison import equal, maximum, where
 from .exponential import sqrt
 from .samples import Sample, draw
 from .special_operands import double_shape, fit
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

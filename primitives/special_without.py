@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import REASONS
 from functrans.core.kinds import elementwise, nondifferentiable
 from functrans.core.primitive import BY_UFUNC
 
 from .samples import Sample, draw, unary
+from .special_ufuncs import sp
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

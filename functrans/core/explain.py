@@ -134,7 +134,7 @@ def scipy_remedy(called: str) -> str:
     frame, user = sys._getframe(1), user_frame()
     names, inside = [called], False
     while frame is not None and frame is not user:
-        if f"{os.sep}scipy{os.sep}" in frame.f_code.co_filename:
+        if SCIPY in frame.f_code.co_filename:
             inside = True
             owner = _distribution(frame.f_locals.get("self"))
             name = frame.f_code.co_name

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.types import Array
 from functrans.primitives import special as _rules  # noqa: F401  (registers them)
 from functrans.primitives.distribution_functions import skewnorm_cdf, vonmises_cdf
+from functrans.primitives.special_ufuncs import sp
 from functrans.scipy.stats.distribution import (
     Continuous,
     half_line,

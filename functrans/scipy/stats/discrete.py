@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.types import Array
 from functrans.primitives.special_beta import beta_density
+from functrans.primitives.special_ufuncs import sp
 from functrans.scipy.linalg.operands import known
 from functrans.scipy.stats.distribution import Discrete
 

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.types import Array, shape_of
 from functrans.numpy.axes import ndim_of
 from functrans.primitives import special as _rules  # noqa: F401  (registers them)
+from functrans.primitives.special_ufuncs import sp
 from functrans.scipy.linalg.systems import cholesky_factor, solve_triangular
 from functrans.scipy.stats.distribution import Frozen, double
 from functrans.transforms.stop_gradient import stop_gradient
