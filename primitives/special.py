@@ -14,4 +14,5 @@ from . import (
     special_shape as special_shape,
     special_spherical as special_spherical,
     special_without as special_without,
+    special_zeta as special_zeta,
 )

@@ -80,11 +80,14 @@ def erfcx_moment_impl(x: Array, y: int) -> Array:
     """The integral of ``2 / sqrt(pi) * t**y * exp(-t**2 - 2*x*t)`` over positive t.
 
     Order 0 is erfcx. Its recurrence cancels to the right of the origin; there the ratios of
-    consecutive orders come from their continued fraction.
+    consecutive orders come from their continued fraction. Near the imaginary axis that is an
+    asymptotic series, broken off in time.
     """
     x = np.asarray(x)
     first = sp.erfcx(x)
-    right = np.asarray(np.real(x) >= 1)
+    plain = np.asarray(np.real(x) >= 1)
+    size = np.abs(x) ** 2
+    right = plain | ((np.real(x) >= 0) & (size >= 49))
     before, here = np.full_like(first, 1 / ROOT_PI), first
     for k in range(y):  # order -1 stands for 2 * ierfc, so that one formula serves order 1, too
         factor = 1 if k == 0 else k / 2
@@ -94,8 +97,9 @@ def erfcx_moment_impl(x: Array, y: int) -> Array:
     z = np.where(right, x, 1).astype(first.dtype)
     ratio = np.zeros_like(z)
     scaled = first
+    depth = np.where(plain, 200, np.minimum(200, size / 2))
     for k in range(y + 200, 0, -1):
-        ratio = (k / 2) / (z + ratio)
+        ratio = np.where(k <= y + depth, (k / 2) / (z + ratio), 0)
         if k <= y:
             scaled = scaled * ratio
     return np.where(right, scaled, here).astype(first.dtype)[()]

@@ -15,7 +15,7 @@ from .arithmetic import absolute, add, divide, multiply, negative, remainder, su
 from .comparison import equal, less, rint, where
 from .exponential import log
 from .samples import Sample, binary, draw, unary
-from .special_operands import double, double_shape, fit, with_parameters
+from .special_operands import double, double_shape, fit
 from .special_ufuncs import sp
 from .trigonometric import cos, sin
 
@@ -296,21 +296,3 @@ gamma_density: Function = elementwise(
         complex_too=False,
     ),
 )
-
-
-# Zeta functions. SciPy has no derivative by the exponent.
-
-
-def hurwitz_slope(x: Array, y: Array) -> Array:
-    return negative(multiply(x, zeta(add(x, 1), y)))
-
-
-zeta: Function = elementwise(
-    "zeta",
-    sp._ufuncs._zeta,
-    None,
-    lambda x, y, ans_type: hurwitz_slope(fit(x, ans_type), y),
-    samples=with_parameters((1.5, 4), last=(1.5, 4)),
-)
-riemann_zeta = elementwise("riemann_zeta", sp._ufuncs._riemann_zeta, None, samples=unary(1.5, 4))
-zetac = elementwise("zetac", sp.zetac, None, samples=unary(1.5, 4, complex_too=False))

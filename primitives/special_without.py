@@ -57,7 +57,6 @@ EQUATION = "the slope by a parameter of a differential equation solves another e
 FREEDOM = "the slope by the degrees of freedom of a noncentral distribution has no known formula"
 NONCENTRAL_T = "the density of the noncentral t distribution is no function of scipy.special"
 SUM = "the slope is a sum of as many terms as the first operand says"
-ZETA = "the slope by the exponent is no function of scipy.special"
 MOMENT = "the slope by an exponent under the integral has no known formula"
 WRIGHT = "the slope by a parameter is a series with digamma functions"
 BRANCH = "it is the number of a branch, or a tolerance"
@@ -106,9 +105,6 @@ WHY: dict[Any, tuple[str, str]] = {
     sp.lpmv: ("all", ORDER),
     sp.besselpoly: ("all", MOMENT),
     sp.wright_bessel: ("all", WRIGHT),
-    sp.zetac: ("all", ZETA),
-    sp._ufuncs._zeta: ("all", ZETA),
-    sp._ufuncs._riemann_zeta: ("all", ZETA),
     sp._ufuncs._lambertw: ("all", BRANCH),
 }
 """Why the operands of a ufunc that have no rule have none."""

@@ -55,6 +55,13 @@ def test_rules(name: str) -> None:
 
 mp = mpmath.mp
 
+
+def voigt(x: Any, width: Any) -> Any:
+    """Voigt's profile at x, of this Gaussian width and Lorentzian width 0.7."""
+    z = (x + mp.mpc(0, 0.7)) / (width * mp.sqrt(2))
+    return mp.re(mp.exp(-z * z) * mp.erfc(-1j * z)) / (width * mp.sqrt(2 * mp.pi))
+
+
 # A function of one operand, mpmath's, and hard points. First and second derivatives are compared.
 POINTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]] = {
     "erf": (sp.erf, mp.erf, [0.0, 1e-9, 1.0, 5.0, -26.0]),
@@ -134,6 +141,12 @@ POINTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]] = 
     "struve": (lambda x: sp.struve(1.0, x), lambda x: mp.struveh(1, x), [0.1, 3.0, 20.0]),
     "modstruve": (lambda x: sp.modstruve(0.0, x), lambda x: mp.struvel(0, x), [0.1, 3.0]),
     "zeta": (lambda x: sp.zeta(2.5, x), lambda x: mp.zeta(2.5, x), [0.1, 3.0, 1e5]),
+    "zeta by exponent": (
+        lambda s: sp.zeta(s, 2.5),
+        lambda s: mp.zeta(s, 2.5),
+        [1.0001, 1.5, 4.0, 40.0],
+    ),
+    "Riemann zeta": (sp.zeta, mp.zeta, [1.001, 2.0, 30.0, 0.5, -0.5, -2.0, -7.5]),
     "ellipk": (sp.ellipk, mp.ellipk, [-1e3, -1.0, 0.0, 1e-9, 0.5, 1 - 2.0**-30]),
     "ellipkm1": (sp.ellipkm1, lambda p: mp.ellipk(1 - p), [1e-20, 1e-9, 0.5, 3.0]),
     "ellipe": (sp.ellipe, mp.ellipe, [-1e3, -1.0, 0.0, 1e-9, 0.5, 1 - 2.0**-30]),
@@ -146,6 +159,73 @@ POINTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[float]]] = 
     "fresnel": (lambda x: sp.fresnel(x)[0], mp.fresnels, [0.3, 3.3, 1000.3]),
     "spence": (sp.spence, lambda x: mp.polylog(2, 1 - x), [0.1, 0.9, 1.0, 1.5, 2.0]),
     "lambertw": (lambda x: np.real(sp.lambertw(x)), mp.lambertw, [-0.3, 0.0, 1.0, 1e10]),
+    "voigt": (
+        lambda x: sp.voigt_profile(x, 0.5, 0.7),
+        lambda x: voigt(x, 0.5),
+        [0.1, 1.0, 10.0, 100.0],
+    ),
+    "voigt by width": (
+        lambda s: sp.voigt_profile(1.5, s, 0.7),
+        lambda s: voigt(1.5, s),
+        [0.05, 0.5, 5.0],
+    ),
+    "ellipkinc by parameter": (
+        lambda m: sp.ellipkinc(8.2, m),
+        lambda m: mp.ellipf(8.2, m),
+        [1e-6, 0.3, 0.99],
+    ),
+    "ellipeinc by parameter": (
+        lambda m: sp.ellipeinc(1.2, m),
+        lambda m: mp.ellipe(1.2, m),
+        [1e-6, 0.3, 0.99],
+    ),
+    "ellipj by parameter": (
+        lambda m: sp.ellipj(1.3, m)[0],
+        lambda m: mp.ellipfun("sn", 1.3, m=m),
+        [0.3, 0.9],
+    ),
+    "elliprf": (lambda x: sp.elliprf(x, 1.0, 2.0), lambda x: mp.elliprf(x, 1, 2), [1e-4, 1.0, 1e6]),
+    "elliprj": (
+        lambda p: sp.elliprj(1.0, 2.0, 3.0, p),
+        lambda p: mp.elliprj(1, 2, 3, p),
+        [1e-4, 1.0, 1e4],
+    ),
+    "agm": (lambda x: sp.agm(x, 1.0), lambda x: mp.agm(x, 1), [1e-3, 1.5, 50.0]),
+    "legendre": (
+        lambda x: sp.eval_legendre(30, x),
+        lambda x: mp.legendre(30, x),
+        [0.1, 0.5, 0.99999],
+    ),
+    "binom by second": (
+        lambda k: sp.binom(5.0, k),
+        lambda k: mp.binomial(5, k),
+        [2.5, 6.0, 7.5, -1.0],
+    ),
+    "airye": (
+        lambda x: sp.airye(x)[0],
+        lambda x: mp.airyai(x) * mp.exp(mp.mpf(2) / 3 * mp.mpf(x) ** 1.5),
+        [0.5, 1.5, 30.0, 1e3],
+    ),
+    "kolmogorov": (
+        sp.kolmogorov,
+        lambda x: 2 * sum((-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 40)),
+        [0.5, 0.79, 0.81, 2.0],
+    ),
+    "pdtr": (
+        lambda m: sp.pdtr(7, m),
+        lambda m: mp.gammainc(8, m, mp.inf, regularized=True),
+        [1.0, 8.0, 30.0],
+    ),
+    "fdtr by freedom": (
+        lambda n: sp.fdtr(n, 7.0, 1.5),
+        lambda n: mp.betainc(n / 2, 3.5, 0, n * 1.5 / (7 + n * 1.5), regularized=True),
+        [0.5, 5.0, 50.0],
+    ),
+    "stdtr by freedom": (
+        lambda v: sp.stdtr(v, 1.5),
+        lambda v: 1 - mp.betainc(v / 2, 0.5, 0, v / (v + mp.mpf(2.25)), regularized=True) / 2,
+        [1.0, 3.0, 30.0, 1000.0],
+    ),
     "hyp1f1": (
         lambda x: sp.hyp1f1(0.5, 1.5, x),
         lambda x: mp.hyp1f1(0.5, 1.5, x),
@@ -299,7 +379,7 @@ def total(outputs: Any) -> Any:
         (lambda x: sp.chndtr(1.0, x, 0.5), 1),
         (lambda x: sp.jv(x, 1.0), 0),
         (lambda x: sp.hyp2f1(1.0, 1.0, x, 0.5), 2),
-        (lambda x: sp.zeta(x, 1.0), 0),
+        (lambda x: sp.iv(x, 1.0), 0),
     ],
 )
 def test_parameter_without_a_rule(call: Callable[..., Any], operand: int) -> None:
@@ -447,6 +527,12 @@ def test_python_functions() -> None:
     # Near 0 SciPy's keeps three digits here.
     assert abs(fsp.log_softmax(x, 0)[1, 1] / -np.exp(-28.5) - 1) < 1e-12
     np.testing.assert_allclose(fsp.logsumexp(x, 0), sp.logsumexp(x, 0), rtol=1e-14)
+    weights = np.array([[2.0, 0.0], [-1.0, 3.0]])
+    for keepdims in (False, True):
+        found = fsp.logsumexp(x, 0, weights, keepdims, True)
+        for one, other in zip(found, sp.logsumexp(x, 0, weights, keepdims, True), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14)
+    check_grads(lambda x, b: fsp.logsumexp(x, 1, b, return_sign=True)[0], (x, weights))
     assert fsp.polygamma(2, 1.5) == sp.polygamma(2, 1.5)
     assert abs(fsp.polygamma(1, 0.5 + 0j) - np.pi**2 / 2) < 1e-14
 

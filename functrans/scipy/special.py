@@ -293,8 +293,21 @@ def polygamma(n: Any, x: Any) -> Array:
     return _polygamma(operand(n), operand(x))
 
 
-def logsumexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
+def logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
     """Logarithm of the sum of the exponentials along `axis` (None: all axes).
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int or tuple of int, optional
+    b : array_like, optional
+        Factors of the exponentials.
+    keepdims : bool
+    return_sign : bool
+        Return the logarithm of the size of the sum, and its sign. Without it a negative sum has the
+        logarithm NaN.
 
     Examples
     --------
@@ -303,7 +316,21 @@ def logsumexp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     >>> ft.grad(logsumexp)(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    return _logsumexp(a, axis, keepdims=keepdims)
+    if b is None and not return_sign:
+        return _logsumexp(a, axis, keepdims=keepdims)
+    a, factors = operand(a), operand(1.0 if b is None else b)
+    axes = reduced_axes(axis, len(np.broadcast_shapes(shape_of(a), shape_of(factors))))
+    counted = np.where(factors != 0, a, -np.inf)
+    top = stop_gradient(np.max(counted, axis=axes, keepdims=True))
+    top = np.where(np.isfinite(top), top, 0.0)
+    # What has the factor 0 may be larger by any amount; its slope by the factor may overflow, too.
+    shifted = np.where((factors == 0) & (a - top > 700), 0.0, a - top)
+    terms = factors * np.exp(shifted)
+    total = np.sum(terms, axis=axes, keepdims=keepdims)
+    top = top if keepdims else np.sum(top, axis=axes)
+    if not return_sign:
+        return np.log(total) + top
+    return np.log(np.abs(total)) + top, np.sign(total)
 
 
 def softmax(x: Any, axis: Any = None) -> Array:
@@ -337,7 +364,7 @@ def log_softmax(x: Any, axis: Any = None) -> Array:
     # The result does not depend on the shift; near 0 it is exact only with it.
     top = stop_gradient(p.max(value, axes=reduced_axes(axis, len(shape_of(value))), keepdims=True))
     value = p.subtract(value, p.where(p.isfinite(top), top, 0.0))
-    return p.subtract(value, logsumexp(value, axis, keepdims=True))
+    return p.subtract(value, _logsumexp(value, axis, keepdims=True))
 
 
 def multigammaln(a: Any, d: Any) -> Array:
