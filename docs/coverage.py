@@ -55,7 +55,8 @@ def line(name: str, row: Row) -> str:
 def section(namespace: Namespace) -> str:
     """Return the table of one namespace."""
     names = sorted(namespace.rows, key=lambda name: (name.strip("_").lower(), name))
-    head = [f"## {namespace.title}\n", "| name | | calls | |", "|---|---|---:|---|"]
+    note = [namespace.note + "\n"] if namespace.note else []
+    head = [f"## {namespace.title}\n", *note, "| name | | calls | |", "|---|---|---:|---|"]
     return "\n".join([*head, *(line(name, namespace.rows[name]) for name in names), ""])
 
 

@@ -59,6 +59,20 @@ def test_every_row_is_of_use(namespace: Namespace) -> None:
         assert row.status == "works" or row.reason, name
 
 
+def test_polynomials_are_numpys() -> None:
+    """On plain arrays the functions of functrans.numpy.polynomial give what NumPy's give."""
+    for namespace in NAMESPACES:
+        if not namespace.title.startswith("numpy.polynomial"):
+            continue
+        for row in namespace.rows.values():
+            for call, names in (row.calls | row.by_value).items():
+                if not call.startswith("fnp."):
+                    continue
+                count = len(_names(compile(call, call, "eval")) & set("xyz"))
+                args = arrays(names.split()[:count])
+                same(function(call)(*args), function("np." + call[4:])(*args))
+
+
 def test_the_page_is_up_to_date() -> None:
     """The table has changed: run ``python docs/coverage.py`` and look."""
     assert page.PAGE.read_text(encoding="utf-8") == page.page()
@@ -91,7 +105,8 @@ def trials(status: str, *, by_value: bool | None = None) -> Any:
                     for i in range(0, len(given), count):
                         args = given[i : i + count]
                         label = f"{namespace.title}.{name}: {call} {','.join(args)}"
-                        found.append(pytest.param(call, args, row, id=label))
+                        marks = [pytest.mark.slow] if namespace.slow else []
+                        found.append(pytest.param(call, args, row, id=label, marks=marks))
     return pytest.mark.parametrize(("call", "names", "row"), found)
 
 

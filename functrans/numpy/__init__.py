@@ -16,6 +16,7 @@ It follows the Python array API standard, version 2024.12, where NumPy's own fun
 array([0., 5., 2.])
 """
 
+from importlib import import_module as _import_module
 from types import ModuleType as _Module
 from typing import TYPE_CHECKING, Any as _Any
 
@@ -115,4 +116,6 @@ def __getattr__(name: str) -> _Any:
     """NumPy's submodules, which some of its versions load on first use."""
     if name.startswith("_"):
         raise AttributeError(f"module 'functrans.numpy' has no attribute {name!r}")
+    if name == "polynomial":
+        return _import_module("functrans.numpy.polynomial")
     return getattr(_numpy, name)

@@ -18,6 +18,7 @@ from tests.coverage import (
     numpy_reductions,
     numpy_shapes,
     numpy_ufuncs,
+    polynomial,
     ufunc_methods,
 )
 from tests.coverage.rows import Namespace
@@ -37,6 +38,17 @@ NAMESPACES = [
     Namespace("numpy.emath", np.emath, emath.ROWS),
     Namespace("numpy.ndarray", np.ndarray, ndarray.ROWS, private_too=True),
     Namespace("numpy.ufunc", np.ufunc, ufunc_methods.ROWS),
+    *(
+        Namespace(
+            f"numpy.polynomial.{name}",
+            (theirs := getattr(np.polynomial, name)),
+            getattr(polynomial, name.upper()),
+            only=tuple(theirs.__all__),
+            note=polynomial.NOTE,
+            slow=name not in ("chebyshev", "polynomial"),  # the others are of the same making
+        )
+        for name in ("chebyshev", "hermite", "hermite_e", "laguerre", "legendre", "polynomial")
+    ),
     Namespace(
         "functrans.numpy",
         fnp,

@@ -293,7 +293,7 @@ ROWS: dict[str, Row] = {
     ),
     "nanmax": works(
         {
-            "np.nanmax(x, axis=1, keepdims=True, where=[True, False, True, True], initial=-9.0)": "N",
+            "np.nanmax(x, 1, keepdims=True, where=[True, False, True, True], initial=-9.0)": "N",
             "np.nanmax(x, axis=1)": "N",
             "np.nanmax(x, initial=0.0)": "N",
         }

@@ -130,13 +130,19 @@ def several(names: str, row: Row) -> dict[str, Row]:
 
 
 class Namespace(NamedTuple):
-    """The rows of the public names of one module or class."""
+    """The rows of the public names of one module or class.
+
+    `private_too`: names that start with an underscore need rows too. `only`: no others need rows.
+    `note`: what the page says of it. `slow`: tried with the long tests only.
+    """
 
     title: str
     owner: Any
     rows: dict[str, Row]
     private_too: bool = False
     only: tuple[str, ...] | None = None
+    note: str = ""
+    slow: bool = False
 
     def names(self) -> list[str]:
         """The names that need a row."""
