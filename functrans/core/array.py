@@ -58,7 +58,7 @@ class TracedArray:
     keeps an object that user code holds: what it keeps of one is a :func:`snapshot`.
     """
 
-    __slots__ = ("__weakref__", "_place", "interpreter")
+    __slots__ = ("__weakref__", "interpreter", "place")
 
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]
@@ -68,6 +68,8 @@ class TracedArray:
     """The method, attached with all others by ``functrans.numpy``."""
 
     interpreter: Any  # an Interpreter; each subclass has its own
+    place: Any
+    """How it shares elements with other arrays (see ``functrans.numpy.views``); None at first."""
 
     def __init_subclass__(cls) -> None:
         OPERANDS.add(cls)
@@ -85,21 +87,6 @@ class TracedArray:
     def concrete(self, wanted: str) -> Any:
         """The plain value under all transforms, for printing and for Python's ``if``."""
         raise NotImplementedError
-
-    @property
-    def place(self) -> Any:
-        """How it shares elements with other arrays (see ``functrans.numpy.views``), if it does.
-
-        The slot stays empty until then, which costs nothing.
-        """
-        try:
-            return self._place
-        except AttributeError:
-            return None
-
-    @place.setter
-    def place(self, place: Any) -> None:
-        self._place = place
 
     @property
     def underlying(self) -> Any:

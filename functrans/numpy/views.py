@@ -77,9 +77,9 @@ def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: boo
     """Let a view and its base see what is written to either; returns the view."""
     if not isinstance(view, TracedArray) or not isinstance(base, TracedArray) or view is base:
         return view
-    if view.place is not None and view.place.base is base:
-        return view
     if not view.shape and not is_zero_dimensional_array(view):
+        return view
+    if view.place is not None and view.place.base is base:
         return view
     view.place = Place(base, read, show, key, always)
     if base.place is None:

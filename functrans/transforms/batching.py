@@ -41,6 +41,7 @@ class BatchArray(TracedArray):
 
     def __init__(self, interpreter: Batch, value: Array) -> None:
         self.interpreter = interpreter
+        self.place = None
         self.value = value
 
     @property

@@ -51,6 +51,7 @@ class ForwardArray(TracedArray):
 
     def __init__(self, interpreter: Forward, primal: Array, tangent: Array | None) -> None:
         self.interpreter = interpreter
+        self.place = None
         self.primal = primal
         self.tangent = tangent  # None: zero
 

@@ -127,6 +127,7 @@ class Reverse(Interpreter):
         """The traced array of a value at this place of the tape."""
         array = ReverseArray()
         array.interpreter = self
+        array.place = None
         array.value = value
         array.index = index
         return array
@@ -156,6 +157,8 @@ class Reverse(Interpreter):
                 return self.unary(primitive, args[0])
             if len(args) == 2:
                 return self.binary(primitive, args[0], args[1])
+        if len(args) == 1 and self.recording and primitive.pulls and primitive.outputs is None:
+            return self._record_one(primitive, args[0], params)
         values = []
         mine = []
         for i, x in enumerate(args):
@@ -178,23 +181,26 @@ class Reverse(Interpreter):
             return self._record_outputs(primitive, args, values, mine, params, ans)
         if not is_inexact(dtype_of(ans)):
             return ans
-        return self._record(primitive, args, values, mine, params, ans)
-
-    def _record(
-        self,
-        primitive: Primitive,
-        args: Any,
-        values: Sequence[Array],
-        mine: list[int],
-        params: dict[str, Any],
-        ans: Any,
-    ) -> Any:
         links = self._links(primitive, args, values, mine, params, ans)
         if not links:
             return ans
-        tape = self.tape
-        tape.append((primitive, links))
-        return self.array(ans, self.base + len(tape) - 1)
+        self.tape.append((primitive, links))
+        return self.array(ans, self.base + len(self.tape) - 1)
+
+    def _record_one(self, primitive: Primitive, x: Array, params: dict[str, Any]) -> Any:
+        """The same for one operand and one output, as sums and movements of data have."""
+        if type(x) is not ReverseArray or x.interpreter is not self:
+            return self.hand_down(primitive, (x,), params)
+        value = x.value
+        ans = self.hand_down(primitive, (value,), params)
+        if not primitive.differentiable or not is_inexact(dtype_of(ans)):
+            return ans
+        pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
+        if pull is ZERO:
+            return ans
+        residuals = pull.select(ans, (value,))
+        self.tape.append((primitive, ((pull.apply, x.index, residuals, params, type_of(value)),)))
+        return self.array(ans, self.base + len(self.tape) - 1)
 
     # The two hot paths are written out: a call less is a tenth of the whole operation. What stands
     # in a slot is taken out before it is called, since Python looks for a method first.
@@ -217,6 +223,7 @@ class Reverse(Interpreter):
         tape = self.tape
         out = ReverseArray()
         out.interpreter = self
+        out.place = None
         out.value = ans
         out.index = self.base + len(tape)
         tape.append((primitive, ((pull.apply, x.index, select(ans, values), _NONE, None),)))
@@ -260,6 +267,7 @@ class Reverse(Interpreter):
         tape = self.tape
         out = ReverseArray()
         out.interpreter = self
+        out.place = None
         out.value = ans
         out.index = self.base + len(tape)
         tape.append((primitive, links))

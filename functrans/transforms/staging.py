@@ -40,6 +40,7 @@ class StageArray(TracedArray):
 
     def __init__(self, interpreter: Stage, variable: Variable) -> None:
         self.interpreter = interpreter
+        self.place = None
         self.variable = variable
 
     @property
