@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,7 @@ ROWS = [
     for table, programs in hard_points.TABLES.items()
     for text, points in programs.items()
     for point in points
+    if all(hasattr(np, name) for name in re.findall(r"\bnp\.(\w+)", text))  # not in NumPy 2.0
 ]
 
 

@@ -96,5 +96,10 @@ WITHOUT_SAMPLES = {"custom_call"}
 
 def test_every_primitive_has_samples() -> None:
     """A primitive that is tried nowhere is not in the rule book."""
-    without = {n for n, p in REGISTRY.items() if not (p.samples and p.samples())}
+    without = {
+        name
+        for name, primitive in REGISTRY.items()
+        if not name.startswith("test_")  # modules of the tests declare some
+        and not (primitive.samples and primitive.samples())
+    }
     assert without == WITHOUT_SAMPLES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,6 +104,7 @@ def rows_of(primitive: Primitive) -> list[Case]:
 def fate(mutant: Mutant, cases: list[Case]) -> str:
     """``"killed by ..."``, ``"equivalent"`` or ``"survived"``."""
     watch = Watch()
+    cases = copy.deepcopy(cases)  # mutants overwrite operands, which samples may share
     with planted(mutant.primitive, mutant.fields(watch)), warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DegenerateWarning)  # of samples with equal values
