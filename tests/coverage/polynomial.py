@@ -31,6 +31,7 @@ def family(module: str, p: str, name: str) -> dict[str, Row]:
         "val": {"(x, y)": "v u A u t w M[:2,:2] A", "(x, y, tensor=False)": "z.real A"},
         "val2d": {"(x, x[::-1], y)": "v A"},
         "val3d": {"(x, x, x[::-1], y)": "v C"},
+        "valnd": {"((x, x[::-1]), y)": "v A"},
         "grid2d": {"(x, x[:2], y)": "v A"},
         "grid3d": {"(x, x[:2], x[:1], y)": "v C"},
         "vander": {"(x, 3)": "v A t", "(x, 0)": "v"},

@@ -147,6 +147,10 @@ class Namespace(NamedTuple):
     def names(self) -> list[str]:
         """The names that need a row."""
         names = list(self.only or dir(self.owner))
-        if not self.private_too:
+        if self.private_too:
+            # Those with one underscore are for NumPy alone, __buffer__ is for Python's, since 3.12.
+            names = [n for n in names if n.startswith("__") or not n.startswith("_")]
+            names = [n for n in names if n != "__buffer__"]
+        else:
             names = [n for n in names if not n.startswith("_")]
         return sorted(names)
