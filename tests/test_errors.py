@@ -19,26 +19,8 @@ import pytest
 import functrans as ft
 from functrans.core import errors
 from functrans.core.interpreter import stack
-from tests import (
-    error_snapshots,
-    error_snapshots_arguments,
-    error_snapshots_declared,
-    error_snapshots_numpy,
-    error_snapshots_optim,
-)
+from tests.error_catalogue import PAGE, SNAPSHOTS, catalogue, versions
 from tests.error_snapshots import X, total
-
-SNAPSHOTS = {
-    f"{name}, {module.__name__.rpartition('_')[2]}": row
-    for module in (
-        error_snapshots,
-        error_snapshots_arguments,
-        error_snapshots_declared,
-        error_snapshots_numpy,
-        error_snapshots_optim,
-    )
-    for name, row in module.SNAPSHOTS.items()
-}
 
 CLASSES = [
     value
@@ -94,6 +76,14 @@ def test_every_message_has_the_users_line() -> None:
         with pytest.raises(error) as caught:
             call()
         assert re.search(r"\.py:\d+ in \S", str(caught.value)), name
+
+
+def test_the_page_of_messages_is_what_is_raised() -> None:
+    """``python -m tests.error_catalogue`` writes it anew."""
+    page = PAGE.read_text(encoding="utf-8")
+    if versions() not in page:
+        pytest.skip("the page is about other versions")
+    assert page == catalogue()
 
 
 def test_every_error_has_a_row() -> None:
