@@ -10,11 +10,19 @@ from typing import Any
 
 import scipy.special
 
+_DISPATCH = "scipy.special._support_alternative_backends"
+
+
+def undispatched(public: Any) -> Any:
+    """The function of NumPy arrays in one that chooses by array library; any other as it is."""
+    if getattr(public, "__globals__", {}).get("__name__") == _DISPATCH:
+        return public.__wrapped__
+    return public
+
 
 class _Ufuncs:
     def __getattr__(self, name: str) -> Any:
-        public = getattr(scipy.special, name)
-        return getattr(public, "__wrapped__", public)
+        return undispatched(getattr(scipy.special, name))
 
 
 sp: Any = _Ufuncs()

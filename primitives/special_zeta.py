@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.special as sp
 
 from functrans.core.kinds import elementwise
 from functrans.core.primitive import ZERO
@@ -18,6 +17,7 @@ from .exponential import power
 from .samples import Sample, draw, unary
 from .special_gamma import BERNOULLI, SHIFT, digamma
 from .special_operands import double, fit, with_parameters
+from .special_ufuncs import sp
 from .trigonometric import cos, sin
 
 if TYPE_CHECKING:

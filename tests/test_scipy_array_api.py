@@ -160,7 +160,7 @@ except ft.core.errors.ConversionError as error:
 
 
 def test_rules_name_the_ufuncs() -> None:
-    """In array-API mode the names of scipy.special are no ufuncs: rules take them from one place."""
+    """In array-API mode the names of scipy.special are none: rules take them from one place."""
     files = [*(ROOT / "primitives").glob("*.py"), *(ROOT / "functrans/scipy/stats").glob("*.py")]
     direct = {f.name for f in files if re.search(r"^import scipy.special as", f.read_text(), re.M)}
     assert direct == set()

@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'functrans.numpy.special' has no attribute {name!r}")
     try:
         own, theirs = import_module("functrans.scipy.special"), import_module("scipy.special")
+        ufuncs = import_module("functrans.primitives.special_ufuncs")
     except ModuleNotFoundError as error:
         raise AttributeError(f"functrans.numpy.special.{name} needs SciPy: {error}") from error
-    public = getattr(own, name, None) or getattr(theirs, name)
-    return getattr(public, "__wrapped__", public)
+    return getattr(own, name, None) or ufuncs.undispatched(getattr(theirs, name))

@@ -260,15 +260,16 @@ from functrans.primitives.special_spherical import (
     spherical_kn as _spherical_kn,
     spherical_yn as _spherical_yn,
 )
+from functrans.primitives.special_ufuncs import undispatched as _undispatched
 from functrans.scipy.refusals import refused as _refused
 from functrans.transforms.stop_gradient import stop_gradient
 
 # With SCIPY_ARRAY_API=1 SciPy's public names are functions around the ufuncs.
 globals().update(
     {
-        name: function.__wrapped__
+        name: _undispatched(function)
         for name, function in list(globals().items())
-        if isinstance(getattr(function, "__wrapped__", None), np.ufunc)
+        if _undispatched(function) is not function
     }
 )
 
