@@ -72,7 +72,7 @@ def quantile(
 ) -> Array:
     """The elements below which given fractions of all lie."""
     fraction = _fraction(q)
-    x, kept = _quantile_operand("quantile", a, axis, out, weights, method, fraction)
+    x, kept = _quantile_operand(a, axis, weights, method, fraction)
     last = ndim_of(x) - 1
     if weights is not None:
         ans, ordered = _weighted(x, _weights_beside(a, axis, weights), fraction)
@@ -105,7 +105,7 @@ def nanquantile(
 ) -> Array:
     """The elements below which given fractions of those that are no NaN lie."""
     fraction = _fraction(q)
-    x, kept = _quantile_operand("nanquantile", a, axis, out, weights, method, fraction)
+    x, kept = _quantile_operand(a, axis, weights, method, fraction)
     last = ndim_of(x) - 1
     if weights is not None:
         w = _weights_beside(a, axis, weights)
@@ -149,7 +149,7 @@ def _weighted(x: Array, w: Array, fraction: Array) -> tuple[Array, Array]:
 
 
 def _quantile_operand(
-    name: str, a: Any, axis: Any, out: Any, weights: Any, method: str, fraction: Array
+    a: Any, axis: Any, weights: Any, method: str, fraction: Array
 ) -> tuple[Array, tuple[int, ...]]:
     if weights is not None and method != "inverted_cdf":
         raise ValueError("Only method 'inverted_cdf' supports weights.")

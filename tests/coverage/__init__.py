@@ -36,6 +36,7 @@ NAMESPACES = [
     Namespace("numpy.linalg", np.linalg, linalg.ROWS),
     Namespace("numpy.fft", np.fft, fft.ROWS),
     Namespace("numpy.emath", np.emath, emath.ROWS),
+    Namespace("numpy.lib.stride_tricks", np.lib.stride_tricks, numpy_shapes.STRIDE_TRICKS),
     Namespace("numpy.ndarray", np.ndarray, ndarray.ROWS, private_too=True),
     Namespace("numpy.ufunc", np.ufunc, ufunc_methods.ROWS),
     *(

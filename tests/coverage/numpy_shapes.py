@@ -202,9 +202,14 @@ ROWS: dict[str, Row] = {
     ),
     "tril": works({"np.tril(x)": "A v", "np.tril(x, 1)": "C"}),
     "triu": works({"np.triu(x, k=2)": "A", "np.triu(x, -1)": "C"}),
-    "tril_indices_from": zero(INDICES, {"np.tril_indices_from(x, -1)": "Q A"}),
-    "triu_indices_from": zero(INDICES, {"np.triu_indices_from(x, 1)": "Q A"}),
-    "diag_indices_from": zero(INDICES, {"np.diag_indices_from(x)": "Q"}),
+    "tril_indices_from": works(
+        {
+            "x[np.tril_indices_from(x, k=1)]": "Q",
+            "x[np.tril_indices_from(x, -1)]": "A",
+        }
+    ),
+    "triu_indices_from": works({"x[np.triu_indices_from(x, 1)]": "Q A"}),
+    "diag_indices_from": works({"x[np.diag_indices_from(x)]": "Q"}),
     "compress": works(
         {
             "np.compress([True, False, True], x, axis=0)": "A",
@@ -322,5 +327,21 @@ ROWS: dict[str, Row] = {
         "memory of another library",
         {"np.from_dlpack(x)": "v"},
         match=r"by DLPack|derivative would be lost",
+    ),
+}
+
+STRIDE_TRICKS: dict[str, Row] = {
+    "sliding_window_view": works(
+        {
+            "np.lib.stride_tricks.sliding_window_view(x, 3)": "v",
+            "np.lib.stride_tricks.sliding_window_view(x, (2, 3))": "A",
+            "np.lib.stride_tricks.sliding_window_view(x, 2, axis=0)": "A z",
+            "np.lib.stride_tricks.sliding_window_view(x, (2, 2, 0), axis=(-1, 1, 0))": "C",
+        }
+    ),
+    "as_strided": refused(
+        "it has no memory of its own; sliding_window_view and broadcast_to make views",
+        {"np.lib.stride_tricks.as_strided(x, (2, 2), (8, 8))": "v"},
+        match="cannot become a plain ndarray|memory",
     ),
 }

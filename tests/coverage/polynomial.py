@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from tests.coverage.rows import Row, apart, refused, several, works
 
-NOTE = """NumPy does not hand these over: call them by `functrans.numpy.polynomial`. NumPy's own take
-a traced array for a number where they ask, so that `polyval(x, c)` of a traced vector `x` is right
-for one column of coefficients only."""
+NOTE = """NumPy does not hand these over: call them by `functrans.numpy.polynomial`. NumPy's own
+take a traced array for a number where they ask, so that `polyval(x, c)` of a traced vector `x` is
+right for one column of coefficients only."""
 
 
 def family(module: str, p: str, name: str) -> dict[str, Row]:
