@@ -6,6 +6,7 @@ are compared with differences. A name without a row fails, and so does a row tha
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 import pickle
@@ -19,7 +20,7 @@ import pytest
 import functrans as ft
 import functrans.numpy as fnp
 from functrans import tree
-from functrans.core.errors import ConversionError, FunctransError
+from functrans.core.errors import ConversionError, FunctransError, InPlaceError
 from functrans.testing import check_grads
 from tests.coverage import NAMESPACES
 from tests.coverage.rows import ARRAYS, SINCE, Namespace, Row
@@ -293,6 +294,48 @@ def test_apart(call: str, names: list[str], row: Row) -> None:
         if isinstance(expected, bool) and "isinstance" in call:
             continue  # the one question to which a traced array is no ndarray
         same(seen[0], expected)
+
+
+# A view of a diagonal, which here is a copy; what is left of an input that may be overwritten; and
+# a part of the flat array, which here is a view; writing to what NumPy deprecates writing to.
+SHARING_DIFFERS = (
+    "np.einsum('ii->i', x)",
+    "np.median(x, axis=0, overwrite_input=True)",
+    "x.flat[1:5]",
+    "np.broadcast_arrays(x, y[:, None], 1.0)",
+)
+
+
+def changed_by_writing(f: Any, args: list[Any]) -> list[bool]:
+    """Which arguments change when the results of a function of them are written to."""
+    before = [x + 0 for x in args]
+    for leaf in tree.leaves(f(*args)):
+        if getattr(leaf, "ndim", 0) and leaf.size and leaf.dtype.kind in "fc":
+            # Some views can only be read.
+            with contextlib.suppress(ValueError, InPlaceError):
+                leaf[...] = 7.25
+    after = [ft.stop_gradient(x) for x in args]
+    return [
+        not np.array_equal(x, ft.stop_gradient(y), equal_nan=True)
+        for x, y in zip(after, before, strict=True)
+    ]
+
+
+@trials("works")
+def test_results_share_as_numpys_do(call: str, names: list[str], row: Row) -> None:
+    """A result that NumPy makes anew can be written to: the argument stays as it is."""
+    f, args = of_floats(function(call), arrays(names))
+    if call in SHARING_DIFFERS or not all(np.ndim(a) for a in args) or not args:
+        pytest.skip("scalars cannot be written to")
+    expected = changed_by_writing(f, [np.array(a) for a in args])
+    seen: list[Any] = []
+
+    def watch(*xs: Any) -> Any:
+        seen.append(changed_by_writing(f, [fnp.copy(x) for x in xs]))
+        return xs[0]
+
+    ft.vjp(watch, *map(np.array, args))
+    assert seen == [expected]
 
 
 @trials("refused")

@@ -259,7 +259,7 @@ def full(
         return np.full(shape, fill_value, dtype, order)
     if stack.top is None or not contains_traced(fill_value):
         return fresh(np.full(shape, fill_value, dtype, order, device=device, like=like))
-    return shapes.broadcast_to(reductions.cast(operand(fill_value), dtype), shape)
+    return _filled(fill_value, shape, dtype)
 
 
 def fresh(content: Any) -> Array:
@@ -276,6 +276,12 @@ def writable(copied: Any) -> Array:
     Integers and booleans stay plain: they may be meant as indices.
     """
     return fresh(copied) if copied.dtype.kind in "fc" else copied
+
+
+def _filled(value: Any, shape: Any, dtype: Any) -> Array:
+    """A new array of a traced value, or of one in each place."""
+    x = shapes.broadcast_to(reductions.cast(operand(value), dtype), shape)
+    return _copy_method(x) if x is value else x
 
 
 def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
@@ -343,7 +349,7 @@ def full_like(
     wanted, kind = _like(a, dtype, shape)
     value = reductions.cast(operand(fill_value), kind)
     if isinstance(value, TracedArray):
-        return shapes.broadcast_to(value, wanted)
+        return _filled(fill_value, wanted, kind)
     return fresh(np.full(wanted, value, kind))
 
 

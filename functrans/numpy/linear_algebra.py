@@ -528,7 +528,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Array:
     return contraction.tensordot(x1, x2, axes)
 
 
-@implements(np.linalg.matrix_transpose)
+@implements(np.linalg.matrix_transpose, views=True)
 def matrix_transpose(x: Any, /) -> Array:
     """The last two axes swapped."""
     return shapes.matrix_transpose(x)

@@ -99,11 +99,13 @@ def polyder(p: Any, m: int = 1) -> Array:
     if order < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
     x = shapes.atleast_1d(p)
+    if order == 0:
+        return x
     degree = shape_of(x)[0] - 1
     if order > degree:
         return np.zeros(0, np.result_type(dtype_of(x), np.intp))
     powers = np.arange(degree, order - 1, -1)
-    factors = np.prod([powers - i for i in range(order)], axis=0) if order else 1
+    factors = np.prod([powers - i for i in range(order)], axis=0)
     return multiply(x[: degree + 1 - order], factors)
 
 
