@@ -1,7 +1,7 @@
 """The special functions of the namespace: what array-API code finds as ``xp.special``.
 
-They are those of ``functrans.scipy.special``, and the other ufuncs of ``scipy.special`` as they
-are. Needs SciPy, which is loaded when the first of them is asked for.
+They are those of ``functrans.scipy.special``. Needs SciPy, which is loaded when the first of them
+is asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module 'functrans.numpy.special' has no attribute {name!r}")
     try:
-        own, theirs = import_module("functrans.scipy.special"), import_module("scipy.special")
-        ufuncs = import_module("functrans.primitives.special_ufuncs")
+        functions = import_module("functrans.scipy.special")
     except ModuleNotFoundError as error:
         raise AttributeError(f"functrans.numpy.special.{name} needs SciPy: {error}") from error
-    return getattr(own, name, None) or ufuncs.undispatched(getattr(theirs, name))
+    return getattr(functions, name)

@@ -555,5 +555,5 @@ def __getattr__(name: str) -> Any:
     """What is not here: SciPy's own, which says why if it has no rule."""
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(_special, name)
+    found = _undispatched(getattr(_special, name))
     return _refused(found, _REASONS[name]) if name in _REASONS else found
