@@ -242,6 +242,9 @@ def test_errors() -> None:
         fs.gamma.logpdf(1.0, 2.0, rate=1.0)
     with pytest.raises(TypeError, match=r"4 parameters given.*it has 3"):
         fs.gamma.logpdf(1.0, 2.0, 3.0, 4.0, 5.0)
+    with pytest.raises(AttributeError, match=r"norm has no rvs; .* use scipy\.stats\.norm\.rvs"):
+        fs.norm.rvs(3)
+    assert repr(fs.norm) == "<distribution norm>"
     with pytest.raises(MissingRuleError, match=r"vonmises\.ppf has no rule.*iteration"):
         fs.vonmises.ppf(0.5, 2.0)
     with pytest.raises(MissingRuleError, match="no derivative with respect to operand 1"):

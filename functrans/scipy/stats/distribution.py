@@ -92,6 +92,14 @@ class Distribution:
     def __repr__(self) -> str:
         return f"<distribution {self.name}>"
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(
+            f"functrans.scipy.stats.{self.name} has no {name}; where no derivative is needed use "
+            f"scipy.stats.{self.name}.{name}"
+        )
+
     def __call__(self, *args: Any, **kwds: Any) -> Frozen:
         """The distribution with fixed parameters."""
         self._parameters(args, kwds)
