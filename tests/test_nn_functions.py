@@ -89,7 +89,8 @@ def test_dtypes_and_shapes_are_kept(f: Function) -> None:
         assert np.shape(value) == shape and value.dtype == np.float32
     assert np.isnan(f(np.array([np.nan]))).all()
     per_example = ft.vmap(ft.grad(lambda v: np.sum(f(v))))(x)
-    assert np.array_equal(per_example, ft.grad(lambda v: np.sum(f(v)))(x))
+    # NumPy's vectorised functions round differently at the ends of arrays.
+    np.testing.assert_allclose(per_example, ft.grad(lambda v: np.sum(f(v)))(x), rtol=1e-14)
 
 
 SLOPES: list[tuple[Function, float, float]] = [
