@@ -65,7 +65,9 @@ def test_polynomials_are_numpys() -> None:
     for namespace in NAMESPACES:
         if not namespace.title.startswith("numpy.polynomial"):
             continue
-        for row in namespace.rows.values():
+        for name, row in namespace.rows.items():
+            if not _exists(namespace, name):
+                continue
             for call, names in (row.calls | row.by_value).items():
                 if not call.startswith("fnp."):
                     continue
