@@ -279,7 +279,9 @@ angle = elementwise(
     lambda x: np.angle(x),
     angle_pull,
     pushes=(angle_push,),
-    shape=lambda x: ufunc_shape(np.arctan)(ArrayType(x.shape, real_dtype(x.dtype), x.weak)),
+    shape=lambda x: ufunc_shape(np.arctan2)(
+        ArrayType((), int, weak=True), ArrayType(x.shape, real_dtype(x.dtype), x.weak)
+    ),
     samples=unary(
         -2,
         2,

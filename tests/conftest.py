@@ -40,6 +40,31 @@ def _of_a_module(entry: Any) -> bool:
     return any(value is f for value in vars(module or sys).values() for f in functions)
 
 
+def _global_state() -> dict[str, Any]:
+    """What a test may not change: NumPy's settings, and the interpreter stack."""
+    import numpy as np
+
+    from functrans.core.interpreter import stack
+
+    options = np.get_printoptions()
+    return {
+        "numpy.errstate": np.geterr(),
+        "print options": {k: v for k, v in options.items() if k != "override_repr"},
+        "the random state": np.random.get_state()[1].tobytes(),  # type: ignore[index, union-attr]
+        "the interpreter stack": stack.top,
+    }
+
+
+@pytest.fixture(autouse=True)
+def global_state_is_unchanged() -> Generator[None, None, None]:
+    """Every test leaves global state as it was (an example resets NumPy's own random state)."""
+    before = _global_state()
+    yield
+    after = _global_state()
+    changed = [what for what, value in after.items() if value != before[what]]
+    assert not changed, f"the test changed {', '.join(changed)}"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Forget what a test itself registers: the next may look at the whole rule book."""

@@ -104,10 +104,10 @@ CONTAINERS = (
 )
 DERIVATIVES = (
     "{new} = ft.grad(lambda y: np.sum(np.cos(y * np.mean({1}))))({0})",
-    "{new} = ft.jvp(lambda y: np.sin(y) * {1}, ({0},), (np.ones(np.shape({0}))[()],))[1]",
+    "{new} = ft.jvp(lambda y: np.sin(y) * {1}, ({0},), (np.ones_like({0})[()],))[1]",
     "{new} = ft.vmap(lambda row: np.tanh(row) * np.mean({1}))({0})",
     "{new} = ft.checkpoint(lambda y: np.sin(y) * y)({0})",
-    "{new} = ft.vjp(np.arctan, {0})[1](ft.stop_gradient({0}))[0] * {0}",
+    "{new} = ft.vjp(np.arctan, {0})[1](np.ones_like({0})[()])[0] * {0}",
 )
 EXPRESSIONS = (UNARY, BINARY, REDUCTIONS, MOVES, PRODUCTS)
 BLOCKS = (LOOPS, CLOSURES, CONTAINERS, DERIVATIVES)

@@ -185,3 +185,20 @@ def test_closing_over_a_traced_value_is_refused() -> None:
 
     with pytest.raises(LeakedArrayError, match="Pass it as an argument"):
         ft.grad(use)(1.0)
+
+
+def test_a_tangent_has_the_dtype_of_its_output() -> None:
+    """The tangent of a Python number, which is double precision, does not widen the output's."""
+
+    @ft.custom
+    def scaled(x: Any, factor: Any) -> Any:
+        return x * factor
+
+    @scaled.defjvp
+    def scaled_jvp(primals: Any, tangents: Any) -> Any:
+        (x, factor), (t, t_factor) = primals, tangents
+        return scaled(x, factor), t * factor + x * t_factor
+
+    x = np.ones(2, np.float32)
+    out, tangent = ft.jvp(lambda x: scaled(x, 0.5), (x,), (x,))
+    assert out.dtype == tangent.dtype == np.float32

@@ -14,6 +14,7 @@ from functrans.core.primitive import REGISTRY
 from functrans.core.types import dtype_of
 from functrans.testing import check_grads
 from functrans.testing.cases import Case, cases_of
+from functrans.testing.compositions import check_staged_compositions
 from functrans.testing.rules import CHECKS, check_coverage
 
 CASES = {
@@ -47,6 +48,7 @@ SELECTED: dict[str, Callable[[Case], bool]] = {
             "check_second",
             "check_activity",
             "check_batched_derivatives",
+            "check_compositions",
         )
     },
 }
@@ -81,6 +83,14 @@ def test_third_derivatives(name: str) -> None:
         if case.differentiable and case.sample.second and case.active and double:
             # Loose enough for the third derivatives of steep functions, which are large.
             check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.differentiable and p.samples])
+def test_compositions_by_graphs(name: str) -> None:
+    """Words of batching and derivatives, staged."""
+    for case in CASES[name]:
+        check_staged_compositions(case)
 
 
 @pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.samples is not None])

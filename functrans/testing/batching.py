@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     Axes = tuple[int | None, ...]
 
 LANES = 3
-ALL_AXES_UP_TO = 2  # operands; with more of them, each is mapped alone and all together
+ALL_AXES_UP_TO = 3  # operands; with more of them, each is mapped alone and all together
 
 
 def check_batching(case: Case) -> None:
     """``vmap`` equals a loop for mapped and shared operands, front and back axes, sizes 0, 1 and 3,
     and nested, without falling back to a loop."""
-    mapped = _mappable(case)
+    mapped = mappable(case)
     if not mapped:
         return
     for axes in _combinations(len(mapped)):
         _check_against_loop(case, mapped, axes, LANES)
     front = (0,) * len(mapped)
     _check_against_loop(case, mapped, front, 1)
+    _check_out_axes(case, mapped)
     _check_empty(case, mapped)
     _check_nested(case, mapped)
 
@@ -42,7 +43,7 @@ def check_batched_derivatives(case: Case) -> None:
     """``vmap`` of JVP and VJP equals a loop, and so does the VJP of ``vmap``."""
     if not case.differentiable or not case.active:
         return
-    mapped = [i for i in case.active if i in _mappable(case)]
+    mapped = [i for i in case.active if i in mappable(case)]
     if not mapped:
         return
     rng = np.random.default_rng(0)
@@ -75,10 +76,10 @@ def check_batched_derivatives(case: Case) -> None:
             lambda: vjp(vmap(function), *stacked)[1](tuple(cotangents)),
         )
         for name, (loop, run) in wanted.items():
-            _compare(f"{case.what}: {name}", _batched(run), _stack(loop), 1e-12)
+            _compare(f"{case.what}: {name}", without_fallback(run), _stack(loop), 1e-12)
 
 
-def _mappable(case: Case) -> list[int]:
+def mappable(case: Case) -> list[int]:
     """Arrays and NumPy scalars; a Python number has no lanes, and would become another dtype."""
     return [i for i in case.arrays if isinstance(case.leaves[i], np.ndarray | np.generic)]
 
@@ -122,7 +123,7 @@ def _check_against_loop(case: Case, mapped: list[int], axes: Axes, size: int) ->
             columns[0] if axis is None else np.stack(columns, axis)
             for columns, axis in zip(zip(*points, strict=True), axes, strict=True)
         ]
-        found = _batched(lambda: vmap(function, in_axes=axes)(*stacked))
+        found = without_fallback(lambda: vmap(function, in_axes=axes)(*stacked))
     what = f"{case.what}: vmap with in_axes={axes} on {size} lanes"
     single = case.primitive is not None and (
         case.elementwise or case.primitive.kind == "nondifferentiable"
@@ -130,12 +131,25 @@ def _check_against_loop(case: Case, mapped: list[int], axes: Axes, size: int) ->
     _compare(what, found, expected, 1e-13, single)
 
 
+def _check_out_axes(case: Case, mapped: list[int]) -> None:
+    function = case.function(mapped)
+    with np.errstate(all="ignore"):
+        stacked = [np.stack([lane(x, k) for k in range(LANES)]) for x in case.take(mapped)]
+        front = without_fallback(lambda: vmap(function)(*stacked))
+        for axis in (-1, 1):
+            if axis == 1 and any(np.ndim(o) < 2 for o in front):
+                continue
+            found = without_fallback(lambda axis=axis: vmap(function, out_axes=axis)(*stacked))
+            expected = [np.moveaxis(o, 0, axis) for o in front]
+            _compare(f"{case.what}: vmap with out_axes={axis}", found, expected, 0.0)
+
+
 def _check_empty(case: Case, mapped: list[int]) -> None:
     function = case.function(mapped)
     with np.errstate(all="ignore"):
         outs = function(*case.take(mapped))
         empty = [np.zeros((0, *shape_of(x)), dtype_of(x)) for x in case.take(mapped)]
-        found = _batched(lambda: vmap(function)(*empty))
+        found = without_fallback(lambda: vmap(function)(*empty))
     expected = [np.zeros((0, *shape_of(o)), dtype_of(o)) for o in outs]
     _compare(f"{case.what}: vmap on 0 lanes", found, expected, 0.0)
 
@@ -148,7 +162,7 @@ def _check_nested(case: Case, mapped: list[int]) -> None:
         ]
         stacked = _stack([_stack(row) for row in grid])
         expected = _stack([_stack([function(*xs) for xs in row]) for row in grid])
-        found = _batched(lambda: vmap(vmap(function))(*stacked))
+        found = without_fallback(lambda: vmap(vmap(function))(*stacked))
         _compare(f"{case.what}: vmap of vmap", found, expected, 1e-13)
         if len(mapped) > 1:
             # One operand mapped by the inner, the others by the outer transform.
@@ -157,11 +171,13 @@ def _check_nested(case: Case, mapped: list[int]) -> None:
             columns = [c[0] if i == 0 else c[:, 0] for i, c in enumerate(stacked)]
             loop = [[function(grid[0][j][0], *grid[i][0][1:]) for j in range(2)] for i in range(2)]
             expected = _stack([_stack(row) for row in loop])
-            found = _batched(lambda: vmap(vmap(function, in_axes=inner), in_axes=outer)(*columns))
+            found = without_fallback(
+                lambda: vmap(vmap(function, in_axes=inner), in_axes=outer)(*columns)
+            )
             _compare(f"{case.what}: vmap of vmap over other operands", found, expected, 1e-13)
 
 
-def _batched(run: Callable[[], Any]) -> list[Array]:
+def without_fallback(run: Callable[[], Any]) -> list[Array]:
     """The result of a run in which the fallback to a loop is an error."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*has no batching rule")

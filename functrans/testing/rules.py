@@ -14,6 +14,7 @@ from functrans.core.primitive import Rule
 from functrans.core.types import Array, dtype_of, is_inexact, shape_of, type_of
 from functrans.testing.batching import check_batched_derivatives, check_batching
 from functrans.testing.cases import Case, cases_of
+from functrans.testing.compositions import check_compositions
 from functrans.testing.differences import (
     close,
     close_to_difference,
@@ -44,8 +45,9 @@ def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = No
     """Raise unless all rules of a primitive or of a :class:`functrans.custom` function are right.
 
     At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the
-    four second derivatives, batching against a loop, staging and the shape rule, memory layouts,
-    every subset of differentiated operands, structural zeros, and pinned gradients.
+    four second derivatives, batching against a loop, words of batching and derivatives, staging and
+    the shape rule, memory layouts, every subset of differentiated operands, structural zeros, and
+    pinned gradients.
 
     Parameters
     ----------
@@ -351,6 +353,8 @@ def check_activity(case: Case) -> None:
         given = [*outs, *gs]
         kept = [np.array(x) for x in given]
         whole = dict(zip(case.active, pullback(gs), strict=True))
+        for i, g in zip(case.active, pullback(gs), strict=True):
+            identical(g, whole[i], f"{case.label(i)}: the pullback called again")
         _check_apart(case, [*whole.values()], [*case.take(case.arrays), *gs])
         ts = {i: random_like(x, rng) for i, x in zip(case.active, xs, strict=True)}
         kept += [np.array(t) for t in ts.values()]
@@ -401,6 +405,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_layouts,
     check_batching,
     check_batched_derivatives,
+    check_compositions,
     check_staging,
     check_structure,
     check_pinned,

@@ -193,10 +193,11 @@ class Forward(Interpreter):
                 ts = list(transpose_linear(cotangents, spaces, tuple(tangents[i] for i in given)))
         else:
             return call.run(args)
-        return [
-            self.dual(o, t if is_inexact(dtype_of(o)) else None)
-            for o, t in zip(outs, ts, strict=True)
-        ]
+        with under(self.parent):
+            return [
+                self.dual(o, match(t, o) if is_inexact(dtype_of(o)) and t is not None else None)
+                for o, t in zip(outs, ts, strict=True)
+            ]
 
 
 def push_forward(
