@@ -254,6 +254,11 @@ ROWS: dict[str, Row] = {
     "arctan_slope": Row(
         lambda x: 1 / (1 + x * x), (lambda x: -2 * x / (1 + x * x) ** 2,), one(LINE)
     ),
+    "modified_bessel": Row(
+        lambda x, n: mp.besseli(int(n), x),
+        (lambda x, n: (mp.besseli(int(n) - 1, x) + mp.besseli(int(n) + 1, x)) / 2,),
+        two([1e-8, 0.1, 1.0, 3.0, 10.0, 20.0, 100.0, 700.0], [0, 1]),
+    ),
     "sinc": Row(
         lambda x: bessel(mp.pi * x, 0),
         (lambda x: -(mp.pi**2) * x * bessel(mp.pi * x, 1),),
@@ -346,7 +351,7 @@ def measure(name: str, dtype: type) -> list[Measured]:
             xs = usable(point, dtype)
             if xs is None:
                 continue
-            if name == "spherical_bessel":
+            if name in ("spherical_bessel", "modified_bessel"):
                 xs = (xs[0], int(xs[1]))
             exact = [mp.mpf(float(x)) for x in xs]
             try:
@@ -431,6 +436,7 @@ REASONS = {
     "normal_cdf": "`exp(-x**2 / 2)`: the square is rounded, which counts `x**2 / 2` times over.",
     "sinc": "a function of the rounded `pi * x`. NumPy's values are not 0 at whole numbers, hence "
     "the number of ulp there.",
+    "modified_bessel": "`numpy.i0` is as far off at 700, and the derivative is a mean of orders.",
     "sech_square": "the square of a `cosh` that is off by more than 1 ulp in NumPy's float32.",
     "tanh": "as `sech_square`.",
 }

@@ -52,7 +52,13 @@ exponent: Function = nondifferentiable(
     lambda x: np.frexp(x)[1],
     batch=lambda x: exponent(x),
     shape=lambda x: ArrayType(x.shape, np.intc),
-    samples=unary(-4, 4, Sample(np.array([0.0, np.inf, 1e-310, -8.0])), complex_too=False),
+    samples=unary(
+        -4,
+        4,
+        Sample(np.array([0.0, np.inf, 1e-310, -8.0])),
+        Sample(np.array([0.5, -8.0]), value=[0, 4]),
+        complex_too=False,
+    ),
 )
 """The exponent of 2 with which the mantissa is between 1/2 and 1: the second part of `frexp`."""
 

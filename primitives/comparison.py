@@ -84,7 +84,7 @@ packbits: Function = nondifferentiable(
     batch=lambda x, *, axis, order: packbits(x, axis=axis + 1, order=order),
     shape=lambda x, *, axis, order: resized(x, axis, -(-x.shape[axis] // 8)),
     samples=lambda: [
-        Sample(draw((11,), -1, 1) > 0, axis=0, order="big"),
+        Sample(draw((11,), -1, 1) > 0, axis=0, order="big", value=[0b10010001, 0b01000000]),
         Sample((draw((9, 2), -1, 1) > 0).T, axis=1, order="little", label="non-contiguous"),
         Sample(np.array([3, 0, 1], np.int8), axis=0, order="big", label="integers"),
         Sample(np.zeros(0, bool), axis=0, order="big", label="empty"),
@@ -96,7 +96,13 @@ unpackbits: Function = nondifferentiable(
     batch=lambda x, *, axis, **params: unpackbits(x, axis=axis + 1, **params),
     shape=lambda x, *, axis, count, order: resized(x, axis, unpacked_length(x.shape[axis], count)),
     samples=lambda: [
-        Sample(np.array([3, 200], np.uint8), axis=0, count=None, order="big"),
+        Sample(
+            np.array([3, 200], np.uint8),
+            axis=0,
+            count=None,
+            order="big",
+            value=[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0],
+        ),
         Sample(np.array([[3, 200]], np.uint8).T, axis=1, count=11, order="little"),
         Sample(np.array([[3, 200]], np.uint8), axis=1, count=-3, order="little"),
         Sample(np.zeros(0, np.uint8), axis=0, count=None, order="big", label="empty"),

@@ -349,6 +349,14 @@ unsettled: Function = general(
     shape=lambda x, w, counts, *, name, pulled: x,
     samples=lambda: [
         Sample(
+            draw_complex((2, 2), -1, 1),
+            np.array([1.0, 2.0]),
+            np.ones(2, bool),
+            name="eigh",
+            pulled=True,
+            label="complex",
+        ),
+        Sample(
             draw((2, 2), -1, 1),
             np.array([1.0, 2.0]),
             np.ones(2, bool),

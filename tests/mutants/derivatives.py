@@ -105,7 +105,7 @@ def overwrite(values: Any, watch: Watch) -> None:
             watch.ran = True
             if x.size:
                 watch.differs = True
-                x[...] = np.logical_not(x) if x.dtype == bool else x + 1
+                x[...] = np.nan if x.dtype.kind in "fc" else np.logical_not(x)
         elif isinstance(x, np.generic) or is_number(x) or isinstance(x, ArrayType):
             watch.ran = True
 
