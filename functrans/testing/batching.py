@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,7 @@ def _check_out_axes(case: Case, mapped: list[int]) -> None:
         for axis in (-1, 1):
             if axis == 1 and any(np.ndim(o) < 2 for o in front):
                 continue
-            found = without_fallback(lambda axis=axis: vmap(function, out_axes=axis)(*stacked))
+            found = without_fallback(partial(vmap(function, out_axes=axis), *stacked))
             expected = [np.moveaxis(o, 0, axis) for o in front]
             _compare(f"{case.what}: vmap with out_axes={axis}", found, expected, 0.0)
 

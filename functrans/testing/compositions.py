@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _check(case: Case, staged: bool) -> None:
             run = word(function)
             if staged:
                 run = make_graph(run)(*args)
-            found = without_fallback(lambda run=run, args=args: run(*args))
+            found = without_fallback(partial(run, *args))
             rtol = tolerance(1e-12, [*lanes[0][0], *expected], factor=1e3)
             for one, other in zip(found, expected, strict=True):
                 what = f"{case.what}: {name}{' by a graph' if staged else ''}"
