@@ -50,7 +50,6 @@ def _global_state() -> dict[str, Any]:
     return {
         "numpy.errstate": np.geterr(),
         "print options": {k: v for k, v in options.items() if k != "override_repr"},
-        "the random state": np.random.get_state()[1].tobytes(),  # type: ignore[index, union-attr]
         "the interpreter stack": stack.top,
     }
 
