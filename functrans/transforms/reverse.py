@@ -181,7 +181,7 @@ class Reverse(Interpreter):
             return self._record_outputs(primitive, args, values, mine, params, ans)
         if not is_inexact(dtype_of(ans)):
             return ans
-        links = self._links(primitive, args, values, mine, params, ans)
+        links = links_of(self, primitive, args, values, mine, params, ans)
         if not links:
             return ans
         self.tape.append((primitive, links))
@@ -273,40 +273,18 @@ class Reverse(Interpreter):
         tape.append((primitive, links))
         return out
 
-    def _links(
-        self,
-        primitive: Primitive,
-        args: Any,
-        values: Sequence[Array],
-        mine: list[int],
-        params: dict[str, Any],
-        ans: Any,
-    ) -> list[Any]:
-        constants: Sequence[Any] = ()
-        if len(mine) < len(values):
+    def residuals(
+        self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
+    ) -> tuple[Any, ...]:
+        """What a rule needs, with constants as they are now."""
+        kept = pull.select(ans, values)
+        if kept and len(mine) < len(values):
             constants = [
                 x for i, x in enumerate(values) if type(x) not in SCALARS and i not in mine
             ]
-        if primitive.pull_all is not None:
-            pull = primitive.pull_all
-            own = set(mine)
-            indices = [x.index if i in own else None for i, x in enumerate(args)]
-            spaces = [type_of(x) for x in values]
-            residuals = pull.select(ans, values)
-            if constants and residuals:
-                residuals = self.constants.keep_among(residuals, constants)
-            return [(pull.apply, indices, residuals, params, spaces)]
-        links = []
-        for i in mine:
-            written = primitive.pulls[i] if primitive.pulls else None
-            if written is ZERO:
-                continue
-            chosen: Any = written or derived_pull(primitive, i)
-            residuals = chosen.select(ans, values)
-            if constants and residuals:
-                residuals = self.constants.keep_among(residuals, constants)
-            links.append((chosen.apply, args[i].index, residuals, params, type_of(values[i])))
-        return links
+            if constants:
+                return self.constants.keep_among(kept, constants)
+        return kept
 
     def _record_outputs(
         self,
@@ -317,7 +295,7 @@ class Reverse(Interpreter):
         params: dict[str, Any],
         ans: tuple[Array, ...],
     ) -> tuple[Array, ...]:
-        links = self._links(primitive, args, values, mine, params, ans)
+        links = links_of(self, primitive, args, values, mine, params, ans)
         if not links:
             return ans
         return tuple(self._several(primitive, links, ans))
@@ -400,6 +378,37 @@ class Reverse(Interpreter):
             return call.run(args)
         link = (pull, [args[i].index for i in mine], (), _NONE, spaces)
         return self._several(None, [link], outs)
+
+
+def links_of(
+    recorder: Any,
+    primitive: Primitive,
+    args: Any,
+    values: Sequence[Array],
+    mine: list[int],
+    params: dict[str, Any],
+    ans: Any,
+) -> list[Any]:
+    """The links of an operation to those of its operands that are `mine`.
+
+    ``recorder.residuals(pull, ans, args, values, mine)`` gives what a rule needs, as it is kept.
+    """
+    residuals = recorder.residuals
+    if primitive.pull_all is not None:
+        pull = primitive.pull_all
+        own = set(mine)
+        indices = [x.index if i in own else None for i, x in enumerate(args)]
+        spaces = [type_of(x) for x in values]
+        return [(pull.apply, indices, residuals(pull, ans, args, values, mine), params, spaces)]
+    links = []
+    for i in mine:
+        written = primitive.pulls[i] if primitive.pulls else None
+        if written is ZERO:
+            continue
+        chosen: Any = written or derived_pull(primitive, i)
+        kept = residuals(chosen, ans, args, values, mine)
+        links.append((chosen.apply, args[i].index, kept, params, type_of(values[i])))
+    return links
 
 
 class Replay:

@@ -1,0 +1,162 @@
+"""PyTorch's imperative interface over functrans: ``import functrans.torch as torch``.
+
+Tensors with ``requires_grad``, ``.grad`` and ``.backward()``, on the rules and the reverse
+interpreter of the functional transforms: there are no derivatives in here.
+
+>>> import functrans.torch as torch
+>>> a = torch.tensor([2., 3.], requires_grad=True)
+>>> b = torch.tensor([6., 4.], requires_grad=True)
+>>> Q = 3*a**3 - b**2
+>>> Q.backward(gradient=torch.tensor([1., 1.]))
+>>> a.grad
+tensor([36., 81.])
+"""
+
+from __future__ import annotations
+
+import math as _math
+from typing import Any as _Any
+
+from functrans.torch import autograd as autograd, func as func, linear_algebra as linalg
+from functrans.torch.autograd import (
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
+)
+from functrans.torch.creation import (
+    Generator as Generator,
+    arange as arange,
+    as_tensor as as_tensor,
+    bernoulli as bernoulli,
+    empty as empty,
+    empty_like as empty_like,
+    eye as eye,
+    from_dlpack as from_dlpack,
+    from_numpy as from_numpy,
+    full as full,
+    full_like as full_like,
+    linspace as linspace,
+    logspace as logspace,
+    manual_seed as manual_seed,
+    meshgrid as meshgrid,
+    multinomial as multinomial,
+    normal as normal,
+    ones as ones,
+    ones_like as ones_like,
+    rand as rand,
+    rand_like as rand_like,
+    randint as randint,
+    randint_like as randint_like,
+    randn as randn,
+    randn_like as randn_like,
+    randperm as randperm,
+    tensor as tensor,
+    zeros as zeros,
+    zeros_like as zeros_like,
+)
+from functrans.torch.dtypes import (
+    bool as bool,
+    cdouble as cdouble,
+    cfloat as cfloat,
+    complex64 as complex64,
+    complex128 as complex128,
+    double as double,
+    dtype as dtype,
+    float as float,
+    float16 as float16,
+    float32 as float32,
+    float64 as float64,
+    get_default_dtype as get_default_dtype,
+    half as half,
+    int as int,
+    int8 as int8,
+    int16 as int16,
+    int32 as int32,
+    int64 as int64,
+    long as long,
+    set_default_dtype as set_default_dtype,
+    short as short,
+    uint8 as uint8,
+)
+from functrans.torch.linear_algebra import (
+    addmm as addmm,
+    baddbmm as baddbmm,
+    bmm as bmm,
+    cross as cross,
+    det as det,
+    dot as dot,
+    einsum as einsum,
+    ger as ger,
+    inner as inner,
+    inverse as inverse,
+    kron as kron,
+    logdet as logdet,
+    matmul as matmul,
+    mm as mm,
+    mv as mv,
+    outer as outer,
+    slogdet as slogdet,
+    tensordot as tensordot,
+    trace as trace,
+)
+from functrans.torch.methods import METHODS as _METHODS, attach as _attach
+from functrans.torch.operands import common_dtype as _common_dtype, unwrap as _unwrap
+from functrans.torch.pointwise import where as where
+from functrans.torch.reductions import std_mean as std_mean, var_mean as var_mean
+from functrans.torch.shaping import (
+    broadcast_tensors as broadcast_tensors,
+    cat as cat,
+    concat as concat,
+    concatenate as concatenate,
+    hstack as hstack,
+    stack as stack,
+    vstack as vstack,
+)
+from functrans.torch.tensor import (
+    Size as Size,
+    Tensor as Tensor,
+    UnsupportedError as UnsupportedError,
+)
+
+_attach()
+for _module, _names in _METHODS.items():
+    for _name in _names.split():
+        globals().setdefault(_name, getattr(_module, _name))
+
+pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+newaxis = None
+
+
+def is_tensor(obj: _Any) -> _Any:
+    """Whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> _Any:
+    """Whether a tensor has real floating-point elements."""
+    return input.is_floating_point()
+
+
+def is_complex(input: Tensor) -> _Any:
+    """Whether a tensor has complex elements."""
+    return input.is_complex()
+
+
+def numel(input: Tensor) -> _Any:
+    """The number of elements."""
+    return input.numel()
+
+
+def result_type(tensor1: _Any, tensor2: _Any) -> dtype:
+    """The dtype in which two operands meet."""
+    from functrans.torch.dtypes import of_numpy
+
+    return of_numpy(_common_dtype(_unwrap(tensor1), _unwrap(tensor2)))
+
+
+def __getattr__(name: str) -> _Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'functrans.torch' has no attribute {name!r}")
+    raise UnsupportedError(f"torch.{name} is not supported by functrans.torch")

@@ -1,0 +1,532 @@
+"""The outermost reverse interpreter, on which tensors live: a graph of nodes in place of a tape.
+
+A tape would hold on to everything that was ever computed. A node holds on to the nodes before it,
+and goes when nobody needs it. For a backward pass the nodes that are reached become a tape, which
+:func:`functrans.transforms.reverse.pull_back` walks: rules and walk are those of ``grad``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray
+from functrans.core.cotangent import Cotangents, Masked, settle, zeros
+from functrans.core.interpreter import Interpreter, stack, under
+from functrans.core.types import Array, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
+from functrans.core.primitive import ZERO
+from functrans.transforms.reverse import derived_pull, links_of, pull_back, transpose_linear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.core.primitive import Primitive, Rule
+
+
+_NONE: dict[str, Any] = {}
+
+
+class Mode(threading.local):
+    """What this thread records."""
+
+    grad = True
+    inference = False
+
+
+mode = Mode()
+
+_sequence = itertools.count()
+
+
+class EngineArray(TracedArray):
+    """The memory of a tensor, and the place in the graph that made it.
+
+    Attributes
+    ----------
+    value : ndarray or NumPy scalar
+    index : (Node, int) or None
+        The node and which of its outputs; None for a constant.
+    version : list of one int
+        How often the memory was written to; views share it.
+    """
+
+    __slots__ = ("index", "value", "version")
+
+    interpreter: Engine
+
+    def __init__(self, value: Array, index: Any = None, version: list[int] | None = None) -> None:
+        self.interpreter = ENGINE
+        self.value = value
+        self.index = index
+        self.version = [0] if version is None else version
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype  # type: ignore[no-any-return]
+
+    @property
+    def underlying(self) -> Any:
+        return self.value
+
+    def concrete(self, wanted: str) -> Any:
+        return self.value
+
+    def snapshot(self) -> EngineArray:
+        return EngineArray(self.value, self.index, self.version)
+
+    def duplicate(self) -> EngineArray:
+        return EngineArray(np.copy(self.value), self.index)
+
+    def memory(self) -> np.ndarray[Any, Any]:
+        """The value as an array that can be written to."""
+        if type(self.value) is not np.ndarray:
+            self.value = np.asarray(self.value)
+        return self.value
+
+    def become(self, content: Any) -> None:
+        """Write a content into the memory, which other arrays may share.
+
+        While nothing is recorded the place in the graph stays: a parameter is updated that way.
+        """
+        if type(content) is EngineArray:
+            value, index = content.value, content.index
+        else:
+            self.check_constant(content)
+            value, index = content, None
+        if mode.grad:
+            self.index = index
+        memory = self.memory()
+        if value is not memory:
+            np.copyto(memory, value, casting="unsafe")
+        self.version[0] += 1
+        if mode.grad and index is not None:
+            index[0].saved_at = (self.version, self.version[0])
+
+
+class Node:
+    """One operation of the graph.
+
+    Attributes
+    ----------
+    primitive : Primitive or None
+        None for a leaf.
+    links : list of tuples
+        As on a tape, with ``(Node, int)`` for indices and :class:`Saved` values.
+    types : tuple of ArrayType, or None
+        Of several outputs.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "hooks",
+        "links",
+        "name",
+        "order",
+        "out",
+        "primitive",
+        "saved_at",
+        "types",
+        "variable",
+    )
+
+    def __init__(self, primitive: Any, links: Any, out: Any, types: Any = None) -> None:
+        self.primitive = primitive
+        self.links = links
+        self.out = out
+        self.types = types
+        self.order = next(_sequence)
+        self.saved_at: Any = None
+        self.hooks: Any = None
+        self.variable: Any = None
+        self.name: str | None = None
+
+
+class Saved:
+    """A value that a rule needs, with its place in the graph and the version that it had."""
+
+    __slots__ = ("at", "index", "value", "version")
+
+    def __init__(self, x: EngineArray) -> None:
+        self.value = x.value
+        self.index = x.index
+        self.version = x.version
+        self.at = x.version[0]
+
+
+class _Output:
+    """Stands for the output of the node itself, which would make a cycle."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Engine(Interpreter):
+    """Records operations on tensors that need gradients."""
+
+    __slots__ = ()
+
+    transform = "functrans.torch"
+
+    def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        values = []
+        mine = []
+        ours = False
+        for i, x in enumerate(args):
+            if type(x) is EngineArray:
+                ours = True
+                values.append(x.value)
+                if x.index is not None:
+                    mine.append(i)
+            else:
+                values.append(x)
+        ans = primitive.impl(*values, **params)
+        if not ours:
+            return ans
+        if not mine or not primitive.differentiable or not mode.grad:
+            return self.constant(ans)
+        several = primitive.outputs is not None
+        if not several and not is_inexact(ans.dtype):
+            return EngineArray(ans)
+        links = links_of(self, primitive, args, values, mine, params, ans)
+        if not links:
+            return self.constant(ans)
+        if not several:
+            return EngineArray(ans, (Node(primitive, links, ans), 0))
+        types = tuple(map(type_of, ans))
+        node = Node(primitive, links, ans, types)
+        return tuple(
+            [
+                EngineArray(a, (node, j) if is_inexact(kind.dtype) else None)
+                for j, (a, kind) in enumerate(zip(ans, types, strict=True))
+            ]
+        )
+
+    def residuals(
+        self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
+    ) -> tuple[Any, ...]:
+        """What a rule needs, with the versions that the tensors have."""
+        return saved(pull.select(ans, args), ans if type(ans) is tuple else (ans,))
+
+    def constant(self, ans: Any) -> Any:
+        """A result through which no gradient flows."""
+        if type(ans) is tuple:
+            return tuple([EngineArray(a) for a in ans])
+        return EngineArray(ans)
+
+    def unary(self, primitive: Primitive, x: Array) -> Any:
+        if type(x) is not EngineArray:
+            return primitive.impl(x)
+        if x.index is None or not mode.grad or primitive.masks != "lanes":
+            return self.process(primitive, (x,), _NONE)
+        ans = primitive.impl(x.value)
+        pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
+        if pull is ZERO:
+            return EngineArray(ans)
+        kept = saved(pull.select(ans, (x,)), (ans,))
+        link = (pull.apply, x.index, kept, _NONE, None)
+        return EngineArray(ans, (Node(primitive, (link,), ans), 0))
+
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        if type(x) is not EngineArray and type(y) is not EngineArray:
+            return primitive.impl(x, y)
+        return self.process(primitive, (x, y), _NONE)
+
+    def fresh(self, content: Array) -> Any:
+        return content  # outside of transforms arrays are what they are
+
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        return function(*args)
+
+    def custom(self, call: Any, args: list[Any]) -> list[Any]:
+        mine = [i for i, x in enumerate(args) if type(x) is EngineArray and x.index is not None]
+        if not mine or not mode.grad or not (call.has_vjp or call.has_jvp):
+            return call.run(args)  # type: ignore[no-any-return]
+        values = [x.value if type(x) is EngineArray else x for x in args]
+        spaces = [type_of(values[i]) for i in mine]
+        with under(None):
+            outs, kept = call.forward(values) if call.has_vjp else (call.run(values), None)
+
+        def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
+            if call.has_vjp:
+                found = call.backward(kept, list(gs))
+                return [found[i] for i in mine]
+
+            def tangents(*ts: Any) -> tuple[Any, ...]:
+                full = [zeros_or_none(x) for x in values]
+                for i, t in zip(mine, ts, strict=True):
+                    full[i] = t
+                return tuple(call.push(values, full)[1])
+
+            return list(transpose_linear(tangents, tuple(spaces), tuple(gs)))
+
+        link = (pull, [args[i].index for i in mine], (), {}, spaces)
+        types = tuple(map(type_of, outs))
+        node = Node(None, [link], None, types)
+        return [
+            EngineArray(o, (node, j) if is_inexact(kind.dtype) else None)
+            for j, (o, kind) in enumerate(zip(outs, types, strict=True))
+        ]
+
+
+def zeros_or_none(x: Any) -> Any:
+    """A zero tangent of an array; None for what can have none."""
+    return zeros(type_of(x)) if is_array(x) and is_inexact(dtype_of(x)) else None
+
+
+def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
+    """The residuals of a rule as a node keeps them."""
+    kept: list[Any] = []
+    for r in residuals:
+        if type(r) is EngineArray:
+            kept.append(Saved(r))
+        elif type(r) is tuple:
+            kept.append(saved(r, outs))
+        else:
+            for j, out in enumerate(outs):
+                if r is out:
+                    kept.append(_Output(j))
+                    break
+            else:
+                kept.append(r)
+    return tuple(kept)
+
+
+ENGINE = Engine()
+type(stack).top = ENGINE
+"""From the import on, the interpreter below all others: plain arrays pass through it unchanged."""
+
+
+# Backward
+
+
+class _Hook:
+    """Stands on a tape behind the entry of a value whose cotangent somebody wants to see."""
+
+    masks = None
+    name = "hook"
+
+
+_HOOK = _Hook()
+
+
+def reachable(roots: Sequence[Node]) -> list[Node]:
+    """All nodes on which these depend, themselves included, in the order of their making."""
+    found: dict[int, Node] = {}
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node.order in found:
+            continue
+        found[node.order] = node
+        for link in node.links or ():
+            for edge in link[1] if type(link[1]) is list else (link[1],):
+                if edge is not None:
+                    waiting.append(edge[0])
+    return [found[k] for k in sorted(found)]
+
+
+def walk(
+    roots: Sequence[tuple[Any, Array]],
+    *,
+    keep: bool,
+    create_graph: bool,
+    wanted: Sequence[Any] = (),
+) -> tuple[dict[Node, Any], list[Any]]:
+    """Carry cotangents of some outputs back through the graph.
+
+    Parameters
+    ----------
+    roots : list of ((Node, int), array)
+        Outputs, and their cotangents.
+    keep : bool
+        Keep the saved values for another pass.
+    create_graph : bool
+        Record the pass itself.
+    wanted : list of (Node, int)
+        The only leaves and outputs whose cotangents are asked for; empty: all leaves.
+
+    Returns
+    -------
+    leaves : dict
+        By leaf node, its cotangent (None: it has none).
+    found : list
+        The cotangents of `wanted`; None for what was not reached.
+    """
+    nodes = reachable([edge[0] for edge, _ in roots])
+    places: dict[int, int] = {}
+    tape: list[Any] = []
+    taken: dict[tuple[int, int], Any] = {}
+    asked = {(edge[0].order, edge[1]) for edge in wanted}
+
+    def place(edge: Any) -> int:
+        node, number = edge
+        hooked = (node.order, number) in watched
+        base = places[node.order]
+        if node.types is not None:
+            base += 1 + number
+        return watched[(node.order, number)] if hooked else base
+
+    watched: dict[tuple[int, int], int] = {}
+    for node in nodes:
+        places[node.order] = len(tape)
+        count = 1 if node.types is None else len(node.types)
+        if node.primitive is None and node.links is None:
+            tape.append(None)
+        else:
+            links = [_unpacked(node, link, place, create_graph) for link in node.links]
+            if node.types is None:
+                tape.append((node.primitive, links))
+            else:
+                tape.append((node.types, (node.primitive, links)))
+                tape.extend([None] * count)
+        for number in range(count):
+            hooks = (node.hooks or {}).get(number)
+            if hooks or ((node.order, number) in asked):
+                own = places[node.order] + (0 if node.types is None else 1 + number)
+                link = (_watch(hooks, taken, (node.order, number)), own, (), {}, None)
+                watched[(node.order, number)] = len(tape)
+                tape.append((_HOOK, (link,)))
+    cotangents = Cotangents(len(tape))
+    with under(ENGINE if create_graph else None), grad_mode(create_graph):
+        for edge, g in roots:
+            kind = type_of(g)
+            cotangents.add(place(edge), settle(g, kind), kind)
+        pull_back(tape, cotangents, keep=False)
+    leaves = {}
+    for node in nodes:
+        if node.links is None:
+            k = places[node.order]
+            g = plain(cotangents.values[k])
+            if type(g) is np.ndarray and k not in cotangents.owned:
+                g = g.copy()  # what other values share is nobody's to write to
+            leaves[node] = g
+    if not keep:
+        for node in nodes:
+            release(node)
+    return leaves, [taken.get((edge[0].order, edge[1])) for edge in wanted]
+
+
+def plain(g: Any) -> Any:
+    """A cotangent without its mask."""
+    return g.value if type(g) is Masked else g
+
+
+def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
+    def call(g: Any, residuals: Any, params: Any) -> Any:
+        for hook in hooks or ():
+            replaced = hook(g)
+            if replaced is not None:
+                g = replaced
+        taken[key] = g
+        return g
+
+    return call
+
+
+class Released:
+    """Stands for saved values that are gone."""
+
+
+RELEASED = Released()
+
+
+def release(node: Node) -> None:
+    """Let go of what a node has saved; a node that saved nothing can be walked again."""
+    if node.links is None:
+        return
+    node.links = [
+        (pull, index, RELEASED if _holds_values(residuals) else residuals, params, space)
+        for pull, index, residuals, params, space in node.links
+    ]
+    node.out = None
+
+
+def _holds_values(residuals: Any) -> bool:
+    return type(residuals) is tuple and any(
+        isinstance(r, Saved | _Output | np.ndarray) or _holds_values(r) for r in residuals
+    )
+
+
+def _unpacked(node: Node, link: Any, place: Callable[[Any], int], create_graph: bool) -> Any:
+    """A link as it stands on a tape."""
+    pull, index, residuals, params, space = link
+    if residuals is RELEASED:
+        raise RuntimeError(
+            "Trying to backward through the graph a second time (or directly access saved tensors "
+            "after they have already been freed). Saved intermediate values of the graph are freed "
+            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+            "to backward through the graph a second time or if you need to access saved tensors "
+            "after calling backward."
+        )
+    at: Any = (
+        [None if edge is None else place(edge) for edge in index]
+        if type(index) is list
+        else place(index)
+    )
+    return pull, at, _values(node, residuals, create_graph), params, space
+
+
+def _values(node: Node, residuals: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for r in residuals:
+        if type(r) is Saved:
+            if r.version[0] != r.at:
+                raise modified(r.value, node, r.version[0], r.at)
+            found.append(EngineArray(r.value, r.index, r.version) if create_graph else r.value)
+        elif type(r) is _Output:
+            if node.saved_at is not None and node.saved_at[0][0] != node.saved_at[1]:
+                raise modified(node.out, node, node.saved_at[0][0], node.saved_at[1])
+            value = node.out if node.types is None else node.out[r.number]
+            found.append(EngineArray(value, (node, r.number)) if create_graph else value)
+        elif type(r) is tuple:
+            found.append(_values(node, r, create_graph))
+        else:
+            found.append(r)
+    return tuple(found)
+
+
+def modified(value: Any, node: Node, now: int, then: int) -> RuntimeError:
+    """PyTorch's error for a saved value that was written to."""
+    from functrans.torch.names import backward_name
+    from functrans.torch.printing import type_string
+
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{type_string(value)} {list(shape_of(value))}], which is output 0 of "
+        f"{backward_name(node)}, is at version {now}; expected version {then} instead. Hint: "
+        "enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True)."
+    )
+
+
+class grad_mode:
+    """Record, or do not, for the length of a ``with`` block."""
+
+    __slots__ = ("before", "enabled")
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    def __enter__(self) -> None:
+        self.before = mode.grad
+        mode.grad = self.enabled
+
+    def __exit__(self, *exc: object) -> None:
+        mode.grad = self.before
+
+
+def leaf_node(variable: Any) -> Node:
+    """The node at which gradients of a leaf are collected."""
+    node = Node(None, None, None)
+    node.variable = weakref.ref(variable)  # the tensor holds its node
+    return node

@@ -1,0 +1,202 @@
+"""Methods that write into a tensor: ``x.add_(y)``, ``x[i] = y``, ``x += y`` and their like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import WEAK, dtype_of, shape_of
+from functrans.numpy import views
+from functrans.torch import creation, dtypes, pointwise, reductions, shaping
+from functrans.torch.engine import EngineArray, mode
+from functrans.torch.operands import cast, unwrap
+from functrans.torch.tensor import Tensor
+
+
+def check_writable(x: Tensor) -> None:
+    """Raise PyTorch's errors for leaves that need gradients, and views of them."""
+    if not mode.grad or type(x.array) is not EngineArray:
+        return
+    if x.requires_grad and x.is_leaf:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    place = x.array.place
+    while place is not None and place.base is not None:
+        base = place.base
+        if base.index is not None and base.index[0].links is None:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
+            )
+        place = base.place
+
+
+def written(x: Tensor, result: Any) -> Tensor:
+    """Write a result into a tensor of its shape."""
+    check_writable(x)
+    y = result.array if isinstance(result, Tensor) else result
+    if shape_of(y) != shape_of(x.array):
+        raise RuntimeError(
+            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
+            f"{list(shape_of(y))}"
+        )
+    if dtype_of(y) != dtype_of(x.array):
+        if not np.can_cast(dtype_of(y), dtype_of(x.array), "same_kind"):
+            raise RuntimeError(
+                f"result type {_name(y)} can't be cast to the desired output type {_name(x.array)}"
+            )
+        y = p.astype(y, dtype=dtype_of(x.array))
+    views.replace(x.array, y)
+    return x
+
+
+def _name(a: Any) -> str:
+    from functrans.torch.printing import type_string
+
+    return type_string(a).removeprefix("torch.").removesuffix("Tensor")
+
+
+def setitem(x: Tensor, key: Any, value: Any) -> None:
+    """``x[key] = value``."""
+    check_writable(x)
+    y = unwrap(value, "setitem")
+    plain = shaping.plain_key(key)
+    if type(y) not in WEAK:
+        y = cast(y, dtype_of(x.array))
+    content = p.setitem(x.array, plain, y)
+    views.replace(x.array, content, plain)
+
+
+_SOURCES = {
+    pointwise: (
+        "abs absolute neg negative square sign floor ceil trunc fix exp exp2 expm1 log log2 log10 "
+        "log1p sqrt rsqrt reciprocal sin cos tan asin arcsin acos arccos atan arctan sinh cosh tanh "
+        "asinh arcsinh acosh arccosh atanh arctanh sigmoid sinc deg2rad rad2deg frac round relu add "
+        "sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power "
+        "atan2 hypot xlogy copysign lerp addcmul addcdiv clamp clip clamp_min clamp_max masked_fill "
+        "nan_to_num logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or "
+        "bitwise_xor eq ne lt le gt ge erf erfc erfinv lgamma digamma logit conj"
+    ),
+    reductions: "cumsum cumprod",
+    shaping: (
+        "tril triu scatter scatter_add index_add index_copy index_fill index_put masked_scatter"
+    ),
+}
+
+
+def _in_place(name: str, function: Any) -> Any:
+    def call(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        result = function(x, *args, **kwargs)
+        if result.array.dtype.kind == "b" and x.array.dtype.kind != "b":
+            result = result.array.dtype and _numbers(result, x)
+        return written(x, result)
+
+    call.__name__ = call.__qualname__ = f"{name}_"
+    call.__doc__ = f"As `{name}`, into the tensor itself."
+    return call
+
+
+def _numbers(result: Tensor, like: Tensor) -> Any:
+    """Truth values as numbers, as comparisons in place write them."""
+    return p.astype(result.array, dtype=dtype_of(like.array))
+
+
+def zero_(x: Tensor) -> Tensor:
+    """Write zeros."""
+    return fill_(x, 0)
+
+
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere."""
+    v = unwrap(value, "fill_")
+    if shape_of(v) not in ((), (1,)):
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {len(shape_of(v))} "
+            "dimensions."
+        )
+    v = dtype_of(x.array).type(v) if type(v) in WEAK else cast(v, dtype_of(x.array))
+    return written(x, p.broadcast_to(v, shape=shape_of(x.array)))
+
+
+def copy_(x: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of another tensor, with broadcasting."""
+    v = cast(unwrap(src, "copy_"), dtype_of(x.array))
+    return written(x, p.broadcast_to(v, shape=shape_of(x.array)))
+
+
+def _random(name: str, draw: Any) -> Any:
+    def call(x: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        values = draw(creation._source(generator), x.shape, *args, **kwargs)
+        return written(x, np.asarray(values).astype(dtype_of(x.array)))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = "Write random numbers."
+    return call
+
+
+# `from` is a keyword of Python; PyTorch calls the bounds of random_ so.
+uniform_ = _random("uniform_", lambda rng, shape, low=0.0, high=1.0: rng.uniform(low, high, shape))
+normal_ = _random("normal_", lambda rng, shape, mean=0.0, std=1.0: rng.normal(mean, std, shape))
+exponential_ = _random(
+    "exponential_", lambda rng, shape, lambd=1.0: rng.exponential(1 / lambd, shape)
+)
+bernoulli_ = _random("bernoulli_", lambda rng, shape, p=0.5: rng.random(shape) < p)
+random_ = _random(
+    "random_",
+    lambda rng, shape, low=0, high=None: (
+        rng.integers(low, high, shape) if high is not None else rng.integers(0, low or 2**24, shape)
+    ),
+)
+
+
+def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write one value on the diagonal."""
+    check_writable(x)
+    np.fill_diagonal(x.array, fill_value, wrap)
+    return x
+
+
+def t_(x: Tensor) -> Tensor:
+    """Refused: a tensor's shape is its own."""
+    raise NotImplementedError("Tensor.t_ is not supported by functrans.torch; write x = x.t()")
+
+
+METHODS: dict[str, Any] = {
+    f"{name}_": _in_place(name, getattr(module, name))
+    for module, names in _SOURCES.items()
+    for name in names.split()
+}
+"""In-place methods by name."""
+for _function in (
+    zero_,
+    fill_,
+    copy_,
+    uniform_,
+    normal_,
+    exponential_,
+    bernoulli_,
+    random_,
+    fill_diagonal_,
+    t_,
+):
+    METHODS[_function.__name__] = _function
+
+_OPERATORS = {
+    "add": "add_",
+    "sub": "sub_",
+    "mul": "mul_",
+    "truediv": "div_",
+    "floordiv": "floor_divide_",
+    "mod": "remainder_",
+    "pow": "pow_",
+    "and": "bitwise_and_",
+    "or": "bitwise_or_",
+    "xor": "bitwise_xor_",
+}
+for _sign, _method in _OPERATORS.items():
+    METHODS[f"__i{_sign}__"] = METHODS[_method]
+METHODS["__setitem__"] = setitem
+assert dtypes.ALL

@@ -1,0 +1,581 @@
+"""The tensor: a mutable array with a place in the graph, ``.grad`` and ``.backward()``.
+
+It holds one array: on its own that of the engine, and inside functional transforms whatever traces
+it. To the functional transforms a tensor is a pytree with this array as its leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from functrans.core import tree
+from functrans.core.array import TracedArray
+from functrans.core.interpreter import stack
+from functrans.core.primitive import primitive_of
+from functrans.core.types import OPERANDS
+from functrans import primitives as p
+from functrans.torch import dtypes, printing
+from functrans.torch.engine import ENGINE, EngineArray, leaf_node, mode
+
+Hook = Callable[["Tensor"], Any]
+
+
+class UnsupportedError(NotImplementedError, AttributeError):
+    """A part of PyTorch that functrans does not have."""
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor."""
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for k in self:
+            n *= k
+        return n
+
+
+class Tensor:
+    """A multi-dimensional array with PyTorch's semantics.
+
+    Made by :func:`functrans.torch.tensor` and its like. Its methods are the functions of
+    ``functrans.torch`` of the same name.
+
+    Examples
+    --------
+    >>> import functrans.torch as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_grad", "array")
+
+    __array_priority__ = 2000.0
+    __hash__ = object.__hash__
+
+    array: Any
+
+    def __init__(self, data: Any = ()) -> None:
+        values = np.asarray(data, dtypes.get_default_dtype().numpy)
+        self.array = EngineArray(values)
+
+    # Type and shape
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.of_numpy(self.array.dtype)
+
+    @property
+    def shape(self) -> Size:
+        return Size(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.array.shape)
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return len(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.shape.numel()
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of an element."""
+        return int(self.array.dtype.itemsize)
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.array.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel() * self.itemsize
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def is_cuda(self) -> bool:
+        return False
+
+    @property
+    def layout(self) -> str:
+        return "torch.strided"
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are real floating-point numbers."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the elements are complex."""
+        return self.dtype.is_complex
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self.array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))
+
+    # The graph
+
+    @property
+    def index(self) -> Any:
+        """The place in the graph; None for a constant, and inside functional transforms."""
+        return self.array.index if type(self.array) is EngineArray else None
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.index is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient of this leaf, or no longer.
+
+        Raises
+        ------
+        RuntimeError
+            Integers have no gradients; the result of an operation cannot be taken out of the graph.
+        """
+        if not requires_grad:
+            if not self.is_leaf:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use "
+                    "a computed variable in a subgraph that doesn't require differentiation use "
+                    "var_no_grad = var.detach()."
+                )
+            if self.index is not None:
+                self.array.index = None
+            return self
+        if self.array.dtype.kind not in "fc":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if type(self.array) is EngineArray and self.array.index is None:
+            self.array.index = (leaf_node(self), 0)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        index = self.index
+        return index is None or index[0].links is None
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        index = self.index
+        return None if index is None or index[0].links is None else GradFn(*index)
+
+    @property
+    def grad(self) -> Tensor | None:
+        try:
+            return self._grad
+        except AttributeError:
+            return None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor, got {type(value).__name__}"
+                )
+            if value.shape != self.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: {list(value.shape)} for a "
+                    f"variable of size {list(self.shape)}"
+                )
+            if value.dtype is not self.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: {value.dtype} for a variable of "
+                    f"type {self.dtype}"
+                )
+        self._grad = value
+
+    @property
+    def data(self) -> Tensor:
+        return wrap(EngineArray(self.numpy_memory()))
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array = EngineArray(value.numpy_memory(), self.index)
+
+    @property
+    def _version(self) -> int:
+        return int(self.array.version[0])
+
+    def numpy_memory(self) -> np.ndarray[Any, Any]:
+        """The memory itself."""
+        if type(self.array) is not EngineArray:
+            raise TypeError(
+                f"{self.array.what} has no memory of its own: inside a functional transform use "
+                "tensor operations"
+            )
+        return self.array.memory()
+
+    def detach(self) -> Tensor:
+        """The same memory as a constant."""
+        if type(self.array) is not EngineArray:
+            from functrans.transforms.stop_gradient import stop_gradient
+
+            return wrap(stop_gradient(self.array))
+        return wrap(EngineArray(self.array.memory(), None, self.array.version))
+
+    def detach_(self) -> Tensor:
+        """Take the tensor itself out of the graph."""
+        self.array.index = None
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:
+        """Add the gradients of this tensor to ``.grad`` of the leaves that it depends on.
+
+        Parameters
+        ----------
+        gradient : Tensor, optional
+            The cotangent; may be left out for a tensor with one element.
+        retain_graph : bool, optional
+            Keep what is needed for another pass; default `create_graph`.
+        create_graph : bool
+            The gradients can be differentiated again.
+        inputs : sequence of Tensor, optional
+            The only tensors whose ``.grad`` is added to.
+
+        Raises
+        ------
+        RuntimeError
+            The tensor needs no gradient, has several elements and no `gradient`, or was walked
+            before.
+        """
+        from functrans.torch.autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor, which is no leaf, too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if not self.is_leaf and not getattr(self, "_retains", False):
+            self.__dict__["_retains"] = True
+
+            def keep(g: Tensor) -> None:
+                self._grad = g
+
+            self.register_hook(keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        return bool(getattr(self, "_retains", False))
+
+    def register_hook(self, hook: Hook) -> HookHandle:
+        """Call a function with the gradient of this tensor whenever that is computed.
+
+        What it returns, if not None, takes the place of the gradient.
+        """
+        if self.index is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node, number = self.index
+        if node.hooks is None:
+            node.hooks = {}
+        hooks = node.hooks.setdefault(number, [])
+
+        def call(g: Any) -> Any:
+            replaced = hook(wrap(g))
+            return None if replaced is None else replaced.array_or_value(g)
+
+        hooks.append(call)
+        return HookHandle(hooks, call)
+
+    def array_or_value(self, like: Any) -> Any:
+        """The array in the form in which the backward walk has its cotangents."""
+        return self.array if isinstance(like, TracedArray) else self.numpy_memory()
+
+    # Conversions
+
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The memory as an ndarray.
+
+        Raises
+        ------
+        RuntimeError
+            The tensor requires a gradient.
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        return self.numpy_memory()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self.numel() != 1:
+            raise RuntimeError(
+                f"a Tensor with {self.numel()} elements cannot be converted to Scalar"
+            )
+        return np.asarray(self.array.concrete("item")).item()
+
+    def tolist(self) -> Any:
+        """The elements in nested lists."""
+        return self.numpy_memory().tolist()
+
+    def __bool__(self) -> bool:
+        if self.numel() != 1:
+            what = "no values" if not self.numel() else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.array.concrete("bool"))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        if type(self.array) is not EngineArray:
+            return f"tensor({self.array!r})"
+        return printing.text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 and not self.requires_grad else str(self)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.numpy_memory().__dlpack_device__()
+
+    def __reduce__(self) -> Any:
+        return rebuilt, (
+            type(self),
+            np.copy(self.numpy_memory()),
+            self.requires_grad,
+            self.__dict__,
+        )
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment."
+            )
+        copied = rebuilt(type(self), np.copy(self.numpy_memory()), self.requires_grad, {})
+        memo[id(self)] = copied
+        if self.grad is not None:
+            copied._grad = wrap(EngineArray(np.copy(self.grad.numpy_memory())))
+        return copied
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        unwrapped = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        outs = kwargs.pop("out", None)
+        if outs is not None:
+            kwargs["out"] = tuple([x.array if isinstance(x, Tensor) else x for x in outs])
+        ans = getattr(ufunc, method)(*unwrapped, **kwargs)
+        return outs[0] if outs is not None else wrap(ans)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        args, kwargs = tree.map(
+            lambda x: x.array if isinstance(x, Tensor) else x,
+            (args, kwargs),
+            is_leaf=lambda x: isinstance(x, Tensor),
+        )
+        ans = func(*args, **kwargs)
+        return tree.map(lambda x: wrap(x) if isinstance(x, TracedArray) else x, ans)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_") or name in _ABSENT:
+            raise AttributeError(f"'Tensor' object has no attribute {name!r}")
+        raise UnsupportedError(f"Tensor.{name} is not supported by functrans.torch")
+
+
+_ABSENT = {"traced", "weak", "place", "shape_", "interpreter", "concrete"}
+"""Names that functrans itself looks for in arrays of all kinds."""
+
+
+def rebuilt(cls: Any, values: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
+    """A leaf from its parts, for pickles and copies."""
+    new = cls.__new__(cls)
+    new.array = EngineArray(values)
+    new.__dict__.update({k: v for k, v in attributes.items() if k != "_retains"})
+    return new.requires_grad_(requires_grad)
+
+
+def wrap(array: Any) -> Tensor:
+    """The tensor of an array."""
+    new = Tensor.__new__(Tensor)
+    new.array = array if isinstance(array, TracedArray) else EngineArray(array)
+    return new
+
+
+class GradFn:
+    """A node of the graph, as ``grad_fn`` shows it."""
+
+    __slots__ = ("node", "number")
+
+    def __init__(self, node: Any, number: int = 0) -> None:
+        self.node = node
+        self.number = number
+
+    def name(self) -> str:
+        """``MulBackward0`` and the like."""
+        from functrans.torch.names import backward_name
+
+        return backward_name(self.node)
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
+        """The nodes that a gradient goes to next."""
+        found: list[tuple[GradFn | None, int]] = []
+        for link in self.node.links or ():
+            edges = link[1] if type(link[1]) is list else [link[1]]
+            found += [(None, 0) if e is None else (GradFn(*e), e[1]) for e in edges]
+        return tuple(found)
+
+    @property
+    def variable(self) -> Any:
+        """The tensor of a leaf."""
+        if self.node.variable is None:
+            raise AttributeError(f"{self.name()!r} object has no attribute 'variable'")
+        return self.node.variable()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradFn) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return hash(id(self.node))
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self.node))}>"
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    __slots__ = ("call", "hooks")
+
+    def __init__(self, hooks: list[Any], call: Any) -> None:
+        self.hooks = hooks
+        self.call = call
+
+    def remove(self) -> None:
+        """Do not call the hook any more."""
+        if self.call in self.hooks:
+            self.hooks.remove(self.call)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def _flatten(t: Tensor) -> tuple[list[Any], Any]:
+    return [t.array], None
+
+
+def _unflatten(_: Any, leaves: Any) -> Any:
+    (array,) = leaves
+    if isinstance(array, TracedArray | np.ndarray | np.generic):
+        return wrap(array)
+    if type(array) in OPERANDS:
+        return wrap(np.asarray(array))
+    return _Shell(array)
+
+
+class _Shell(Tensor):
+    """A tensor whose place is taken by something else: a type, None, a mark of a tree."""
+
+    __slots__ = ()
+
+    def __init__(self, content: Any) -> None:
+        self.array = content
+
+
+# Operators
+
+_MULTIPLY, _ADD, _SUBTRACT = (primitive_of(f) for f in (p.multiply, p.add, p.subtract))
+
+
+def _arithmetic(primitive: Any) -> tuple[Any, Any]:
+    """The operator of a primitive whose operands promote, and its reflection."""
+
+    def operate(x: Any, y: Any) -> Any:
+        from functrans.torch.operands import promoted, unwrap
+
+        a, b = promoted(unwrap(x), unwrap(y))
+        return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+
+    def forward(x: Tensor, y: Any) -> Any:
+        a = x.array
+        if isinstance(y, Tensor):
+            b = y.array
+            if a.dtype is b.dtype:
+                return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+        elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
+            return wrap(stack.top.binary(primitive, a, y))  # type: ignore[union-attr]
+        elif not acceptable(y):
+            return NotImplemented
+        return operate(x, y)
+
+    def reflected(x: Tensor, y: Any) -> Any:
+        if (type(y) is float or type(y) is int) and x.array.dtype.kind == "f":
+            return wrap(stack.top.binary(primitive, y, x.array))  # type: ignore[union-attr]
+        return operate(y, x) if acceptable(y) else NotImplemented
+
+    return forward, reflected
+
+
+def acceptable(y: Any) -> bool:
+    """Whether an operator takes `y` beside a tensor."""
+    return isinstance(
+        y, Tensor | TracedArray | np.ndarray | np.generic | bool | int | float | complex
+    )
+
+
+for _name, _primitive in (("add", _ADD), ("sub", _SUBTRACT), ("mul", _MULTIPLY)):
+    _forward, _reflected = _arithmetic(_primitive)
+    setattr(Tensor, f"__{_name}__", _forward)
+    setattr(Tensor, f"__r{_name}__", _reflected)
+
+tree.register(Tensor, _flatten, _unflatten)
+assert ENGINE.closed is False
+__all__ = ["GradFn", "HookHandle", "Size", "Tensor", "UnsupportedError", "mode", "wrap"]
