@@ -220,7 +220,7 @@ index_add: Function = general(
     "index_add",
     index_add_impl,
     push_all=lambda ts, xs, *, index: index_add(ts[0], ts[1], *xs[2:], index=index),
-    pulls=(lambda g: g, lambda g, rest, *, index: index_(g, *rest[1:], index=index), ZERO),
+    pulls=(lambda g: g, lambda g, tail, *, index: index_(g, *tail, index=index), ZERO),
     batch=index_add_batch,
     shape=written_shape,
     masks="moves",
@@ -234,22 +234,20 @@ def index_update_impl(x: Array, y: Array, *arrays: Array, index: Index) -> Array
     return out
 
 
-def index_update_pull_x(g: Array, rest: tuple[Array, ...], *, index: Index) -> Masked:
-    arrays = rest[1:]
-    kept = index_update(np.ones(shape_of(g), bool), False, *arrays, index=index)
-    return Masked(index_update(g, 0, *arrays, index=index), kept)
+def index_update_pull_x(g: Array, tail: tuple[Array, ...], *, index: Index) -> Masked:
+    kept = index_update(np.ones(shape_of(g), bool), False, *tail, index=index)
+    return Masked(index_update(g, 0, *tail, index=index), kept)
 
 
-def index_update_pull_y(g: Array, rest: tuple[Array, ...], *, index: Index) -> Any:
-    arrays = rest[1:]
-    g_y = index_(g, *arrays, index=index)
-    if not index.may_repeat(shapes_of(arrays)):
+def index_update_pull_y(g: Array, tail: tuple[Array, ...], *, index: Index) -> Any:
+    g_y = index_(g, *tail, index=index)
+    if not index.may_repeat(shapes_of(tail)):
         return g_y
     # The last of the elements written to one position is the one that stays: see which do.
     shape = shape_of(g_y)
     numbers = np.arange(1, 1 + g_y.size).reshape(shape)
-    last = index_update(np.zeros(shape_of(g), int), numbers, *arrays, index=index)
-    return masked(g_y, equal(index_(last, *arrays, index=index), numbers))
+    last = index_update(np.zeros(shape_of(g), int), numbers, *tail, index=index)
+    return masked(g_y, equal(index_(last, *tail, index=index), numbers))
 
 
 def index_update_batch(*operands: Array, batched: tuple[bool, ...], index: Index) -> Array:

@@ -97,6 +97,11 @@ class TracedArray:
         """Another handle to the present content."""
         raise NotImplementedError
 
+    def result(self) -> Any:
+        """What stands for this array where a plain one was expected as the result of a transform
+        of plain arrays."""
+        return self.snapshot()
+
     def duplicate(self) -> Any:
         """Another array with a content of its own, down to the memory."""
         raise NotImplementedError

@@ -1,9 +1,9 @@
 """The record of a primitive with all its rules, and the registry of all records.
 
 A rule names what it needs: after the tangent ``t`` or cotangent ``g`` come any of ``ans`` (the
-output), ``x, y, z, w`` (the operands), ``xs`` (all operands), ``rest`` (all but the first), their
-types ``ans_type, x_type, ..., x_types``, then keyword-only parameters. Exactly what is named is
-kept until the rule runs.
+output), ``x, y, z, w`` (the operands), ``xs`` (all operands), ``rest`` (all but the first),
+``tail`` (all but the first two), their types ``ans_type, x_type, ..., x_types``, then keyword-only
+parameters. Exactly what is named is kept until the rule runs.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _getter(name: str, owner: str) -> Callable[[Any, Any], Any]:
     if name in _WHOLES:
         return _WHOLES[name]
     raise RegistrationError(
-        f"{owner}: a rule names {name!r}, which is none of ans, x, y, z, w, xs, rest, "
+        f"{owner}: a rule names {name!r}, which is none of ans, x, y, z, w, xs, rest, tail, "
         "ans_type, x_type, y_type, z_type, w_type, x_types"
     )
 
@@ -127,6 +127,7 @@ _WHOLES: dict[str, Callable[[Any, Any], Any]] = {
     "ans": lambda ans, args: ans,
     "xs": lambda ans, args: tuple(args),
     "rest": lambda ans, args: tuple(args[1:]),
+    "tail": lambda ans, args: tuple(args[2:]),
     "ans_type": lambda ans, args: types_of(ans),
     "x_types": lambda ans, args: tuple(map(type_of, args)),
 }

@@ -7,9 +7,12 @@ meets.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array: TypeAlias = Any
 """An ndarray, a NumPy scalar, a Python number or a traced array."""
@@ -109,6 +112,11 @@ SCALARS: frozenset[type] = WEAK.union(np.dtype(code).type for code in "?bBhHiIlL
 
 OPERANDS: set[type] = {np.ndarray, *SCALARS}
 """The types that primitives take as they are. Those of traced arrays join when they are defined."""
+
+
+CONTAINERS: dict[type, Callable[[Any], Any]] = {}
+"""Types of objects that hold one array, ``x.array``, and stand for it, with what makes one of an
+array. A function that is to return a scalar may return one of these."""
 
 
 def is_array(x: Any) -> bool:

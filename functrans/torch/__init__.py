@@ -17,7 +17,7 @@ from __future__ import annotations
 import math as _math
 from typing import Any as _Any
 
-from functrans.torch import autograd as autograd, func as func, linear_algebra as linalg
+from functrans.torch import autograd as autograd, func as func, linear_algebra
 from functrans.torch.autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -125,6 +125,7 @@ for _module, _names in _METHODS.items():
     for _name in _names.split():
         globals().setdefault(_name, getattr(_module, _name))
 
+linalg = linear_algebra
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.interpreter import under
 from functrans.core.types import type_of
 from functrans.torch import engine
 from functrans.torch.engine import ENGINE, EngineArray, Node, mode
@@ -180,13 +181,12 @@ def grad(
     _, found = engine.walk(
         roots, keep=keep, create_graph=create_graph, wanted=[t.index for t in sources]
     )
-    if None in [None if g is None else 1 for g in found] and not (
-        allow_unused or materialize_grads
-    ):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior."
-        )
+    for i, g in enumerate(found):
+        if g is None and not (allow_unused or materialize_grads):
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior."
+            )
     grads: list[Tensor | None] = []
     for t, g in zip(sources, found, strict=True):
         if g is not None:
@@ -220,7 +220,7 @@ def _batched_grad(
         )
         for i in range(count)
     ]
-    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))  # type: ignore[arg-type]
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
 
 
 # Modes
@@ -324,7 +324,7 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors that were kept."""
-        found = []
+        found: list[Any] = []
         for entry in self._saved:
             if entry is None:
                 found.append(None)
@@ -388,8 +388,8 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function "
-            "to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
     @classmethod
@@ -412,7 +412,7 @@ class Function:
         def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
             recording = mode.grad
             given = [None if g is None else wrap(_conjugated(g)) for g in gs]
-            with engine.under(ENGINE), grad_mode(recording):
+            with under(ENGINE), grad_mode(recording):
                 grads = cls.backward(ctx, *given)
             grads = grads if isinstance(grads, tuple) else (grads,)
             if len(grads) < len(args) or any(g is not None for g in grads[len(args) :]):
@@ -428,7 +428,7 @@ class Function:
             ]
 
         spaces = [type_of(args[i].array.value) for i in places]
-        link = (pull, [args[i].array.index for i in places], (), {}, spaces)
+        link: tuple[Any, ...] = (pull, [args[i].array.index for i in places], (), {}, spaces)
         node = Node(None, [link], None, types)
         node.name = f"{cls.__name__}Backward"
         dropped = {id(t) for t in ctx._nondifferentiable}

@@ -22,6 +22,8 @@ def _check_device(device: Any) -> None:
 def _finished(values: Any, requires_grad: bool, device: Any = None) -> Tensor:
     _check_device(device)
     made = wrap(EngineArray(values))
+    if requires_grad and values.dtype.kind not in "fc":
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_() if requires_grad else made
 
 

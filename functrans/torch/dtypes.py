@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from typing import Any
 
@@ -25,6 +26,12 @@ class dtype:
     """
 
     __slots__ = ("is_complex", "is_floating_point", "is_signed", "itemsize", "name", "numpy")
+
+    is_complex: builtins.bool
+    is_floating_point: builtins.bool
+    is_signed: builtins.bool
+    itemsize: builtins.int
+    numpy: np.dtype[Any]
 
     def __init__(self, name: str, of_numpy: Any) -> None:
         self.name = name
@@ -87,9 +94,13 @@ def to_numpy(given: Any) -> np.dtype[Any]:
     """NumPy's dtype for PyTorch's, or for a Python type."""
     if isinstance(given, dtype):
         return given.numpy
-    python = {"float": float32.numpy, "int": int64.numpy, "bool": bool.numpy}
+    python: dict[str, np.dtype[Any]] = {
+        "float": get_default_dtype().numpy,
+        "int": int64.numpy,
+        "bool": bool.numpy,
+    }
     if isinstance(given, type) and given.__name__ in python:
-        return get_default_dtype().numpy if given.__name__ == "float" else python[given.__name__]
+        return python[given.__name__]
     raise TypeError(f"dtype must be a torch.dtype, got {given!r}; write torch.float32 and the like")
 
 

@@ -17,8 +17,17 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, Masked, settle, zeros
 from functrans.core.interpreter import Interpreter, stack, under
-from functrans.core.types import Array, Shape, dtype_of, is_array, is_inexact, shape_of, type_of
 from functrans.core.primitive import ZERO
+from functrans.core.types import (
+    CONTAINERS,
+    Array,
+    Shape,
+    dtype_of,
+    is_array,
+    is_inexact,
+    shape_of,
+    type_of,
+)
 from functrans.transforms.reverse import derived_pull, links_of, pull_back, transpose_linear
 
 if TYPE_CHECKING:
@@ -81,6 +90,9 @@ class EngineArray(TracedArray):
 
     def snapshot(self) -> EngineArray:
         return EngineArray(self.value, self.index, self.version)
+
+    def result(self) -> Any:
+        return self.value if self.index is None else CONTAINERS[EngineArray](self)
 
     def duplicate(self) -> EngineArray:
         return EngineArray(np.copy(self.value), self.index)
@@ -201,7 +213,7 @@ class Engine(Interpreter):
         if not links:
             return self.constant(ans)
         if not several:
-            return EngineArray(ans, (Node(primitive, links, ans), 0))
+            return made(primitive, links, ans)
         types = tuple(map(type_of, ans))
         node = Node(primitive, links, ans, types)
         return tuple(
@@ -234,7 +246,7 @@ class Engine(Interpreter):
             return EngineArray(ans)
         kept = saved(pull.select(ans, (x,)), (ans,))
         link = (pull.apply, x.index, kept, _NONE, None)
-        return EngineArray(ans, (Node(primitive, (link,), ans), 0))
+        return made(primitive, (link,), ans)
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
         if type(x) is not EngineArray and type(y) is not EngineArray:
@@ -269,13 +281,21 @@ class Engine(Interpreter):
 
             return list(transpose_linear(tangents, tuple(spaces), tuple(gs)))
 
-        link = (pull, [args[i].index for i in mine], (), {}, spaces)
+        link: tuple[Any, ...] = (pull, [args[i].index for i in mine], (), {}, spaces)
         types = tuple(map(type_of, outs))
         node = Node(None, [link], None, types)
         return [
             EngineArray(o, (node, j) if is_inexact(kind.dtype) else None)
             for j, (o, kind) in enumerate(zip(outs, types, strict=True))
         ]
+
+
+def made(primitive: Primitive, links: Any, ans: Any) -> EngineArray:
+    """The output of a new node."""
+    node = Node(primitive, links, ans)
+    array = EngineArray(ans, (node, 0))
+    node.saved_at = (array.version, 0)
+    return array
 
 
 def zeros_or_none(x: Any) -> Any:
@@ -393,7 +413,13 @@ def walk(
             hooks = (node.hooks or {}).get(number)
             if hooks or ((node.order, number) in asked):
                 own = places[node.order] + (0 if node.types is None else 1 + number)
-                link = (_watch(hooks, taken, (node.order, number)), own, (), {}, None)
+                link: tuple[Any, ...] = (
+                    _watch(hooks, taken, (node.order, number)),
+                    own,
+                    (),
+                    {},
+                    None,
+                )
                 watched[(node.order, number)] = len(tape)
                 tape.append((_HOOK, (link,)))
     cotangents = Cotangents(len(tape))
@@ -423,10 +449,12 @@ def plain(g: Any) -> Any:
 
 def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
     def call(g: Any, residuals: Any, params: Any) -> Any:
-        for hook in hooks or ():
-            replaced = hook(g)
-            if replaced is not None:
-                g = replaced
+        if hooks:
+            with under(ENGINE):
+                for hook in hooks:
+                    replaced = hook(g)
+                    if replaced is not None:
+                        g = replaced
         taken[key] = g
         return g
 
@@ -481,11 +509,11 @@ def _values(node: Node, residuals: tuple[Any, ...], create_graph: bool) -> tuple
     for r in residuals:
         if type(r) is Saved:
             if r.version[0] != r.at:
-                raise modified(r.value, node, r.version[0], r.at)
+                raise modified(r.value, r.index, r.version[0], r.at)
             found.append(EngineArray(r.value, r.index, r.version) if create_graph else r.value)
         elif type(r) is _Output:
             if node.saved_at is not None and node.saved_at[0][0] != node.saved_at[1]:
-                raise modified(node.out, node, node.saved_at[0][0], node.saved_at[1])
+                raise modified(node.out, (node, r.number), *_versions(node))
             value = node.out if node.types is None else node.out[r.number]
             found.append(EngineArray(value, (node, r.number)) if create_graph else value)
         elif type(r) is tuple:
@@ -495,17 +523,23 @@ def _values(node: Node, residuals: tuple[Any, ...], create_graph: bool) -> tuple
     return tuple(found)
 
 
-def modified(value: Any, node: Node, now: int, then: int) -> RuntimeError:
+def _versions(node: Node) -> tuple[int, int]:
+    return node.saved_at[0][0], node.saved_at[1]
+
+
+def modified(value: Any, index: Any, now: int, then: int) -> RuntimeError:
     """PyTorch's error for a saved value that was written to."""
     from functrans.torch.names import backward_name
     from functrans.torch.printing import type_string
 
+    origin = ""
+    if index is not None:
+        origin = f", which is output {index[1]} of {backward_name(index[0])}"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{type_string(value)} {list(shape_of(value))}], which is output 0 of "
-        f"{backward_name(node)}, is at version {now}; expected version {then} instead. Hint: "
-        "enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True)."
+        f"operation: [{type_string(value)} {list(shape_of(value))}]{origin}, is at version {now}; "
+        f"expected version {then} instead. Hint: enable anomaly detection to find the operation "
+        "that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import functrans as ft
 from functrans.torch.tensor import Tensor
+from functrans.transforms import batching, forward, gradient, jacobian, linearize as linearizing
 
 F = Callable[..., Any]
 
@@ -23,12 +23,12 @@ def grad(func: F, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> 
     >>> torch.func.grad(torch.sin)(torch.tensor(0.0))
     tensor(1.)
     """
-    return ft.grad(func, argnums, has_aux=has_aux)  # type: ignore[call-overload,no-any-return]
+    return gradient.grad(func, argnums, has_aux=has_aux)  # type: ignore[call-overload,no-any-return]
 
 
 def grad_and_value(func: F, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F:
     """A function that returns the gradient and the value (with `has_aux` a pair with it)."""
-    both = ft.value_and_grad(func, argnums, has_aux=has_aux)  # type: ignore[call-overload]
+    both = gradient.value_and_grad(func, argnums, has_aux=has_aux)  # type: ignore[call-overload]
 
     def call(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
@@ -39,7 +39,7 @@ def grad_and_value(func: F, argnums: int | tuple[int, ...] = 0, has_aux: bool = 
 
 def vjp(func: F, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function, and the function that pulls a cotangent back."""
-    out, pullback, *aux = ft.vjp(func, *primals, has_aux=has_aux)  # type: ignore[call-overload]
+    out, pullback, *aux = gradient.vjp(func, *primals, has_aux=has_aux)  # type: ignore[call-overload]
 
     def pull(*cotangents: Any) -> Any:
         found = pullback(cotangents[0] if len(cotangents) == 1 else cotangents)
@@ -50,12 +50,12 @@ def vjp(func: F, *primals: Any, has_aux: bool = False) -> Any:
 
 def jvp(func: F, primals: Any, tangents: Any, *, has_aux: bool = False) -> Any:
     """The value of a function and its derivative along a direction."""
-    return ft.jvp(func, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
+    return forward.jvp(func, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
 
 
 def linearize(func: F, *primals: Any) -> Any:
     """The value of a function and its derivative as a linear function."""
-    return ft.linearize(func, *primals)
+    return linearizing.linearize(func, *primals)
 
 
 def vmap(
@@ -67,22 +67,22 @@ def vmap(
     chunk_size: int | None = None,
 ) -> F:
     """A function that applies `func` to each example of a batch."""
-    return ft.vmap(func, in_dims, out_dims, chunk_size=chunk_size)
+    return batching.vmap(func, in_dims, out_dims, chunk_size=chunk_size)
 
 
 def jacrev(func: F, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> F:
     """The Jacobian, by reverse mode."""
-    return ft.jacrev(func, argnums, has_aux=has_aux)
+    return jacobian.jacrev(func, argnums, has_aux=has_aux)
 
 
 def jacfwd(func: F, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> F:
     """The Jacobian, by forward mode."""
-    return ft.jacfwd(func, argnums, has_aux=has_aux)
+    return jacobian.jacfwd(func, argnums, has_aux=has_aux)
 
 
 def hessian(func: F, argnums: int | tuple[int, ...] = 0) -> F:
     """The matrix of second derivatives."""
-    return ft.hessian(func, argnums)
+    return jacobian.hessian(func, argnums)
 
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.numpy import views
-from functrans.torch import creation, dtypes, pointwise, reductions, shaping
+from functrans.torch import creation, pointwise, reductions, shaping
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.operands import cast, unwrap
 from functrans.torch.tensor import Tensor
@@ -72,13 +72,14 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
 _SOURCES = {
     pointwise: (
-        "abs absolute neg negative square sign floor ceil trunc fix exp exp2 expm1 log log2 log10 "
-        "log1p sqrt rsqrt reciprocal sin cos tan asin arcsin acos arccos atan arctan sinh cosh tanh "
-        "asinh arcsinh acosh arccosh atanh arctanh sigmoid sinc deg2rad rad2deg frac round relu add "
-        "sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power "
-        "atan2 hypot xlogy copysign lerp addcmul addcdiv clamp clip clamp_min clamp_max masked_fill "
-        "nan_to_num logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or "
-        "bitwise_xor eq ne lt le gt ge erf erfc erfinv lgamma digamma logit conj"
+        "abs absolute neg negative square sign floor ceil trunc fix exp exp2 expm1 log log2 "
+        "log10 log1p sqrt rsqrt reciprocal sin cos tan asin arcsin acos arccos atan arctan "
+        "sinh cosh tanh asinh arcsinh acosh arccosh atanh arctanh sigmoid sinc deg2rad "
+        "rad2deg frac round relu add sub subtract mul multiply div divide true_divide "
+        "floor_divide remainder fmod pow float_power atan2 hypot xlogy copysign lerp addcmul "
+        "addcdiv clamp clip clamp_min clamp_max masked_fill nan_to_num logical_not "
+        "logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor eq "
+        "ne lt le gt ge erf erfc erfinv lgamma digamma logit conj"
     ),
     reductions: "cumsum cumprod",
     shaping: (
@@ -90,18 +91,13 @@ _SOURCES = {
 def _in_place(name: str, function: Any) -> Any:
     def call(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         result = function(x, *args, **kwargs)
-        if result.array.dtype.kind == "b" and x.array.dtype.kind != "b":
-            result = result.array.dtype and _numbers(result, x)
+        if result.array.dtype.kind == "b":  # a comparison in place writes zeros and ones
+            result = p.astype(result.array, dtype=dtype_of(x.array))
         return written(x, result)
 
     call.__name__ = call.__qualname__ = f"{name}_"
     call.__doc__ = f"As `{name}`, into the tensor itself."
     return call
-
-
-def _numbers(result: Tensor, like: Tensor) -> Any:
-    """Truth values as numbers, as comparisons in place write them."""
-    return p.astype(result.array, dtype=dtype_of(like.array))
 
 
 def zero_(x: Tensor) -> Tensor:
@@ -198,5 +194,3 @@ _OPERATORS = {
 }
 for _sign, _method in _OPERATORS.items():
     METHODS[f"__i{_sign}__"] = METHODS[_method]
-METHODS["__setitem__"] = setitem
-assert dtypes.ALL

@@ -139,11 +139,11 @@ def trace(input: Tensor) -> Tensor:
 
 # torch.linalg
 
-slogdet_type = namedtuple("slogdet", ["sign", "logabsdet"])
-eigh_type = namedtuple("linalg_eigh", ["eigenvalues", "eigenvectors"])
-eig_type = namedtuple("linalg_eig", ["eigenvalues", "eigenvectors"])
-svd_type = namedtuple("linalg_svd", ["U", "S", "Vh"])
-qr_type = namedtuple("linalg_qr", ["Q", "R"])
+linalg_slogdet = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
+linalg_eigh = namedtuple("linalg_eigh", ["eigenvalues", "eigenvectors"])
+linalg_eig = namedtuple("linalg_eig", ["eigenvalues", "eigenvectors"])
+linalg_svd = namedtuple("linalg_svd", ["U", "S", "Vh"])
+linalg_qr = namedtuple("linalg_qr", ["Q", "R"])
 
 
 def _square(name: str, x: Tensor) -> Any:
@@ -173,7 +173,7 @@ def det(A: Tensor) -> Tensor:
 def slogdet(A: Tensor) -> Any:
     """Sign, and logarithm of the absolute value, of determinants."""
     sign, log = np.linalg.slogdet(_square("slogdet", A))
-    return slogdet_type(wrap(sign), wrap(log))
+    return linalg_slogdet(wrap(sign), wrap(log))
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -198,12 +198,12 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return wrap(np.linalg.cholesky(_square("cholesky", A), upper=upper))
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> Any:
+def eigh(A: Tensor, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices."""
-    return eigh_type(*map(wrap, np.linalg.eigh(_square("eigh", A), UPLO)))
+    return linalg_eigh(*map(wrap, np.linalg.eigh(_square("eigh", A), UPLO)))
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+def eigvalsh(A: Tensor, UPLO: Any = "L") -> Tensor:
     """Eigenvalues of Hermitian matrices."""
     return wrap(np.linalg.eigvalsh(_square("eigvalsh", A), UPLO))
 
@@ -214,7 +214,7 @@ def _as_complex(a: Any) -> Any:
 
 def eig(A: Tensor) -> Any:
     """Eigenvalues and eigenvectors."""
-    return eig_type(*map(wrap, np.linalg.eig(_as_complex(_square("eig", A)))))
+    return linalg_eig(*map(wrap, np.linalg.eig(_as_complex(_square("eig", A)))))
 
 
 def eigvals(A: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ def eigvals(A: Tensor) -> Tensor:
 def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """Singular vectors and values."""
     a = floating(tensor_array(A, "svd"))
-    return svd_type(*map(wrap, np.linalg.svd(a, full_matrices=full_matrices)))
+    return linalg_svd(*map(wrap, np.linalg.svd(a, full_matrices=full_matrices)))
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -233,9 +233,9 @@ def svdvals(A: Tensor) -> Tensor:
     return wrap(np.linalg.svdvals(floating(tensor_array(A, "svdvals"))))
 
 
-def qr(A: Tensor, mode: str = "reduced") -> Any:
+def qr(A: Tensor, mode: Any = "reduced") -> Any:
     """Orthonormal columns times an upper triangle."""
-    return qr_type(*map(wrap, np.linalg.qr(floating(tensor_array(A, "qr")), mode)))
+    return linalg_qr(*map(wrap, np.linalg.qr(floating(tensor_array(A, "qr")), mode)))
 
 
 def pinv(A: Tensor) -> Tensor:

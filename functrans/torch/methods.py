@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from functrans import primitives as p
-from functrans.core.types import dtype_of
 from functrans.torch import (
     creation,
     dtypes,
@@ -19,33 +18,34 @@ from functrans.torch.tensor import Tensor, wrap
 
 METHODS = {
     pointwise: (
-        "abs absolute neg negative positive square sign floor ceil trunc fix isnan isinf isfinite "
-        "logical_not bitwise_not conj exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin "
-        "cos tan asin arcsin acos arccos atan arctan sinh cosh tanh asinh arcsinh acosh arccosh "
-        "atanh arctanh sigmoid sinc deg2rad rad2deg frac round relu angle mul multiply maximum "
-        "minimum fmax fmin eq ne not_equal lt less le less_equal gt greater ge greater_equal "
-        "logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
-        "bitwise_right_shift remainder fmod atan2 arctan2 hypot logaddexp logaddexp2 copysign "
-        "nextafter add sub subtract div divide true_divide floor_divide pow float_power xlogy lerp "
-        "addcmul addcdiv clamp clip clamp_min clamp_max masked_fill nan_to_num isclose allclose "
-        "equal erf erfc erfinv lgamma digamma i0 logit"
+        "abs absolute neg negative positive square sign floor ceil trunc fix isnan isinf "
+        "isfinite logical_not bitwise_not conj exp exp2 expm1 log log2 log10 log1p sqrt rsqrt "
+        "reciprocal sin cos tan asin arcsin acos arccos atan arctan sinh cosh tanh asinh "
+        "arcsinh acosh arccosh atanh arctanh sigmoid sinc deg2rad rad2deg frac round relu "
+        "angle mul multiply maximum minimum fmax fmin eq ne not_equal lt less le less_equal "
+        "gt greater ge greater_equal logical_and logical_or logical_xor bitwise_and "
+        "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift remainder fmod atan2 "
+        "arctan2 hypot logaddexp logaddexp2 copysign nextafter add sub subtract div divide "
+        "true_divide floor_divide pow float_power xlogy lerp addcmul addcdiv clamp clip "
+        "clamp_min clamp_max masked_fill nan_to_num isclose allclose equal erf erfc erfinv "
+        "lgamma digamma i0 logit"
     ),
     reductions: (
-        "sum mean prod var std logsumexp softmax log_softmax all any count_nonzero amax amin max "
-        "min argmax argmin sort argsort topk kthvalue median cumsum cumprod logcumsumexp cummax "
-        "cummin norm dist"
+        "sum mean prod var std logsumexp softmax log_softmax all any count_nonzero amax amin "
+        "max min argmax argmin sort argsort topk kthvalue median cumsum cumprod logcumsumexp "
+        "cummax cummin norm dist"
     ),
     shaping: (
-        "reshape view view_as reshape_as flatten ravel unflatten transpose swapaxes swapdims permute "
-        "t movedim moveaxis squeeze unsqueeze expand expand_as broadcast_to diagonal contiguous "
-        "is_contiguous stride data_ptr clone flip roll repeat tile repeat_interleave tril triu diag "
-        "diag_embed split chunk unbind narrow select gather take_along_dim take index_select "
-        "masked_select nonzero scatter scatter_add index_add index_copy index_fill index_put "
-        "masked_scatter diff"
+        "reshape view view_as reshape_as flatten ravel unflatten transpose swapaxes swapdims "
+        "permute t movedim moveaxis squeeze unsqueeze expand expand_as broadcast_to diagonal "
+        "contiguous is_contiguous stride data_ptr clone flip roll repeat tile "
+        "repeat_interleave tril triu diag diag_embed split chunk unbind narrow select gather "
+        "take_along_dim take index_select masked_select nonzero scatter scatter_add index_add "
+        "index_copy index_fill index_put masked_scatter diff"
     ),
     linear_algebra: (
-        "matmul mm bmm mv dot inner outer ger addmm addmv baddbmm cross trace kron inverse det "
-        "slogdet logdet cholesky matrix_power"
+        "matmul mm bmm mv dot inner outer ger addmm addmv baddbmm cross trace kron inverse "
+        "det slogdet logdet cholesky matrix_power"
     ),
 }
 
@@ -113,7 +113,7 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for function in (where, to, type_as, cpu):
         setattr(Tensor, function.__name__, function)
-    Tensor.type = type_  # type: ignore[attr-defined]
+    setattr(Tensor, "type", type_)  # noqa: B010
     for name in ("half", "float", "double", "short", "int", "long", "bool", "cfloat", "cdouble"):
         setattr(Tensor, name, _converter(getattr(dtypes, name)))
     for make in (creation.zeros, creation.ones, creation.empty, creation.full, creation.tensor):
@@ -135,11 +135,16 @@ def attach() -> None:
         setattr(Tensor, f"__r{name}__", _operator(function, swap=True))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _operator(getattr(pointwise, name)))
-    Tensor.__neg__ = pointwise.neg  # type: ignore[attr-defined]
-    Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
-    Tensor.__abs__ = pointwise.abs  # type: ignore[attr-defined]
-    Tensor.__invert__ = pointwise.bitwise_not  # type: ignore[attr-defined]
-    Tensor.__getitem__ = shaping.getitem  # type: ignore[attr-defined]
+    alone = {
+        "neg": pointwise.neg,
+        "pos": lambda x: x,
+        "abs": pointwise.abs,
+        "invert": pointwise.bitwise_not,
+        "getitem": shaping.getitem,
+        "setitem": inplace.setitem,
+    }
+    for name, function in alone.items():
+        setattr(Tensor, f"__{name}__", function)
     properties = {
         "T": lambda x: shaping.permute(x, tuple(range(x.ndim))[::-1]),
         "mT": lambda x: shaping.transpose(x, -2, -1),
@@ -161,6 +166,3 @@ def _operator(function: Any, *, swap: bool = False) -> Any:
         return function(y, x) if swap else function(x, y)
 
     return operate
-
-
-assert dtype_of

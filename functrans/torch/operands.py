@@ -11,7 +11,7 @@ from functrans.core.array import TracedArray
 from functrans.core.types import WEAK, Array, dtype_of, shape_of
 from functrans.torch import dtypes
 from functrans.torch.engine import EngineArray
-from functrans.torch.tensor import Tensor, wrap
+from functrans.torch.tensor import Tensor
 
 
 def unwrap(x: Any, name: str = "operation") -> Array:
@@ -103,16 +103,3 @@ def dim_tuple(dim: Any, ndim: int) -> tuple[int, ...]:
         twice = next(d for d in dims if dims.count(d) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return tuple(dims) if ndim else ()
-
-
-__all__ = [
-    "cast",
-    "common_dtype",
-    "dim_index",
-    "dim_tuple",
-    "floating",
-    "promoted",
-    "tensor_array",
-    "unwrap",
-    "wrap",
-]

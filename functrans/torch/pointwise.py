@@ -186,7 +186,13 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input - alpha * other``."""
     a, b = promoted(unwrap(input, "sub"), unwrap(other, "sub"))
-    if dtype_of(a).kind == "b":
+    truths = [type(x) is bool or dtype_of(x).kind == "b" for x in map(unwrap, (input, other))]
+    if all(truths):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    if any(truths):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
             "to invert a mask, use the `~` or `logical_not()` operator instead."

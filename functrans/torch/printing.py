@@ -46,14 +46,13 @@ class Formatter:
             return
         nonzero = np.abs(flat[np.isfinite(flat) & (flat != 0)]).astype(float)
         if nonzero.size == 0:
-            self.width = max((len(self.format(v)) for v in flat), default=1)
             return
         least, largest = nonzero.min(), nonzero.max()
         self.int_mode = bool(np.all(np.ceil(nonzero) == nonzero))
         self.sci = bool(
             largest / least > 1000 or largest > 1e8 or (not self.int_mode and least < 1e-4)
         )
-        self.width = max(len(self.format(v)) for v in flat)
+        self.width = max(len(self.format(v)) for v in flat[np.isfinite(flat) & (flat != 0)])
 
     def format(self, v: Any) -> str:
         """One element, not yet padded."""

@@ -21,14 +21,14 @@ from functrans.torch.operands import (
 )
 from functrans.torch.tensor import Tensor, wrap
 
-max_type = namedtuple("max", ["values", "indices"])
-min_type = namedtuple("min", ["values", "indices"])
-sort_type = namedtuple("sort", ["values", "indices"])
-topk_type = namedtuple("topk", ["values", "indices"])
-kthvalue_type = namedtuple("kthvalue", ["values", "indices"])
-median_type = namedtuple("median", ["values", "indices"])
-cummax_type = namedtuple("cummax", ["values", "indices"])
-cummin_type = namedtuple("cummin", ["values", "indices"])
+return_max = namedtuple("return_max", ["values", "indices"])
+return_min = namedtuple("return_min", ["values", "indices"])
+return_sort = namedtuple("return_sort", ["values", "indices"])
+return_topk = namedtuple("return_topk", ["values", "indices"])
+return_kthvalue = namedtuple("return_kthvalue", ["values", "indices"])
+return_median = namedtuple("return_median", ["values", "indices"])
+return_cummax = namedtuple("return_cummax", ["values", "indices"])
+return_cummin = namedtuple("return_cummin", ["values", "indices"])
 
 
 def _named(tensor: Tensor, name: str) -> Tensor:
@@ -226,8 +226,8 @@ def _first(function: Any) -> Any:
     return positions
 
 
-max = _extreme("max", p.max, p.maximum, _first(np.argmax), max_type)
-min = _extreme("min", p.min, p.minimum, _first(np.argmin), min_type)
+max = _extreme("max", p.max, p.maximum, _first(np.argmax), return_max)
+min = _extreme("min", p.min, p.minimum, _first(np.argmin), return_min)
 
 
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -248,10 +248,10 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     where = argsort(input, dim, descending, stable)
     a = tensor_array(input, "sort")
     if not a.shape:
-        return sort_type(wrap(p.positive(a)), where)
+        return return_sort(wrap(p.positive(a)), where)
     axis = dim_index(dim, len(a.shape))
     values = p.take_along_axis(a, where.array, axis=axis, unique=True)
-    return sort_type(_named(wrap(values), "SortBackward0"), where)
+    return return_sort(_named(wrap(values), "SortBackward0"), where)
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -277,7 +277,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     order = argsort(input, dim, descending=largest).array
     where = p.getitem(order, (slice(None),) * axis + (slice(0, k),))
     values = p.take_along_axis(a, where, axis=axis, unique=True)
-    return topk_type(_named(wrap(values), "TopkBackward0"), wrap(where))
+    return return_topk(_named(wrap(values), "TopkBackward0"), wrap(where))
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
@@ -288,7 +288,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     order = argsort(input, dim).array
     where = p.getitem(order, (slice(None),) * axis + (slice(k - 1, k),))
-    return kthvalue_type(*_taken(a, where, axis, keepdim))
+    return return_kthvalue(*_taken(a, where, axis, keepdim))
 
 
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -299,7 +299,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         ordered = np.sort(p.reshape(a, shape=(n,)))
         return wrap(p.getitem(ordered, ((n - 1) // 2, ...)))
     n = a.shape[dim_index(dim, len(a.shape))]
-    return median_type(*kthvalue(input, (n + 1) // 2, dim, keepdim))
+    return return_median(*kthvalue(input, (n + 1) // 2, dim, keepdim))
 
 
 # Cumulative
@@ -340,8 +340,8 @@ def _cumulative_extreme(name: str, ufunc: Any, result: Any) -> Any:
     return extreme
 
 
-cummax = _cumulative_extreme("cummax", np.maximum, cummax_type)
-cummin = _cumulative_extreme("cummin", np.minimum, cummin_type)
+cummax = _cumulative_extreme("cummax", np.maximum, return_cummax)
+cummin = _cumulative_extreme("cummin", np.minimum, return_cummin)
 
 
 # Norms

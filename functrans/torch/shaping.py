@@ -325,8 +325,10 @@ def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
 
 def _all_arrays(tensors: Any, name: str) -> list[Any]:
     arrays = [tensor_array(x, name) for x in tensors]
+    if not arrays and name == "stack":
+        raise RuntimeError("stack expects a non-empty TensorList")
     if not arrays:
-        raise RuntimeError(f"{name}(): expected a non-empty list of Tensors")
+        raise ValueError(f"torch.{name}(): expected a non-empty list of Tensors")
     return promoted(*arrays)
 
 

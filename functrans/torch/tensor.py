@@ -7,18 +7,18 @@ it. To the functional transforms a tensor is a pytree with this array as its lea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans import primitives as p
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
-from functrans.core.types import OPERANDS
-from functrans import primitives as p
+from functrans.core.types import CONTAINERS, OPERANDS
 from functrans.torch import dtypes, printing
-from functrans.torch.engine import ENGINE, EngineArray, leaf_node, mode
+from functrans.torch.engine import EngineArray, leaf_node
 
 Hook = Callable[["Tensor"], Any]
 
@@ -62,6 +62,35 @@ class Tensor:
     __hash__ = object.__hash__
 
     array: Any
+
+    if TYPE_CHECKING:  # attached by functrans.torch.methods
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        def __setitem__(self, key: Any, value: Any) -> None: ...
 
     def __init__(self, data: Any = ()) -> None:
         values = np.asarray(data, dtypes.get_default_dtype().numpy)
@@ -398,7 +427,7 @@ class Tensor:
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment."
             )
-        copied = rebuilt(type(self), np.copy(self.numpy_memory()), self.requires_grad, {})
+        copied: Tensor = rebuilt(type(self), np.copy(self.numpy_memory()), self.requires_grad, {})
         memo[id(self)] = copied
         if self.grad is not None:
             copied._grad = wrap(EngineArray(np.copy(self.grad.numpy_memory())))
@@ -421,7 +450,7 @@ class Tensor:
         ans = func(*args, **kwargs)
         return tree.map(lambda x: wrap(x) if isinstance(x, TracedArray) else x, ans)
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in _ABSENT:
             raise AttributeError(f"'Tensor' object has no attribute {name!r}")
         raise UnsupportedError(f"Tensor.{name} is not supported by functrans.torch")
@@ -514,6 +543,8 @@ def _flatten(t: Tensor) -> tuple[list[Any], Any]:
 
 def _unflatten(_: Any, leaves: Any) -> Any:
     (array,) = leaves
+    if isinstance(array, Tensor):  # the Jacobian of a tensor by a tensor is one as well
+        return array
     if isinstance(array, TracedArray | np.ndarray | np.generic):
         return wrap(array)
     if type(array) in OPERANDS:
@@ -535,20 +566,19 @@ class _Shell(Tensor):
 _MULTIPLY, _ADD, _SUBTRACT = (primitive_of(f) for f in (p.multiply, p.add, p.subtract))
 
 
-def _arithmetic(primitive: Any) -> tuple[Any, Any]:
+def _arithmetic(name: str, primitive: Any) -> tuple[Any, Any]:
     """The operator of a primitive whose operands promote, and its reflection."""
 
     def operate(x: Any, y: Any) -> Any:
-        from functrans.torch.operands import promoted, unwrap
+        from functrans.torch import pointwise
 
-        a, b = promoted(unwrap(x), unwrap(y))
-        return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+        return getattr(pointwise, name)(x, y)
 
     def forward(x: Tensor, y: Any) -> Any:
         a = x.array
         if isinstance(y, Tensor):
             b = y.array
-            if a.dtype is b.dtype:
+            if a.dtype is b.dtype and a.dtype.kind != "b":
                 return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
         elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
             return wrap(stack.top.binary(primitive, a, y))  # type: ignore[union-attr]
@@ -572,10 +602,9 @@ def acceptable(y: Any) -> bool:
 
 
 for _name, _primitive in (("add", _ADD), ("sub", _SUBTRACT), ("mul", _MULTIPLY)):
-    _forward, _reflected = _arithmetic(_primitive)
+    _forward, _reflected = _arithmetic(_name, _primitive)
     setattr(Tensor, f"__{_name}__", _forward)
     setattr(Tensor, f"__r{_name}__", _reflected)
 
 tree.register(Tensor, _flatten, _unflatten)
-assert ENGINE.closed is False
-__all__ = ["GradFn", "HookHandle", "Size", "Tensor", "UnsupportedError", "mode", "wrap"]
+CONTAINERS[Tensor] = CONTAINERS[EngineArray] = wrap

@@ -11,7 +11,7 @@ from functrans.core import tree
 from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import Cotangents, Masked, zeros
 from functrans.core.errors import InputTypeError, OutputTypeError, describe_output
-from functrans.core.types import dtype_of, is_array, is_inexact, type_of
+from functrans.core.types import CONTAINERS, dtype_of, is_array, is_inexact, type_of
 from functrans.transforms.arguments import (
     Selection,
     checked,
@@ -284,6 +284,9 @@ def _gradient(
             out = fun(*args, **kwargs)
             if has_aux:
                 out, aux = split_aux(selection, out)
+        container = CONTAINERS.get(type(out))
+        if container is not None:
+            out = out.array
         value = reverse.lower(out)
         _check_scalar(selection, value, holomorphic)
         cotangents = Cotangents(len(reverse.tape))
@@ -293,6 +296,8 @@ def _gradient(
         grads = tree.regroup(_collect(cotangents, places, leaves), trees)
         if has_aux:
             aux = tree.map(reverse.lower, aux)
+        if container is not None:
+            value = container(value)
         return result(value, grads[0] if selection.bare else tuple(grads), aux, has_aux)
 
     return gradient
@@ -343,7 +348,7 @@ def _collect(
                     g = g.copy()
                 seen.add(id(g))
         elif isinstance(g, TracedArray):
-            g = g.snapshot()
+            g = g.snapshot() if isinstance(leaf, TracedArray) else g.result()
         grads.append(g)
     return grads
 
