@@ -26,6 +26,18 @@ class _Stack(threading.local):
     top: Interpreter | None = None
 
 
+def _back_to(interpreter: Interpreter | None) -> None:
+    """Make an interpreter current again.
+
+    What lies below all transforms is the same for all threads and may come to be later, with the
+    import of ``functrans.torch``; so no thread holds on to what it was.
+    """
+    if interpreter is _Stack.top:
+        del stack.top
+    else:
+        stack.top = interpreter
+
+
 stack = _Stack()
 """``stack.top`` is the interpreter that handles the next operation, or None for plain NumPy."""
 
@@ -112,7 +124,7 @@ class Interpreter:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        stack.top = self._below
+        _back_to(self._below)
         self.closed = True
         if error is not None:
             better = explained(error, self)
@@ -173,7 +185,7 @@ class under:
         stack.top = self.interpreter
 
     def __exit__(self, *exc: object) -> None:
-        stack.top = self.before
+        _back_to(self.before)
 
 
 def is_active(interpreter: Interpreter) -> bool:
