@@ -33,7 +33,7 @@ def _back_to(interpreter: Interpreter | None) -> None:
     import of ``functrans.torch``; so no thread holds on to what it was.
     """
     if interpreter is _Stack.top:
-        del stack.top
+        vars(stack).pop("top", None)
     else:
         stack.top = interpreter
 
