@@ -143,7 +143,9 @@ class Node:
         "name",
         "order",
         "out",
+        "place",
         "primitive",
+        "released",
         "saved_at",
         "types",
         "variable",
@@ -156,6 +158,8 @@ class Node:
         self.types = types
         self.order = next(_sequence)
         self.saved_at: Any = None
+        self.released = False
+        self.place: Any = None
         self.hooks: Any = None
         self.variable: Any = None
         self.name: str | None = None
@@ -249,9 +253,29 @@ class Engine(Interpreter):
         return made(primitive, (link,), ans)
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
-        if type(x) is not EngineArray and type(y) is not EngineArray:
+        x_ours, y_ours = type(x) is EngineArray, type(y) is EngineArray
+        if not (x_ours or y_ours):
             return primitive.impl(x, y)
-        return self.process(primitive, (x, y), _NONE)
+        if primitive.masks != "lanes":
+            return self.process(primitive, (x, y), _NONE)
+        a, b = x.value if x_ours else x, y.value if y_ours else y
+        ans = primitive.impl(a, b)
+        x_mine, y_mine = x_ours and x.index is not None, y_ours and y.index is not None
+        if not (x_mine or y_mine) or not mode.grad:
+            return EngineArray(ans)
+        pulls: Any = primitive.pulls
+        shape, dtype = ans.shape, ans.dtype
+        links: list[Any] = []
+        for mine, i, operand, value in ((x_mine, 0, x, a), (y_mine, 1, y, b)):
+            if mine and (pull := pulls[i] or derived_pull(primitive, i)) is not ZERO:
+                space: Any = type_of(value)
+                if space.dtype == dtype and space.shape == shape:
+                    space = None
+                kept = pull.select(ans, (x, y))
+                if kept:
+                    kept = saved(kept, (ans,))
+                links.append((pull.apply, operand.index, kept, _NONE, space))
+        return made(primitive, links, ans) if links else EngineArray(ans)
 
     def fresh(self, content: Array) -> Any:
         return content  # outside of transforms arrays are what they are
@@ -305,6 +329,8 @@ def zeros_or_none(x: Any) -> Any:
 
 def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
     """The residuals of a rule as a node keeps them."""
+    if len(residuals) == 1 and type(residuals[0]) is EngineArray:
+        return (Saved(residuals[0]),)
     kept: list[Any] = []
     for r in residuals:
         if type(r) is EngineArray:
@@ -349,10 +375,16 @@ def reachable(roots: Sequence[Node]) -> list[Node]:
             continue
         found[node.order] = node
         for link in node.links or ():
-            for edge in link[1] if type(link[1]) is list else (link[1],):
-                if edge is not None:
-                    waiting.append(edge[0])
+            edge = link[1]
+            if type(edge) is tuple:
+                waiting.append(edge[0])
+            else:
+                waiting += [e[0] for e in edge if e is not None]
     return [found[k] for k in sorted(found)]
+
+
+_building = threading.Lock()
+"""Held while a graph becomes a tape: the nodes keep their places on it for as long."""
 
 
 def walk(
@@ -382,64 +414,64 @@ def walk(
     found : list
         The cotangents of `wanted`; None for what was not reached.
     """
-    nodes = reachable([edge[0] for edge, _ in roots])
-    places: dict[int, int] = {}
     tape: list[Any] = []
-    taken: dict[tuple[int, int], Any] = {}
-    asked = {(edge[0].order, edge[1]) for edge in wanted}
-
-    def place(edge: Any) -> int:
-        node, number = edge
-        hooked = (node.order, number) in watched
-        base = places[node.order]
-        if node.types is not None:
-            base += 1 + number
-        return watched[(node.order, number)] if hooked else base
-
-    watched: dict[tuple[int, int], int] = {}
-    for node in nodes:
-        places[node.order] = len(tape)
-        count = 1 if node.types is None else len(node.types)
-        if node.primitive is None and node.links is None:
-            tape.append(None)
-        else:
-            links = [_unpacked(node, link, place, create_graph) for link in node.links]
-            if node.types is None:
-                tape.append((node.primitive, links))
+    taken: dict[Any, Any] = {}
+    asked = set(wanted)
+    leaves: dict[Node, Any] = {}
+    saving: list[Node] = []
+    with _building:
+        for node in reachable([edge[0] for edge, _ in roots]):
+            node.place = len(tape)
+            if node.links is None:
+                leaves[node] = node.place
+                tape.append(None)
             else:
-                tape.append((node.types, (node.primitive, links)))
-                tape.extend([None] * count)
-        for number in range(count):
-            hooks = (node.hooks or {}).get(number)
-            if hooks or ((node.order, number) in asked):
-                own = places[node.order] + (0 if node.types is None else 1 + number)
-                link: tuple[Any, ...] = (
-                    _watch(hooks, taken, (node.order, number)),
-                    own,
-                    (),
-                    {},
-                    None,
-                )
-                watched[(node.order, number)] = len(tape)
-                tape.append((_HOOK, (link,)))
+                links, saves = _unpacked(node, create_graph)
+                if saves:
+                    saving.append(node)
+                if node.types is None:
+                    tape.append((node.primitive, links))
+                else:
+                    tape.append((node.types, (node.primitive, links)))
+                    first, count = len(tape), len(node.types)
+                    node.place = list(range(first, first + count))
+                    tape.extend([None] * count)
+            if node.hooks or asked:
+                _watch_outputs(node, tape, taken, asked)
+        starts = [(_place(edge), g) for edge, g in roots]
     cotangents = Cotangents(len(tape))
     with under(ENGINE if create_graph else None), grad_mode(create_graph):
-        for edge, g in roots:
+        for k, g in starts:
             kind = type_of(g)
-            cotangents.add(place(edge), settle(g, kind), kind)
+            cotangents.add(k, settle(g, kind), kind)
         pull_back(tape, cotangents, keep=False)
-    leaves = {}
-    for node in nodes:
-        if node.links is None:
-            k = places[node.order]
-            g = plain(cotangents.values[k])
-            if type(g) is np.ndarray and k not in cotangents.owned:
-                g = g.copy()  # what other values share is nobody's to write to
-            leaves[node] = g
+    for node, k in leaves.items():
+        g = plain(cotangents.values[k])
+        if type(g) is np.ndarray and k not in cotangents.owned:
+            g = g.copy()  # what other values share is nobody's to write to
+        leaves[node] = g
     if not keep:
-        for node in nodes:
+        for node in saving:
             release(node)
-    return leaves, [taken.get((edge[0].order, edge[1])) for edge in wanted]
+    return leaves, [taken.get(edge) for edge in wanted]
+
+
+def _place(edge: Any) -> int:
+    place = edge[0].place
+    return place if type(place) is int else place[edge[1]]
+
+
+def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: set[Any]) -> None:
+    """Put an entry behind the outputs of a node that somebody wants to see."""
+    places = node.place if type(node.place) is list else [node.place]
+    for number, own in enumerate(places):
+        hooks = node.hooks and node.hooks.get(number)
+        if hooks or (node, number) in asked:
+            places[number] = len(tape)
+            see = _watch(hooks, taken, (node, number))
+            tape.append((_HOOK, ((see, own, (), _NONE, None),)))
+    if type(node.place) is not list:
+        node.place = places[0]
 
 
 def plain(g: Any) -> Any:
@@ -461,34 +493,16 @@ def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
     return call
 
 
-class Released:
-    """Stands for saved values that are gone."""
-
-
-RELEASED = Released()
-
-
 def release(node: Node) -> None:
-    """Let go of what a node has saved; a node that saved nothing can be walked again."""
-    if node.links is None:
-        return
-    node.links = [
-        (pull, index, RELEASED if _holds_values(residuals) else residuals, params, space)
-        for pull, index, residuals, params, space in node.links
-    ]
+    """Let go of what a node has saved; its places in the graph stay, to be shown."""
+    node.released = True
+    node.links = [(None, link[1], (), None, None) for link in node.links]
     node.out = None
 
 
-def _holds_values(residuals: Any) -> bool:
-    return type(residuals) is tuple and any(
-        isinstance(r, Saved | _Output | np.ndarray) or _holds_values(r) for r in residuals
-    )
-
-
-def _unpacked(node: Node, link: Any, place: Callable[[Any], int], create_graph: bool) -> Any:
-    """A link as it stands on a tape."""
-    pull, index, residuals, params, space = link
-    if residuals is RELEASED:
+def _unpacked(node: Node, create_graph: bool) -> tuple[list[Any], bool]:
+    """The links of a node as they stand on a tape, and whether they hold saved values."""
+    if node.released:
         raise RuntimeError(
             "Trying to backward through the graph a second time (or directly access saved tensors "
             "after they have already been freed). Saved intermediate values of the graph are freed "
@@ -496,31 +510,48 @@ def _unpacked(node: Node, link: Any, place: Callable[[Any], int], create_graph: 
             "to backward through the graph a second time or if you need to access saved tensors "
             "after calling backward."
         )
-    at: Any = (
-        [None if edge is None else place(edge) for edge in index]
-        if type(index) is list
-        else place(index)
-    )
-    return pull, at, _values(node, residuals, create_graph), params, space
+    links = []
+    saves = False
+    for pull, index, residuals, params, space in node.links:
+        if residuals:
+            residuals, saved_values = _values(node, residuals, create_graph)
+            saves = saves or saved_values
+        at: Any
+        if type(index) is tuple:
+            at = index[0].place
+            if type(at) is not int:
+                at = at[index[1]]
+        else:
+            at = [None if edge is None else _place(edge) for edge in index]
+        links.append((pull, at, residuals, params, space))
+    return links, saves
 
 
-def _values(node: Node, residuals: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
+def _values(
+    node: Node, residuals: tuple[Any, ...], create_graph: bool
+) -> tuple[tuple[Any, ...], bool]:
+    """The saved values themselves, and whether there are any."""
     found: list[Any] = []
+    saves = False
     for r in residuals:
         if type(r) is Saved:
+            saves = True
             if r.version[0] != r.at:
                 raise modified(r.value, r.index, r.version[0], r.at)
             found.append(EngineArray(r.value, r.index, r.version) if create_graph else r.value)
         elif type(r) is _Output:
+            saves = True
             if node.saved_at is not None and node.saved_at[0][0] != node.saved_at[1]:
                 raise modified(node.out, (node, r.number), *_versions(node))
             value = node.out if node.types is None else node.out[r.number]
             found.append(EngineArray(value, (node, r.number)) if create_graph else value)
         elif type(r) is tuple:
-            found.append(_values(node, r, create_graph))
+            inner, inner_saves = _values(node, r, create_graph)
+            saves = saves or inner_saves
+            found.append(inner)
         else:
             found.append(r)
-    return tuple(found)
+    return tuple(found), saves
 
 
 def _versions(node: Node) -> tuple[int, int]:
