@@ -69,6 +69,7 @@ class EngineArray(TracedArray):
 
     def __init__(self, value: Array, index: Any = None, version: list[int] | None = None) -> None:
         self.interpreter = ENGINE
+        self.place = None
         self.value = value
         self.index = index
         self.version = [0] if version is None else version
