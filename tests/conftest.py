@@ -50,7 +50,7 @@ def _global_state() -> dict[str, Any]:
     return {
         "numpy.errstate": np.geterr(),
         "print options": {k: v for k, v in options.items() if k != "override_repr"},
-        "the interpreter stack": stack.top,
+        "the interpreter stack": None if stack.top is type(stack).top else stack.top,
     }
 
 
