@@ -382,6 +382,24 @@ def test_layout_decides_between_view_and_copy() -> None:
     assert ft.value_and_grad(g)(x)[0] == plain(g, x)
 
 
+def test_views_by_einsum_and_copies_by_flat() -> None:
+    def f(x: Any) -> Any:
+        np.einsum("ii->i", x)[:] = 2.0
+        part = x.flat[1:3]
+        part[0] = 9.0
+        np.einsum("ij->ji", x)[0, 1] *= 3.0
+        total = np.einsum("ij->i", x)
+        total[0] = 7.0
+        return np.sum(x**2) + np.sum(part) + np.sum(total)
+
+    x = np.arange(1.0, 5.0).reshape(2, 2)
+    value, gradient = ft.value_and_grad(f)(x)
+    assert value == plain(f, x)
+    np.testing.assert_allclose(
+        gradient, differences(lambda a, b: f(a), x, np.zeros(0))[0], rtol=1e-7
+    )
+
+
 def test_augmented_assignment_to_a_row_writes_once() -> None:
     def f(x: Any) -> Any:
         x[0] += 1.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import reductions, shapes
+from functrans.numpy import reductions, shapes, views
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
 from functrans.numpy.operands import operand
 from functrans.numpy.options import unsupported
@@ -84,7 +84,14 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
             x if k % 2 or k == len(operands) - 1 and len(operands) % 2 else operand(x)
             for k, x in enumerate(operands)
         ]
-    return p.einsum_of(*args, optimize=optimize, dtype=dtype)
+    ans = p.einsum_of(*args, optimize=optimize, dtype=dtype)
+    if len(args) == 2 and dtype is None and isinstance(args[0], str):  # may rename axes: a view
+
+        def read(base: Any) -> Any:
+            return p.einsum_of(args[0], base)
+
+        views.link(args[1], ans, read, lambda numbers: np.einsum(args[0], numbers))
+    return ans
 
 
 @implements(np.einsum_path)

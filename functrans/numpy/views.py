@@ -99,7 +99,7 @@ def is_zero_dimensional_array(x: Any) -> bool:
 def getitem(x: TracedArray, key: Any) -> Any:
     """``x[key]``; a view if the index is basic."""
     basic = basic_key(x, key)
-    if basic is None:
+    if basic is None or (x.place is not None and x.place.always):  # x.flat[1:] is a copy
         return p.getitem(x, key)
     ans = p.getitem(x, basic)
     return link(x, ans, lambda base: p.getitem(base, basic), operator.itemgetter(basic), basic)
