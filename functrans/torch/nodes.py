@@ -1,0 +1,67 @@
+"""What users see of the graph: ``grad_fn``, its neighbours, and handles of hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functrans.torch.names import backward_name
+
+
+class GradFn:
+    """A node of the graph, as ``grad_fn`` shows it."""
+
+    __slots__ = ("node", "number")
+
+    def __init__(self, node: Any, number: int = 0) -> None:
+        self.node = node
+        self.number = number
+
+    def name(self) -> str:
+        """``MulBackward0`` and the like."""
+        return backward_name(self.node)
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
+        """The nodes that a gradient goes to next."""
+        found: list[tuple[GradFn | None, int]] = []
+        for link in self.node.links or ():
+            edges = link[1] if type(link[1]) is list else [link[1]]
+            found += [(None, 0) if e is None else (GradFn(*e), e[1]) for e in edges]
+        return tuple(found)
+
+    @property
+    def variable(self) -> Any:
+        """The tensor of a leaf."""
+        if self.node.variable is None:
+            raise AttributeError(f"{self.name()!r} object has no attribute 'variable'")
+        return self.node.variable()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradFn) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return hash(id(self.node))
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self.node))}>"
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    __slots__ = ("call", "hooks")
+
+    def __init__(self, hooks: list[Any], call: Any) -> None:
+        self.hooks = hooks
+        self.call = call
+
+    def remove(self) -> None:
+        """Do not call the hook any more."""
+        if self.call in self.hooks:
+            self.hooks.remove(self.call)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
