@@ -233,7 +233,7 @@ window_argmax: Function = nondifferentiable(
     shape=lambda x, **params: ArrayType(windows_shape(x, **params).shape, np.intp),
     samples=lambda: [
         *window_samples(),
-        Sample(np.array([1.0, 2.0, 5.0, 3.0]), value=[1, 0], label="exactly", **HALVES),
+        Sample(np.array([1.0, 2.0, 5.0, 3.0]), value=[1, 2], label="exactly", **HALVES),
         Sample(np.array([1.0, 1.0, 0.0, -0.0]), label="ties", **HALVES),
         Sample(np.array([np.nan, 1.0, 1.0, np.nan]), label="NaN", **HALVES),
         Sample(
