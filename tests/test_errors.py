@@ -157,7 +157,8 @@ def test_errors_within_scipy_name_the_line_that_called_it() -> None:
         lambda x: optimize.brentq(lambda t: t - x, 0.0, 5.0),
         lambda x: integrate.quad(lambda t: t * x, 0.0, 5.0)[0],
     ):
-        with pytest.raises(errors.ConversionError) as caught:
+        # The C code of brentq goes on after an error, so its next call can fail with another one.
+        with pytest.raises((errors.ConversionError, errors.OperandError)) as caught:
             ft.grad(f)(1.0)
         assert "test_errors.py" in str(caught.value) and "site-packages" not in str(caught.value)
 
