@@ -429,7 +429,8 @@ class Function:
 
         spaces = [type_of(args[i].array.value) for i in places]
         link: tuple[Any, ...] = (pull, [args[i].array.index for i in places], (), {}, spaces)
-        node = Node(None, [link], None, types)
+        node = Node(None, [link], None)
+        node.types = types
         node.name = f"{cls.__name__}Backward"
         dropped = {id(t) for t in ctx._nondifferentiable}
         results = []

@@ -68,7 +68,6 @@ class EngineArray(TracedArray):
     interpreter: Engine
 
     def __init__(self, value: Array, index: Any = None, version: list[int] | None = None) -> None:
-        self.interpreter = ENGINE
         self.place = None
         self.value = value
         self.index = index
@@ -121,61 +120,76 @@ class EngineArray(TracedArray):
             np.copyto(memory, value, casting="unsafe")
         self.version[0] += 1
         if mode.grad and index is not None:
-            index[0].saved_at = (self.version, self.version[0])
+            index[0].version, index[0].at = self.version, self.version[0]
 
 
-class Node:
+class _Rare:
+    """What few nodes have, by its usual value."""
+
+    __slots__ = ()
+
+    at = 0
+    hooks: Any = None
+    name: str | None = None
+    released = False
+    types: Any = None
+    variable: Any = None
+
+
+class Node(_Rare):
     """One operation of the graph.
 
     Attributes
     ----------
     primitive : Primitive or None
         None for a leaf.
-    links : list of tuples
-        As on a tape, with ``(Node, int)`` for indices and :class:`Saved` values.
+    links : list of tuples, or None
+        As on a tape, with ``(Node, int)`` for indices and :class:`Saved` values; None for a leaf.
+    out : array or tuple of arrays
+        The outputs, as long as the rules may need them.
+    order : int
+        Nodes made later have higher ones.
+    place : int or list of int
+        Where the outputs stand on the tape that is being built.
+    version, at : list of one int, int
+        The version of the memory of the output, and what it was when the node was made.
     types : tuple of ArrayType, or None
         Of several outputs.
     """
 
     __slots__ = (
+        "__dict__",
         "__weakref__",
-        "hooks",
         "links",
-        "name",
         "order",
         "out",
         "place",
         "primitive",
-        "released",
-        "saved_at",
-        "types",
-        "variable",
+        "version",
     )
 
-    def __init__(self, primitive: Any, links: Any, out: Any, types: Any = None) -> None:
+    place: Any
+    version: Any
+
+    def __init__(self, primitive: Any, links: Any, out: Any, version: Any = None) -> None:
         self.primitive = primitive
         self.links = links
         self.out = out
-        self.types = types
+        self.version = version
         self.order = next(_sequence)
-        self.saved_at: Any = None
-        self.released = False
-        self.place: Any = None
-        self.hooks: Any = None
-        self.variable: Any = None
-        self.name: str | None = None
 
 
 class Saved:
-    """A value that a rule needs, with its place in the graph and the version that it had."""
+    """A value that a rule needs, and the version that it had.
 
-    __slots__ = ("at", "index", "value", "version")
+    Whatever is written to the array before it is used is an error, so it need not be copied.
+    """
 
-    def __init__(self, x: EngineArray) -> None:
-        self.value = x.value
-        self.index = x.index
-        self.version = x.version
-        self.at = x.version[0]
+    __slots__ = ("array", "at")
+
+    def __init__(self, array: EngineArray) -> None:
+        self.array = array
+        self.at = array.version[0]
 
 
 class _Output:
@@ -220,7 +234,8 @@ class Engine(Interpreter):
         if not several:
             return made(primitive, links, ans)
         types = tuple(map(type_of, ans))
-        node = Node(primitive, links, ans, types)
+        node = Node(primitive, links, ans)
+        node.types = types
         return tuple(
             [
                 EngineArray(a, (node, j) if is_inexact(kind.dtype) else None)
@@ -308,7 +323,8 @@ class Engine(Interpreter):
 
         link: tuple[Any, ...] = (pull, [args[i].index for i in mine], (), {}, spaces)
         types = tuple(map(type_of, outs))
-        node = Node(None, [link], None, types)
+        node = Node(None, [link], None)
+        node.types = types
         return [
             EngineArray(o, (node, j) if is_inexact(kind.dtype) else None)
             for j, (o, kind) in enumerate(zip(outs, types, strict=True))
@@ -317,10 +333,8 @@ class Engine(Interpreter):
 
 def made(primitive: Primitive, links: Any, ans: Any) -> EngineArray:
     """The output of a new node."""
-    node = Node(primitive, links, ans)
-    array = EngineArray(ans, (node, 0))
-    node.saved_at = (array.version, 0)
-    return array
+    version = [0]
+    return EngineArray(ans, (Node(primitive, links, ans, version), 0), version)
 
 
 def zeros_or_none(x: Any) -> Any:
@@ -330,25 +344,31 @@ def zeros_or_none(x: Any) -> Any:
 
 def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
     """The residuals of a rule as a node keeps them."""
-    if len(residuals) == 1 and type(residuals[0]) is EngineArray:
-        return (Saved(residuals[0]),)
-    kept: list[Any] = []
-    for r in residuals:
+    if len(residuals) == 1:  # most are: this is the hot path
+        (r,) = residuals
         if type(r) is EngineArray:
-            kept.append(Saved(r))
-        elif type(r) is tuple:
-            kept.append(saved(r, outs))
-        else:
-            for j, out in enumerate(outs):
-                if r is out:
-                    kept.append(_Output(j))
-                    break
-            else:
-                kept.append(r)
-    return tuple(kept)
+            return (Saved(r),)
+        if type(r) is float:
+            return residuals
+    return tuple([_kept(r, outs) for r in residuals])
+
+
+def _kept(r: Any, outs: Sequence[Any]) -> Any:
+    if type(r) is EngineArray:
+        return Saved(r)
+    if type(r) is tuple:
+        return saved(r, outs)
+    for j, out in enumerate(outs):
+        if r is out:
+            return _OUTPUTS[j] if j < len(_OUTPUTS) else _Output(j)
+    return r
+
+
+_OUTPUTS = tuple(map(_Output, range(4)))
 
 
 ENGINE = Engine()
+EngineArray.interpreter = ENGINE
 type(stack).top = ENGINE
 """From the import on, the interpreter below all others: plain arrays pass through it unchanged."""
 
@@ -537,13 +557,14 @@ def _values(
     for r in residuals:
         if type(r) is Saved:
             saves = True
-            if r.version[0] != r.at:
-                raise modified(r.value, r.index, r.version[0], r.at)
-            found.append(EngineArray(r.value, r.index, r.version) if create_graph else r.value)
+            array = r.array
+            if array.version[0] != r.at:
+                raise modified(array.value, array.index, array.version[0], r.at)
+            found.append(array.snapshot() if create_graph else array.value)
         elif type(r) is _Output:
             saves = True
-            if node.saved_at is not None and node.saved_at[0][0] != node.saved_at[1]:
-                raise modified(node.out, (node, r.number), *_versions(node))
+            if node.version is not None and node.version[0] != node.at:
+                raise modified(node.out, (node, r.number), node.version[0], node.at)
             value = node.out if node.types is None else node.out[r.number]
             found.append(EngineArray(value, (node, r.number)) if create_graph else value)
         elif type(r) is tuple:
@@ -553,10 +574,6 @@ def _values(
         else:
             found.append(r)
     return tuple(found), saves
-
-
-def _versions(node: Node) -> tuple[int, int]:
-    return node.saved_at[0][0], node.saved_at[1]
 
 
 def modified(value: Any, index: Any, now: int, then: int) -> RuntimeError:

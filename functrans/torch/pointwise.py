@@ -30,7 +30,7 @@ def _unary(name: str, function: Any, *, real: bool = True) -> Any:
 
     def call(input: Tensor) -> Tensor:
         a = tensor_array(input, name)
-        if real and a.dtype.kind not in "fc":
+        if real and input.index is None and a.dtype.kind not in "fc":
             a = floating(a)
         return wrap(stack.top.unary(primitive, a))  # type: ignore[union-attr]
 

@@ -273,7 +273,7 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Take the tensor itself out of the graph."""
-        self.array.index = None
+        self.array = EngineArray(self.array.memory(), None, self.array.version)
         return self
 
     def backward(
