@@ -368,7 +368,7 @@ _OUTPUTS = tuple(map(_Output, range(4)))
 
 
 ENGINE = Engine()
-EngineArray.interpreter = ENGINE
+EngineArray.interpreter = ENGINE  # type: ignore[misc]
 type(stack).top = ENGINE
 """From the import on, the interpreter below all others: plain arrays pass through it unchanged."""
 
