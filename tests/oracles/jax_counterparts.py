@@ -34,8 +34,11 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
 
 
 def eigh(x: Any, *, uplo: str = "L") -> Any:
+    return with_marks(*jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
+
+
+def with_marks(*factors: Any) -> Any:
     """With the zeros that mark the factors where a derivative is undetermined."""
-    factors = tuple(jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False))
     return (*factors, *map(jnp.zeros_like, factors))
 
 
@@ -90,8 +93,10 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "slogdet": lambda x: tuple(jnp.linalg.slogdet(x)),
     "cholesky": cholesky,
     "eigh": eigh,
-    "eigvalsh": lambda x, *, uplo="L": eigh(x, uplo=uplo)[0],
-    "svdvals": lambda x: jnp.linalg.svd(x, compute_uv=False),
+    "packbits": lambda x, *, axis, order: jnp.packbits(x, axis, order),
+    "unpackbits": lambda x, *, axis, count, order: jnp.unpackbits(x, axis, count, order),
+    "eigvalsh": lambda x, *, uplo="L": eigh(x, uplo=uplo)[::2],
+    "svdvals": lambda x: with_marks(jnp.linalg.svd(x, compute_uv=False)),
     "fft": jnp.fft.fft,
     "ifft": jnp.fft.ifft,
     "rfft": jnp.fft.rfft,
