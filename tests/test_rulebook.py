@@ -39,6 +39,7 @@ def of_primitives(check: Callable[[Case], None]) -> Any:
 SELECTED: dict[str, Callable[[Case], bool]] = {
     "check_structure": lambda case: bool(case.primitive and case.primitive.masks and case.active),
     "check_pinned": lambda case: case.sample.pinned is not None,
+    "check_untouched": lambda case: case.sample.smooth and bool(case.active),
     **{
         name: lambda case: case.differentiable and bool(case.active)
         for name in (

@@ -104,17 +104,16 @@ def rows_of(primitive: Primitive) -> list[Case]:
 def fate(mutant: Mutant, cases: list[Case]) -> str:
     """``"killed by ..."``, ``"equivalent"`` or ``"survived"``."""
     watch = Watch()
-    cases = copy.deepcopy(cases)  # mutants overwrite operands, which samples may share
     with planted(mutant.primitive, mutant.fields(watch)), warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DegenerateWarning)  # of samples with equal values
         try:
-            for check in checks_for(mutant.place):
-                for case in cases:
-                    check(case)
+            checks = checks_for(mutant.place)
             if mutant.primitive.name in SERVES:
-                for case in cases:
-                    check = check_third
+                checks.append(check_third)
+            for check in checks:
+                # Mutants overwrite operands, which samples and other checks share.
+                for case in copy.deepcopy(cases):
                     check(case)
         except AssertionError:
             return f"killed by {check.__name__}"
