@@ -208,6 +208,30 @@ def test_values_of_stop_gradient_are_copies() -> None:
     np.testing.assert_array_equal(ft.grad(f)(np.array([1.0, 2.0])), [2.0, 4.0])
 
 
+@pytest.mark.parametrize("transform", ["grad", "jvp"])
+def test_functions_with_rules_cannot_write_to_what_a_transform_keeps(transform: str) -> None:
+    @ft.custom
+    def total(x: Any) -> Any:
+        x[0] = 100.0
+        return np.sum(x)
+
+    @total.defjvp
+    def total_jvp(primals: Any, tangents: Any) -> Any:
+        return total(*primals), np.sum(*tangents)
+
+    def f(x: Any) -> Any:
+        return np.sum(x * x) + total(x)
+
+    run: dict[str, Any] = {
+        "grad": lambda x: ft.grad(f)(x),
+        "jvp": lambda x: ft.jvp(f, (x,), (x,)),
+    }
+    x = np.array([1.0, 2.0])
+    with pytest.raises(ValueError, match="read-only"):
+        run[transform](x)
+    np.testing.assert_array_equal(x, [1.0, 2.0])
+
+
 def test_outer_arrays_written_to_inside() -> None:
     """A constant of the inner transform can be written to with what the outer one traces."""
 

@@ -347,3 +347,12 @@ def duplicate(x: Any) -> Any:
 def own_handle(x: Any) -> Any:
     """The value in a handle that no user code holds; an ndarray as it is."""
     return x.snapshot() if isinstance(x, TracedArray) else x
+
+
+def for_reading(x: Any) -> Any:
+    """A content as user code with rules of its own may see it: not to be changed by writing."""
+    if type(x) is np.ndarray:
+        x = x.view()
+        x.flags.writeable = False
+        return x
+    return own_handle(x)

@@ -10,7 +10,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, own_handle, snapshot
+from functrans.core.array import TracedArray, duplicate, for_reading, own_handle, snapshot
 from functrans.core.errors import (
     AxisError,
     InputTypeError,
@@ -180,7 +180,7 @@ class Batch(Interpreter):
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         batched = [self.owns(x) for x in args]
-        values = [self._lower(x) for x in args]
+        values = [for_reading(x.value) if self.owns(x) else x for x in args]
         if not any(batched):
             return self.hand_down_custom(call, values)
         if call.has_batch:

@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, own_handle, snapshot
+from functrans.core.array import TracedArray, duplicate, for_reading, own_handle, snapshot
 from functrans.core.cotangent import (
     Masked,
     add_masked,
@@ -173,7 +173,8 @@ class Forward(Interpreter):
         return list(map(self.dual, outs[:half], outs[half:]))
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
-        primals, tangents = self.split_all(args)
+        _, tangents = self.split_all(args)
+        primals = [for_reading(x.primal) if self.owns(x) else x for x in args]
         given = [i for i, t in enumerate(tangents) if t is not None]
         if not given:
             return self.hand_down_custom(call, primals)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, snapshot
+from functrans.core.array import TracedArray, duplicate, for_reading, snapshot
 from functrans.core.constants import Constants
 from functrans.core.cotangent import (
     SMALL,
@@ -344,7 +344,7 @@ class Reverse(Interpreter):
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         mine = [i for i, x in enumerate(args) if self.owns(x)]
-        values = [self.lower(x) for x in args]
+        values = [for_reading(x.value) if self.owns(x) else x for x in args]
         if not mine:
             return self.hand_down_custom(call, values)
         if not self.recording:
