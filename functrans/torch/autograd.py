@@ -11,6 +11,7 @@ import numpy as np
 from functrans.core.interpreter import under
 from functrans.core.types import type_of
 from functrans.torch import engine
+from functrans.torch.backward import walk
 from functrans.torch.engine import ENGINE, EngineArray, Node, mode
 from functrans.torch.tensor import Tensor, wrap
 
@@ -101,7 +102,7 @@ def backward(
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
     roots = _roots(outputs, grad_tensors, create_graph)
-    leaves, found = engine.walk(
+    leaves, found = walk(
         roots, keep=keep, create_graph=create_graph, wanted=[t.index for t in wanted]
     )
     if wanted:
@@ -178,9 +179,7 @@ def grad(
         if t.index is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     roots = _roots(results, grad_outputs, create_graph)
-    _, found = engine.walk(
-        roots, keep=keep, create_graph=create_graph, wanted=[t.index for t in sources]
-    )
+    _, found = walk(roots, keep=keep, create_graph=create_graph, wanted=[t.index for t in sources])
     for i, g in enumerate(found):
         if g is None and not (allow_unused or materialize_grads):
             raise RuntimeError(
