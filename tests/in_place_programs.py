@@ -204,7 +204,9 @@ def copied(env: dict[str, Any]) -> dict[str, Any]:
         if id(value) not in done:
             r = root(value)
             offset = value.__array_interface__["data"][0] - r.__array_interface__["data"][0]
-            view = np.ndarray(value.shape, value.dtype, roots[id(r)], offset, value.strides)
+            view = np.ndarray(
+                value.shape, value.dtype, roots[id(r)].ravel("K"), offset, value.strides
+            )
             view.flags.writeable = value.flags.writeable
             done[id(value)] = view
         new[name] = done[id(value)]

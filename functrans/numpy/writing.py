@@ -112,7 +112,7 @@ def target(x: Any, name: str) -> TracedArray:
 
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Write the elements of one array, where a mask holds, into another."""
-    if dst is src and where is True:
+    if dst is src:
         return  # not even of a read-only view is anything asked
     x, y = target(dst, "numpy.copyto"), operand(src)
     if not type_of(y).weak and not np.can_cast(dtype_of(y), x.dtype, casting):
