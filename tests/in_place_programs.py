@@ -84,7 +84,7 @@ WRITES = (
     "np.put_along_axis({a}, np.argsort({a}, 0)[:1], {value}, 0)",
     "{a}.fill({scalar})",
     "{a}.sort()",
-    "{a}.flat = {value}",
+    "{a}.flat = np.copy({value})",
     "{a}.flat[1] = {scalar}",
     "{a}.real = {value}",
 )
@@ -105,8 +105,8 @@ def programs(draw: Any, length: int = 8) -> str:
             line = f"v{len(names)} = {line}"
             if "empty_like" in line:  # arbitrary elements are not to be read
                 line += f"; v{len(names)}[...] = 0.6"
-        copied_to = re.match(r"np\.copyto\((\w+),", line)
-        if copied_to and not env[copied_to[1]].flags.writeable:
+        target = re.match(r"(?:np\.[\w.]+\()?(\w+)", line)
+        if kind == "write" and target and not env[target[1]].flags.writeable:
             continue  # NumPy lets it pass where source and target turn out to be the same memory
         trial = copied(env)
         try:

@@ -83,7 +83,7 @@ def test_programs(source: str) -> None:
 
 @pytest.mark.slow
 @given(programs(length=14))
-@settings(max_examples=3000)
+@settings(max_examples=2000)
 def test_many_programs(source: str) -> None:
     check_program(source)
 
