@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.cotangent import Cotangents, Masked, settle
+from functrans.core.cotangent import Cotangents, plain, settle
 from functrans.core.interpreter import under
 from functrans.core.types import Array, shape_of, type_of
 from functrans.torch.engine import ENGINE, EngineArray, Node, Output, Saved, grad_mode
@@ -136,11 +136,6 @@ def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: se
             tape.append((_HOOK, ((see, own, (), _NONE, None),)))
     if type(node.place) is not list:
         node.place = places[0]
-
-
-def plain(g: Any) -> Any:
-    """A cotangent without its mask."""
-    return g.value if type(g) is Masked else g
 
 
 def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:

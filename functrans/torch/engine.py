@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.array import TracedArray
-from functrans.core.cotangent import zeros
 from functrans.core.interpreter import Interpreter, stack, under
 from functrans.core.primitive import ZERO
 from functrans.core.types import (
     CONTAINERS,
     Array,
     Shape,
-    dtype_of,
     is_array,
     is_inexact,
     type_of,
 )
+from functrans.transforms.forward import tangent_or_zero
 from functrans.transforms.reverse import derived_pull, links_of, transpose_linear
 
 if TYPE_CHECKING:
@@ -313,7 +312,7 @@ class Engine(Interpreter):
                 return [found[i] for i in mine]
 
             def tangents(*ts: Any) -> tuple[Any, ...]:
-                full = [zeros_or_none(x) for x in values]
+                full = [tangent_or_zero(x, None) if is_array(x) else None for x in values]
                 for i, t in zip(mine, ts, strict=True):
                     full[i] = t
                 return tuple(call.push(values, full)[1])
@@ -334,11 +333,6 @@ def made(primitive: Primitive, links: Any, ans: Any) -> EngineArray:
     """The output of a new node."""
     version = [0]
     return EngineArray(ans, (Node(primitive, links, ans, version), 0), version)
-
-
-def zeros_or_none(x: Any) -> Any:
-    """A zero tangent of an array; None for what can have none."""
-    return zeros(type_of(x)) if is_array(x) and is_inexact(dtype_of(x)) else None
 
 
 def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
