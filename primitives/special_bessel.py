@@ -156,8 +156,11 @@ k0 = elementwise("k0", sp.k0, lambda x: negative(k1(x)), samples=unary(0.5, 3, c
 k1: Function = elementwise(
     "k1",
     sp.k1,
-    lambda x: multiply(-0.5, add(k0(x), kv(2.0, x))),
-    samples=unary(0.5, 3, complex_too=False),
+    # Not by the neighbours: SciPy's kv(2, x) is 0 for x >= 698, where k1 is not.
+    lambda ans, x: negative(add(k0(x), divide(ans, x))),
+    samples=unary(
+        0.5, 3, Sample(700.0, pinned=[-4.676452304252103e-306], label="far out"), complex_too=False
+    ),
 )
 
 # Exponentially scaled functions. The derivative of order n is a central difference of order 2n over

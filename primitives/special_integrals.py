@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, type_of
 
 from .arithmetic import add, divide, multiply, negative, real, reciprocal, square, subtract
 from .comparison import equal, less, logical_and, maximum, where
-from .exponential import exp, real_line_shape, spherical_bessel
+from .exponential import exp, log, real_line_shape, spherical_bessel
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, fit, with_parameters
 from .special_ufuncs import sp
@@ -99,15 +99,25 @@ shichi = two_outputs(
     lambda x: divide(cosh(x), x),
     unary(0.5, 3),
 )
+
+
+def spence_slope(x: Array) -> Array:
+    """``log(x) / (1 - x)``; around 1 by a series in ``1 - x``, which is rounded near 0."""
+    left = less(x if dtype_of(x).kind != "c" else real(x), 0.5)
+    near, far = where(left, 1.0, x), where(left, x, 0.5)
+    series = negative(sp.hyp2f1(1.0, 1.0, 2.0, subtract(1, near)))
+    return where(left, divide(log(far), subtract(1, far)), series)
+
+
 spence = elementwise(
     "spence",
     sp.spence,
-    lambda x: negative(sp.hyp2f1(1.0, 1.0, 2.0, subtract(1, x))),
+    lambda x, ans_type: fit(spence_slope(x), ans_type),
     samples=unary(
-        0.5,
+        0.3,
         3,
         Sample(np.array([0.0, 1.0]), pinned=[np.array([-inf, -1.0])], label="the ends"),
-        complex_too=False,
+        Sample(1e-9, pinned=[-20.72326585766967695], label="near the pole"),
     ),
 )
 
