@@ -24,6 +24,9 @@ OPTIMIZERS: list[optim.Optimizer] = [
     optim.rmsprop(0.05, momentum=0.5, centered=True),
     optim.adagrad(0.5, lr_decay=0.01),
     optim.adadelta(1.0),
+    optim.radam(0.1, betas=(0.9, 0.9), weight_decay=0.01),
+    optim.asgd(0.05, t0=2.0),
+    optim.rprop(0.05),
 ]
 
 
@@ -56,7 +59,7 @@ def test_single_precision_is_kept(optimizer: optim.Optimizer) -> None:
     new, state = run(optimizer, 3, start(np.float32))
     kept = [
         *ft.tree.leaves(new),
-        *(x for own in state.leaves for k, x in own.items() if k[:2] != "mu"),
+        *(x for own in state.leaves for k, x in own.items() if k[:2] not in ("mu", "et")),
     ]
     assert {np.asarray(x).dtype for x in kept} == {np.dtype(np.float32)}
 
@@ -186,6 +189,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         r"grads\[0\] has shape \(2,\)",
     ),
+    (lambda: optim.rprop(etas=(1.5, 1.2)), ValueError, "either side of 1"),
     (lambda: optim.adam().init([1j]), TypeError, "real and imaginary parts"),
     (lambda: optim.lbfgs(0.0), ValueError, "must be positive"),
     (lambda: optim.lbfgs(line_search_fn="armijo"), ValueError, "strong_wolfe"),  # type: ignore[arg-type]

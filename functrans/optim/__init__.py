@@ -29,8 +29,11 @@ from functrans.optim.optimizers import (
     adam as adam,
     adamax as adamax,
     adamw as adamw,
+    asgd as asgd,
     nadam as nadam,
+    radam as radam,
     rmsprop as rmsprop,
+    rprop as rprop,
     sgd as sgd,
 )
 from functrans.optim.schedules import (

@@ -292,7 +292,7 @@ def adamw(
 
 
 def _decoupled(step: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **options: step(*args, decoupled=True, **options)
+    return lambda *args, **options: step(*args, decoupled_weight_decay=True, **options)
 
 
 def nadam(
@@ -328,9 +328,43 @@ def nadam(
         "eps": eps,
         "weight_decay": weight_decay,
         "momentum_decay": momentum_decay,
-        "decoupled": decoupled_weight_decay,
+        "decoupled_weight_decay": decoupled_weight_decay,
     }
     return Optimizer("nadam", lr, steps.nadam_state, steps.nadam_step, options)
+
+
+def radam(
+    lr: Rate = 1e-3,
+    *,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled_weight_decay: bool = False,
+) -> Optimizer:
+    """`adam` that moves by plain averages until those of squares are known (Liu and others, 2019).
+
+    Parameters
+    ----------
+    lr, betas, eps, weight_decay
+        As in `adam`.
+    decoupled_weight_decay : bool
+        Weight decay as in `adamw`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> optimizer = radam(0.1)
+    >>> optimizer.update(np.full(1, 3.0), optimizer.init(np.ones(1)), np.ones(1))[0].round(6)
+    array([0.7])
+    """
+    _check("radam", betas=betas, eps=eps, weight_decay=weight_decay)
+    options = {
+        "betas": betas,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "decoupled_weight_decay": decoupled_weight_decay,
+    }
+    return Optimizer("radam", lr, steps.radam_state, steps.radam_step, options)
 
 
 def adamax(
@@ -467,3 +501,69 @@ def adadelta(
         raise ValueError(f"adadelta: rho must be from 0 to 1, got {rho}")
     options = {"rho": rho, "eps": eps, "weight_decay": weight_decay}
     return Optimizer("adadelta", lr, steps.adadelta_state, steps.adadelta_step, options)
+
+
+def asgd(
+    lr: Rate = 1e-2,
+    *,
+    lambd: float = 1e-4,
+    alpha: float = 0.75,
+    t0: float = 1e6,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """Gradient descent that averages where it was (Polyak and Juditsky, 1992).
+
+    The average is ``ax`` in its state.
+
+    Parameters
+    ----------
+    lr : float or callable
+    lambd : float
+        Every step multiplies the parameters by one minus this times the rate.
+    alpha : float
+        After n steps the rate is divided by ``(1 + lambd * lr * n)**alpha``.
+    t0 : float
+        From this step on the average is one over all steps since then.
+    weight_decay : float
+        As in `sgd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> optimizer = asgd(0.1, lambd=0.0)
+    >>> optimizer.update(np.ones(1), optimizer.init(np.ones(1)), np.ones(1))[0]
+    array([0.9])
+    """
+    _check("asgd", weight_decay=weight_decay)
+    options = {"lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
+    return Optimizer("asgd", lr, steps.asgd_state, steps.asgd_step, options)
+
+
+def rprop(
+    lr: Rate = 1e-2,
+    *,
+    etas: tuple[float, float] = (0.5, 1.2),
+    step_sizes: tuple[float, float] = (1e-6, 50.0),
+) -> Optimizer:
+    """Rprop (Riedmiller and Braun, 1993): steps by the signs of gradients, for whole batches.
+
+    Parameters
+    ----------
+    lr : float or callable
+        The size of the first step.
+    etas : pair of float
+        By what a parameter's step shrinks where its gradient has turned, and grows where not.
+    step_sizes : pair of float
+        The least and the greatest step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> optimizer = rprop(0.1)
+    >>> optimizer.update(np.full(1, 7.0), optimizer.init(np.ones(1)), np.ones(1))[0]
+    array([0.9])
+    """
+    if not 0 < etas[0] < 1 < etas[1]:
+        raise ValueError(f"rprop: etas must lie on either side of 1, got {etas}")
+    options = {"etas": etas, "step_sizes": step_sizes}
+    return Optimizer("rprop", lr, steps.rprop_state, steps.rprop_step, options)

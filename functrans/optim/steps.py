@@ -27,6 +27,36 @@ def _decayed(grad: Array, param: Array, weight_decay: float) -> Array:
     return grad + weight_decay * param if weight_decay else grad
 
 
+def _with_decay(
+    param: Array, grad: Array, lr: Any, weight_decay: float, decoupled: bool
+) -> tuple[Array, Array]:
+    """Parameter and gradient with weight decay: on the gradient, or decoupled on the parameter."""
+    if decoupled:
+        return (param * (1 - lr * weight_decay) if weight_decay else param), grad
+    return param, _decayed(grad, param, weight_decay)
+
+
+def _moments(state: State, grad: Array, betas: tuple[float, float]) -> State:
+    """The running averages of gradients and of their squares."""
+    return {
+        "exp_avg": _towards(state["exp_avg"], grad, 1 - betas[0]),
+        "exp_avg_sq": _running_square(state["exp_avg_sq"], grad, betas[1]),
+    }
+
+
+def _running_square(average: Array, value: Array, past: float) -> Array:
+    """A running average of squares, with the share of the past in it."""
+    return past * average + (1 - past) * (value * value)
+
+
+def _at_first(step: Any, first: Any, later: Any, like: Array) -> Any:
+    """One value for the first step, another for later ones."""
+    at_first = step == 1
+    if isinstance(at_first, TracedArray):
+        return p.astype(p.where(at_first, first, later), dtype=dtype_of(like))
+    return first if at_first else later
+
+
 def _towards(average: Array, value: Array, share: Any) -> Array:
     """A running average moved towards a value."""
     return average + share * (value - average)
@@ -34,6 +64,8 @@ def _towards(average: Array, value: Array, share: Any) -> Array:
 
 def _root(x: Array) -> Array:
     """The square root, with derivative 0 at 0, where a gradient that vanishes leads to."""
+    if not isinstance(x, TracedArray):
+        return np.sqrt(x)
     zero = p.equal(x, 0)
     return p.where(zero, 0.0, p.sqrt(p.where(zero, 1.0, x)))
 
@@ -70,14 +102,9 @@ def sgd_step(
     """
     grad = _decayed(grad, param, weight_decay)
     if momentum:
-        share: Any = 1 - dampening
-        if dampening:  # the first gradient enters the buffer whole
-            first = step == 1
-            if isinstance(first, TracedArray):
-                share = p.astype(p.where(first, 1.0, share), dtype=dtype_of(grad))
-            elif first:
-                share = 1.0
-        buffer = momentum * state["momentum_buffer"] + share * grad
+        # The first gradient enters the buffer whole.
+        fresh = _at_first(step, 1.0, 1 - dampening, grad) * grad if dampening else grad
+        buffer = momentum * state["momentum_buffer"] + fresh
         state = {"momentum_buffer": buffer}
         grad = grad + momentum * buffer if nesterov else buffer
     return param - lr * grad, state
@@ -106,9 +133,9 @@ def adam_step(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     amsgrad: bool = False,
-    decoupled: bool = False,
+    decoupled_weight_decay: bool = False,
 ) -> tuple[Array, State]:
-    """A step of Adam, or (with `decoupled` weight decay) of AdamW; see `functrans.optim.adam`.
+    """A step of Adam, or (with decoupled weight decay) of AdamW; see `functrans.optim.adam`.
 
     Examples
     --------
@@ -116,13 +143,9 @@ def adam_step(
     >>> adam_step(x, x, adam_state(x), step=1, lr=0.1)[0].round(6)
     array([0.9])
     """
-    if decoupled:
-        param = param * (1 - lr * weight_decay) if weight_decay else param
-    else:
-        grad = _decayed(grad, param, weight_decay)
-    mean = _towards(state["exp_avg"], grad, 1 - betas[0])
-    square = betas[1] * state["exp_avg_sq"] + (1 - betas[1]) * (grad * grad)
-    new = {"exp_avg": mean, "exp_avg_sq": square}
+    param, grad = _with_decay(param, grad, lr, weight_decay, decoupled_weight_decay)
+    new = _moments(state, grad, betas)
+    mean, square = new.values()
     if amsgrad:
         square = new["max_exp_avg_sq"] = p.maximum(state["max_exp_avg_sq"], square)
     size = _root(square) / (1 - betas[1] ** step) ** 0.5 + eps
@@ -167,7 +190,7 @@ def rmsprop_step(
     array([0.9])
     """
     grad = _decayed(grad, param, weight_decay)
-    square = alpha * state["square_avg"] + (1 - alpha) * (grad * grad)
+    square = _running_square(state["square_avg"], grad, alpha)
     new = {"square_avg": square}
     if centered:
         mean = _towards(state["grad_avg"], grad, 1 - alpha)
@@ -247,9 +270,9 @@ def adadelta_step(
     array([0.996838])
     """
     grad = _decayed(grad, param, weight_decay)
-    square = rho * state["square_avg"] + (1 - rho) * (grad * grad)
+    square = _running_square(state["square_avg"], grad, rho)
     move = p.sqrt(state["acc_delta"] + eps) / p.sqrt(square + eps) * grad
-    moved = rho * state["acc_delta"] + (1 - rho) * (move * move)
+    moved = _running_square(state["acc_delta"], move, rho)
     return param - lr * move, {"square_avg": square, "acc_delta": moved}
 
 
@@ -312,7 +335,7 @@ def nadam_step(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
     momentum_decay: float = 4e-3,
-    decoupled: bool = False,
+    decoupled_weight_decay: bool = False,
 ) -> tuple[Array, State]:
     """A step of Adam with Nesterov's momentum; see `functrans.optim.nadam`.
 
@@ -322,16 +345,150 @@ def nadam_step(
     >>> nadam_step(x, x, nadam_state(x), step=1, lr=0.1)[0].round(4)
     array([0.8944])
     """
-    if decoupled:
-        param = param * (1 - lr * weight_decay) if weight_decay else param
-    else:
-        grad = _decayed(grad, param, weight_decay)
+    param, grad = _with_decay(param, grad, lr, weight_decay, decoupled_weight_decay)
     mu = betas[0] * (1 - 0.5 * 0.96 ** (step * momentum_decay))
     mu_next = betas[0] * (1 - 0.5 * 0.96 ** ((step + 1) * momentum_decay))
     product = state["mu_product"] * mu
-    mean = _towards(state["exp_avg"], grad, 1 - betas[0])
-    square = betas[1] * state["exp_avg_sq"] + (1 - betas[1]) * (grad * grad)
+    new = _moments(state, grad, betas)
+    mean, square = new.values()
     size = _root(square / (1 - betas[1] ** step)) + eps
     param = param - (lr * (1 - mu) / (1 - product)) * (grad / size)
     param = param - (lr * mu_next / (1 - product * mu_next)) * (mean / size)
-    return param, {"exp_avg": mean, "exp_avg_sq": square, "mu_product": product}
+    return param, {**new, "mu_product": product}
+
+
+def radam_state(param: Array, **options: Any) -> State:
+    """The first state of `radam_step`.
+
+    Examples
+    --------
+    >>> sorted(radam_state(np.ones(2)))
+    ['exp_avg', 'exp_avg_sq']
+    """
+    return adam_state(param)
+
+
+def radam_step(
+    param: Array,
+    grad: Array,
+    state: State,
+    *,
+    step: Any,
+    lr: Any,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled_weight_decay: bool = False,
+) -> tuple[Array, State]:
+    """A step of rectified Adam; see `functrans.optim.radam`.
+
+    Examples
+    --------
+    >>> x = np.array([1.0])
+    >>> radam_step(x, 3 * x, radam_state(x), step=1, lr=0.1)[0].round(6)
+    array([0.7])
+    """
+    param, grad = _with_decay(param, grad, lr, weight_decay, decoupled_weight_decay)
+    new = _moments(state, grad, betas)
+    mean, square = new.values()
+    past = betas[1] ** step
+    most = 2 / (1 - betas[1]) - 1
+    length = most - 2 * step * past / (1 - past)  # of the average of squares, in steps
+    known = length > 5
+    rate = lr / (1 - betas[0] ** step)
+    if not isinstance(known, TracedArray):
+        if not known:
+            return param - rate * mean, new
+        safe: Any = length
+    else:
+        safe = p.where(known, length, 6.0)
+    share = (safe - 4) * (safe - 2) * most / ((most - 4) * (most - 2) * safe)
+    scale = (share * (1 - past)) ** 0.5
+    move = mean * (scale / (_root(square) + eps))
+    return param - rate * (p.where(known, move, mean) if safe is not length else move), new
+
+
+def asgd_state(param: Array, **options: Any) -> State:
+    """The first state of `asgd_step`; `eta` and `mu` are numbers.
+
+    `eta` is the rate of the next step, 0 before the first; `mu` the share of it in the average.
+
+    Examples
+    --------
+    >>> asgd_state(np.ones(2))
+    {'eta': 0.0, 'mu': 1.0, 'ax': array([0., 0.])}
+    """
+    return {"eta": 0.0, "mu": 1.0, "ax": _zeros(param)}
+
+
+def asgd_step(
+    param: Array,
+    grad: Array,
+    state: State,
+    *,
+    step: Any,
+    lr: Any,
+    lambd: float = 1e-4,
+    alpha: float = 0.75,
+    t0: float = 1e6,
+    weight_decay: float = 0.0,
+) -> tuple[Array, State]:
+    """A step of averaged gradient descent; see `functrans.optim.asgd`.
+
+    Examples
+    --------
+    >>> x = np.array([1.0])
+    >>> asgd_step(x, x, asgd_state(x), step=1, lr=0.1, lambd=0.0)[0]
+    array([0.9])
+    """
+    grad = _decayed(grad, param, weight_decay)
+    eta = state["eta"]
+    if isinstance(eta, TracedArray):
+        eta = p.where(p.equal(eta, 0), lr, eta)
+    elif not eta:
+        eta = lr
+    param = param * (1 - lambd * eta) - eta * grad
+    late = step - t0
+    new = {
+        "eta": lr / (1 + lambd * lr * step) ** alpha,
+        "mu": 1 / (p.maximum(late, 1.0) if isinstance(late, TracedArray) else max(late, 1.0)),
+        "ax": _towards(state["ax"], param, state["mu"]),
+    }
+    return param, new
+
+
+def rprop_state(param: Array, **options: Any) -> State:
+    """The first state of `rprop_step`.
+
+    Examples
+    --------
+    >>> sorted(rprop_state(np.ones(2)))
+    ['prev', 'step_size']
+    """
+    return {"prev": _zeros(param), "step_size": _zeros(param)}
+
+
+def rprop_step(
+    param: Array,
+    grad: Array,
+    state: State,
+    *,
+    step: Any,
+    lr: Any,
+    etas: tuple[float, float] = (0.5, 1.2),
+    step_sizes: tuple[float, float] = (1e-6, 50.0),
+) -> tuple[Array, State]:
+    """A step of Rprop; see `functrans.optim.rprop`.
+
+    Examples
+    --------
+    >>> x = np.array([1.0])
+    >>> rprop_step(x, 7 * x, rprop_state(x), step=1, lr=0.1)[0]
+    array([0.9])
+    """
+    turn = grad * state["prev"]
+    factor = p.where(turn > 0, etas[1], p.where(turn < 0, etas[0], 1.0))
+    size = _at_first(step, lr + state["step_size"], state["step_size"], param)
+    size = p.clip(size * p.astype(factor, dtype=dtype_of(param)), *step_sizes)
+    grad = p.where(turn < 0, 0.0, grad)  # after a turn it waits for one step
+    return param - p.sign(grad) * size, {"prev": grad, "step_size": size}

@@ -61,14 +61,14 @@ def _values(data: Any, dtype: DType | None, copy: bool) -> np.ndarray[Any, Any]:
     elif isinstance(data, np.ndarray | np.generic):
         values = np.asarray(data)
     else:
-        values = _of_lists(data)
+        values = _of_lists(data, rounded=dtype is None)
     dtypes.of_numpy(values.dtype)
     wanted = values.dtype if dtype is None else dtypes.to_numpy(dtype)
     return np.array(values, wanted, copy=True if copy else None)
 
 
-def _of_lists(data: Any) -> np.ndarray[Any, Any]:
-    """Nested lists of Python numbers and tensors, in the default types."""
+def _of_lists(data: Any, *, rounded: bool = True) -> np.ndarray[Any, Any]:
+    """Nested lists of Python numbers and tensors, in the default types or as they are."""
 
     def plain(x: Any) -> Any:
         if isinstance(x, Tensor):
@@ -80,6 +80,8 @@ def _of_lists(data: Any) -> np.ndarray[Any, Any]:
     except ValueError as error:
         raise ValueError(f"expected sequences of one length at each depth: {error}") from None
     kind = values.dtype.kind
+    if not rounded and kind in "biufc":
+        return values
     if kind == "f" and not _holds_numpy(data):
         return values.astype(dtypes.get_default_dtype().numpy)
     if kind == "c" and not _holds_numpy(data):

@@ -31,6 +31,10 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("adamax", "Adamax", {"lr": 0.02, "weight_decay": 0.1}),
     ("nadam", "NAdam", {"lr": 0.02, "weight_decay": 0.1}),
     ("nadam", "NAdam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("radam", "RAdam", {"lr": 0.02, "weight_decay": 0.1}),
+    ("radam", "RAdam", {"lr": 0.02, "betas": (0.5, 0.7), "decoupled_weight_decay": True}),
+    ("asgd", "ASGD", {"lr": 0.05, "t0": 20.0, "lambd": 0.01, "weight_decay": 0.1}),
+    ("rprop", "Rprop", {"lr": 0.02, "step_sizes": (1e-5, 0.1)}),
 ]
 
 rng = np.random.default_rng(0)
