@@ -59,7 +59,6 @@ from functrans.nn.convolution import (
     conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d,
     fold as fold,
-    linear as linear,
     unfold as unfold,
 )
 from functrans.nn.ctc import ctc_loss as ctc_loss
@@ -68,6 +67,7 @@ from functrans.nn.distances import (
     normalize as normalize,
     pairwise_distance as pairwise_distance,
 )
+from functrans.nn.linear import bilinear as bilinear, linear as linear
 from functrans.nn.losses import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,

@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.nn.convolution import linear
+from functrans.nn.linear import linear
 from functrans.nn.regularization import dropout
 from functrans.numpy.operands import operand
 

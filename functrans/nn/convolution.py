@@ -1,4 +1,4 @@
-"""Linear layers: matrix products, convolutions and transposed convolutions."""
+"""Convolutions, transposed convolutions, and the patches that they see."""
 
 from __future__ import annotations
 
@@ -10,34 +10,6 @@ from functrans import primitives as p
 from functrans.core.types import Array, shape_of
 from functrans.nn.spatial import Pairs, pairs, whole_numbers, with_batch
 from functrans.numpy.operands import operand
-
-
-def linear(x: Any, weight: Any, bias: Any = None) -> Array:
-    """``x @ weight.T + bias``.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., inputs).
-    weight : array_like
-        Shape (outputs, inputs), or (inputs,) for a single output without an axis.
-    bias : array_like, optional
-        Shape (outputs,) or ().
-
-    Examples
-    --------
-    >>> linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 3.0]]), np.array([0.5, 0.0]))
-    array([3.5, 6. ])
-    """
-    x, weight = operand(x), operand(weight)
-    shape, own = shape_of(weight), shape_of(x)
-    if len(shape) not in (1, 2) or not own or own[-1] != shape[-1]:
-        raise ValueError(
-            f"linear: an input of shape {own} does not fit a weight of shape {shape}; the last "
-            "axis of both counts the inputs"
-        )
-    out = p.matmul(x, weight if len(shape) == 1 else p.transpose(weight, axes=(1, 0)))
-    return out if bias is None else p.add(out, operand(bias))
 
 
 def conv1d(

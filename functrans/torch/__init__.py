@@ -17,7 +17,13 @@ from __future__ import annotations
 import math as _math
 from typing import Any as _Any
 
-from functrans.torch import autograd as autograd, func as func, linear_algebra, optim as optim
+from functrans.torch import (
+    autograd as autograd,
+    func as func,
+    linear_algebra,
+    nn as nn,
+    optim as optim,
+)
 from functrans.torch.autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

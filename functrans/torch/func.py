@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from functrans.torch.nn.stateless import functional_call, stack_module_state
 from functrans.torch.tensor import Tensor
 from functrans.transforms import batching, forward, gradient, jacobian, linearize as linearizing
 
@@ -87,6 +88,7 @@ def hessian(func: F, argnums: int | tuple[int, ...] = 0) -> F:
 
 __all__ = [
     "Tensor",
+    "functional_call",
     "grad",
     "grad_and_value",
     "hessian",
@@ -94,6 +96,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "stack_module_state",
     "vjp",
     "vmap",
 ]

@@ -71,6 +71,7 @@ asinh = arcsinh = _unary("asinh", p.arcsinh)
 acosh = arccosh = _unary("acosh", p.arccosh)
 atanh = arctanh = _unary("atanh", p.arctanh)
 sigmoid = _unary("sigmoid", p.sigmoid)
+relu = _unary("relu", p.relu, real=False)
 sinc = _unary("sinc", p.sinc)
 deg2rad = _unary("deg2rad", p.deg2rad)
 rad2deg = _unary("rad2deg", p.rad2deg)
@@ -113,12 +114,6 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The elements rounded to a number of decimals, halves to even."""
     a = tensor_array(input, "round")
     return wrap(a) if a.dtype.kind in "iub" else _constant(a, p.round(a, decimals=decimals))
-
-
-def relu(input: Tensor) -> Tensor:
-    """``max(input, 0)``; the derivative at 0 is 0."""
-    a = tensor_array(input, "relu")
-    return wrap(p.where(p.greater(a, 0), a, _zero(a)))
 
 
 def _zero(a: Any) -> Any:

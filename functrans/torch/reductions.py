@@ -143,8 +143,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of `softmax`."""
     a = floating(_typed(tensor_array(input, "log_softmax"), dtype))
     axes = (dim_index(dim, len(a.shape)),) if a.shape else ()
-    ans = p.subtract(a, p.logsumexp(a, axes=axes, keepdims=True))
-    return _named(wrap(ans), "LogSoftmaxBackward0")
+    return _named(wrap(p.log_softmax(a, axes=axes)), "LogSoftmaxBackward0")
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:

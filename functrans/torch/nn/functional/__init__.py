@@ -1,0 +1,81 @@
+"""``torch.nn.functional``: layers, activations and losses as functions of tensors.
+
+The mathematics is that of :mod:`functrans.nn`.
+"""
+
+from __future__ import annotations
+
+from typing import Any as _Any
+
+from functrans.torch.nn.functional.activations import (
+    celu as celu,
+    celu_ as celu_,
+    elu as elu,
+    elu_ as elu_,
+    gelu as gelu,
+    glu as glu,
+    gumbel_softmax as gumbel_softmax,
+    hardshrink as hardshrink,
+    hardsigmoid as hardsigmoid,
+    hardswish as hardswish,
+    hardtanh as hardtanh,
+    hardtanh_ as hardtanh_,
+    leaky_relu as leaky_relu,
+    leaky_relu_ as leaky_relu_,
+    log_softmax as log_softmax,
+    logsigmoid as logsigmoid,
+    mish as mish,
+    prelu as prelu,
+    relu as relu,
+    relu6 as relu6,
+    relu_ as relu_,
+    rrelu as rrelu,
+    rrelu_ as rrelu_,
+    selu as selu,
+    selu_ as selu_,
+    sigmoid as sigmoid,
+    silu as silu,
+    softmax as softmax,
+    softmin as softmin,
+    softplus as softplus,
+    softshrink as softshrink,
+    softsign as softsign,
+    tanh as tanh,
+    tanhshrink as tanhshrink,
+    threshold as threshold,
+    threshold_ as threshold_,
+)
+from functrans.torch.nn.functional.affine import bilinear as bilinear, linear as linear
+from functrans.torch.nn.functional.distances import (
+    cosine_similarity as cosine_similarity,
+    normalize as normalize,
+    pairwise_distance as pairwise_distance,
+)
+from functrans.torch.nn.functional.losses import (
+    binary_cross_entropy as binary_cross_entropy,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    cosine_embedding_loss as cosine_embedding_loss,
+    cross_entropy as cross_entropy,
+    ctc_loss as ctc_loss,
+    gaussian_nll_loss as gaussian_nll_loss,
+    hinge_embedding_loss as hinge_embedding_loss,
+    huber_loss as huber_loss,
+    kl_div as kl_div,
+    l1_loss as l1_loss,
+    margin_ranking_loss as margin_ranking_loss,
+    mse_loss as mse_loss,
+    nll_loss as nll_loss,
+    poisson_nll_loss as poisson_nll_loss,
+    smooth_l1_loss as smooth_l1_loss,
+    soft_margin_loss as soft_margin_loss,
+    triplet_margin_loss as triplet_margin_loss,
+    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+
+
+def __getattr__(name: str) -> _Any:
+    from functrans.torch.tensor import UnsupportedError
+
+    if name.startswith("_"):
+        raise AttributeError(f"module 'functrans.torch.nn.functional' has no attribute {name!r}")
+    raise UnsupportedError(f"torch.nn.functional.{name} is not supported by functrans.torch")
