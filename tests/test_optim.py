@@ -171,6 +171,9 @@ def test_schedules_may_be_traced() -> None:
         optim.cosine_annealing_warm_restarts(0.5, 3, 2),
         optim.cosine_annealing_warm_restarts(0.5, 3),
         optim.one_cycle_lr(0.5, 12, three_phase=True),
+        optim.cyclic_lr(0.1, 0.5, 3, 2, mode="exp_range", gamma=0.9),
+        optim.cyclic_lr(0.1, 0.5, 3, mode="triangular2"),
+        optim.cyclic_lr(0.1, 0.5, 3, scale_fn=lambda cycle: 1 / cycle),
         optim.lambda_lr(0.5, lambda step: 1 / (1 + step)),
         optim.warm_up(optim.exponential_lr(0.5, 0.9), 4),
     ):
@@ -199,6 +202,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: optim.ReduceOnPlateau(1.0, factor=2.0), ValueError, "below 1"),
     (lambda: optim.ReduceOnPlateau(1.0, mode="low"), ValueError, "'min' or 'max'"),  # type: ignore[arg-type]
     (lambda: optim.cosine_annealing_warm_restarts(1.0, 0), ValueError, "at least 1"),
+    (lambda: optim.cyclic_lr(0.0, 1.0, mode="square"), ValueError, "triangular2"),  # type: ignore[arg-type]
     (lambda: optim.warm_up(1.0, 0), ValueError, "at least 1"),
     (lambda: optim.clip_by_value([1.0], -1.0), ValueError, "negative"),
 ]

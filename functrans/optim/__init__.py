@@ -42,6 +42,7 @@ from functrans.optim.schedules import (
     constant_lr as constant_lr,
     cosine_annealing_lr as cosine_annealing_lr,
     cosine_annealing_warm_restarts as cosine_annealing_warm_restarts,
+    cyclic_lr as cyclic_lr,
     exponential_lr as exponential_lr,
     lambda_lr as lambda_lr,
     linear_lr as linear_lr,

@@ -199,27 +199,103 @@ def one_cycle_lr(
         raise ValueError(
             f"one_cycle_lr: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}"
         )
-    between = _cosine if anneal_strategy == "cos" else _line
     first = max_lr / div_factor
     last = first / final_div_factor
-    top = pct_start * total_steps - 1
-    end = total_steps - 1
-    # Where each phase ends, and from what to what it goes.
-    corners = [(top, first, max_lr), (float(end), max_lr, last)]
-    if three_phase:
-        corners[1:] = [(2 * top, max_lr, first), (float(end), first, last)]
+    corners = one_cycle_corners(total_steps, pct_start, three_phase, (first, max_lr, last))
+    inside = along(corners, anneal_strategy)
 
     def schedule(step: Any) -> Any:
-        if not _is_traced(step) and step > end:
+        if not _is_traced(step) and step > total_steps - 1:
             raise ValueError(f"one_cycle_lr: step {step} is beyond the {total_steps} of the cycle")
-        rate: Any = last
-        ends = [corner[0] for corner in corners]
+        return inside(step)
+
+    return schedule
+
+
+Corners = list[tuple[float, float, float]]
+"""For each phase of a schedule the step where it ends, its first value and its last."""
+
+
+def one_cycle_corners(
+    total_steps: int, pct_start: float, three_phase: bool, values: tuple[float, float, float]
+) -> Corners:
+    """The phases of one cycle through the values where it starts, at its top and at its end."""
+    first, top_value, last = values
+    top, end = pct_start * total_steps - 1, float(total_steps - 1)
+    if three_phase:
+        return [(top, first, top_value), (2 * top, top_value, first), (end, first, last)]
+    return [(top, first, top_value), (end, top_value, last)]
+
+
+def along(corners: Corners, anneal_strategy: str) -> Schedule:
+    """The schedule that goes through phases, on waves of the cosine or on straight lines.
+
+    The last phase goes on behind its end.
+    """
+    between = _cosine if anneal_strategy == "cos" else _line
+
+    def schedule(step: Any) -> Any:
+        value: Any = None
         for i in reversed(range(len(corners))):
             stop, high, low = corners[i]
-            start = ends[i - 1] if i else 0.0
-            part = (step - start) / (stop - start)
-            rate = p.where(step <= stop, between(high, low, part), rate)
-        return _rate(rate)
+            start = corners[i - 1][0] if i else 0.0
+            inside = between(high, low, (step - start) / ((stop - start) or 1.0))
+            value = inside if value is None else p.where(step <= stop, inside, value)
+        return _rate(value)
+
+    return schedule
+
+
+def cyclic_lr(
+    base_lr: float,
+    max_lr: float,
+    step_size_up: float = 2000,
+    step_size_down: float | None = None,
+    *,
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+    gamma: float = 1.0,
+    scale_fn: Callable[[Any], Any] | None = None,
+    scale_mode: Literal["cycle", "iterations"] = "cycle",
+) -> Schedule:
+    """Up from `base_lr` to `max_lr` and down again on straight lines, over and over.
+
+    Parameters
+    ----------
+    base_lr, max_lr : float
+    step_size_up, step_size_down : float
+        How many steps it takes up, and down (by default as many).
+    mode : {"triangular", "triangular2", "exp_range"}
+        Cycles of one height, each half as high as the last, or lower by `gamma` with every step.
+    gamma : float
+    scale_fn : callable, optional
+        In place of a mode, the height as a function of the number of the cycle, from 1,
+    scale_mode : {"cycle", "iterations"}
+        or of the step.
+
+    Examples
+    --------
+    >>> schedule = cyclic_lr(0.0, 1.0, 2, mode="triangular2")
+    >>> [schedule(step) for step in range(8)]
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
+    """
+    modes: dict[str, tuple[Callable[[Any], Any], str]] = {
+        "triangular": (lambda cycle: 1.0, "cycle"),
+        "triangular2": (lambda cycle: 2.0 ** (1 - cycle), "cycle"),
+        "exp_range": (lambda step: gamma**step, "iterations"),
+    }
+    if scale_fn is None and mode not in modes:
+        raise ValueError(f"cyclic_lr: mode must be one of {', '.join(modes)}, got {mode!r}")
+    height, of = (scale_fn, scale_mode) if scale_fn is not None else modes[mode]
+    length = step_size_up + (step_size_up if step_size_down is None else step_size_down)
+    top = step_size_up / length
+
+    def schedule(step: Any) -> Any:
+        cycle = p.floor(step / length) + 1.0
+        part = 1.0 + step / length - cycle
+        share = p.where(part <= top, part / top, (part - 1) / (top - 1))
+        return _rate(
+            base_lr + (max_lr - base_lr) * share * height(cycle if of == "cycle" else step)
+        )
 
     return schedule
 
