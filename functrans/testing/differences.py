@@ -49,7 +49,7 @@ def richardson(function: Function, xs: Arrays, ts: Arrays, tolerance: float) -> 
 
 
 def _extrapolated(function: Function, xs: Arrays, ts: Arrays, step: float) -> list[Any]:
-    rows = [_central(function, xs, ts, step / 2**k) for k in range(LEVELS)]
+    rows = [central_difference(function, xs, ts, step / 2**k) for k in range(LEVELS)]
     results = []
     with np.errstate(all="ignore"):
         for column in zip(*rows, strict=True):
@@ -65,7 +65,8 @@ def _extrapolated(function: Function, xs: Arrays, ts: Arrays, step: float) -> li
     return results
 
 
-def _central(function: Function, xs: Arrays, ts: Arrays, h: float) -> list[Any]:
+def central_difference(function: Function, xs: Arrays, ts: Arrays, h: float) -> list[Any]:
+    """``(function(xs + h ts) - function(xs - h ts)) / 2h`` for each output."""
     with np.errstate(all="ignore"):
         above = function([x + h * t for x, t in zip(xs, ts, strict=True)])
         below = function([x - h * t for x, t in zip(xs, ts, strict=True)])

@@ -31,6 +31,13 @@ from functrans.torch.autograd import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from functrans.torch.autograd.anomaly_mode import (
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+    is_anomaly_enabled as is_anomaly_enabled,
+)
+from functrans.torch.autograd.grad_mode import (
+    is_inference_mode_enabled as is_inference_mode_enabled,
+)
 from functrans.torch.creation import (
     Generator as Generator,
     arange as arange,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +10,41 @@ from typing import Any
 import numpy as np
 
 from functrans.core.cotangent import Cotangents, plain, settle
-from functrans.core.interpreter import under
+from functrans.core.interpreter import stack, under
 from functrans.core.types import Array, shape_of, type_of
-from functrans.torch.engine import ENGINE, EngineArray, Node, Output, Saved, grad_mode
+from functrans.torch import anomalies, node_hooks
+from functrans.torch.engine import ENGINE, EngineArray, Node, Output, Packed, Saved, grad_mode
 from functrans.torch.names import backward_name
 from functrans.torch.printing import type_string
 from functrans.transforms.reverse import pull_back
 
 _NONE: dict[str, Any] = {}
+
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+class Pass:
+    """One backward pass, for hooks that ask which nodes it goes through."""
+
+    __slots__ = ("__weakref__", "nodes")
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
+
+
+class _Running(threading.local):
+    """The innermost backward pass of this thread."""
+
+    now: Pass | None = None
+
+
+running = _Running()
 
 
 class _Hook:
@@ -47,6 +75,35 @@ def reachable(roots: Sequence[Node]) -> list[Node]:
     return [found[k] for k in sorted(found)]
 
 
+def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[Node]]:
+    """The nodes whose rules have to run for the cotangents of these leaves and outputs, and those
+    whose cotangents are needed."""
+    ends = {node for node, _ in wanted}
+    needed: set[Node] = set()
+    for node in nodes:
+        for edge in _edges(node):
+            if edge is not None and (edge[0] in needed or edge[0] in ends):
+                needed.add(node)
+                break
+    return needed, needed | ends
+
+
+def _edges(node: Node) -> list[Any]:
+    """The places in the graph that a gradient goes to next."""
+    found: list[Any] = []
+    for link in node.links or ():
+        found += link[1] if type(link[1]) is list else [link[1]]
+    return found
+
+
+def bottom() -> Any:
+    """The interpreter below the functional transforms of this thread."""
+    top: Any = stack.top
+    while top is not None and top.transform != ENGINE.transform:
+        top = top.parent
+    return top or ENGINE
+
+
 _building = threading.Lock()
 """Held while a graph becomes a tape: the nodes keep their places on it for as long."""
 
@@ -57,6 +114,7 @@ def walk(
     keep: bool,
     create_graph: bool,
     wanted: Sequence[Any] = (),
+    interpreter: Any = None,
 ) -> tuple[dict[Node, Any], list[Any]]:
     """Carry cotangents of some outputs back through the graph.
 
@@ -70,6 +128,8 @@ def walk(
         Record the pass itself.
     wanted : list of (Node, int)
         The only leaves and outputs whose cotangents are asked for; empty: all leaves.
+    interpreter : Interpreter, optional
+        What carries out the rules, if not the engine or plain NumPy.
 
     Returns
     -------
@@ -83,16 +143,25 @@ def walk(
     asked = set(wanted)
     leaves: dict[Node, Any] = {}
     saving: list[Node] = []
+    nodes = reachable([edge[0] for edge, _ in roots])
+    needed, carrying = leading_to(asked, nodes) if asked else (None, None)
     with _building:
-        for node in reachable([edge[0] for edge, _ in roots]):
-            node.place = len(tape)
+        for node in nodes:
             if node.links is None:
+                node.place = len(tape)
                 leaves[node] = node.place
                 tape.append(None)
             else:
-                links, saves = _unpacked(node, create_graph)
-                if saves:
-                    saving.append(node)
+                links: Sequence[Any] = ()
+                if needed is None or node in needed:
+                    links, saves = _unpacked(node, create_graph, carrying)
+                    if saves:
+                        saving.append(node)
+                    if anomalies.state.check_nan:
+                        links = anomalies.checked(node, links)
+                    if node.posthooks:
+                        links = node_hooks.after(node, links, tape)
+                node.place = len(tape)
                 if node.types is None:
                     tape.append((node.primitive, links))
                 else:
@@ -100,15 +169,21 @@ def walk(
                     first, count = len(tape), len(node.types)
                     node.place = list(range(first, first + count))
                     tape.extend([None] * count)
+            if node.prehooks or node.posthooks:
+                node_hooks.before(node, tape)
             if node.hooks or asked:
                 _watch_outputs(node, tape, taken, asked)
         starts = [(_place(edge), g) for edge, g in roots]
     cotangents = Cotangents(len(tape))
-    with under(ENGINE if create_graph else None), grad_mode(create_graph):
-        for k, g in starts:
-            kind = type_of(g)
-            cotangents.add(k, settle(g, kind), kind)
-        pull_back(tape, cotangents, keep=False)
+    outer, running.now = running.now, Pass(nodes)
+    try:
+        with under(interpreter or (bottom() if create_graph else None)), grad_mode(create_graph):
+            for k, g in starts:
+                kind = type_of(g)
+                cotangents.add(k, settle(g, kind), kind)
+            pull_back(tape, cotangents, keep=False)
+    finally:
+        running.now = outer
     for node, k in leaves.items():
         g = plain(cotangents.values[k])
         if type(g) is np.ndarray and k not in cotangents.owned:
@@ -141,7 +216,7 @@ def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: se
 def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
     def call(g: Any, residuals: Any, params: Any) -> Any:
         if hooks:
-            with under(ENGINE):
+            with under(stack.top or ENGINE):
                 for hook in hooks:
                     replaced = hook(g)
                     if replaced is not None:
@@ -159,19 +234,19 @@ def release(node: Node) -> None:
     node.out = None
 
 
-def _unpacked(node: Node, create_graph: bool) -> tuple[list[Any], bool]:
+def _unpacked(node: Node, create_graph: bool, carrying: Any) -> tuple[list[Any], bool]:
     """The links of a node as they stand on a tape, and whether they hold saved values."""
     if node.released:
-        raise RuntimeError(
-            "Trying to backward through the graph a second time (or directly access saved tensors "
-            "after they have already been freed). Saved intermediate values of the graph are freed "
-            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
-            "to backward through the graph a second time or if you need to access saved tensors "
-            "after calling backward."
-        )
+        raise RuntimeError(FREED)
     links = []
     saves = False
     for pull, index, residuals, params, space in node.links:
+        if carrying is not None:
+            if type(index) is tuple:
+                if index[0] not in carrying:
+                    continue
+            else:
+                index = [e if e is not None and e[0] in carrying else None for e in index]
         if residuals:
             residuals, saved_values = _values(node, residuals, create_graph)
             saves = saves or saved_values
@@ -205,6 +280,10 @@ def _values(
                 raise modified(node.out, (node, r.number), node.version[0], node.at)
             value = node.out if node.types is None else node.out[r.number]
             found.append(EngineArray(value, (node, r.number)) if create_graph else value)
+        elif type(r) is Packed:
+            saves = True
+            value = r.unpack(node)
+            found.append(EngineArray(value, r.edge(node)) if create_graph else value)
         elif type(r) is tuple:
             inner, inner_saves = _values(node, r, create_graph)
             saves = saves or inner_saves
@@ -218,10 +297,12 @@ def modified(value: Any, index: Any, now: int, then: int) -> RuntimeError:
     """PyTorch's error for a saved value that was written to."""
     origin = ""
     if index is not None:
-        origin = f", which is output {index[1]} of {backward_name(index[0])}"
+        name = re.sub(r"Backward\d*$", "", backward_name(index[0]))
+        origin = f", which is output {index[1]} of {name}"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{type_string(value)} {list(shape_of(value))}]{origin}, is at version {now}; "
         f"expected version {then} instead. Hint: enable anomaly detection to find the operation "
-        "that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
+        "that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
+        "check_nan=False)."
     )

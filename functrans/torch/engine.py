@@ -42,6 +42,7 @@ class Mode(threading.local):
 
     grad = True
     inference = False
+    packs: Any = None
 
 
 mode = Mode()
@@ -126,9 +127,14 @@ class _Rare:
 
     __slots__ = ()
 
+    accumulated: Any = None
+    arrived: Any = None
     at = 0
     hooks: Any = None
+    metadata: Any = None
     name: str | None = None
+    posthooks: Any = None
+    prehooks: Any = None
     released = False
     types: Any = None
     variable: Any = None
@@ -197,6 +203,23 @@ class Output:
 
     def __init__(self, number: int) -> None:
         self.number = number
+
+
+class Packed:
+    """A saved value in another form, of which ``unpack(node)`` makes the value.
+
+    `index` is its place in the graph; of an output of the node itself only the number.
+    """
+
+    __slots__ = ("index", "unpack")
+
+    def __init__(self, index: Any, unpack: Callable[[Node], Array]) -> None:
+        self.index = index
+        self.unpack = unpack
+
+    def edge(self, node: Node) -> Any:
+        """The place in the graph."""
+        return (node, self.index) if type(self.index) is int else self.index
 
 
 class Engine(Interpreter):

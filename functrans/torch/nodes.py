@@ -30,6 +30,41 @@ class GradFn:
         return tuple(found)
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """Whatever users and anomaly detection keep about the node."""
+        if self.node.metadata is None:
+            self.node.metadata = {}
+        return self.node.metadata  # type: ignore[no-any-return]
+
+    def _sequence_nr(self) -> int:
+        return int(self.node.order)
+
+    def register_hook(self, fn: Any) -> HookHandle:
+        """Call ``fn(grad_inputs, grad_outputs)`` when the node has run in a backward pass.
+
+        What it returns, if not None, takes the place of the gradients that go on.
+        """
+        if self.node.posthooks is None:
+            self.node.posthooks = []
+        return _entered(self.node.posthooks, fn)
+
+    def register_prehook(self, fn: Any) -> HookHandle:
+        """Call ``fn(grad_outputs)`` before the node runs in a backward pass.
+
+        What it returns, if not None, takes the place of these gradients.
+        """
+        if self.node.prehooks is None:
+            self.node.prehooks = []
+        return _entered(self.node.prehooks, fn)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            from functrans.torch.saved import saved_tensor
+
+            return saved_tensor(self.node, name.removeprefix("_saved_"))
+        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
+
+    @property
     def variable(self) -> Any:
         """The tensor of a leaf."""
         if self.node.variable is None:
@@ -44,6 +79,14 @@ class GradFn:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self.node))}>"
+
+
+def _entered(hooks: list[Any], fn: Any) -> HookHandle:
+    def call(*args: Any) -> Any:  # the same function may be registered twice
+        return fn(*args)
+
+    hooks.append(call)
+    return HookHandle(hooks, call)
 
 
 class HookHandle:

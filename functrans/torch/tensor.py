@@ -16,7 +16,7 @@ from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
-from functrans.core.types import CONTAINERS, OPERANDS
+from functrans.core.types import CONTAINERS, OPERANDS, type_of
 from functrans.torch import dtypes, printing
 from functrans.torch.engine import EngineArray, leaf_node
 from functrans.torch.nodes import GradFn, HookHandle
@@ -335,11 +335,25 @@ class Tensor:
         hooks = node.hooks.setdefault(number, [])
 
         def call(g: Any) -> Any:
-            replaced = hook(wrap(g))
-            return None if replaced is None else replaced.array_or_value(g)
+            replaced = hook(wrap(conjugated(g)))
+            return None if replaced is None else conjugated(replaced.array_or_value(g))
 
         hooks.append(call)
         return HookHandle(hooks, call)
+
+    def register_post_accumulate_grad_hook(self, hook: Hook) -> HookHandle:
+        """Call a function with this leaf whenever its ``.grad`` has been added to."""
+        if self.index is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
+        node = self.index[0]
+        if node.accumulated is None:
+            node.accumulated = []
+        node.accumulated.append(hook)
+        return HookHandle(node.accumulated, hook)
 
     def array_or_value(self, like: Any) -> Any:
         """The array in the form in which the backward walk has its cotangents."""
@@ -474,6 +488,11 @@ def wrap(array: Any) -> Tensor:
     new = Tensor.__new__(Tensor)
     new.array = array if isinstance(array, TracedArray) else EngineArray(array)
     return new
+
+
+def conjugated(g: Any) -> Any:
+    """PyTorch's complex gradients are the conjugates of the cotangents of the rules."""
+    return np.conj(g) if g is not None and type_of(g).dtype.kind == "c" else g
 
 
 def _flatten(t: Tensor) -> tuple[list[Any], Any]:
