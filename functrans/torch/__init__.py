@@ -23,6 +23,7 @@ from functrans.torch import (
     linear_algebra,
     nn as nn,
     optim as optim,
+    utils as utils,
 )
 from functrans.torch.autograd import (
     enable_grad as enable_grad,

@@ -1,0 +1,12 @@
+"""What PyTorch has under ``torch.utils``: data sets and their loaders."""
+
+from typing import Any
+
+from functrans.torch.tensor import UnsupportedError
+from functrans.torch.utils import data as data
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'functrans.torch.utils' has no attribute {name!r}")
+    raise UnsupportedError(f"torch.utils.{name} is not supported by functrans.torch")
