@@ -8,91 +8,8 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, shape_of
-from functrans.nn.spatial import Pairs, pairs, whole_numbers, with_batch
+from functrans.nn.spatial import Pairs, of_rank, pairs, whole_numbers, with_batch
 from functrans.numpy.operands import operand
-
-
-def conv1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Array:
-    """Convolution along one axis: the weights slide over the input, unreversed.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (n, channels, length), or (channels, length).
-    weight : array_like
-        Shape (outputs, channels / groups, window).
-    bias : array_like, optional
-        Shape (outputs,).
-    stride, dilation : int or tuple of int
-        The step from output to output, and from weight to weight.
-    padding : int, tuple of int, tuple of pairs, "same" or "valid"
-        Zeros before and after: for all axes, an axis, or a pair (before, after) an axis. "same"
-        (with stride 1) keeps the length; "valid" is 0.
-    groups : int
-        So many convolutions side by side, each of its own channels to its own outputs.
-
-    Raises
-    ------
-    ValueError
-        The shapes do not fit, or the kernel reaches beyond the padded input.
-
-    Examples
-    --------
-    >>> conv1d(np.array([[1.0, 2.0, 4.0]]), np.array([[[1.0, -1.0]]]))
-    array([[-1., -2.]])
-    """
-    return _convolution("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Array:
-    """Convolution of images, of shape (n, channels, h, w) or (channels, h, w); see `conv1d`.
-
-    Examples
-    --------
-    >>> conv2d(np.ones((1, 3, 3)), np.ones((1, 1, 2, 2)), padding="same")
-    array([[[4., 4., 2.],
-            [4., 4., 2.],
-            [2., 2., 1.]]])
-    """
-    return _convolution("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Array:
-    """Convolution of volumes, of shape (n, channels, h, w, d); see `conv1d`.
-
-    Examples
-    --------
-    >>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((2, 1, 3, 3, 3)))[0, :, 0, 0, 0]
-    array([27., 27.])
-    """
-    return _convolution("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
 
 
 def _convolution(
@@ -100,11 +17,12 @@ def _convolution(
     axes: int,
     x: Any,
     weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Array:
     x, single = with_batch(operand(x), axes, name)
     weight = _weight(weight, axes, groups, name)
@@ -115,6 +33,69 @@ def _convolution(
         x, weight, stride=strides, padding=widths, dilation=dilations, groups=groups
     )
     return _finished(out, bias, single, name)
+
+
+conv1d = of_rank(
+    _convolution,
+    "conv1d",
+    1,
+    """Convolution along one axis: the weights slide over the input, unreversed.
+
+Parameters
+----------
+x : array_like
+    Shape (n, channels, length), or (channels, length).
+weight : array_like
+    Shape (outputs, channels / groups, window).
+bias : array_like, optional
+    Shape (outputs,).
+stride, dilation : int or tuple of int
+    The step from output to output, and from weight to weight.
+padding : int, tuple of int, tuple of pairs, "same" or "valid"
+    Zeros before and after: for all axes, an axis, or a pair (before, after) an axis. "same"
+    (with stride 1) keeps the length; "valid" is 0.
+groups : int
+    So many convolutions side by side, each of its own channels to its own outputs.
+
+Raises
+------
+ValueError
+    The shapes do not fit, or the kernel reaches beyond the padded input.
+
+Examples
+--------
+>>> conv1d(np.array([[1.0, 2.0, 4.0]]), np.array([[[1.0, -1.0]]]))
+array([[-1., -2.]])
+""",
+)
+
+conv2d = of_rank(
+    _convolution,
+    "conv2d",
+    2,
+    """Convolution of images, of shape (n, channels, h, w) or (channels, h, w); see `conv1d`.
+
+Examples
+--------
+>>> conv2d(np.ones((1, 3, 3)), np.ones((1, 1, 2, 2)), padding="same")
+array([[[4., 4., 2.],
+        [4., 4., 2.],
+        [2., 2., 1.]]])
+""",
+)
+
+conv3d = of_rank(
+    _convolution,
+    "conv3d",
+    3,
+    """Convolution of volumes, of shape (n, channels, h, w, d); see `conv1d`.
+
+Examples
+--------
+>>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((2, 1, 3, 3, 3)))[0, :, 0, 0, 0]
+array([27., 27.])
+""",
+)
 
 
 def _weight(weight: Any, axes: int, groups: int, name: str) -> Array:
@@ -154,103 +135,18 @@ def _finished(out: Array, bias: Any, single: bool, name: str) -> Array:
     return out[0] if single else out
 
 
-def conv_transpose1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Array:
-    """The transpose of the convolution with this weight, as a layer.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (n, channels, length), or (channels, length).
-    weight : array_like
-        Shape (channels, outputs / groups, window).
-    bias : array_like, optional
-        Shape (outputs,).
-    stride, padding, dilation, groups
-        Those of the convolution: `padding` takes away from the output.
-    output_padding : int or tuple of int
-        How much longer the output is than the shortest that the convolution would map to this
-        input; less than `stride` or `dilation`.
-
-    Raises
-    ------
-    ValueError
-        The shapes or sizes do not fit.
-
-    Examples
-    --------
-    >>> conv_transpose1d(np.array([[1.0, 2.0]]), np.array([[[1.0, 1.0]]]), stride=2)
-    array([[1., 1., 2., 2.]])
-    """
-    name = "conv_transpose1d"
-    return _transposed(name, 1, x, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Array:
-    """The transpose of a convolution of images; see `conv_transpose1d`.
-
-    Examples
-    --------
-    >>> conv_transpose2d(np.ones((1, 1, 2)), np.ones((1, 1, 2, 2)))
-    array([[[1., 2., 1.],
-            [1., 2., 1.]]])
-    """
-    name = "conv_transpose2d"
-    return _transposed(name, 2, x, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose3d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Array:
-    """The transpose of a convolution of volumes; see `conv_transpose1d`.
-
-    Examples
-    --------
-    >>> conv_transpose3d(np.ones((1, 1, 1, 1)), np.ones((1, 2, 2, 2, 2))).shape
-    (2, 2, 2, 2)
-    """
-    name = "conv_transpose3d"
-    return _transposed(name, 3, x, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
 def _transposed(
     name: str,
     axes: int,
     x: Any,
     weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
 ) -> Array:
     x, single = with_batch(operand(x), axes, name)
     weight = _weight(weight, axes, groups, name)
@@ -288,6 +184,66 @@ def _transposed(
         x, weight, size=size, stride=strides, padding=behind, dilation=dilations, groups=groups
     )
     return _finished(out, bias, single, name)
+
+
+conv_transpose1d = of_rank(
+    _transposed,
+    "conv_transpose1d",
+    1,
+    """The transpose of the convolution with this weight, as a layer.
+
+Parameters
+----------
+x : array_like
+    Shape (n, channels, length), or (channels, length).
+weight : array_like
+    Shape (channels, outputs / groups, window).
+bias : array_like, optional
+    Shape (outputs,).
+stride, padding, dilation, groups
+    Those of the convolution: `padding` takes away from the output.
+output_padding : int or tuple of int
+    How much longer the output is than the shortest that the convolution would map to this
+    input; less than `stride` or `dilation`.
+
+Raises
+------
+ValueError
+    The shapes or sizes do not fit.
+
+Examples
+--------
+>>> conv_transpose1d(np.array([[1.0, 2.0]]), np.array([[[1.0, 1.0]]]), stride=2)
+array([[1., 1., 2., 2.]])
+""",
+)
+
+conv_transpose2d = of_rank(
+    _transposed,
+    "conv_transpose2d",
+    2,
+    """The transpose of a convolution of images; see `conv_transpose1d`.
+
+Examples
+--------
+>>> conv_transpose2d(np.ones((1, 1, 2)), np.ones((1, 1, 2, 2)))
+array([[[1., 2., 1.],
+        [1., 2., 1.]]])
+""",
+)
+
+conv_transpose3d = of_rank(
+    _transposed,
+    "conv_transpose3d",
+    3,
+    """The transpose of a convolution of volumes; see `conv_transpose1d`.
+
+Examples
+--------
+>>> conv_transpose3d(np.ones((1, 1, 1, 1)), np.ones((1, 2, 2, 2, 2))).shape
+(2, 2, 2, 2)
+""",
+)
 
 
 def unfold(

@@ -12,98 +12,9 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, Shape, dtype_of, shape_of
-from functrans.nn.spatial import Pairs, pairs, whole_numbers
+from functrans.nn.spatial import Pairs, of_rank, pairs, whole_numbers
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
-
-
-def max_pool1d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    *,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest element of every window along the last axis.
-
-    Of equal elements the first is the one chosen, which alone receives the derivative.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., length).
-    kernel_size : int or tuple of int
-    stride : int or tuple of int, optional
-        Default: `kernel_size`.
-    padding : int, tuple of int or tuple of pairs
-        What is padded is never chosen; at most half of `kernel_size`.
-    dilation : int or tuple of int
-    ceil_mode : bool
-        A last window may reach beyond the end.
-    return_indices : bool
-        Return also where the chosen elements lie, counted over the pooled axes together.
-
-    Raises
-    ------
-    ValueError
-        The sizes do not fit.
-
-    Examples
-    --------
-    >>> max_pool1d(np.array([1.0, 3.0, 2.0, 2.0, 5.0]), 2, return_indices=True)
-    (array([3., 2.]), array([1, 2]))
-    """
-    return _max_pool(
-        "max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
-
-
-def max_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    *,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest element of every window over the last two axes; see `max_pool1d`.
-
-    Examples
-    --------
-    >>> max_pool2d(np.arange(9.0).reshape(1, 3, 3), 2, stride=1)
-    array([[[4., 5.],
-            [7., 8.]]])
-    """
-    return _max_pool(
-        "max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
-
-
-def max_pool3d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    *,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest element of every window over the last three axes; see `max_pool1d`.
-
-    Examples
-    --------
-    >>> max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
-    array([[[[7.]]]])
-    """
-    return _max_pool(
-        "max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
 
 
 def _windows(
@@ -157,11 +68,12 @@ def _max_pool(
     axes: int,
     x: Any,
     kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-    return_indices: bool,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    *,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     x, size = _pooled(x, axes, name)
     params, _ = _windows(name, size, kernel_size, stride, padding, dilation, ceil_mode)
@@ -170,6 +82,69 @@ def _max_pool(
     apart = all((k - 1) * d < s for k, d, s in reach)
     out = chosen(x, places, axes, unique=apart)
     return (out, places) if return_indices else out
+
+
+max_pool1d = of_rank(
+    _max_pool,
+    "max_pool1d",
+    1,
+    """The greatest element of every window along the last axis.
+
+Of equal elements the first is the one chosen, which alone receives the derivative.
+
+Parameters
+----------
+x : array_like
+    Shape (..., length).
+kernel_size : int or tuple of int
+stride : int or tuple of int, optional
+    Default: `kernel_size`.
+padding : int, tuple of int or tuple of pairs
+    What is padded is never chosen; at most half of `kernel_size`.
+dilation : int or tuple of int
+ceil_mode : bool
+    A last window may reach beyond the end.
+return_indices : bool
+    Return also where the chosen elements lie, counted over the pooled axes together.
+
+Raises
+------
+ValueError
+    The sizes do not fit.
+
+Examples
+--------
+>>> max_pool1d(np.array([1.0, 3.0, 2.0, 2.0, 5.0]), 2, return_indices=True)
+(array([3., 2.]), array([1, 2]))
+""",
+)
+
+max_pool2d = of_rank(
+    _max_pool,
+    "max_pool2d",
+    2,
+    """The greatest element of every window over the last two axes; see `max_pool1d`.
+
+Examples
+--------
+>>> max_pool2d(np.arange(9.0).reshape(1, 3, 3), 2, stride=1)
+array([[[4., 5.],
+        [7., 8.]]])
+""",
+)
+
+max_pool3d = of_rank(
+    _max_pool,
+    "max_pool3d",
+    3,
+    """The greatest element of every window over the last three axes; see `max_pool1d`.
+
+Examples
+--------
+>>> max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
+array([[[[7.]]]])
+""",
+)
 
 
 def chosen(x: Array, places: Array, axes: int, *, unique: bool) -> Array:
@@ -182,127 +157,17 @@ def chosen(x: Array, places: Array, axes: int, *, unique: bool) -> Array:
     return p.index_(p.reshape(x, shape=(prod(shape),)), p.add(places, start), index=index)
 
 
-def avg_pool1d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    *,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Array:
-    """The mean of every window along the last axis.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., length).
-    kernel_size : int or tuple of int
-    stride : int or tuple of int, optional
-        Default: `kernel_size`.
-    padding : int, tuple of int or tuple of pairs
-        Zeros; at most half of `kernel_size`.
-    ceil_mode : bool
-        A last window may reach beyond the end; what is there does not count.
-    count_include_pad : bool
-        Whether the zeros of `padding` count as elements.
-    divisor_override : int, optional
-        Divide by this instead of the number of elements.
-
-    Raises
-    ------
-    ValueError
-        The sizes do not fit.
-
-    Examples
-    --------
-    >>> avg_pool1d(np.array([1.0, 3.0, 2.0, 4.0]), 2)
-    array([2., 3.])
-    """
-    return _avg_pool(
-        "avg_pool1d",
-        1,
-        x,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
-    )
-
-
-def avg_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    *,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Array:
-    """The mean of every window over the last two axes; see `avg_pool1d`.
-
-    Examples
-    --------
-    >>> avg_pool2d(np.arange(4.0).reshape(1, 2, 2), 2)
-    array([[[1.5]]])
-    """
-    return _avg_pool(
-        "avg_pool2d",
-        2,
-        x,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
-    )
-
-
-def avg_pool3d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    *,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Array:
-    """The mean of every window over the last three axes; see `avg_pool1d`.
-
-    Examples
-    --------
-    >>> avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
-    array([[[[3.5]]]])
-    """
-    return _avg_pool(
-        "avg_pool3d",
-        3,
-        x,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
-    )
-
-
 def _avg_pool(
     name: str,
     axes: int,
     x: Any,
     kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Array:
     x, size = _pooled(x, axes, name)
     params, given = _windows(name, size, kernel_size, stride, padding, 1, ceil_mode)
@@ -324,6 +189,67 @@ def _avg_pool(
     if counts.size and (counts == counts.flat[0]).all():
         return p.divide(total, counts.flat[0].item())
     return p.divide(total, counts.astype(dtype_of(total)))
+
+
+avg_pool1d = of_rank(
+    _avg_pool,
+    "avg_pool1d",
+    1,
+    """The mean of every window along the last axis.
+
+Parameters
+----------
+x : array_like
+    Shape (..., length).
+kernel_size : int or tuple of int
+stride : int or tuple of int, optional
+    Default: `kernel_size`.
+padding : int, tuple of int or tuple of pairs
+    Zeros; at most half of `kernel_size`.
+ceil_mode : bool
+    A last window may reach beyond the end; what is there does not count.
+count_include_pad : bool
+    Whether the zeros of `padding` count as elements.
+divisor_override : int, optional
+    Divide by this instead of the number of elements.
+
+Raises
+------
+ValueError
+    The sizes do not fit.
+
+Examples
+--------
+>>> avg_pool1d(np.array([1.0, 3.0, 2.0, 4.0]), 2)
+array([2., 3.])
+""",
+)
+
+avg_pool2d = of_rank(
+    _avg_pool,
+    "avg_pool2d",
+    2,
+    """The mean of every window over the last two axes; see `avg_pool1d`.
+
+Examples
+--------
+>>> avg_pool2d(np.arange(4.0).reshape(1, 2, 2), 2)
+array([[[1.5]]])
+""",
+)
+
+avg_pool3d = of_rank(
+    _avg_pool,
+    "avg_pool3d",
+    3,
+    """The mean of every window over the last three axes; see `avg_pool1d`.
+
+Examples
+--------
+>>> avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), 2)
+array([[[[3.5]]]])
+""",
+)
 
 
 def _adaptive(x: Any, output_size: Any, axes: int, name: str) -> tuple[Array, Shape, Shape]:
@@ -356,37 +282,7 @@ def _bounds(size: int, wanted: int) -> tuple[Any, Any]:
     return steps * size // wanted, -(-(steps + 1) * size // wanted)
 
 
-def adaptive_avg_pool1d(x: Any, output_size: Any) -> Array:
-    """Means of so many windows that the output has a given length; windows may overlap.
-
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., length).
-    output_size : int, or tuple of int or None
-        None keeps the size of an axis.
-
-    Examples
-    --------
-    >>> adaptive_avg_pool1d(np.array([1.0, 2.0, 3.0]), 2)
-    array([1.5, 2.5])
-    """
-    return _adaptive_avg(x, output_size, 1, "adaptive_avg_pool1d")
-
-
-def adaptive_avg_pool2d(x: Any, output_size: Any) -> Array:
-    """Means of windows over the last two axes, for an output of given size; see
-    `adaptive_avg_pool1d`.
-
-    Examples
-    --------
-    >>> adaptive_avg_pool2d(np.arange(6.0).reshape(1, 2, 3), (1, None))
-    array([[[1.5, 2.5, 3.5]]])
-    """
-    return _adaptive_avg(x, output_size, 2, "adaptive_avg_pool2d")
-
-
-def _adaptive_avg(x: Any, output_size: Any, axes: int, name: str) -> Array:
+def _adaptive_avg(name: str, axes: int, x: Any, output_size: Any) -> Array:
     x, size, wanted = _adaptive(x, output_size, axes, name)
     ndim = len(shape_of(x))
     count = prod(size)
@@ -405,38 +301,57 @@ def _adaptive_avg(x: Any, output_size: Any, axes: int, name: str) -> Array:
     return x
 
 
-def adaptive_max_pool1d(x: Any, output_size: Any, *, return_indices: bool = False) -> Any:
-    """The greatest elements of so many windows that the output has a given length.
+adaptive_avg_pool1d = of_rank(
+    _adaptive_avg,
+    "adaptive_avg_pool1d",
+    1,
+    """Means of so many windows that the output has a given length; windows may overlap.
 
-    Parameters
-    ----------
-    x : array_like
-        Shape (..., length).
-    output_size : int, or tuple of int or None
-        None keeps the size of an axis.
-    return_indices : bool
-        Return also where they lie, counted over the pooled axes together.
+Parameters
+----------
+x : array_like
+    Shape (..., length).
+output_size : int, or tuple of int or None
+    None keeps the size of an axis.
 
-    Examples
-    --------
-    >>> adaptive_max_pool1d(np.array([1.0, 2.0, 3.0]), 2)
-    array([2., 3.])
-    """
-    return _adaptive_max(x, output_size, 1, return_indices, "adaptive_max_pool1d")
+Examples
+--------
+>>> adaptive_avg_pool1d(np.array([1.0, 2.0, 3.0]), 2)
+array([1.5, 2.5])
+""",
+)
+
+adaptive_avg_pool2d = of_rank(
+    _adaptive_avg,
+    "adaptive_avg_pool2d",
+    2,
+    """Means of windows over the last two axes, for an output of given size; see
+`adaptive_avg_pool1d`.
+
+Examples
+--------
+>>> adaptive_avg_pool2d(np.arange(6.0).reshape(1, 2, 3), (1, None))
+array([[[1.5, 2.5, 3.5]]])
+""",
+)
+
+adaptive_avg_pool3d = of_rank(
+    _adaptive_avg,
+    "adaptive_avg_pool3d",
+    3,
+    """Means of windows over the last three axes; see `adaptive_avg_pool1d`.
+
+Examples
+--------
+>>> adaptive_avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), (1, 1, 2))
+array([[[[3., 4.]]]])
+""",
+)
 
 
-def adaptive_max_pool2d(x: Any, output_size: Any, *, return_indices: bool = False) -> Any:
-    """The greatest elements of windows over the last two axes; see `adaptive_max_pool1d`.
-
-    Examples
-    --------
-    >>> adaptive_max_pool2d(np.arange(6.0).reshape(1, 2, 3), 1)
-    array([[[5.]]])
-    """
-    return _adaptive_max(x, output_size, 2, return_indices, "adaptive_max_pool2d")
-
-
-def _adaptive_max(x: Any, output_size: Any, axes: int, return_indices: bool, name: str) -> Any:
+def _adaptive_max(
+    name: str, axes: int, x: Any, output_size: Any, *, return_indices: bool = False
+) -> Any:
     x, size, wanted = _adaptive(x, output_size, axes, name)
     if prod(size) == 0:
         raise ValueError(f"{name}: the pooled axes must not be empty, got shape {shape_of(x)}")
@@ -447,6 +362,55 @@ def _adaptive_max(x: Any, output_size: Any, axes: int, return_indices: bool, nam
         places = _uneven_argmax(stop_gradient(x), size, wanted)
     out = chosen(x, places, axes, unique=params is not None)
     return (out, places) if return_indices else out
+
+
+adaptive_max_pool1d = of_rank(
+    _adaptive_max,
+    "adaptive_max_pool1d",
+    1,
+    """The greatest elements of so many windows that the output has a given length.
+
+Parameters
+----------
+x : array_like
+    Shape (..., length).
+output_size : int, or tuple of int or None
+    None keeps the size of an axis.
+return_indices : bool
+    Return also where they lie, counted over the pooled axes together.
+
+Examples
+--------
+>>> adaptive_max_pool1d(np.array([1.0, 2.0, 3.0]), 2)
+array([2., 3.])
+""",
+)
+
+adaptive_max_pool2d = of_rank(
+    _adaptive_max,
+    "adaptive_max_pool2d",
+    2,
+    """The greatest elements of windows over the last two axes; see `adaptive_max_pool1d`.
+
+Examples
+--------
+>>> adaptive_max_pool2d(np.arange(6.0).reshape(1, 2, 3), 1)
+array([[[5.]]])
+""",
+)
+
+adaptive_max_pool3d = of_rank(
+    _adaptive_max,
+    "adaptive_max_pool3d",
+    3,
+    """The greatest elements of windows over the last three axes; see `adaptive_max_pool1d`.
+
+Examples
+--------
+>>> adaptive_max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2), (1, 1, 2))
+array([[[[6., 7.]]]])
+""",
+)
 
 
 def _uneven_argmax(x: Array, size: Shape, wanted: Shape) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.nn.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
+from functrans.nn.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from functrans.numpy.axes import axis_slice
 from functrans.numpy.operands import operand
 from functrans.numpy.padding import pad as numpy_pad
@@ -153,16 +153,8 @@ def _each(value: Any, axes: int, name: str) -> list[Any]:
 
 
 def _area(x: Array, sizes: list[int]) -> Array:
-    if len(sizes) == 1:
-        return adaptive_avg_pool1d(x, sizes[0])
-    x = adaptive_avg_pool2d(x, tuple(sizes[-2:]))
-    if len(sizes) == 2:
-        return x
-    order = (0, 1, 3, 4, 2)
-    return p.transpose(
-        adaptive_avg_pool1d(p.transpose(x, axes=order), sizes[0]),
-        axes=(0, 1, 4, 2, 3),
-    )
+    pools = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+    return pools[len(sizes) - 1](x, tuple(sizes))
 
 
 def _resampled(

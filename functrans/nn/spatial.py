@@ -1,13 +1,35 @@
-"""Sizes, strides and paddings of windows, as users give them, in the form that primitives take."""
+"""What functions of windows share: sizes, strides and paddings in the form that primitives take."""
 
 from __future__ import annotations
 
+import inspect
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from functrans.core.types import Array, Shape, shape_of
 
 Pairs = tuple[tuple[int, int], ...]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_rank(
+    template: Callable[Concatenate[str, int, P], R], name: str, axes: int, doc: str
+) -> Callable[P, R]:
+    """The function of a name for so many axes, from one for any number of them."""
+
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        return template(name, axes, *args, **kwargs)
+
+    signature = inspect.signature(template)
+    own = list(signature.parameters.values())[2:]
+    function.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = template.__module__
+    function.__doc__ = doc
+    return function
 
 
 def whole_numbers(value: Any, axes: int, name: str, least: int) -> Shape:
