@@ -89,6 +89,7 @@ from functrans.nn.normalization import (
     group_norm as group_norm,
     instance_norm as instance_norm,
     layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
     rms_norm as rms_norm,
 )
 from functrans.nn.pooling import (
@@ -114,6 +115,7 @@ from functrans.nn.recurrent import (
     rnn_cell as rnn_cell,
 )
 from functrans.nn.regularization import (
+    alpha_dropout as alpha_dropout,
     dropout as dropout,
     embedding as embedding,
     feature_dropout as feature_dropout,

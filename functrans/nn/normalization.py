@@ -250,6 +250,43 @@ def rms_norm(
     return _scaled(out, weight, None, shape_of(x)[axes[0] :])
 
 
+def local_response_norm(
+    x: Any, size: int, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Array:
+    """``x / (k + alpha * m)**beta``, with `m` the mean square of neighbours among the channels.
+
+    Parameters
+    ----------
+    x : array_like
+        Shape (n, channels, ...).
+    size : int
+        So many neighbours; those beyond the first and last channel are 0.
+    alpha, beta, k : float
+
+    Examples
+    --------
+    >>> local_response_norm(np.array([[[3.0], [4.0]]]), 2, alpha=1.0, beta=1.0)[0, 1, 0].round(4)
+    np.float64(0.2963)
+    """
+    x = operand(x)
+    shape = shape_of(x)
+    if len(shape) < 2 or size < 1:
+        raise ValueError(
+            f"local_response_norm: the input needs axes (n, channels, ...) and size must be at "
+            f"least 1, got shape {shape} and size {size}"
+        )
+    rows = p.reshape(p.square(x), shape=(shape[0], shape[1], prod(shape[2:])))
+    sums = p.window_sum(
+        rows,
+        window=(size, 1),
+        stride=(1, 1),
+        padding=((size // 2, (size - 1) // 2), (0, 0)),
+        dilation=(1, 1),
+    )
+    mean = p.divide(p.reshape(sums, shape=shape), size)
+    return p.divide(x, p.power(p.add(p.multiply(mean, alpha), k), beta))
+
+
 def group_norm(
     x: Any, num_groups: int, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
 ) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import operator
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -142,6 +144,75 @@ LAYERS: list[tuple[str, tuple[int, ...] | tuple[tuple[int, ...], ...]]] = [
     ("nn.Softmin(0)", (3, 4)),
     ("nn.Softmax2d()", (2, 3, 2, 2)),
     ("nn.Softmax()", (3, 4)),
+    ("nn.Conv1d(2, 3, 2, stride=2, padding=1)", (2, 2, 5)),
+    ("nn.Conv1d(2, 4, 3, groups=2, bias=False)", (2, 5)),
+    ("nn.Conv2d(2, 3, (2, 3), padding=(1, 2), dilation=2)", (2, 2, 5, 6)),
+    ("nn.Conv2d(2, 3, 2, padding='same')", (2, 2, 4, 5)),
+    ("nn.Conv2d(2, 3, 3, padding='valid', stride=2)", (2, 4, 5)),
+    ("nn.Conv2d(2, 2, 3, padding=2, padding_mode='reflect')", (1, 2, 4, 5)),
+    ("nn.Conv2d(2, 2, 2, padding='same', padding_mode='circular')", (1, 2, 4, 5)),
+    ("nn.Conv3d(1, 2, 2)", (1, 1, 3, 3, 3)),
+    ("nn.ConvTranspose1d(2, 3, 3, stride=2, output_padding=1)", (2, 2, 4)),
+    ("nn.ConvTranspose2d(2, 4, 3, stride=2, padding=1, groups=2, dilation=2)", (2, 2, 3, 4)),
+    ("nn.ConvTranspose3d(1, 2, 2, bias=False)", (1, 1, 2, 2, 2)),
+    ("nn.Unfold(2, padding=1)", (1, 2, 3, 4)),
+    ("nn.Fold((3, 4), 2)", (1, 8, 6)),
+    ("nn.BatchNorm1d(4)", (5, 4)),
+    ("nn.BatchNorm1d(4, momentum=None)", (3, 4, 2)),
+    ("nn.BatchNorm2d(3, eps=1e-3, momentum=0.3)", (2, 3, 2, 4)),
+    ("nn.BatchNorm2d(3, affine=False)", (2, 3, 2, 4)),
+    ("nn.BatchNorm2d(3, track_running_stats=False)", (2, 3, 2, 4)),
+    ("nn.BatchNorm3d(2)", (2, 2, 2, 2, 2)),
+    ("nn.InstanceNorm1d(3)", (2, 3, 4)),
+    ("nn.InstanceNorm1d(3, affine=True)", (3, 4)),
+    ("nn.InstanceNorm2d(3, affine=True, track_running_stats=True)", (2, 3, 4, 2)),
+    ("nn.LayerNorm(4)", (2, 3, 4)),
+    ("nn.LayerNorm((3, 4), bias=False)", (2, 3, 4)),
+    ("nn.LayerNorm(4, elementwise_affine=False)", (3, 4)),
+    ("nn.RMSNorm(4)", (3, 4)),
+    ("nn.RMSNorm((3, 4), eps=1e-3, elementwise_affine=False)", (2, 3, 4)),
+    ("nn.GroupNorm(2, 4)", (3, 4, 2)),
+    ("nn.GroupNorm(2, 4, affine=False)", (3, 4)),
+    ("nn.LocalResponseNorm(2)", (2, 5, 3)),
+    ("nn.LocalResponseNorm(3, alpha=0.5, beta=0.7, k=2.0)", (2, 5, 2, 2)),
+    ("nn.MaxPool1d(2)", (2, 3, 5)),
+    ("nn.MaxPool2d(3, stride=2, padding=1)", (2, 2, 5, 6)),
+    ("nn.MaxPool2d((2, 3), ceil_mode=True, dilation=(2, 1))", (2, 5, 6)),
+    ("nn.MaxPool2d(2, return_indices=True)", (2, 2, 4, 4)),
+    ("nn.MaxPool3d(2)", (1, 1, 2, 4, 4)),
+    ("nn.AvgPool1d(2, stride=1)", (2, 3, 5)),
+    ("nn.AvgPool2d(3, padding=1, ceil_mode=True, count_include_pad=False)", (2, 2, 5, 6)),
+    ("nn.AvgPool2d(2, divisor_override=3)", (2, 4, 4)),
+    ("nn.AvgPool3d(2)", (1, 1, 2, 4, 4)),
+    ("nn.AdaptiveAvgPool1d(3)", (2, 3, 5)),
+    ("nn.AdaptiveAvgPool2d((1, 1))", (2, 3, 5, 4)),
+    ("nn.AdaptiveAvgPool2d((3, None))", (2, 3, 5, 4)),
+    ("nn.AdaptiveAvgPool3d(2)", (2, 3, 3, 4)),
+    ("nn.AdaptiveMaxPool1d(2)", (2, 3, 5)),
+    ("nn.AdaptiveMaxPool2d((2, 3), return_indices=True)", (2, 3, 5, 4)),
+    ("nn.AdaptiveMaxPool3d((1, 2, 2))", (2, 3, 3, 4)),
+    ("nn.Dropout(0.0)", (3, 4)),
+    ("nn.Dropout2d(0.0, inplace=True)", (2, 3, 4, 2)),
+    ("nn.Dropout(1.0)", (3, 4)),
+    ("nn.AlphaDropout(1.0)", (3, 4)),
+    ("nn.ConstantPad1d((1, 2), 3.0)", (2, 3)),
+    ("nn.ConstantPad2d(1, 0.5)", (1, 2, 3)),
+    ("nn.ZeroPad2d((1, -1, 0, 2))", (1, 3, 3)),
+    ("nn.ReflectionPad1d(2)", (2, 3)),
+    ("nn.ReflectionPad2d((1, 1, 2, 0))", (1, 2, 3, 3)),
+    ("nn.ReplicationPad2d(2)", (1, 2, 3, 3)),
+    ("nn.ReplicationPad3d(1)", (1, 1, 2, 2, 2)),
+    ("nn.CircularPad1d((1, 2))", (1, 2, 3)),
+    ("nn.Upsample(scale_factor=2)", (1, 2, 3, 2)),
+    ("nn.Upsample(scale_factor=2, mode='bilinear')", (1, 2, 3, 2)),
+    ("nn.Upsample(size=(5, 3), mode='bicubic', align_corners=True)", (1, 1, 3, 2)),
+    ("nn.Upsample(size=5, mode='linear')", (1, 2, 3)),
+    ("nn.Upsample((2, 3, 4), mode='trilinear')", (1, 1, 2, 2, 2)),
+    ("nn.UpsamplingNearest2d(scale_factor=3)", (1, 2, 3, 2)),
+    ("nn.UpsamplingBilinear2d(size=(4, 4))", (1, 2, 3, 2)),
+    ("nn.PixelShuffle(2)", (1, 8, 2, 3)),
+    ("nn.PixelUnshuffle(2)", (1, 2, 2, 4)),
+    ("nn.ChannelShuffle(2)", (1, 4, 2, 2)),
 ]
 
 
@@ -150,12 +221,59 @@ def shapes_of(given: Any) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.filterwarnings("ignore:Implicit dimension choice")
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize(("source", "shapes"), LAYERS)
 def test_layers(source: str, shapes: Any) -> None:
     inputs = [draw(*shape, seed=i) for i, shape in enumerate(shapes_of(shapes))]
     # PyTorch multiplies the gradient of hardsigmoid by 1/6 in single precision.
     rtol = 1e-7 if "Hardsigmoid" in source else 1e-9
     check_layer(source, inputs, second="nn.Hards" not in source, rtol=rtol)
+
+
+@pytest.mark.parametrize(
+    ("source", "shape"),
+    [
+        ("nn.BatchNorm1d(4)", (5, 4)),
+        ("nn.BatchNorm2d(3, track_running_stats=False)", (2, 3, 2, 4)),
+        ("nn.InstanceNorm2d(3, track_running_stats=True)", (2, 3, 4, 2)),
+        ("nn.Dropout(0.5)", (3, 4)),
+        ("nn.RReLU()", (3, 4)),
+        ("nn.AlphaDropout(0.5)", (3, 4)),
+    ],
+)
+def test_layers_in_evaluation(source: str, shape: Any) -> None:
+    check_layer(source, [draw(*shape)], second=True, training=False)
+
+
+TABLES = """
+nn.Embedding(5, 3)
+nn.Embedding(5, 3, padding_idx=2)
+nn.Embedding(5, 3, padding_idx=-1)
+nn.Embedding(5, 3, max_norm=1.0)
+nn.Embedding.from_pretrained(torch.ones(5, 3))
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("source", TABLES)
+def test_tables(source: str) -> None:
+    # PyTorch scales rows with a single-precision constant.
+    rtol = 1e-6 if "max_norm" in source else 1e-9
+    second = "max_norm" not in source
+    check_layer(source, [np.array([[0, 2, 2], [4, 1, 2]])], second=second, rtol=rtol)
+
+
+def test_running_statistics_over_several_batches() -> None:
+    import torch
+
+    found = []
+    for t in (ours, torch):
+        layer = t.nn.BatchNorm2d(3, momentum=None)
+        for seed in range(3):
+            layer(t.tensor(draw(4, 3, 2, 2, seed=seed), dtype=t.float32))
+        state = layer.state_dict()
+        assert str(layer.num_batches_tracked) == "tensor(3)"
+        found.append([state[k].numpy() for k in ("running_mean", "running_var")])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 
 SCORES, CLASSES = draw(3, 4), np.array([1, 0, 3])
@@ -219,6 +337,35 @@ def test_losses(source: str, inputs: list[Any], reduction: str) -> None:
     assert texts[0] == texts[1]
 
 
+NOT_TAKEN = {"min_value", "max_value", "_stacklevel"}
+"""Parameters that PyTorch itself has given up, or that are nobody's."""
+
+
+def parameters(function: Any) -> list[tuple[str, Any]] | None:
+    try:
+        every = inspect.signature(function).parameters.values()
+    except ValueError:  # PyTorch's functions in C++ have none
+        return None
+    named = [p for p in every if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return [(p.name, repr(p.default)) for p in named if p.name not in NOT_TAKEN]
+
+
+def test_signatures() -> None:
+    """Every class and function of the namespaces has PyTorch's parameters and defaults."""
+    import torch
+
+    for space in ("nn", "nn.functional", "nn.init"):
+        mine, theirs = (operator.attrgetter(space)(t) for t in (ours, torch))
+        for name, function in vars(mine).items():
+            other = getattr(theirs, name, None)
+            if name[0] == "_" or not callable(function) or other is None:
+                continue
+            wanted = parameters(other)
+            # Functions behind a dispatch show no parameters, and functools.partial other ones.
+            if wanted and not name.startswith("Uninitialized"):
+                assert parameters(function) == wanted, f"{space}.{name}"
+
+
 TEXTS = """
 nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)])
 nn.ModuleList()
@@ -234,6 +381,15 @@ nn.Sequential(nn.Linear(1, 1)).load_state_dict({}, strict=False)
 nn.Hardtanh(inplace=True)
 nn.LeakyReLU(inplace=True)
 nn.RReLU()
+nn.Embedding(5, 3, 1, 2.0, 3.0)
+nn.Conv2d(2, 4, 3, groups=2, bias=False, dilation=2)
+nn.ConvTranspose2d(2, 4, 3, 2, output_padding=1)
+nn.Dropout(inplace=True)
+nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).state_dict().keys()
+nn.BatchNorm2d(2).state_dict()._metadata
+F.one_hot(torch.tensor([[0, 2]]))
+F.one_hot(torch.tensor([1]), 3)
+F.pad(torch.ones(1, 2), (1, 0), value=3)
 """.strip().split("\n")
 
 
@@ -297,6 +453,59 @@ nn.init.orthogonal_(torch.ones(3))
 nn.Unflatten(1, 3)
 nn.Hardtanh(2.0, 1.0)
 nn.TripletMarginLoss(-1.0)
+F.conv2d(torch.ones(2, 3), torch.ones(4, 3, 3, 3))
+F.conv2d(torch.ones(1, 2, 8, 8), torch.ones(4, 3, 3, 3))
+F.conv2d(torch.ones(1, 3, 2, 2), torch.ones(4, 3, 3, 3))
+F.conv2d(torch.ones(1, 3, 8, 8).double(), torch.ones(4, 3, 3, 3))
+F.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), torch.ones(3))
+F.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), padding='same', stride=2)
+F.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), padding='x')
+F.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), stride=0)
+F.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), groups=2)
+F.conv_transpose2d(torch.ones(1, 2, 4, 4), torch.ones(3, 3, 3, 3))
+nn.Conv2d(3, 4, 3, padding='same', stride=2)
+nn.Conv2d(3, 4, 3, groups=2)
+nn.Conv2d(3, 4, 3, groups=0)
+nn.ConvTranspose2d(2, 2, 3)(torch.ones(1, 2, 4, 4), output_size=(20, 20))
+F.max_pool2d(torch.ones(3, 3), 2)
+F.max_pool2d(torch.ones(1, 3, 3), 5)
+F.max_pool2d(torch.ones(1, 3, 3), 2, padding=2)
+F.avg_pool2d(torch.ones(1, 3, 3), 2, padding=2)
+F.max_pool1d(torch.ones(3), 2)
+F.adaptive_avg_pool2d(torch.ones(3, 3), 2)
+F.batch_norm(torch.ones(1, 3), None, None, training=True)
+F.batch_norm(torch.ones(2, 3), torch.ones(4), torch.ones(4), training=True)
+F.batch_norm(torch.ones(2, 3), None, None)
+nn.BatchNorm1d(3)(torch.ones(2, 3, 4, 5))
+nn.BatchNorm2d(3)(torch.ones(2, 3))
+nn.BatchNorm2d(3)(torch.ones(2, 4, 5, 5))
+F.layer_norm(torch.ones(3, 4), (5,))
+F.rms_norm(torch.ones(3, 4), (5,))
+F.group_norm(torch.ones(2, 5), 2)
+nn.GroupNorm(2, 5)
+nn.GroupNorm(2, 4)(torch.ones(2, 6, 3))
+F.instance_norm(torch.ones(1, 3, 1))
+nn.InstanceNorm1d(3)(torch.ones(2, 3, 4, 5))
+F.dropout(torch.ones(2), 1.5)
+nn.Dropout(2)
+F.embedding(torch.tensor([5]), torch.ones(3, 2))
+F.embedding(torch.ones(3), torch.ones(3, 2))
+F.embedding(torch.tensor([1]), torch.ones(3, 2), padding_idx=7)
+F.one_hot(torch.tensor([3]), 2)
+F.one_hot(torch.tensor([-3]))
+F.one_hot(torch.ones(3))
+F.pad(torch.ones(2, 3), (1, 1, 1))
+F.pad(torch.ones(1, 2, 3), (4, 1), mode='reflect')
+F.pad(torch.ones(1, 2, 3), (4, 1), mode='x')
+F.pad(torch.ones(2), (1, 1, 1, 1))
+F.interpolate(torch.ones(1, 2, 3))
+F.interpolate(torch.ones(1, 2, 3), size=4, scale_factor=2)
+F.interpolate(torch.ones(1, 2, 3), size=4, mode='bilinear')
+F.interpolate(torch.ones(1, 2, 3), size=4, align_corners=True)
+F.pixel_shuffle(torch.ones(1, 3, 2, 2), 2)
+F.fold(torch.ones(1, 3, 4), (2, 2), 2)
+F.channel_shuffle(torch.ones(1, 3, 2, 2), 2)
+nn.ReflectionPad2d(5)(torch.ones(1, 2, 2))
 """.strip().split("\n")
 
 

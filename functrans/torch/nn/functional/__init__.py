@@ -46,6 +46,17 @@ from functrans.torch.nn.functional.activations import (
     threshold_ as threshold_,
 )
 from functrans.torch.nn.functional.affine import bilinear as bilinear, linear as linear
+from functrans.torch.nn.functional.convolution import (
+    channel_shuffle as channel_shuffle,
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+    fold as fold,
+    unfold as unfold,
+)
 from functrans.torch.nn.functional.distances import (
     cosine_similarity as cosine_similarity,
     normalize as normalize,
@@ -70,6 +81,48 @@ from functrans.torch.nn.functional.losses import (
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+from functrans.torch.nn.functional.normalization import (
+    batch_norm as batch_norm,
+    group_norm as group_norm,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
+    rms_norm as rms_norm,
+)
+from functrans.torch.nn.functional.pooling import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    adaptive_avg_pool2d as adaptive_avg_pool2d,
+    adaptive_avg_pool3d as adaptive_avg_pool3d,
+    adaptive_max_pool1d as adaptive_max_pool1d,
+    adaptive_max_pool2d as adaptive_max_pool2d,
+    adaptive_max_pool3d as adaptive_max_pool3d,
+    avg_pool1d as avg_pool1d,
+    avg_pool2d as avg_pool2d,
+    avg_pool3d as avg_pool3d,
+    max_pool1d as max_pool1d,
+    max_pool1d_with_indices as max_pool1d_with_indices,
+    max_pool2d as max_pool2d,
+    max_pool2d_with_indices as max_pool2d_with_indices,
+    max_pool3d as max_pool3d,
+    max_pool3d_with_indices as max_pool3d_with_indices,
+)
+from functrans.torch.nn.functional.regularization import (
+    alpha_dropout as alpha_dropout,
+    dropout as dropout,
+    dropout1d as dropout1d,
+    dropout2d as dropout2d,
+    dropout3d as dropout3d,
+    embedding as embedding,
+    feature_alpha_dropout as feature_alpha_dropout,
+    one_hot as one_hot,
+)
+from functrans.torch.nn.functional.resampling import (
+    interpolate as interpolate,
+    pad as pad,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
+    upsample as upsample,
 )
 
 

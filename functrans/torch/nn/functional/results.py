@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from functrans.torch.engine import EngineArray
@@ -32,3 +33,12 @@ def own_copy(x: Any) -> Any:
 def array_or_none(x: Any) -> Any:
     """The array of a tensor that may be left out."""
     return x.array if isinstance(x, Tensor) else x
+
+
+def computed(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a function of functrans.nn returns; where shapes do not fit PyTorch raises
+    RuntimeError, with the text of the function."""
+    try:
+        return function(*args, **options)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from None
