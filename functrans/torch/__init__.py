@@ -40,7 +40,6 @@ from functrans.torch.autograd.grad_mode import (
     is_inference_mode_enabled as is_inference_mode_enabled,
 )
 from functrans.torch.creation import (
-    Generator as Generator,
     arange as arange,
     as_tensor as as_tensor,
     bernoulli as bernoulli,
@@ -53,7 +52,6 @@ from functrans.torch.creation import (
     full_like as full_like,
     linspace as linspace,
     logspace as logspace,
-    manual_seed as manual_seed,
     meshgrid as meshgrid,
     multinomial as multinomial,
     normal as normal,
@@ -69,6 +67,11 @@ from functrans.torch.creation import (
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
+)
+from functrans.torch.devices import (
+    device as device,
+    get_default_device as get_default_device,
+    set_default_device as set_default_device,
 )
 from functrans.torch.dtypes import (
     bool as bool,
@@ -118,6 +121,15 @@ from functrans.torch.linear_algebra import (
 from functrans.torch.methods import METHODS as _METHODS, attach as _attach
 from functrans.torch.operands import common_dtype as _common_dtype, unwrap as _unwrap
 from functrans.torch.pointwise import where as where
+from functrans.torch.random import (
+    Generator as Generator,
+    default_generator as default_generator,
+    get_rng_state as get_rng_state,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+    seed as seed,
+    set_rng_state as set_rng_state,
+)
 from functrans.torch.reductions import std_mean as std_mean, var_mean as var_mean
 from functrans.torch.shaping import (
     broadcast_tensors as broadcast_tensors,
@@ -140,6 +152,7 @@ for _module, _names in _METHODS.items():
         globals().setdefault(_name, getattr(_module, _name))
 
 linalg = linear_algebra
+vmap = func.vmap
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
 

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.torch import dtypes
+from functrans.torch.devices import check_device
 from functrans.torch.dtypes import dtype as DType
 from functrans.torch.engine import EngineArray
+from functrans.torch.random import Generator as Generator, source
 from functrans.torch.tensor import Tensor, wrap
 
 
-def _check_device(device: Any) -> None:
-    if device is not None and str(device) != "cpu":
-        raise RuntimeError(f"functrans.torch has tensors on the CPU only, not on {device!r}")
-
-
 def _finished(values: Any, requires_grad: bool, device: Any = None) -> Tensor:
-    _check_device(device)
-    made = wrap(EngineArray(values))
+    check_device(device)
+    made = wrap(values)
     if requires_grad and values.dtype.kind not in "fc":
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_() if requires_grad else made
@@ -265,41 +264,11 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 # At random
 
+_source = source
 
-class Generator:
-    """A source of random numbers.
-
-    The numbers are those of NumPy's PCG64, not those of PyTorch.
-    """
-
-    def __init__(self, device: Any = "cpu") -> None:
-        _check_device(device)
-        self.source = np.random.default_rng(0)
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Start over from a seed."""
-        self.source = np.random.default_rng(seed)
-        return self
-
-
-default_generator = Generator()
-
-
-def manual_seed(seed: int) -> Generator:
-    """Start the default source of random numbers over from a seed.
-
-    Examples
-    --------
-    >>> import functrans.torch as torch
-    >>> _ = torch.manual_seed(0)
-    >>> torch.rand(2).shape
-    torch.Size([2])
-    """
-    return default_generator.manual_seed(seed)
-
-
-def _source(generator: Generator | None) -> np.random.Generator:
-    return (generator or default_generator).source
+def _array(drawn: Any) -> Any:
+    """What a source drew, a scalar as an array."""
+    return drawn if isinstance(drawn, TracedArray) else np.asarray(drawn)
 
 
 def rand(
@@ -310,7 +279,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make a tensor of uniform random numbers from 0 to 1."""
-    values = _source(generator).random(_size(size)).astype(_dtype(dtype))
+    values = _array(source(generator).random(_size(size))).astype(_dtype(dtype))
     return _finished(
         np.minimum(values, np.nextafter(values.dtype.type(1), values.dtype.type(0))),
         requires_grad,
@@ -326,7 +295,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make a tensor of normal random numbers with mean 0 and variance 1."""
-    values = np.asarray(_source(generator).standard_normal(_size(size)))
+    values = _array(source(generator).standard_normal(_size(size)))
     return _finished(values.astype(_dtype(dtype)), requires_grad, device)
 
 
@@ -343,7 +312,7 @@ def randint(
     """Make a tensor of random integers from `low` (0 if left out) to below `high`."""
     if size is None:
         low, high, size = 0, low, high
-    values = np.asarray(_source(generator).integers(low, high, _size((size,))))
+    values = _array(source(generator).integers(low, high, _size((size,))))
     wanted = (dtypes.int64 if dtype is None else dtype).numpy
     return _finished(values.astype(wanted), requires_grad, device)
 
@@ -351,7 +320,7 @@ def randint(
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None) -> Tensor:
     """Make a tensor of the numbers from 0 to below `n` in random order."""
     wanted = (dtypes.int64 if dtype is None else dtype).numpy
-    return _finished(_source(generator).permutation(n).astype(wanted), False)
+    return _finished(source(generator).permutation(n).astype(wanted), False)
 
 
 def normal(
@@ -365,8 +334,9 @@ def normal(
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Make a tensor of zeros and ones, ones with the given probabilities."""
-    chance = input.numpy_memory()
-    return _finished((_source(generator).random(chance.shape) < chance).astype(chance.dtype), False)
+    chance = input.detach().array
+    drawn = p.less(source(generator).random(chance.shape), chance)
+    return _finished(p.astype(drawn, dtype=chance.dtype), False)
 
 
 def multinomial(
@@ -379,8 +349,8 @@ def multinomial(
     """Draw positions with the given weights, for each row."""
     weights = input.numpy_memory().astype(float)
     rows = weights.reshape(-1, weights.shape[-1])
-    source = _source(generator)
-    drawn = [source.choice(row.size, num_samples, replacement, row / row.sum()) for row in rows]
+    rng = source(generator)
+    drawn = [rng.choice(row.size, num_samples, replacement, row / row.sum()) for row in rows]
     return _finished(np.reshape(drawn, (*weights.shape[:-1], num_samples)).astype(np.int64), False)
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.numpy import views
-from functrans.torch import creation, pointwise, reductions, shaping
+from functrans.torch import pointwise, reductions, shaping
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.operands import cast, unwrap
+from functrans.torch.random import source
 from functrans.torch.tensor import Tensor
 
 
@@ -125,8 +127,9 @@ def copy_(x: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 def _random(name: str, draw: Any) -> Any:
     def call(x: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
-        values = draw(creation._source(generator), x.shape, *args, **kwargs)
-        return written(x, np.asarray(values).astype(dtype_of(x.array)))
+        values: Any = draw(source(generator), x.shape, *args, **kwargs)
+        values = values if isinstance(values, TracedArray) else np.asarray(values)
+        return written(x, values.astype(dtype_of(x.array)))
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = "Write random numbers."

@@ -7,6 +7,7 @@ from typing import Any
 from functrans import primitives as p
 from functrans.torch import (
     creation,
+    devices,
     dtypes,
     inplace,
     linear_algebra,
@@ -63,8 +64,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             dtype = arg
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
-        elif isinstance(arg, str):
-            creation._check_device(arg)
+        elif isinstance(arg, str | devices.device):
+            devices.check_device(arg)
     if dtype is None or dtype is self.dtype:
         return shaping.clone(self) if kwargs.get("copy") else self
     return wrap(p.astype(self.array, dtype=dtype.numpy))

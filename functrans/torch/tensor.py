@@ -18,6 +18,7 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import CONTAINERS, OPERANDS, type_of
 from functrans.torch import dtypes, printing
+from functrans.torch.devices import CPU, device as Device
 from functrans.torch.engine import EngineArray, leaf_node
 from functrans.torch.nodes import GradFn, HookHandle
 
@@ -138,8 +139,8 @@ class Tensor:
         return self.numel() * self.itemsize
 
     @property
-    def device(self) -> str:
-        return "cpu"
+    def device(self) -> Device:
+        return CPU
 
     @property
     def is_cuda(self) -> bool:
@@ -501,7 +502,7 @@ def _flatten(t: Tensor) -> tuple[list[Any], Any]:
 
 def _unflatten(_: Any, leaves: Any) -> Any:
     (array,) = leaves
-    if isinstance(array, Tensor):  # the Jacobian of a tensor by a tensor is one as well
+    if isinstance(array, Tensor | tuple | list | dict):  # the Jacobian of a tensor by tensors
         return array
     if isinstance(array, TracedArray | np.ndarray | np.generic):
         return wrap(array)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from functrans.torch import dtypes
-from functrans.torch.creation import _check_device, empty_like
+from functrans.torch.creation import empty_like
+from functrans.torch.devices import check_device
 from functrans.torch.engine import EngineArray
 from functrans.torch.nn.parameter import Parameter
 from functrans.torch.tensor import Tensor
@@ -211,7 +212,7 @@ class Traversal:
             elif isinstance(arg, Tensor):
                 dtype = arg.dtype
             elif arg is not None and not isinstance(arg, bool):
-                _check_device(arg)
+                check_device(arg)
         if dtype is None:
             return self
         wanted: dtypes.dtype = dtype
@@ -247,5 +248,5 @@ class Traversal:
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """The parameters and buffers with arbitrary elements."""
-        _check_device(device)
+        check_device(device)
         return self._apply(empty_like, recurse)

@@ -1,9 +1,9 @@
-"""What PyTorch has under ``torch.utils``: data sets and their loaders."""
+"""What PyTorch has under ``torch.utils``: data sets and their loaders, checkpoints."""
 
 from typing import Any
 
 from functrans.torch.tensor import UnsupportedError
-from functrans.torch.utils import data as data
+from functrans.torch.utils import checkpoint as checkpoint, data as data
 
 
 def __getattr__(name: str) -> Any:
