@@ -266,6 +266,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 _source = source
 
+
 def _array(drawn: Any) -> Any:
     """What a source drew, a scalar as an array."""
     return drawn if isinstance(drawn, TracedArray) else np.asarray(drawn)
