@@ -30,8 +30,8 @@ positive = elementwise("positive", np.positive, 1, samples=unary(-2, 2))
 multiply: Function = elementwise(
     "multiply",
     np.multiply,
-    lambda y: y,
-    lambda x: x,
+    "y",
+    "x",
     samples=binary(-2, 2, INTEGERS, Sample(0.0, inf, pinned=[inf, 0], label="0 * infinity")),
 )
 square = elementwise("square", np.square, lambda x: multiply(2, x), samples=unary(-2, 2))

@@ -36,7 +36,7 @@ LOG2, LOG10 = math.log(2), math.log(10)
 exp = elementwise(
     "exp",
     np.exp,
-    lambda ans: ans,
+    "ans",
     samples=unary(-2, 2, Sample(np.array([-inf, 0.0]), pinned=[np.array([0, 1.0])])),
 )
 exp2 = elementwise("exp2", np.exp2, lambda ans: multiply(ans, LOG2), samples=unary(-2, 2))

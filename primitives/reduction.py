@@ -25,12 +25,11 @@ Axes = tuple[int, ...]
 def reducing(ufunc: np.ufunc) -> Function:
     """The implementation by a ufunc's ``reduce``, with the axes in the form that NumPy takes
     fastest."""
-    reduce = ufunc.reduce
+    reduce: Function = ufunc.reduce
 
     def impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
-        if len(axes) == 1:
-            axes = axes[0]  # type: ignore[assignment]
-        return reduce(x, axes, keepdims=keepdims)
+        # By position: keywords cost a tenth of the call.
+        return reduce(x, axes[0] if len(axes) == 1 else axes, None, None, keepdims)
 
     return impl
 

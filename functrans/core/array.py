@@ -148,24 +148,25 @@ class TracedArray:
 
     # NumPy's protocols.
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, x: Any, *more: Any, **kwargs: Any) -> Any:
         interpreter = self.interpreter
         if stack.top is not interpreter:
             self.check_active()
             interpreter = stack.top or interpreter
         if method != "__call__" or kwargs:
-            return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
+            return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)
         if ufunc in BY_UFUNC:
             primitive = BY_UFUNC[ufunc]
-            if len(inputs) == 1:
-                return interpreter.unary(primitive, inputs[0])
+            if not more:
+                return interpreter.unary(primitive, x)
+            inputs = (x, *more)
             if OPERANDS.issuperset(map(type, inputs)):
                 if len(inputs) == 2:
                     return interpreter.binary(primitive, *inputs)
                 return interpreter.process(primitive, inputs, _NO_PARAMS)
         if ufunc in UFUNCS:
-            return UFUNCS[ufunc](*inputs)
-        return TracedArray.ufunc_call(ufunc, method, inputs, kwargs)
+            return UFUNCS[ufunc](x, *more)
+        return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if stack.top is not self.interpreter:

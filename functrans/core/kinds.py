@@ -25,14 +25,23 @@ import numpy as np
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import masked, settle
 from functrans.core.interpreter import stack
-from functrans.core.primitive import ZERO, Primitive, Rule, Zero, argument_names, rule, selector
+from functrans.core.primitive import (
+    ZERO,
+    Primitive,
+    Rule,
+    Zero,
+    argument_names,
+    plain_rule,
+    rule,
+    selector,
+)
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Function: TypeAlias = Callable[..., Any]
-    Partial: TypeAlias = Function | int | Zero | None
+    Partial: TypeAlias = Function | str | int | Zero | None
 
 
 def elementwise(
@@ -50,11 +59,11 @@ def elementwise(
     name : str
     impl : callable
         A ufunc, or a function that broadcasts like one.
-    *partials : callable, 1, -1 or ZERO
+    *partials : callable, str, 1, -1 or ZERO
         For each operand the partial derivative of the output: a formula of any of ``ans, x, y, z``,
-        written with functrans operations; a constant 1 or -1; ZERO where the output is locally
-        constant. A formula that names ``g`` first gives the cotangent (and tangent) itself: ``g /
-        y``, not ``1 / y``.
+        written with functrans operations; the name of one of these; a constant 1 or -1; ZERO where
+        the output is locally constant. A formula that names ``g`` first gives the cotangent (and
+        tangent) itself: ``g / y``, not ``1 / y``.
     samples : callable
     pushes : tuple of callable, optional
         The JVPs ``(t, ...)``, where they are not the VJPs (functions that are not holomorphic).
@@ -515,27 +524,26 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
     if partial is None or isinstance(partial, Zero):
         return partial
     if partial == 1 or partial == -1:
-        return Rule(_same if partial == 1 else _negated, selector((), owner))
+        return plain_rule(_same if partial == 1 else _negated, (), owner)
+    if isinstance(partial, str):
+        return plain_rule(_multiply, (partial,), owner)
     formula: Any = partial  # what is no formula is refused by argument_names
     names = argument_names(formula, owner)
     if names[:1] == ("g",):
         return rule(formula, owner)
-
-    def scale(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
-        return algebra.multiply(g, formula(*residuals))
-
-    def scale_by_one(g: Array, residuals: tuple[Array, ...], params: Any) -> Array:
-        multiply = algebra.multiply  # called from the slot it would be looked for as a method
-        return multiply(g, formula(residuals[0]))
-
-    return Rule(scale_by_one if len(names) == 1 else scale, selector(names, owner))
+    if len(names) == 1:
+        return plain_rule(lambda g, value: _multiply(g, formula(value)), names, owner)
+    return plain_rule(lambda g, *values: _multiply(g, formula(*values)), names, owner)
 
 
-def _same(g: Array, residuals: Any, params: Any) -> Array:
+_multiply = np.multiply  # traced arrays take part in it by NumPy's own protocol
+
+
+def _same(g: Array, _: None) -> Array:
     return g
 
 
-def _negated(g: Array, residuals: Any, params: Any) -> Array:
+def _negated(g: Array, _: None) -> Array:
     return algebra.negative(g)
 
 
@@ -546,8 +554,8 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
     formula: Any = weight
     names = argument_names(formula, owner)
 
-    def apply(g: Array, residuals: tuple[Array, ...], params: Any) -> Any:
-        w = formula(*residuals)
+    def weigh(g: Array, *values: Array) -> Any:
+        w = formula(*values)
         if type(w) is tuple:
             selected, tied = w
             # Ties are rare, and halving costs two arrays.
@@ -558,7 +566,7 @@ def _choosing(weight: Partial, owner: str) -> Rule | Zero | None:
             return masked(g, w)
         return masked(algebra.multiply(g, w), algebra.not_equal(w, 0))
 
-    return Rule(apply, selector(names, owner))
+    return plain_rule(weigh, names, owner)
 
 
 def _all_written(

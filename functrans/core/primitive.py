@@ -44,21 +44,49 @@ class Rule:
 
     ``select(ans, args)`` gives the tuple of these values (its *residuals*), and
     ``apply(t_or_g, residuals, params)`` evaluates the formula.
+
+    Of a formula without parameters `names` are the values that it names, and
+    ``formula(t_or_g, *values)`` is the formula itself (with one None for values if there are none).
     """
 
-    __slots__ = ("apply", "select")
+    __slots__ = ("apply", "formula", "names", "select")
 
     def __init__(
         self,
         apply: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any],
         select: Callable[[Any, Any], tuple[Any, ...]],
+        names: tuple[str, ...] | None = None,
+        formula: Callable[..., Any] | None = None,
     ) -> None:
         self.apply = apply
         self.select = select
+        self.names = names
+        self.formula = formula
 
     def __call__(self, lead: Any, ans: Any, args: Any, params: Any) -> Any:
         """Evaluate the formula at once, for drivers that keep no residuals."""
         return self.apply(lead, self.select(ans, args), params)
+
+    def brief(self, operands: int) -> tuple[Callable[[Any, Any], Any], Any] | None:
+        """The rule for a driver in a hurry: ``(pull, place)``, with ``kept = (*args, None,
+        ans)[place]`` to keep, one value mostly, and ``pull(g, kept)`` to evaluate."""
+        values = (*list(_OPERANDS)[:operands], None, "ans")
+        names, formula = self.names, self.formula
+        if formula is None or names is None or not set(names).issubset(values):
+            return None
+        if not names:
+            return formula, operands
+        places = sorted(map(values.index, names))
+        if len(names) == 1:
+            return formula, places[0]
+        step = places[1] - places[0] if len(names) == 2 else 1
+        place = slice(places[0], places[-1] + 1, step)
+        kept = values[place]
+        order = tuple(map(kept.index, names))
+        if len(order) == 2:
+            i, j = order
+            return lambda g, kept: formula(g, kept[i], kept[j]), place
+        return lambda g, kept: formula(g, *[kept[i] for i in order]), place
 
 
 def argument_names(function: Callable[..., Any], owner: str) -> tuple[str, ...]:
@@ -79,12 +107,25 @@ def rule(formula: Callable[..., Any], owner: str) -> Rule:
     A formula without keyword-only arguments is not passed the primitive's parameters.
     """
     names = argument_names(formula, owner)[1:]
-    select = selector(names, owner)
     if formula.__code__.co_kwonlyargcount or formula.__code__.co_flags & _TAKES_KEYWORDS:
-        return Rule(lambda lead, residuals, params: formula(lead, *residuals, **params), select)
-    if len(names) == 1:  # most rules, and a call without * takes half the time
-        return Rule(lambda lead, residuals, params: formula(lead, residuals[0]), select)
-    return Rule(lambda lead, residuals, params: formula(lead, *residuals), select)
+        return Rule(
+            lambda lead, residuals, params: formula(lead, *residuals, **params),
+            selector(names, owner),
+        )
+    return plain_rule(formula if names else lambda lead, _: formula(lead), names, owner)
+
+
+def plain_rule(formula: Callable[..., Any], names: tuple[str, ...], owner: str) -> Rule:
+    """The rule of a formula without parameters that takes the values of these names, or None if
+    there are none."""
+    apply: Any
+    if not names:
+        apply = lambda lead, residuals, params: formula(lead, None)  # noqa: E731
+    elif len(names) == 1:  # most rules, and a call without * takes half the time
+        apply = lambda lead, residuals, params: formula(lead, residuals[0])  # noqa: E731
+    else:
+        apply = lambda lead, residuals, params: formula(lead, *residuals)  # noqa: E731
+    return Rule(apply, selector(names, owner), names, formula)
 
 
 def select_all(ans: Any, args: Any) -> tuple[Any, ...]:
@@ -167,6 +208,9 @@ class Primitive:
     masks : str or None
         What a pull does to structural zeros: ``"lanes"`` (elementwise: the same lanes),
         ``"moves"`` (zeros move as values do, so the pull applies to the mask too), None (lost).
+    fast : tuple or None
+        :meth:`Rule.brief` of each pull in turn, where all operands of an elementwise function have
+        such rules.
     samples : callable or None
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
@@ -181,17 +225,18 @@ class Primitive:
     """
 
     __slots__ = (
+        "_pulls",
         "batch",
         "batch_takes_flags",
         "call",
         "differentiable",
+        "fast",
         "impl",
         "kind",
         "masks",
         "name",
         "outputs",
         "pull_all",
-        "pulls",
         "push_all",
         "pushes",
         "samples",
@@ -223,6 +268,7 @@ class Primitive:
         self.name = name
         self.kind = kind
         self.impl = impl
+        self.masks = masks
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all
@@ -230,7 +276,6 @@ class Primitive:
         self.shape = shape
         self.differentiable = differentiable
         self.outputs = outputs
-        self.masks = masks
         self.samples = samples
         self.set_batch(batch)
         self.call: Callable[..., Any]
@@ -242,6 +287,19 @@ class Primitive:
                 )
             BY_UFUNC[impl] = self
         REGISTRY[name] = self
+
+    @property
+    def pulls(self) -> tuple[Rule | Zero | None, ...] | None:
+        return self._pulls
+
+    @pulls.setter
+    def pulls(self, pulls: tuple[Rule | Zero | None, ...] | None) -> None:
+        self._pulls = pulls
+        self.fast: tuple[Any, ...] | None = None
+        if pulls and self.masks == "lanes" and len(pulls) <= 2:
+            brief = [r.brief(len(pulls)) if isinstance(r, Rule) else None for r in pulls]
+            if all(brief):
+                self.fast = tuple([part for pair in brief for part in pair])  # type: ignore[union-attr]
 
     def set_batch(self, batch: Callable[..., Any] | None) -> None:
         self.batch = batch

@@ -16,7 +16,7 @@ from functrans.torch import anomalies, node_hooks
 from functrans.torch.engine import ENGINE, EngineArray, Node, Output, Packed, Saved, grad_mode
 from functrans.torch.names import backward_name
 from functrans.torch.printing import type_string
-from functrans.transforms.reverse import pull_back
+from functrans.transforms.walk import pull_back
 
 _NONE: dict[str, Any] = {}
 

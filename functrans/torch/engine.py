@@ -2,7 +2,7 @@
 
 A tape would hold on to everything that was ever computed. A node holds on to the nodes before it,
 and goes when nobody needs it. For a backward pass the nodes that are reached become a tape, which
-:func:`functrans.transforms.reverse.pull_back` walks: rules and walk are those of ``grad``.
+:func:`functrans.transforms.walk.pull_back` walks: rules and walk are those of ``grad``.
 """
 
 from __future__ import annotations

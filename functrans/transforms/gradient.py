@@ -21,7 +21,8 @@ from functrans.transforms.arguments import (
     refuse_leaked,
     split_aux,
 )
-from functrans.transforms.reverse import Reverse, pull_back
+from functrans.transforms.reverse import Reverse
+from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -330,7 +331,7 @@ def _collect(
     """The cotangents of the inputs, each an array of its own: no result shares memory with another,
     with an array already `taken` or with an intermediate value."""
     grads: list[Any] = []
-    seen = set(map(id, taken))
+    seen = set(map(id, taken)) if taken else set()
     for index, leaf in zip(places, leaves, strict=True):
         if index is None:
             grads.append(None)

@@ -2,8 +2,10 @@
 
 An entry of the tape is ``(primitive, links)``. A link ``(pull, index, residuals, params, space)``
 says: add the output's cotangent, pulled through ``pull(g, residuals, params)``, to the value at
-`index`. ``space`` is the type to project to, or None where the pull is known to return it; if it
-is a list, then so is `index`, and the pull returns a cotangent for each.
+`index`. With None for `params` the pull is one of a single residual, ``pull(g, residual)``, see
+:class:`~functrans.core.primitive.Rule`. ``space`` is the type to project to, or None where the pull
+is known to return it; if it is a list, then so is `index`, and the pull returns a cotangent for
+each.
 """
 
 from __future__ import annotations
@@ -14,22 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray, duplicate, for_reading, snapshot
 from functrans.core.constants import Constants
 from functrans.core.cotangent import (
-    SMALL,
     Cotangents,
-    Masked,
     dense,
-    keep_masked,
-    moved,
     settle,
     zeros,
 )
 from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.primitive import ZERO, Primitive, Rule, select_all
+from functrans.core.primitive import BY_UFUNC, ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
     SCALARS,
     WEAK,
@@ -43,6 +40,7 @@ from functrans.core.types import (
     type_of,
 )
 from functrans.transforms.origins import origin
+from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +57,29 @@ class ReverseArray(TracedArray):
     interpreter: Reverse
     value: Array
     index: int
+
+    def __array_ufunc__(self, ufunc: Any, method: str, x: Any, *more: Any, **kwargs: Any) -> Any:
+        """NumPy's protocol, with :meth:`Reverse.unary` written out: NumPy programs spend most of
+        their time here, and a call less is a twentieth of the operation."""
+        if not more and not kwargs and ufunc in BY_UFUNC and method == "__call__":
+            primitive = BY_UFUNC[ufunc]
+            fast = primitive.fast
+            interpreter = self.interpreter
+            if fast is not None and stack.top is interpreter and interpreter.recording:
+                pull, place = fast
+                value = self.value
+                parent = interpreter.parent
+                ans = ufunc(value) if parent is None else parent.unary(primitive, value)
+                tape = interpreter.tape
+                out = ReverseArray()
+                out.interpreter = interpreter
+                out.place = None
+                out.value = ans
+                out.index = interpreter.base + len(tape)
+                kept = (value, None, ans)[place]
+                tape.append((primitive, ((pull, self.index, kept, None, None),)))
+                return out
+        return TracedArray.__array_ufunc__(self, ufunc, method, x, *more, **kwargs)
 
     @property
     def shape(self) -> Shape:
@@ -152,10 +173,11 @@ class Reverse(Interpreter):
         return x.value if type(x) is ReverseArray and x.interpreter is self else x
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        if primitive.masks == "lanes" and self.recording and not params:
+        if primitive.fast and self.recording and not params:
             if len(args) == 1:
-                return self.unary(primitive, args[0])
-            if len(args) == 2:
+                if self.owns(args[0]):
+                    return self.unary(primitive, args[0])
+            elif len(args) == 2:
                 return self.binary(primitive, args[0], args[1])
         if len(args) == 1 and self.recording and primitive.pulls and primitive.outputs is None:
             return self._record_one(primitive, args[0], params)
@@ -192,78 +214,93 @@ class Reverse(Interpreter):
         if type(x) is not ReverseArray or x.interpreter is not self:
             return self.hand_down(primitive, (x,), params)
         value = x.value
-        ans = self.hand_down(primitive, (value,), params)
+        parent = self.parent
+        if parent is None:
+            impl = primitive.impl
+            ans = impl(value, **params)
+        else:
+            ans = parent.process(primitive, (value,), params)
         if not primitive.differentiable or not is_inexact(dtype_of(ans)):
             return ans
         pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
         if pull is ZERO:
             return ans
+        space = type_of(value)
         residuals = pull.select(ans, (value,))
-        self.tape.append((primitive, ((pull.apply, x.index, residuals, params, type_of(value)),)))
-        return self.array(ans, self.base + len(self.tape) - 1)
+        tape = self.tape
+        tape.append((primitive, ((pull.apply, x.index, residuals, params, space),)))
+        return self.array(ans, self.base + len(tape) - 1)
 
     # The two hot paths are written out: a call less is a tenth of the whole operation. What stands
     # in a slot is taken out before it is called, since Python looks for a method first.
 
     def unary(self, primitive: Primitive, x: Array) -> Any:
         """Record an elementwise operation of one operand: one link, never a projection."""
-        if primitive.masks != "lanes" or not self.recording:
+        fast = primitive.fast
+        if (
+            fast is None
+            or type(x) is not ReverseArray
+            or x.interpreter is not self
+            or not self.recording
+        ):
             return self.process(primitive, (x,), _NONE)
-        if type(x) is not ReverseArray or x.interpreter is not self:
-            return self.hand_down(primitive, (x,), _NONE)
+        pull, place = fast
         value = x.value
-        values = (value,)
         parent = self.parent
         impl = primitive.impl
         ans = impl(value) if parent is None else parent.unary(primitive, value)
-        pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
-        if pull is ZERO:
-            return ans
-        select = pull.select
         tape = self.tape
         out = ReverseArray()
         out.interpreter = self
         out.place = None
         out.value = ans
         out.index = self.base + len(tape)
-        tape.append((primitive, ((pull.apply, x.index, select(ans, values), _NONE, None),)))
+        tape.append((primitive, ((pull, x.index, (value, None, ans)[place], None, None),)))
         return out
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
         """Record an elementwise operation of two operands, with projections where it broadcast."""
-        if primitive.masks != "lanes" or not self.recording:
+        fast = primitive.fast
+        if fast is None or not self.recording:
             return self.process(primitive, (x, y), _NONE)
         x_mine = type(x) is ReverseArray and x.interpreter is self
         y_mine = type(y) is ReverseArray and y.interpreter is self
         if not (x_mine or y_mine):
             return self.hand_down(primitive, (x, y), _NONE)
+        x_pull, x_place, y_pull, y_place = fast
         a = x.value if x_mine else x
         b = y.value if y_mine else y
-        values = (a, b)
         parent = self.parent
         impl = primitive.impl
         ans = impl(a, b) if parent is None else parent.binary(primitive, a, b)
-        pulls: Any = primitive.pulls
-        shape, dtype = ans.shape, ans.dtype
-        links: tuple[Any, ...] = ()
-        if x_mine and (pull := pulls[0] or derived_pull(primitive, 0)) is not ZERO:
-            same = type(a) not in WEAK and a.dtype is dtype and a.shape == shape
-            space = None if same else type_of(a)
-            select = pull.select
-            residuals = select(ans, values)
-            if residuals and not y_mine and type(b) not in SCALARS:
-                residuals = self.constants.keep_among(residuals, (b,))
-            links = ((pull.apply, x.index, residuals, _NONE, space),)
-        if y_mine and (pull := pulls[1] or derived_pull(primitive, 1)) is not ZERO:
-            same = type(b) not in WEAK and b.dtype is dtype and b.shape == shape
-            space = None if same else type_of(b)
-            select = pull.select
-            residuals = select(ans, values)
-            if residuals and not x_mine and type(a) not in SCALARS:
-                residuals = self.constants.keep_among(residuals, (a,))
-            links = (*links, (pull.apply, y.index, residuals, _NONE, space))
-        if not links:
-            return ans
+        values = (a, b, None, ans)
+        x_space = y_space = None
+        if not (
+            type(a) is type(b) is np.ndarray
+            and a.dtype is b.dtype is ans.dtype
+            and a.shape == b.shape
+        ):
+            shape, dtype = ans.shape, ans.dtype
+            if x_mine and (type(a) in WEAK or a.dtype is not dtype or a.shape != shape):
+                x_space = type_of(a)
+            if y_mine and (type(b) in WEAK or b.dtype is not dtype or b.shape != shape):
+                y_space = type_of(b)
+        links: tuple[Any, ...]
+        if x_mine and y_mine:
+            links = (
+                (x_pull, x.index, values[x_place], None, x_space),
+                (y_pull, y.index, values[y_place], None, y_space),
+            )
+        elif x_mine:
+            kept = values[x_place]
+            if kept is not None and type(b) not in SCALARS:
+                kept = self.constants.keep_within(kept, b)
+            links = ((x_pull, x.index, kept, None, x_space),)
+        else:
+            kept = values[y_place]
+            if kept is not None and type(a) not in SCALARS:
+                kept = self.constants.keep_within(kept, a)
+            links = ((y_pull, y.index, kept, None, y_space),)
         tape = self.tape
         out = ReverseArray()
         out.interpreter = self
@@ -470,98 +507,6 @@ class Replay:
 _NONE: dict[str, Any] = {}
 
 _NOWHERE = -1  # the place on the tape of what was not recorded
-
-
-def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
-    """Walk the tape, whose first entry has the index `base`, backwards, adding to earlier
-    cotangents.
-
-    The cotangents of inputs stay; those of other values are released on the way, and so are the
-    entries of the tape unless `keep`.
-    """
-    values, touched = cotangents.values, cotangents.touched
-    add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
-    with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
-        k = base + len(tape)
-        for entry in reversed(tape):
-            k -= 1
-            if entry is None:
-                continue
-            primitive, links = entry
-            if not keep:
-                tape[k - base] = primitive  # the residuals go, the name stays for messages
-            g = values[k]
-            if g is not None:
-                values[k] = None
-            elif type(primitive) is tuple:
-                types = primitive
-                primitive, links = links
-                g = _outputs_cotangent(values, k, types)
-                if g is None:
-                    continue
-                if links is None:
-                    primitive.pull(g, cotangents)
-                    continue
-            else:
-                continue
-            if touched and k in touched:
-                g = cotangents.mask_untouched(k, g)
-            if type(g) is Masked:
-                if primitive.masks is not None:
-                    _pull_masked(primitive, links, g, cotangents)
-                    continue
-                g = g.value
-            for pull, index, residuals, params, space in links:
-                d = pull(g, residuals, params)
-                if space is None:
-                    held = values[index]
-                    if held is None:
-                        values[index] = d
-                    elif type(held) is type(d) is ndarray and not touched and d.nbytes <= SMALL:
-                        values[index] = add(held, d)
-                    else:
-                        cotangents.add(index, d, None)
-                elif type(space) is list:
-                    for i, part, kind in zip(index, d, space, strict=True):
-                        if i is not None and part is not None:
-                            cotangents.add(i, settle(part, kind), kind)
-                elif type(d) is ndarray and d.dtype is space.dtype and d.shape == space.shape:
-                    cotangents.add(index, d, None)
-                else:
-                    cotangents.add(index, settle(d, space), space)
-
-
-def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None, ...]) -> Any:
-    """The cotangents of an operation's several outputs, with zeros where there is none."""
-    found = values[k + 1 : k + 1 + len(types)]
-    values[k + 1 : k + 1 + len(types)] = [None] * len(types)
-    if all(g is None for g in found):
-        return None
-    return tuple(
-        (kind and zeros(kind)) if g is None else g.value if type(g) is Masked else g
-        for g, kind in zip(found, types, strict=True)
-    )
-
-
-def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotangents) -> None:
-    """Pull a cotangent with structural zeros through an operation that keeps or moves them."""
-    for pull, index, residuals, params, space in links:
-        d = pull(g.value, residuals, params)
-        if primitive.masks == "lanes":
-            parts: list[Any] = [(index, keep_masked(d, g.mask), space)]
-        else:
-            lanes = pull(algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
-            joint = type(space) is list
-            parts = [
-                (i, moved(part, lane), kind)
-                for i, part, lane, kind in zip(
-                    *((index, d, lanes, space) if joint else ([index], [d], [lanes], [space])),
-                    strict=True,
-                )
-                if i is not None
-            ]
-        for i, part, kind in parts:
-            cotangents.add(i, part if kind is None else settle(part, kind), kind)
 
 
 def transpose_linear(

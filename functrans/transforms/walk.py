@@ -1,0 +1,120 @@
+"""The backward walk over a tape that :mod:`functrans.transforms.reverse` has recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.algebra import algebra
+from functrans.core.cotangent import (
+    SMALL,
+    Cotangents,
+    Masked,
+    keep_masked,
+    moved,
+    settle,
+    zeros,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.primitive import Primitive
+    from functrans.core.types import ArrayType
+
+
+def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
+    """Walk the tape, whose first entry has the index `base`, backwards, adding to earlier
+    cotangents.
+
+    The cotangents of inputs stay; those of other values are released on the way, and so are the
+    entries of the tape unless `keep`.
+    """
+    values, touched = cotangents.values, cotangents.touched
+    add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
+    with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
+        k = base + len(tape)
+        for entry in reversed(tape):
+            k -= 1
+            if entry is None:
+                continue
+            primitive, links = entry
+            if not keep:
+                tape[k - base] = primitive  # the residuals go, the name stays for messages
+            g = values[k]
+            if g is not None:
+                values[k] = None
+            elif type(primitive) is tuple:
+                types = primitive
+                primitive, links = links
+                g = _outputs_cotangent(values, k, types)
+                if g is None:
+                    continue
+                if links is None:
+                    primitive.pull(g, cotangents)
+                    continue
+            else:
+                continue
+            if touched and k in touched:
+                g = cotangents.mask_untouched(k, g)
+            if type(g) is Masked:
+                if primitive.masks is not None:
+                    _pull_masked(primitive, links, g, cotangents)
+                    continue
+                g = g.value
+            for pull, index, residuals, params, space in links:
+                d = pull(g, residuals) if params is None else pull(g, residuals, params)
+                if space is None:
+                    held = values[index]
+                    if held is None:
+                        values[index] = d
+                    elif type(held) is type(d) is ndarray and not touched and d.nbytes <= SMALL:
+                        values[index] = add(held, d)
+                    else:
+                        cotangents.add(index, d, None)
+                elif type(space) is list:
+                    for i, part, kind in zip(index, d, space, strict=True):
+                        if i is not None and part is not None:
+                            cotangents.add(i, settle(part, kind), kind)
+                elif type(d) is ndarray and d.dtype is space.dtype and d.shape == space.shape:
+                    cotangents.add(index, d, None)
+                else:
+                    cotangents.add(index, settle(d, space), space)
+
+
+def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None, ...]) -> Any:
+    """The cotangents of an operation's several outputs, with zeros where there is none."""
+    found = values[k + 1 : k + 1 + len(types)]
+    values[k + 1 : k + 1 + len(types)] = [None] * len(types)
+    if all(g is None for g in found):
+        return None
+    return tuple(
+        (kind and zeros(kind)) if g is None else g.value if type(g) is Masked else g
+        for g, kind in zip(found, types, strict=True)
+    )
+
+
+def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotangents) -> None:
+    """Pull a cotangent with structural zeros through an operation that keeps or moves them."""
+    for pull, index, residuals, params, space in links:
+        d = _pulled(pull, g.value, residuals, params)
+        if primitive.masks == "lanes":
+            parts: list[Any] = [(index, keep_masked(d, g.mask), space)]
+        else:
+            lanes = _pulled(pull, algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
+            joint = type(space) is list
+            parts = [
+                (i, moved(part, lane), kind)
+                for i, part, lane, kind in zip(
+                    *((index, d, lanes, space) if joint else ([index], [d], [lanes], [space])),
+                    strict=True,
+                )
+                if i is not None
+            ]
+        for i, part, kind in parts:
+            cotangents.add(i, part if kind is None else settle(part, kind), kind)
+
+
+def _pulled(pull: Callable[..., Any], g: Any, residuals: Any, params: Any) -> Any:
+    return pull(g, residuals) if params is None else pull(g, residuals, params)
