@@ -63,7 +63,10 @@ beta_density: Function = elementwise(
     lambda ans, x, y, z: beta_density_by(ans, log1p(negative(z)), y, x),
     beta_density_slope,
     shape=double_shape,
-    samples=PROBABILITIES,
+    samples=lambda: [
+        *PROBABILITIES(),
+        Sample(1.5, 2.5, 0.5, value=1.2732395447351628, label="the middle"),  # 4 / pi
+    ],
 )
 
 

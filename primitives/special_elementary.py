@@ -180,6 +180,7 @@ pseudo_huber = elementwise(
         2,
         Sample(1.0, 0.0, pinned=[0, 0], label="the minimum"),
         Sample(0.0, -2.0, pinned=[2, 0], label="no width"),
+        Sample(1.5, inf, pinned=[None, 1.5], label="far out"),
         complex_too=False,
     ),
 )
@@ -252,7 +253,12 @@ exprel_moment: Function = elementwise(
     lambda x, y: exprel_moment(x, y + 1),
     ZERO,
     shape=real_line_shape,
-    samples=ordered(-3, 3, Sample(np.array([-40.0, 0.0, 9.0]), 1, label="far out")),
+    samples=ordered(
+        -3,
+        3,
+        Sample(np.array([-40.0, 0.0, 9.0]), 1, label="far out"),
+        Sample(1.5, 2, value=1.0672922482733573, label="0-d"),
+    ),
 )
 exprel = elementwise(
     "exprel",

@@ -114,7 +114,22 @@ carlson: Function = general(
             rise=1,
             label="non-contiguous",
         ),
-        Sample(1.0 + 1j, 2.0, 1.5, 1.0, powers=(0.5, 0.5, 1.5, 1.0), rise=0, label="complex"),
+        Sample(
+            np.array([1 + 1j]),
+            np.array([2 - 0.5j]),
+            np.array([1.5 + 0.5j]),
+            np.array([1 - 0.25j]),
+            powers=(0.5, 0.5, 1.5, 1.0),
+            rise=0,
+            label="complex",
+        ),
+        Sample(
+            *(1.0, 2.0, 3.0, 0.5),
+            powers=(0.5, 1.5, 0.5, 1.0),
+            rise=0,
+            value=0.1861300166877597,
+            label="0-d",
+        ),
         Sample(
             draw((0,), 0.5, 3), 2.0, 1.5, 1.0, powers=(0.5, 0.5, 1.5, 1.0), rise=0, label="empty"
         ),
@@ -134,13 +149,21 @@ def of_carlson(factor: float, powers: tuple[float, ...], rise: int = 0) -> Calla
     return formula
 
 
-THREE = with_parameters((0.5, 3), (0.5, 3), last=(0.5, 3))
+COMPLEX = [np.array([z]) for z in (1 + 1j, 2 - 0.5j, 1.5 + 0.25j, 1 - 0.25j)]
+
+
+def complex_too(operands: int) -> Callable[[], list[Sample]]:
+    """Samples of so many operands, real and complex."""
+    real = with_parameters(*[(0.5, 3)] * (operands - 1), last=(0.5, 3))
+    return lambda: [*real(), Sample(*COMPLEX[:operands], label="complex")]
+
+
 elliprc = elementwise(
     "elliprc",
     sp.elliprc,
     of_carlson(-0.25, (1.5, 1.0)),
     of_carlson(-0.5, (0.5, 2.0)),
-    samples=with_parameters((0.5, 3), last=(0.5, 3)),
+    samples=complex_too(2),
 )
 elliprf = elementwise(
     "elliprf",
@@ -149,8 +172,7 @@ elliprf = elementwise(
     of_carlson(-0.25, (0.5, 1.5, 0.5)),
     of_carlson(-0.25, (0.5, 0.5, 1.5)),
     samples=lambda: [
-        *THREE(),
-        Sample(np.array([1 + 1j]), np.array([2 - 1j]), 1.5, label="complex"),
+        *complex_too(3)(),
         Sample(2.0, 2.0, 2.0, label="equal"),
     ],
 )
@@ -160,7 +182,7 @@ elliprd = elementwise(
     of_carlson(-0.75, (1.5, 0.5, 1.5)),
     of_carlson(-0.75, (0.5, 1.5, 1.5)),
     of_carlson(-2.25, (0.5, 0.5, 2.5)),
-    samples=THREE,
+    samples=complex_too(3),
 )
 elliprg = elementwise(
     "elliprg",
@@ -168,7 +190,7 @@ elliprg = elementwise(
     of_carlson(0.125, (1.5, 0.5, 0.5), 1),
     of_carlson(0.125, (0.5, 1.5, 0.5), 1),
     of_carlson(0.125, (0.5, 0.5, 1.5), 1),
-    samples=THREE,
+    samples=complex_too(3),
 )
 elliprj = elementwise(
     "elliprj",
@@ -177,7 +199,7 @@ elliprj = elementwise(
     of_carlson(-0.75, (0.5, 1.5, 0.5, 1.0)),
     of_carlson(-0.75, (0.5, 0.5, 1.5, 1.0)),
     of_carlson(-1.5, (0.5, 0.5, 0.5, 2.0)),
-    samples=with_parameters((0.5, 3), (0.5, 3), (0.5, 3), last=(0.5, 3)),
+    samples=complex_too(4),
 )
 
 # Gauss's mean is pi / 2 over an integral of Carlson's.

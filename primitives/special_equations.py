@@ -133,8 +133,14 @@ mathieu_modsem2 = pair("mathieu_modsem2", sp.mathieu_modsem2, radial(sp.mathieu_
 
 # Spheroidal functions.
 
-pro_cv = elementwise("pro_cv", sp.pro_cv, None, None, None, samples=lambda: [Sample(1.0, 2.0, 0.5)])
-obl_cv = elementwise("obl_cv", sp.obl_cv, None, None, None, samples=lambda: [Sample(1.0, 2.0, 0.5)])
+WIDTHS = [
+    Sample(np.array([0.0, 1.0, 1.0]), np.array([2.0, 2.0, 3.0]), draw((3,), 0.5, 2)),
+    Sample(1.0, np.array([[2.0], [3.0]]), draw((3,), 0.5, 2), label="broadcast"),
+    Sample(1.0, 2.0, 0.5, label="0-d"),
+    Sample(1.0, 2.0, np.zeros(0), label="empty"),
+]
+pro_cv = elementwise("pro_cv", sp.pro_cv, None, None, None, samples=lambda: WIDTHS)
+obl_cv = elementwise("obl_cv", sp.obl_cv, None, None, None, samples=lambda: WIDTHS)
 
 
 def spheroidal(y: Array, slope: Array, m: Array, value: Array, width: Array, x: Array) -> Array:
@@ -537,5 +543,8 @@ radian = elementwise(
     lambda ans_type: fit(np.float64(DEGREE), ans_type),
     lambda ans_type: fit(np.float64(DEGREE / 60), ans_type),
     lambda ans_type: fit(np.float64(DEGREE / 3600), ans_type),
-    samples=with_parameters((-90, 90), (0, 60), last=(0, 60)),
+    samples=lambda: [
+        *with_parameters((-90, 90), (0, 60), last=(0, 60))(),
+        Sample(30.0, 12.0, 3.5, pinned=[DEGREE, DEGREE / 60, DEGREE / 3600], label="exact"),
+    ],
 )

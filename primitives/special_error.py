@@ -111,7 +111,12 @@ erfcx_moment: Function = elementwise(
     lambda x, y: multiply(-2, erfcx_moment(x, y + 1)),
     ZERO,
     shape=real_line_shape,
-    samples=ordered(-2, 4, Sample(draw((3,), 0.5, 2) * (1 - 1j), 1, label="complex")),
+    samples=ordered(
+        -2,
+        4,
+        Sample(draw((3,), 0.5, 2) * (1 - 1j), 1, label="complex"),
+        Sample(0.5, 1, value=0.25634441145129333, label="0-d"),
+    ),
 )
 erfcx = elementwise(
     "erfcx",
@@ -169,6 +174,7 @@ dawson_derivative: Function = elementwise(
         -3,
         3,
         Sample(np.array([-30.0, 7.0, 60.0]), 1, label="far out"),
+        Sample(0.5, 1, value=0.5755636164979777, label="0-d"),
         Sample(draw((3,), 0.5, 2) * (1 - 1j), 1, label="complex"),
     ),
 )

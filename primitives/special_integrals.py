@@ -280,7 +280,7 @@ wrightomega = elementwise(
     "wrightomega",
     sp.wrightomega,
     lambda ans: divide(ans, add(1, ans)),
-    samples=unary(-2, 3, complex_too=False),
+    samples=unary(-2, 3),
 )
 
 

@@ -31,8 +31,11 @@ def spherical_shape(x: ArrayType, y: ArrayType) -> ArrayType:
     return ArrayType(np.broadcast_shapes(x.shape, y.shape), dtype)
 
 
-def spherical(name: str, own: Any, below: int, above: int, low: float) -> Function:
-    """``(below * n * f(n - 1) + above * (n + 1) * f(n + 1)) / (2 * n + 1)`` is the derivative."""
+def spherical(name: str, own: Any, below: int, above: int, low: float, stated: float) -> Function:
+    """``(below * n * f(n - 1) + above * (n + 1) * f(n + 1)) / (2 * n + 1)`` is the derivative.
+
+    `stated` is the value of order 1 at 1.5.
+    """
 
     def partial(x: Array, y: Array, ans_type: ArrayType) -> Array:
         lowest = equal(x, 0)
@@ -57,7 +60,7 @@ def spherical(name: str, own: Any, below: int, above: int, low: float) -> Functi
             Sample(np.array([0, 1, 2, 5]), draw((4,), low, 4)),
             Sample(1, draw((2, 3), low, 4).T, label="non-contiguous"),
             Sample(2, draw((3,), 0.5, 4).astype(np.float32), label="float32"),
-            Sample(0, 1.5, label="0-d"),
+            Sample(1, 1.5, value=stated, label="0-d"),
             Sample(1, draw((0,), 0.5, 4), label="empty"),
             Sample(2, np.array([1.5 + 0.5j, 0.5 - 1j]), label="complex"),
         ],
@@ -66,10 +69,10 @@ def spherical(name: str, own: Any, below: int, above: int, low: float) -> Functi
     return function
 
 
-spherical_jn = spherical("spherical_jn", sp.spherical_jn, 1, -1, -4)
-spherical_yn = spherical("spherical_yn", sp.spherical_yn, 1, -1, 0.5)
-spherical_in = spherical("spherical_in", sp.spherical_in, 1, 1, -4)
-spherical_kn = spherical("spherical_kn", sp.spherical_kn, -1, -1, 0.5)
+spherical_jn = spherical("spherical_jn", sp.spherical_jn, 1, -1, -4, 0.39617297071222224)
+spherical_yn = spherical("spherical_yn", sp.spherical_yn, 1, -1, 0.5, -0.6964354140327932)
+spherical_in = spherical("spherical_in", sp.spherical_in, 1, 1, -4, 0.621926652342246)
+spherical_kn = spherical("spherical_kn", sp.spherical_kn, -1, -1, 0.5, 0.389435595509234)
 
 
 def sph_legendre_impl(x: Array, y: Array, z: Array) -> Array:

@@ -4,6 +4,7 @@ The tests loop over the registry, so a new primitive is tested by being register
 selected by name: ``pytest tests/test_rulebook.py -k exp``.
 """
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,17 @@ import pytest
 
 import functrans  # noqa: F401  (registers the primitives)
 from functrans.core.primitive import REGISTRY
-from functrans.core.types import dtype_of
+from functrans.core.types import dtype_of, is_inexact
 from functrans.testing import check_grads
 from functrans.testing.cases import Case, cases_of
 from functrans.testing.compositions import check_staged_compositions
-from functrans.testing.rules import CHECKS, check_coverage
+from functrans.testing.rules import (
+    CHECKS,
+    check_coverage,
+    check_differences,
+    check_second,
+    check_transpose,
+)
 
 CASES = {
     name: cases_of(primitive.call)
@@ -39,6 +46,9 @@ def of_primitives(check: Callable[[Case], None]) -> Any:
 SELECTED: dict[str, Callable[[Case], bool]] = {
     "check_structure": lambda case: bool(case.primitive and case.primitive.masks and case.active),
     "check_pinned": lambda case: case.sample.pinned is not None,
+    "check_refusals": lambda case: any(
+        is_inexact(dtype_of(case.leaves[i])) for i in set(case.arrays) - set(case.active)
+    ),
     "check_untouched": lambda case: case.sample.smooth and bool(case.active),
     **{
         name: lambda case: case.differentiable and bool(case.active)
@@ -84,6 +94,21 @@ def test_third_derivatives(name: str) -> None:
         if case.differentiable and case.sample.second and case.active and double:
             # Loose enough for the third derivatives of steep functions, which are large.
             check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-8)
+
+
+# The other rows have the same directions in every run, so that a failure is the same for everybody.
+FRESH = 1 + secrets.randbelow(2**32 - 1)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::functrans.core.errors.DegenerateWarning")
+@pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.differentiable and p.samples])
+def test_fresh_directions(name: str) -> None:
+    """Several directions of each operand, others in every run: the message names the seed, which
+    check_rules takes."""
+    for case in cases_of(REGISTRY[name].call, seed=FRESH, directions=3):
+        for check in (check_differences, check_transpose, check_second):
+            check(case)
 
 
 @pytest.mark.slow

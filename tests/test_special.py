@@ -15,6 +15,7 @@ from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.testing import check_grads
 from functrans.testing.rules import check_rules
 from tests.modules import ROOT
+from tests.special_inverses import check_undone, inverses
 
 sp = pytest.importorskip("scipy.special")
 fsp = pytest.importorskip("functrans.scipy.special")
@@ -24,10 +25,6 @@ SPECIAL = [
     for name, primitive in REGISTRY.items()
     if primitive.call.__module__.startswith("functrans.primitives.special_")
 ]
-
-
-# SciPy solves for these with a tolerance of 1e-8 or worse, which differences see: see below.
-SOLVED = ["bdtrik", "bdtrin", "nbdtrik", "nbdtrin", "fdtridfd", "ncfdtrinc"]
 
 
 # Their rules are made of those of others, by constructors that are tried by default, and they
@@ -44,7 +41,7 @@ LONG = {
     [
         pytest.param(name, marks=[pytest.mark.slow] if name in LONG else [])
         for name in SPECIAL
-        if name not in SOLVED
+        if name not in inverses()
     ],
 )
 def test_rules(name: str) -> None:
@@ -323,30 +320,21 @@ def test_incomplete_beta_by_parameters(a: float, b: float, x: float) -> None:
             assert abs(one - expected) <= 3e-13 * abs(expected)
 
 
-# An inverse, its distribution function, the operand solved for, and a point.
-INVERSES: list[tuple[Any, Any, int, tuple[float, ...]]] = [
-    (sp.bdtrik, lambda k, n, p: sp.betainc(n - k, k + 1, 1 - p), 0, (0.6, 7.0, 0.4)),
-    (sp.bdtrin, lambda k, n, p: sp.betainc(n - k, k + 1, 1 - p), 1, (2.5, 0.4, 0.6)),
-    (sp.nbdtrik, lambda k, n, p: sp.betainc(n, k + 1, p), 0, (0.7, 4.0, 0.5)),
-    (sp.nbdtrin, lambda k, n, p: sp.betainc(n, k + 1, p), 1, (2.5, 0.6, 0.5)),
-    (sp.fdtridfd, sp.fdtr, 1, (4.0, 0.7, 1.5)),
-    (sp.ncfdtrinc, sp.ncfdtr, 2, (3.0, 5.0, 0.3, 1.5)),
-]
+# Where the inverses are tried that SciPy solves for.
+SOLVED_AT = {
+    "bdtrik": (0.6, 7.0, 0.4),
+    "bdtrin": (2.5, 0.4, 0.6),
+    "nbdtrik": (0.7, 4.0, 0.5),
+    "nbdtrin": (2.5, 0.6, 0.5),
+    "fdtridfd": (4.0, 0.7, 1.5),
+    "ncfdtrinc": (3.0, 5.0, 0.3, 1.5),
+}
 
 
-@pytest.mark.parametrize(("inverse", "forward", "place", "point"), INVERSES)
-def test_inverses_in_parameters(inverse: Any, forward: Any, place: int, point: Any) -> None:
-    """The distribution function undoes its inverse: to first and second order by the probability
-    and, through the inverse alone, by each other operand that has a formula."""
-
-    def undone(*args: Any) -> Any:
-        return forward(*args[:place], inverse(*args), *args[place + 1 :])
-
-    operands = [2, 3] if inverse is sp.ncfdtrinc else range(len(point))
-    first, second = ft.grad(undone, tuple(operands)), ft.hessian(undone, tuple(operands))
-    expected = [float(i == place) for i in operands]
-    np.testing.assert_allclose(first(*point), expected, atol=1e-11)
-    np.testing.assert_allclose(np.array(second(*point), float), 0, atol=1e-8)
+@pytest.mark.parametrize("name", inverses())
+def test_inverses_in_parameters(name: str) -> None:
+    """The distribution function undoes its inverse, to first and second order."""
+    check_undone(name, getattr(sp, name), SOLVED_AT[name])
 
 
 # Each takes JAX half a second to compile.

@@ -47,7 +47,7 @@ def check_batched_derivatives(case: Case) -> None:
     mapped = [i for i in case.active if i in mappable(case)]
     if not mapped:
         return
-    rng = np.random.default_rng(0)
+    rng = case.rng()
     function = case.smooth_part(mapped)
     with np.errstate(all="ignore"):
         points = [[lane(case.leaves[i], k) for i in mapped] for k in range(LANES)]

@@ -33,15 +33,26 @@ class Case:
     differentiable : bool
         Whether derivatives can be compared with differences here: the point is smooth and not
         pinned.
+    directions : int
+        Along how many random directions of each operand.
     """
 
-    def __init__(self, function: Callable[..., Any], sample: Sample, number: int) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        sample: Sample,
+        number: int,
+        seed: int = 0,
+        directions: int = 1,
+    ) -> None:
         self.primitive = record_of(function)
         self.call = function
         self.sample = sample
         self.name = self.primitive.name if self.primitive else describe_function(function)
         label = f" ({sample.label})" if sample.label else ""
-        self.what = f"{self.name}, sample {number}{label}"
+        self.what = f"{self.name}, sample {number}{label}" + (f", seed {seed}" if seed else "")
+        self.directions = directions
+        self._seed = seed
         self.leaves, self._tree = tree.flatten(tuple(sample.args))
         self._paths = tree.leaf_paths(self._tree)
         self.arrays = [i for i, x in enumerate(self.leaves) if _is_number(x)]
@@ -111,6 +122,10 @@ class Case:
         """The leaves at `indices`."""
         return [self.leaves[i] for i in indices]
 
+    def rng(self) -> np.random.Generator:
+        """Where a check has its random directions from: the same, whichever others ran before."""
+        return np.random.default_rng(self._seed)
+
     def direction(self, i: int, x: Array, rng: np.random.Generator) -> Array:
         """A random direction of leaf `i`, in its own or another precision, to take differences
         along."""
@@ -130,7 +145,12 @@ class Case:
         return copy
 
 
-def cases_of(function: Callable[..., Any], samples: Sequence[Any] | None = None) -> list[Case]:
+def cases_of(
+    function: Callable[..., Any],
+    samples: Sequence[Any] | None = None,
+    seed: int = 0,
+    directions: int = 1,
+) -> list[Case]:
     """The cases of a function: the primitive's own samples unless others are given.
 
     A sample that is no :class:`Sample` is a tuple of arguments.
@@ -144,7 +164,8 @@ def cases_of(function: Callable[..., Any], samples: Sequence[Any] | None = None)
             )
         samples = primitive.samples()
     return [
-        Case(function, s if isinstance(s, Sample) else Sample(*s), i) for i, s in enumerate(samples)
+        Case(function, s if isinstance(s, Sample) else Sample(*s), i, seed, directions)
+        for i, s in enumerate(samples)
     ]
 
 

@@ -27,6 +27,7 @@ from functrans.testing.differences import (
 )
 from functrans.testing.layouts import check_layouts
 from functrans.testing.pinned import check_pinned
+from functrans.testing.refusals import check_refusals
 from functrans.testing.staging import check_staging
 from functrans.testing.structure import check_structure
 from functrans.transforms.forward import jvp
@@ -37,11 +38,16 @@ from functrans.transforms.linearize import linearize
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SEED = 0
 SMALL = 64  # the largest Jacobian (in elements) that is compared as a whole
 
 
-def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = None) -> None:
+def check_rules(
+    function: Callable[..., Any],
+    samples: Sequence[Any] | None = None,
+    *,
+    seed: int = 0,
+    directions: int = 1,
+) -> None:
     """Raise unless all rules of a primitive or of a :class:`functrans.custom` function are right.
 
     At every sample: values, JVP against extrapolated differences, VJP against JVP, linearity, the
@@ -56,6 +62,10 @@ def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = No
         function with custom rules.
     samples : sequence of Sample or tuple, optional
         Where to check: :class:`Sample` objects or tuples of arguments.
+    seed : int
+        Of the random directions, tangents and cotangents. Messages name any other than 0.
+    directions : int
+        Along how many of them each operand's JVP is compared with differences.
 
     Raises
     ------
@@ -74,7 +84,7 @@ def check_rules(function: Callable[..., Any], samples: Sequence[Any] | None = No
     >>> cube.defvjp(lambda x: (cube(x), x), lambda x, g: (3 * g * x * x,))
     >>> check_rules(cube, [(2.0,), (np.array([1.0, -0.5]),)])
     """
-    cases = cases_of(function, samples)
+    cases = cases_of(function, samples, seed, directions)
     check_coverage(cases)
     for case in cases:
         for check in CHECKS:
@@ -140,7 +150,7 @@ def check_value(case: Case) -> None:
             return outs
 
         xs = case.take(case.active)
-        ts = [random_like(x, _rng()) for x in xs]
+        ts = [random_like(x, case.rng()) for x in xs]
         found: dict[str, Callable[[], Any]] = {
             "jvp": lambda: jvp(function, xs, ts)[0],
             "vjp": lambda: vjp(function, *xs)[0],
@@ -162,14 +172,14 @@ def check_value(case: Case) -> None:
 
 
 def check_differences(case: Case) -> None:
-    """The JVP along a direction of each operand is what extrapolated differences give."""
+    """The JVP along directions of each operand is what extrapolated differences give."""
     if not case.differentiable:
         return
-    rng = _rng()
+    rng = case.rng()
     wide = case.widened()
     with np.errstate(all="ignore"):
         size = size_of(case.smooth_part(())())
-        for i in case.active:
+        for i in [i for i in case.active for _ in range(case.directions)]:
             t = case.direction(i, wide[i], rng)
             function = case.smooth_part((i,), wide)
             found = jvp(function, (wide[i],), (t,))[1]
@@ -199,7 +209,7 @@ def check_transpose(case: Case) -> None:
     """``<g, J t> = <J^T g, t>`` for each operand; a small Jacobian is the same in both modes."""
     if not case.differentiable or not case.active:
         return
-    rng = _rng()
+    rng = case.rng()
     xs = case.take(case.active)
     function = case.smooth_part(case.active)
     with np.errstate(all="ignore"):
@@ -245,7 +255,7 @@ def check_linearity(case: Case) -> None:
     """
     if not case.differentiable or not case.active:
         return
-    rng = _rng()
+    rng = case.rng()
     xs = case.take(case.active)
     function = case.smooth_part(case.active)
     with np.errstate(all="ignore"):
@@ -289,7 +299,7 @@ def check_second(case: Case) -> None:
     """Second derivatives agree in all four words of modes, and with differences of the first."""
     if not case.differentiable or not case.active or not case.sample.second:
         return
-    rng = _rng()
+    rng = case.rng()
     xs = case.take(case.active)
     function = case.smooth_part(case.active)
     with np.errstate(all="ignore"):
@@ -343,7 +353,7 @@ def check_untouched(case: Case) -> None:
     """
     if not case.sample.smooth or not case.active:
         return
-    rng = _rng()
+    rng = case.rng()
     xs = case.take(case.active)
     before = [np.array(x) for x in case.take(case.arrays)]
     function = case.smooth_part(case.active)
@@ -371,7 +381,7 @@ def check_activity(case: Case) -> None:
     """Every subset of the operands can be differentiated."""
     if not case.differentiable or not case.active:
         return
-    rng = _rng()
+    rng = case.rng()
     xs = case.take(case.active)
     with np.errstate(all="ignore"):
         outs, pullback = vjp(case.smooth_part(case.active), *xs)
@@ -390,6 +400,28 @@ def check_activity(case: Case) -> None:
             tangents = jvp(part, case.take(subset), [ts[i] for i in subset])[1]
             for one, other in zip(tangents, sums, strict=True):
                 close(one, other, f"{what}: JVP", rtol=rtol, atol=rtol * size_of([other]))
+        _check_single_outputs(case, outs, pullback, gs, rtol)
+
+
+def _check_single_outputs(
+    case: Case, outs: Sequence[Array], pullback: Any, gs: tuple[Array, ...], rtol: float
+) -> None:
+    """An output that is not used, one whose cotangent is None, and one whose cotangent is zero are
+    the same."""
+    if len(outs) == 1:
+        return
+    xs = case.take(case.active)
+    for k, g in enumerate(gs):
+        part = case.smooth_part(case.active)
+        ways = {
+            "the only one used": vjp(lambda *ys, k=k, part=part: part(*ys)[k], *xs)[1](g),
+            "others None": pullback(tuple(g if j == k else None for j in range(len(gs)))),
+        }
+        zeros = pullback(tuple(h if j == k else np.zeros_like(h)[()] for j, h in enumerate(gs)))
+        for way, found in ways.items():
+            for i, one, other in zip(case.active, found, zeros, strict=True):
+                what = f"{case.label(i)}: VJP of output {k}, {way}"
+                close(one, other, what, rtol=rtol, atol=rtol * size_of([other]))
 
 
 def _check_apart(case: Case, results: list[Array], given: list[Array]) -> None:
@@ -407,10 +439,6 @@ def _subsets(indices: list[int]) -> Any:
     return chain.from_iterable(combinations(indices, n) for n in range(1, largest))
 
 
-def _rng() -> np.random.Generator:
-    return np.random.default_rng(SEED)
-
-
 CHECKS: tuple[Callable[[Case], None], ...] = (
     check_value,
     check_differences,
@@ -426,4 +454,5 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_staging,
     check_structure,
     check_pinned,
+    check_refusals,
 )

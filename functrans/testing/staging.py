@@ -37,7 +37,7 @@ def check_staging(case: Case) -> None:
             return
         smooth = case.smooth_part(case.active)
         xs = case.take(case.active)
-        rng = np.random.default_rng(0)
+        rng = case.rng()
         gs = tuple(random_like(o, rng) for o in smooth(*xs))
 
         def gradient(*ys: Array) -> Any:

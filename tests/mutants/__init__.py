@@ -15,4 +15,5 @@ from tests.mutants.run import (
     mutants_of as mutants_of,
     names as names,
     rows_of as rows_of,
+    unsound as unsound,
 )

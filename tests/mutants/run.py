@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+import functrans as ft
 from functrans.core.errors import DegenerateWarning
 from functrans.core.primitive import REGISTRY, Primitive
 from functrans.core.types import dtype_of
@@ -16,6 +19,7 @@ from functrans.testing.cases import Case, cases_of
 from tests.mutants.derivatives import derivative_mutants, rule_places, zero_mutants
 from tests.mutants.other_rules import batch_mutants, flag_mutants, impl_mutants, shape_mutants
 from tests.mutants.records import Mutant, Watch
+from tests.special_inverses import check_undone
 
 FREE = {"optimize"}  # parameters that change the order of operations, not what they mean
 
@@ -82,10 +86,18 @@ FIRST = {
 }
 
 
-def checks_for(place: str) -> list[Callable[[Case], None]]:
+def checks_for(place: str, name: str) -> list[Callable[[Case], None]]:
     """The checks, with those first that most often find an error in this place."""
     first = FIRST.get(place.partition("[")[0], ())
-    return sorted(rules.CHECKS, key=lambda check: check.__name__ not in first)
+    checks = sorted(rules.CHECKS, key=lambda check: check.__name__ not in first)
+    if name in SERVES:
+        checks.append(check_third)
+    if name in OWN_CHECKS:
+        checks.append(OWN_CHECKS[name])
+    if name in SOLVED:
+        of_differences = (rules.check_differences, rules.check_second)
+        checks = [check_solved, *(check for check in checks if check not in of_differences)]
+    return checks
 
 
 def check_third(case: Case) -> None:
@@ -95,10 +107,67 @@ def check_third(case: Case) -> None:
         check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-7)
 
 
+def check_itairy(case: Case) -> None:
+    """SciPy's values are good to 1e-6, so that differences show nothing. The slopes are Airy
+    functions, here times weights; their own slopes are what airy returns beside them."""
+    (x,), airy = case.sample.args, REGISTRY["airy"].call
+    weights = np.arange(1.0, 1 + 4 * np.size(x)).reshape(4, *np.shape(x))
+
+    def first(y: Any) -> Any:
+        def weighted(z: Any) -> Any:
+            outs = case.call(z)
+            return sum(np.sum(w * o) for w, o in zip(weights, outs, strict=True))
+
+        return ft.grad(weighted)(y)
+
+    (_, slope_a, _, slope_b), (_, back_a, _, back_b) = airy(x), airy(np.negative(x))
+    slopes = (slope_a, slope_b, -back_a, -back_b)
+    expected = sum(w * s for w, s in zip(weights, slopes, strict=True))
+    t = np.arange(2.0, 2 + np.size(x)).reshape(np.shape(x))[()]
+    close = {"rtol": 1e-13, "atol": 0}
+    np.testing.assert_allclose(ft.jvp(first, (x,), (t,))[1], t * expected, **close)
+    np.testing.assert_allclose(ft.vjp(first, x)[1](t)[0], t * expected, **close)
+
+    def along(y: Any) -> Any:
+        return ft.jvp(case.call, (y,), (t,))[1]
+
+    pulled = ft.vjp(along, x)[1](tuple(weights))[0]
+    np.testing.assert_allclose(pulled, t * expected, **close)
+    # Both are linear maps: the derivative along what they are given is what they give.
+    pullback, gs = ft.vjp(case.call, x)[1], tuple(weights)
+    np.testing.assert_allclose(*ft.jvp(lambda *g: pullback(g)[0], gs, gs), **close)
+    outs, tangents = ft.jvp(lambda s: ft.jvp(case.call, (x,), (s,))[1], (t,), (t,))
+    np.testing.assert_allclose(tangents, outs, **close)
+
+
+def check_solved(case: Case) -> None:
+    """See special_inverses.py."""
+    if all(np.size(x) for x in case.sample.args):
+        check_undone(case.name, case.call, case.sample.args)
+
+
+OWN_CHECKS = {"itairy": check_itairy}
+SOLVED = {"bdtrik", "bdtrin", "nbdtrik", "nbdtrin", "fdtridfd", "ncfdtrinc"}
+
+
 def rows_of(primitive: Primitive) -> list[Case]:
     """The cases that have to find what is wrong with a primitive."""
     served = [REGISTRY[name].call for name in SERVES.get(primitive.name, ())]
     return [case for call in (primitive.call, *served) for case in cases_of(call)]
+
+
+def unsound(primitive: Primitive) -> list[str]:
+    """The checks that fail although nothing is wrong: these would kill every mutant."""
+    failed = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for check in checks_for("", primitive.name):
+            for case in copy.deepcopy(rows_of(primitive)):
+                try:
+                    check(case)
+                except AssertionError as error:
+                    failed.append(f"{check.__name__}: {error}")
+    return failed
 
 
 def fate(mutant: Mutant, cases: list[Case]) -> str:
@@ -108,9 +177,7 @@ def fate(mutant: Mutant, cases: list[Case]) -> str:
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DegenerateWarning)  # of samples with equal values
         try:
-            checks = checks_for(mutant.place)
-            if mutant.primitive.name in SERVES:
-                checks.append(check_third)
+            checks = checks_for(mutant.place, mutant.primitive.name)
             for check in checks:
                 # Mutants overwrite operands, which samples and other checks share.
                 for case in copy.deepcopy(cases):
