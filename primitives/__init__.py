@@ -5,6 +5,7 @@ from functrans.core.algebra import algebra
 from .accumulation import accumulate as accumulate
 from .activation import (
     binary_cross_entropy as binary_cross_entropy,
+    cross_entropy as cross_entropy,
     log_softmax as log_softmax,
     normal_cdf as normal_cdf,
     relu as relu,
@@ -78,6 +79,7 @@ from .comparison import (
     where as where,
 )
 from .contraction import (
+    affine as affine,
     dot as dot,
     inner as inner,
     kron as kron,

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from functrans.core.algebra import algebra
 from functrans.core.kinds import chooser, elementwise, general, ufunc_shape
-from functrans.core.types import Array, ArrayType, type_of
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType, shape_of, type_of
 
 from .arithmetic import astype, divide, multiply, square, subtract
-from .comparison import joint_dtype, maximum, not_equal
+from .comparison import equal, joint_dtype, maximum, not_equal
 from .exponential import exp, log, sigmoid
-from .reduction import floating, floating_dtype, shifted, sum
+from .reduction import floating, floating_dtype, shifted, softmax, sum
 from .samples import Sample, binary, draw, draw_complex, unary
 
 if TYPE_CHECKING:
@@ -194,6 +196,80 @@ log_softmax: Function = general(
     ],
 )
 """``log(softmax(x))``, which neither underflows nor cancels."""
+
+
+def one_hot(y: Array, classes: int, axis: int) -> Array:
+    """Where along a new axis the class is that of `y`."""
+    shape = shape_of(y)
+    wide = algebra.reshape(y, shape=(*shape[:axis], 1, *shape[axis:]))
+    return equal(wide, np.arange(classes).reshape((classes,) + (1,) * (len(shape) - axis)))
+
+
+def cross_entropy_impl(x: Array, y: Array, *, axis: int) -> Array:
+    scores = log_softmax_impl(x, axes=(axis,))
+    if scores.ndim == 2 and axis == 1:
+        return np.negative(scores[np.arange(len(scores)), y])
+    scores = np.moveaxis(scores, axis, -1)
+    rows = scores.reshape(-1, scores.shape[-1])
+    picked = rows[np.arange(len(rows)), np.reshape(y, -1)]
+    return np.negative(picked.reshape(scores.shape[:-1]))[()]
+
+
+def cross_entropy_slope(x: Array, y: Array, axis: int) -> Array:
+    """The derivatives of each loss by the logits of its classes."""
+    return subtract(softmax(x, axes=(axis,)), one_hot(y, x.shape[axis], axis))
+
+
+def cross_entropy_push(t: Array, x: Array, y: Array, *, axis: int) -> Array:
+    return sum(multiply(cross_entropy_slope(x, y, axis), t), axes=(axis,))
+
+
+def cross_entropy_pull(g: Array, x: Array, y: Array, *, axis: int) -> Array:
+    shape = shape_of(g)
+    g = algebra.reshape(g, shape=(*shape[:axis], 1, *shape[axis:]))
+    return multiply(cross_entropy_slope(x, y, axis), g)
+
+
+cross_entropy: Function = general(
+    "cross_entropy",
+    cross_entropy_impl,
+    pushes=(cross_entropy_push, ZERO),
+    pulls=(cross_entropy_pull, ZERO),
+    batch=lambda x, y, *, axis: cross_entropy(x, y, axis=axis + 1),
+    shape=lambda x, y, *, axis: ArrayType(
+        (*x.shape[:axis], *x.shape[axis + 1 :]), floating_dtype(x.dtype)
+    ),
+    samples=lambda: [
+        Sample(draw((2, 3), -1, 1), np.array([2, 0]), axis=1),
+        Sample(draw((3,), -1, 1), np.array(1), axis=0, label="one example"),
+        Sample(draw((2, 3, 2), -1, 1), np.array([[2, 0], [1, 1]]), axis=1, label="middle axis"),
+        Sample(draw((3, 2), -1, 1).T, np.array([1, 1]), axis=1, label="non-contiguous"),
+        Sample(draw((2, 3), -1, 1).astype(np.float32), np.array([0, 2]), axis=1, label="float32"),
+        Sample(
+            np.array([[1e4, 0.0], [0.0, -1e4]]),
+            np.array([1, 0]),
+            axis=1,
+            pinned=[np.array([[1.0, -1.0], [0.0, 0.0]]), None],
+            label="far out",
+        ),
+        Sample(
+            np.array([[0.5, 0.5]]),
+            np.array([0]),
+            axis=1,
+            pinned=[np.array([[-0.5, 0.5]]), None],
+            label="ties",
+        ),
+        Sample(
+            np.array([[-inf, 1.0]]),
+            np.array([1]),
+            axis=1,
+            pinned=[np.array([[0.0, 0.0]]), None],
+            label="-inf",
+        ),
+        Sample(np.zeros((0, 3)), np.zeros(0, int), axis=1, label="empty"),
+    ],
+)
+"""``-log_softmax(x)`` at the class of `y`, in one operation."""
 
 
 def bounded_log(x: Array) -> Array:

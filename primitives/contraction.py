@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.core.kinds import bilinear
+from functrans.core.kinds import bilinear, general
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
-from .arithmetic import conjugate, multiply
+from .arithmetic import add, conjugate, multiply
 from .samples import Sample, draw, draw_complex
 from .shape import inverse_permutation, reshape, transpose
 
@@ -177,6 +177,91 @@ matmul: Function = bilinear(
     shape=matmul_shape,
     samples=matmul_samples,
 )
+
+
+def affine_impl(x: Array, y: Array, z: Array) -> Array:
+    out = np.matmul(x, y.T)
+    return np.add(out, z, out=out) if out.dtype == z.dtype else out + z
+
+
+def affine_transpose_y(g: Array, x: Array) -> Array:
+    if x.ndim == 1:
+        return multiply(column(g), x)
+    if x.ndim > 2:
+        g, x = tall(g), tall(x)
+    return matmul(matrix_transpose(g), x)
+
+
+def affine_batch(x: Array, y: Array, z: Array, *, batched: tuple[bool, bool, bool]) -> Array:
+    if batched == (True, False, False):
+        return affine(x, y, z)
+    if batched[0] or batched[1]:
+        out = matmul_batch(x, matrix_transpose(y), batched=batched[:2])
+    else:
+        out = matmul(x, matrix_transpose(y))
+    if batched[2]:
+        rank = out.ndim - (batched[0] or batched[1])
+        z = reshape(z, shape=(z.shape[0], *(1,) * (rank - 1), z.shape[1]))
+    return add(out, z)
+
+
+def affine_shape(x: ArrayType, y: ArrayType, z: ArrayType) -> ArrayType:
+    if not x.shape or y.ndim != 2 or x.shape[-1] != y.shape[1] or z.shape != y.shape[:1]:
+        raise ValueError(
+            f"affine: inputs of shape {x.shape}, a weight of shape {y.shape} and a bias of shape "
+            f"{z.shape} do not fit; they must be (..., inputs), (outputs, inputs) and (outputs,)"
+        )
+    return ArrayType((*x.shape[:-1], y.shape[0]), np.result_type(x.dtype, y.dtype, z.dtype))
+
+
+def affine_samples() -> list[Sample]:
+    def layer(x: Shape, outputs: int, label: str = "") -> Sample:
+        weight, bias = draw((outputs, x[-1]), -1, 1, 2), draw((outputs,), -1, 1, 3)
+        return Sample(draw(x, -1, 1, 1), weight, bias, label=label)
+
+    return [
+        layer((2, 3), 4),
+        layer((3,), 4, "vector"),
+        layer((5, 2, 3), 4, "stack"),
+        layer((5, 1, 2, 3), 1, "one output"),
+        layer((2, 0), 3, "empty sum"),
+        layer((0, 3), 2, "no rows"),
+        layer((2, 3), 0, "no outputs"),
+        Sample(
+            draw((3, 2), -1, 1).T,
+            draw((3, 4), -1, 1).T,
+            draw((8,), -1, 1)[::2],
+            label="non-contiguous",
+        ),
+        Sample(
+            draw((2, 3), -1, 1).astype(np.float32),
+            draw((4, 3), -1, 1).astype(np.float32),
+            draw((4,), -1, 1),
+            label="mixed precision",
+        ),
+        Sample(
+            draw((2, 3), -1, 1), draw_complex((4, 3), -1, 1), draw((4,), -1, 1), label="complex"
+        ),
+        Sample(
+            draw_complex((3,), -1, 1), draw((4, 3), -1, 1), draw_complex((4,), -1, 1), label="mixed"
+        ),
+    ]
+
+
+affine: Function = general(
+    "affine",
+    affine_impl,
+    pushes=(
+        lambda t, y: matmul(t, matrix_transpose(y)),
+        lambda t, x: matmul(x, matrix_transpose(t)),
+        lambda t: t,
+    ),
+    pulls=(lambda g, y: matmul(g, y), affine_transpose_y, lambda g: g),
+    batch=affine_batch,
+    shape=affine_shape,
+    samples=affine_samples,
+)
+"""``x @ y.T + z``: a layer in one operation, of which a training step has many."""
 
 
 AxesPair = tuple[tuple[int, ...], tuple[int, ...]]

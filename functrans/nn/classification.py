@@ -57,7 +57,8 @@ def nll_loss(
     name = "nll_loss"
     input = operand(input)
     valid, classes = _classes(input, operand(target), ignore_index, name)
-    loss, total = _of_classes(input, classes, valid, weight)
+    loss = p.negative(_picked(input, classes))
+    loss, total = _weighted(loss, input, classes, valid, weight)
     return _mean(loss, total) if reduction == "mean" else reduced(loss, reduction, name)
 
 
@@ -80,12 +81,15 @@ def _classes(input: Array, target: Array, ignore_index: int, name: str) -> tuple
             f"{name}: target holds {dtype_of(target)}; class numbers must be integers "
             "(target.astype(int))"
         )
-    valid = p.not_equal(target, ignore_index)
-    if isinstance(valid, np.ndarray | np.generic) and valid.all():
-        valid = None
-    classes = target if valid is None else p.where(valid, target, 0)
     # Traced targets (those of a batch) cannot be looked at.
-    if isinstance(classes, np.ndarray | np.generic) and classes.size:
+    known = isinstance(target, np.ndarray | np.generic)
+    if known and not 0 <= ignore_index < shape[axis]:
+        top = target.max(initial=0)
+        if top < shape[axis] and target.min(initial=top) >= 0:
+            return None, target
+    valid = p.not_equal(target, ignore_index)
+    classes = p.where(valid, target, 0)
+    if known and classes.size:
         for found in (classes.min(), classes.max()):
             if not 0 <= found < shape[axis]:
                 raise IndexError(
@@ -95,14 +99,20 @@ def _classes(input: Array, target: Array, ignore_index: int, name: str) -> tuple
     return valid, classes
 
 
-def _of_classes(input: Array, classes: Array, valid: Array, weight: Any) -> tuple[Array, Array]:
-    """``-input`` at the classes times their weights, and the total weight."""
+def _picked(input: Array, classes: Array) -> Array:
+    """The elements at the classes."""
     axis = _class_axis(input)
-    dtype = dtype_of(input)
     shape = shape_of(classes)
     places = p.reshape(classes, shape=(*shape[:axis], 1, *shape[axis:]))
-    picked = p.reshape(p.take_along_axis(input, places, axis=axis), shape=shape)
-    loss = p.negative(picked)
+    return p.reshape(p.take_along_axis(input, places, axis=axis), shape=shape)
+
+
+def _weighted(
+    loss: Array, input: Array, classes: Array, valid: Array, weight: Any
+) -> tuple[Array, Array]:
+    """The losses times the weights of their classes, and the total weight."""
+    dtype = dtype_of(input)
+    shape = shape_of(classes)
     total: Array = math.prod(shape)
     if weight is not None:
         weights = p.take(_class_weight(weight, input), classes, axis=0)
@@ -126,6 +136,8 @@ def _class_weight(weight: Any, input: Array) -> Array:
 
 
 def _mean(loss: Array, total: Array) -> Array:
+    if type(total) is int and total:
+        return p.divide(p.sum(loss, axes=tuple(range(len(shape_of(loss))))), total)
     with np.errstate(invalid="ignore"):  # without any target the mean is NaN
         return p.divide(p.sum(loss, axes=tuple(range(len(shape_of(loss))))), total)
 
@@ -177,12 +189,14 @@ def cross_entropy(
         raise ValueError(f"{name}: input needs an axis of classes, got a single number")
     axis = _class_axis(input)
     count = shape_of(input)[axis]
-    scores = p.log_softmax(input, axes=(axis,))
     if is_inexact(dtype_of(target)):
+        scores = p.log_softmax(input, axes=(axis,))
         return _of_probabilities(scores, target, weight, label_smoothing, reduction)
     valid, classes = _classes(input, target, ignore_index, name)
-    loss, total = _of_classes(scores, classes, valid, weight)
+    loss = p.cross_entropy(input, classes, axis=axis)
+    loss, total = _weighted(loss, input, classes, valid, weight)
     if label_smoothing:
+        scores = p.log_softmax(input, axes=(axis,))
         spread = _summed(scores, weight, axis)
         spread = spread if valid is None else p.where(valid, spread, 0.0)
         loss = p.add(

@@ -33,8 +33,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Array:
             f"linear: an input of shape {own} does not fit a weight of shape {shape}; the last "
             "axis of both counts the inputs"
         )
+    bias = None if bias is None else operand(bias)
+    if bias is not None and len(shape) == 2 and shape_of(bias) == shape[:1]:
+        return p.affine(x, weight, bias)
     out = p.matmul(x, weight if len(shape) == 1 else p.transpose(weight, axes=(1, 0)))
-    return out if bias is None else p.add(out, operand(bias))
+    return out if bias is None else p.add(out, bias)
 
 
 def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Array:

@@ -43,8 +43,18 @@ class Traversal:
 
     def modules(self) -> Iterator[Module]:
         """The module itself and all modules below it, each once."""
-        for _, module in self.named_modules():
-            yield module
+        yield from self._each(set())
+
+    def _each(self, memo: set[Any]) -> list[Any]:
+        """The module itself and those below that are not known yet, without their paths."""
+        if self in memo:
+            return []
+        memo.add(self)
+        found: list[Any] = [self]
+        for child in self._modules.values():
+            if child is not None:
+                found += child._each(memo)
+        return found
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly below, each once, with their names."""
@@ -82,8 +92,12 @@ class Traversal:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, with `recurse` of all modules below too."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        memo = set()
+        for module in self._each(set()) if recurse else (self,):
+            for parameter in module._parameters.values():
+                if parameter is not None and parameter not in memo:
+                    memo.add(parameter)
+                    yield parameter
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True

@@ -177,8 +177,8 @@ def binary_cross_entropy_with_logits(
     return named(array, "BinaryCrossEntropyWithLogitsBackward0")
 
 
-def _class_target(input: Tensor, target: Tensor, ignore_index: int) -> Any:
-    """Class numbers as a plain array; their shape and range are checked."""
+def _explain(input: Tensor, target: Tensor, ignore_index: int) -> None:
+    """Raise PyTorch's error for class numbers that do not fit."""
     shape, wanted = input.shape, target.shape
     if len(shape) == 0:
         raise ValueError(f"Expected 1 or more dimensions (got {len(shape)})")
@@ -192,15 +192,26 @@ def _class_target(input: Tensor, target: Tensor, ignore_index: int) -> Any:
         if len(shape) > 2:
             raise RuntimeError(f"Expected target size {list(expected)}, got {list(wanted)}")
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    classes = own_copy(target)
-    if dtype_of(classes).kind not in "iu":
+    if target.array.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {short_name(target.array)}")
-    if isinstance(classes, np.ndarray | np.generic):
-        known = np.ravel(classes)
-        wrong = known[(known != ignore_index) & ((known < 0) | (known >= shape[axis]))]
-        if wrong.size:
-            raise IndexError(f"Target {wrong[0]} is out of bounds.")
-    return classes
+    known = np.ravel(target.numpy_memory())
+    wrong = known[(known != ignore_index) & ((known < 0) | (known >= shape[axis]))]
+    if wrong.size:
+        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+
+
+def _of_classes(
+    function: Any, input: Tensor, target: Tensor, weight: Tensor | None, **options: Any
+) -> Any:
+    """What a loss of class numbers returns, or PyTorch's error."""
+    try:
+        return function(
+            *(tensor_array(input, function.__name__), own_copy(target), array_or_none(weight)),
+            **options,
+        )
+    except (ValueError, TypeError, IndexError):
+        _explain(input, target, options["ignore_index"])
+        raise
 
 
 def cross_entropy(
@@ -230,30 +241,25 @@ def cross_entropy(
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check(reduction)
-    a = tensor_array(input, "cross_entropy")
-    kind = target.array.dtype
-    if is_inexact(kind):
-        if input.shape != target.shape:
-            raise ValueError(
-                f"Expected target to have the shape {tuple(input.shape)} of input, got "
-                f"{tuple(target.shape)}"
-            )
-        classes = promoted(a, target.array)[1]
-    else:
+    options = {"label_smoothing": label_smoothing, "reduction": reduction}
+    if not is_inexact(target.array.dtype):
         if input.shape == target.shape and input.ndim:
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
                 f"{short_name(target.array)}"
             )
-        classes = _class_target(input, target, ignore_index)
-    array = pure.cross_entropy(
-        *(a, classes, array_or_none(weight)),
-        ignore_index=ignore_index,
-        label_smoothing=label_smoothing,
-        reduction=reduction,
-    )
-    spread = label_smoothing or is_inexact(kind)
-    return wrap(array) if spread else named(array, "NllLossBackward0")
+        found = _of_classes(
+            pure.cross_entropy, input, target, weight, ignore_index=ignore_index, **options
+        )
+        return wrap(found) if label_smoothing else named(found, "NllLossBackward0")
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Expected target to have the shape {tuple(input.shape)} of input, got "
+            f"{tuple(target.shape)}"
+        )
+    a = tensor_array(input, "cross_entropy")
+    probabilities = promoted(a, target.array)[1]
+    return wrap(pure.cross_entropy(a, probabilities, array_or_none(weight), **options))
 
 
 def nll_loss(
@@ -268,13 +274,8 @@ def nll_loss(
     """``-log`` of the probability given to the right class, from logarithms of probabilities."""
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check(reduction)
-    classes = _class_target(input, target, ignore_index)
-    array = pure.nll_loss(
-        *(tensor_array(input, "nll_loss"), classes, array_or_none(weight)),
-        ignore_index=ignore_index,
-        reduction=reduction,
-    )
-    return named(array, "NllLossBackward0")
+    options = {"ignore_index": ignore_index, "reduction": reduction}
+    return named(_of_classes(pure.nll_loss, input, target, weight, **options), "NllLossBackward0")
 
 
 def kl_div(
