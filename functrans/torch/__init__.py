@@ -23,6 +23,7 @@ from functrans.torch import (
     linear_algebra,
     nn as nn,
     optim as optim,
+    serialization as serialization,
     utils as utils,
 )
 from functrans.torch.autograd import (
@@ -131,6 +132,7 @@ from functrans.torch.random import (
     set_rng_state as set_rng_state,
 )
 from functrans.torch.reductions import std_mean as std_mean, var_mean as var_mean
+from functrans.torch.serialization import load as load, save as save
 from functrans.torch.shaping import (
     broadcast_tensors as broadcast_tensors,
     cat as cat,
