@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from functrans.torch.creation import _check_device
+from functrans.torch.creation import check_device
 from functrans.torch.serialization import legacy, safetensors as safetensors
 from functrans.torch.serialization.archive import Archive, write
 from functrans.torch.serialization.pickling import Pickler, storage_bytes
@@ -104,7 +104,7 @@ def load(
         It is a TorchScript archive.
     """
     if isinstance(map_location, str):
-        _check_device(map_location)
+        check_device(map_location)
     if _is_safetensors(f):
         return safetensors.load_file(f)
     if isinstance(f, str | os.PathLike):
