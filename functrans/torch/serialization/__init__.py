@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from functrans.torch.creation import check_device
+from functrans.torch.devices import check_device, device
 from functrans.torch.serialization import legacy, safetensors as safetensors
 from functrans.torch.serialization.archive import Archive, write
 from functrans.torch.serialization.pickling import Pickler, storage_bytes
@@ -103,7 +103,7 @@ def load(
     RuntimeError
         It is a TorchScript archive.
     """
-    if isinstance(map_location, str):
+    if isinstance(map_location, str | device):
         check_device(map_location)
     if _is_safetensors(f):
         return safetensors.load_file(f)

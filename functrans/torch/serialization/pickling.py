@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans.torch import dtypes
+from functrans.torch.devices import device
 from functrans.torch.nn.parameter import Buffer, Parameter
 from functrans.torch.serialization.storages import STORAGE_NAMES, Memory
 from functrans.torch.tensor import Size, Tensor
@@ -273,6 +274,7 @@ _SAVERS: dict[type, Callable[..., None]] = {
     complex: _calling("__builtin__.complex", lambda x: (x.real, x.imag)),
     bytearray: _calling("__builtin__.bytearray", lambda x: (bytes(x),)),
     Size: _calling("torch.Size", lambda x: (tuple(x),)),
+    device: _calling("torch.device", lambda x: (x.type,) if x.index is None else (x.type, x.index)),
     dtypes.dtype: lambda p, x, path: p._save(_Name(repr(x)), path),
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from functrans.torch import dtypes
+from functrans.torch.devices import device
 from functrans.torch.serialization.storages import (
     STORAGE_TYPES,
     corrupt,
@@ -99,8 +100,8 @@ def _bytearray(content: Any = b"", encoding: Any = "latin-1") -> bytearray:
     return bytearray(content if type(content) is bytes else _encoded(content, encoding))
 
 
-def _device(name: Any, index: Any = None) -> str:
-    return _of(str, name) if index is None else f"{_of(str, name)}:{_of(int, index)}"
+def _device(name: Any, index: Any = None) -> device:
+    return device(_of(str, name), None if index is None else _of(int, index))
 
 
 def _of_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
