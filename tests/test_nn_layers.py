@@ -91,6 +91,48 @@ def test_a_sequence_is_its_cell_repeated() -> None:
     np.testing.assert_allclose(each, out, rtol=1e-13)
 
 
+def test_lengths_and_projections() -> None:
+    x = rng.normal(size=(4, 3, 2))
+    whole = [(*cell, rng.normal(size=(2, 5))) for cell in cells(2, 5, 4, 2, 2)]
+    projected = [(cell[0], cell[1][:, :2], *cell[2:]) for cell in whole]
+    lengths = [2, 4, 1]
+    out, last = nn.lstm(x, None, projected, bidirectional=True, lengths=lengths)
+    assert out.shape == (4, 3, 4) and last[0].shape == (2, 3, 2) and last[1].shape == (2, 3, 5)
+    for i, n in enumerate(lengths):
+        one, end = nn.lstm(x[:n, i], None, projected, bidirectional=True)
+        np.testing.assert_allclose(out[:n, i], one, rtol=1e-13)
+        assert not out[n:, i].any()
+        for a, b in zip(last, end, strict=True):
+            np.testing.assert_allclose(a[:, i], b, rtol=1e-13)
+    check_grads(lambda x: nn.lstm(x, None, projected, lengths=lengths)[0], (x,), order=1)
+
+
+def test_bilinear() -> None:
+    x, y, w = rng.normal(size=(5, 2)), rng.normal(size=(5, 3)), rng.normal(size=(4, 2, 3))
+    expected = np.einsum("ni,kij,nj->nk", x, w, y) + 1.0
+    np.testing.assert_allclose(nn.bilinear(x, y, w, np.ones(4)), expected, rtol=1e-13)
+    check_grads(nn.bilinear, (x, y, w, np.ones(4)))
+
+
+def test_noise_that_keeps_mean_and_variance() -> None:
+    x = rng.normal(size=(2000, 4, 5))
+    out = np.asarray(nn.alpha_dropout(x, 0.3, np.random.default_rng(0)))
+    moments(out, 0.0, 1.0, out.size)
+    whole = np.asarray(nn.alpha_dropout(x, 0.3, np.random.default_rng(0), channels=True))
+    same = np.ptp(whole, axis=2) == 0
+    assert 0.25 < same.mean() < 0.35
+    assert nn.alpha_dropout(x, 0.3, training=False) is x
+
+
+def test_response_of_neighbours() -> None:
+    x = rng.normal(size=(2, 5, 3))
+    squares = np.pad(x**2, ((0, 0), (1, 1), (0, 0)))
+    mean = (squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:]) / 3
+    found = nn.local_response_norm(x, 3, alpha=0.5, beta=0.7, k=2.0)
+    np.testing.assert_allclose(found, x / (2 + 0.5 * mean) ** 0.7, rtol=1e-13)
+    check_grads(lambda x: nn.local_response_norm(x, 3, alpha=0.5), (x,))
+
+
 def test_dropout_between_layers() -> None:
     x = np.ones((2, 1, 2))
     two = cells(2, 3, 3, 2, 1)
@@ -221,6 +263,11 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.gru(x, None, cells(3, 2, 3, 1, 1)), ValueError, r"params\[0\] has shapes"),
     (lambda: nn.gru(x, np.ones((1, 1, 2)), cells(2, 2, 3, 1, 1)), ValueError, r"= \(1, 4, 2\)"),
     (lambda: nn.gru(x[:0], None, cells(2, 2, 3, 1, 1)), ValueError, "sequences are empty"),
+    (lambda: nn.gru(x, None, [cells(2, 2, 3, 1, 1)[0][:3]]), ValueError, "got 3 arrays"),
+    (lambda: nn.gru(x, None, cells(2, 2, 3, 1, 1), lengths=[1]), ValueError, "for each of 4"),
+    (lambda: nn.gru(x, None, cells(2, 2, 3, 1, 1), lengths=[9] * 4), ValueError, "go up to 9"),
+    (lambda: nn.bilinear(b, b, w), ValueError, "do not fit a weight"),
+    (lambda: nn.local_response_norm(x, 0), ValueError, "size must be at"),
     (lambda: nn.rnn_cell(b, b, w, w, nonlinearity="exp"), ValueError, "'tanh' or 'relu'"),  # type: ignore[arg-type]
     (
         lambda: nn.scaled_dot_product_attention(x, x, x, np.ones((4, 4)), is_causal=True),

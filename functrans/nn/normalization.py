@@ -272,8 +272,8 @@ def local_response_norm(
     shape = shape_of(x)
     if len(shape) < 2 or size < 1:
         raise ValueError(
-            f"local_response_norm: the input needs axes (n, channels, ...) and size must be at "
-            f"least 1, got shape {shape} and size {size}"
+            "local_response_norm: the input needs axes (n, channels, ...), and size must be at "
+            f"least 1; got shape {shape} and size {size}"
         )
     rows = p.reshape(p.square(x), shape=(shape[0], shape[1], prod(shape[2:])))
     sums = p.window_sum(

@@ -142,6 +142,7 @@ def rnn(
     dropout: float = 0.0,
     rng: np.random.Generator | None = None,
     training: bool = True,
+    lengths: Any = None,
 ) -> tuple[Array, Array]:
     """A plain recurrent network over sequences.
 
@@ -165,6 +166,9 @@ def rnn(
         Needed for dropout in training.
     training : bool
         Whether dropout takes place.
+    lengths : array_like of int, optional
+        The lengths of the sequences, shape (n,), if they are not all whole: beyond them the outputs
+        are 0, and the last outputs are those at their ends.
 
     Returns
     -------
@@ -185,7 +189,7 @@ def rnn(
     (array([1., 2., 3.]), array([[3.]]))
     """
     initial = None if hx is None else (hx,)
-    options = (bidirectional, batch_first, dropout, rng, training)
+    options = (bidirectional, batch_first, dropout, rng, training, lengths)
     out, state = _sequence("rnn", _rnn_step(nonlinearity), 1, 1, x, initial, params, *options)
     return out, state[0]
 
@@ -200,10 +204,12 @@ def lstm(
     dropout: float = 0.0,
     rng: np.random.Generator | None = None,
     training: bool = True,
+    lengths: Any = None,
 ) -> tuple[Array, tuple[Array, Array]]:
     """A long short-term memory over sequences; see `rnn`.
 
-    `hx` and the second result are pairs ``(h, c)`` of outputs and cells.
+    `hx` and the second result are pairs ``(h, c)`` of outputs and cells. The parameters of a layer
+    may end with a projection of its outputs, shape (outputs, hidden).
 
     Examples
     --------
@@ -212,7 +218,7 @@ def lstm(
     >>> out.shape, h.shape, c.shape
     ((5, 2, 1), (1, 2, 1), (1, 2, 1))
     """
-    options = (bidirectional, batch_first, dropout, rng, training)
+    options = (bidirectional, batch_first, dropout, rng, training, lengths)
     out, state = _sequence("lstm", _lstm_step, 2, 4, x, hx, params, *options)
     return out, (state[0], state[1])
 
@@ -227,6 +233,7 @@ def gru(
     dropout: float = 0.0,
     rng: np.random.Generator | None = None,
     training: bool = True,
+    lengths: Any = None,
 ) -> tuple[Array, Array]:
     """Gated recurrent units over sequences; see `rnn`.
 
@@ -237,7 +244,7 @@ def gru(
     ((5, 2, 1), (1, 2, 1))
     """
     initial = None if hx is None else (hx,)
-    options = (bidirectional, batch_first, dropout, rng, training)
+    options = (bidirectional, batch_first, dropout, rng, training, lengths)
     out, state = _sequence("gru", _gru_step, 1, 3, x, initial, params, *options)
     return out, state[0]
 
@@ -255,6 +262,7 @@ def _sequence(
     omitted: float,
     rng: np.random.Generator | None,
     training: bool,
+    lengths: Any,
 ) -> tuple[Array, list[Array]]:
     x = operand(x)
     single = len(shape_of(x)) == 2
@@ -268,9 +276,10 @@ def _sequence(
     elif batch_first:
         x = p.transpose(x, axes=(1, 0, 2))
     directions = 2 if bidirectional else 1
-    cells = [tuple(map(operand, cell)) for cell in params]
+    cells = [_Cell(name, *map(operand, cell), projects=states == 2) for cell in params]
     _check_cells(name, cells, gates, directions, shape_of(x)[2])
     initial = _initial(name, x, hx, cells, states, single)
+    inside = None if lengths is None else _inside(name, lengths, shape_of(x))
     last: list[State] = []
     for layer in range(0, len(cells), directions):
         if layer and omitted:
@@ -279,7 +288,7 @@ def _sequence(
         for direction in range(directions):
             cell = cells[layer + direction]
             state = tuple(h[layer + direction] for h in initial)
-            out, state = _run(step, x, state, cell, backwards=direction == 1)
+            out, state = _run(step, x, state, cell, inside, backwards=direction == 1)
             outputs.append(out)
             last.append(state)
         x = outputs[0] if directions == 1 else p.concatenate(*outputs, axis=2)
@@ -289,53 +298,98 @@ def _sequence(
     return (p.transpose(x, axes=(1, 0, 2)) if batch_first else x), final
 
 
+class _Cell:
+    """The parameters of one layer in one direction."""
+
+    __slots__ = ("b_hh", "b_ih", "given", "projection", "w_hh", "w_ih")
+
+    def __init__(self, name: str, *given: Array, projects: bool) -> None:
+        allowed = (2, 3, 4, 5) if projects else (2, 4)
+        if len(given) not in allowed:
+            more = ", each of them with a projection behind it," if projects else ""
+            raise ValueError(
+                f"{name}: params must hold (w_ih, w_hh, b_ih, b_hh) or (w_ih, w_hh){more} for each "
+                f"layer; got {len(given)} arrays"
+            )
+        self.given = given
+        self.w_ih, self.w_hh = given[:2]
+        self.b_ih, self.b_hh = given[2:4] if len(given) > 3 else (None, None)
+        self.projection = given[-1] if len(given) % 2 else None
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return int(shape_of(self.w_hh)[-1])
+
+
+def _inside(name: str, lengths: Any, shape: tuple[int, ...]) -> Any:
+    """Which times lie within each sequence, shape (time, n, 1)."""
+    counts = np.asarray(lengths)
+    if counts.shape != shape[1:2] or (counts.size and not 0 < counts.min() <= counts.max()):
+        raise ValueError(
+            f"{name}: lengths must hold a positive number for each of {shape[1]} sequences, got "
+            f"{lengths!r}"
+        )
+    if counts.size and counts.max() > shape[0]:
+        raise ValueError(f"{name}: lengths go up to {counts.max()}, the input to {shape[0]} times")
+    return (np.arange(shape[0])[:, None] < counts)[:, :, None]
+
+
 def _run(
-    step: Step, x: Array, state: State, cell: tuple[Array, ...], backwards: bool
+    step: Step, x: Array, state: State, cell: _Cell, inside: Any, backwards: bool
 ) -> tuple[Array, State]:
     """One layer in one direction: its outputs at all times, and its last state."""
-    w_ih, w_hh, b_ih, b_hh = cell if len(cell) == 4 else (*cell, None, None)
-    gates = linear(x, w_ih, b_ih)  # of all times at once
+    gates = linear(x, cell.w_ih, cell.b_ih)  # of all times at once
     times = range(shape_of(x)[0])
     outputs = []
     for t in reversed(times) if backwards else times:
-        state = step(gates[t], state, w_hh, b_hh)
-        outputs.append(state[0])
+        new = step(gates[t], state, cell.w_hh, cell.b_hh)
+        if cell.projection is not None:
+            new = (linear(new[0], cell.projection), *new[1:])
+        if inside is None:
+            state = new
+            outputs.append(new[0])
+        else:
+            state = tuple(p.where(inside[t], a, b) for a, b in zip(new, state, strict=True))
+            outputs.append(p.where(inside[t], new[0], 0.0))
     return p.stack(outputs[::-1] if backwards else outputs), state
 
 
-def _check_cells(
-    name: str, cells: list[tuple[Array, ...]], gates: int, directions: int, inputs: int
-) -> None:
-    if not cells or len(cells) % directions or any(len(c) not in (2, 4) for c in cells):
+def _check_cells(name: str, cells: list[_Cell], gates: int, directions: int, inputs: int) -> None:
+    if not cells or len(cells) % directions:
         raise ValueError(
             f"{name}: params must hold (w_ih, w_hh, b_ih, b_hh) or (w_ih, w_hh) for each layer"
-            f"{', and each of both directions' if directions == 2 else ''}; got {len(cells)} of "
-            f"lengths {sorted({len(c) for c in cells})}"
+            f"{', and each of both directions' if directions == 2 else ''}; got {len(cells)}"
         )
     for i, cell in enumerate(cells):
-        hidden = shape_of(cell[1])[-1]
-        wanted = [(gates * hidden, inputs), (gates * hidden, hidden), *[(gates * hidden,)] * 2]
-        found = [shape_of(w) for w in cell]
-        if found != wanted[: len(cell)]:
+        outputs = cell.outputs
+        hidden = outputs if cell.projection is None else shape_of(cell.projection)[-1]
+        wanted: list[tuple[int, ...]] = [(gates * hidden, inputs), (gates * hidden, outputs)]
+        wanted += [(gates * hidden,)] * 2 if len(cell.given) > 3 else []
+        wanted += [] if cell.projection is None else [(outputs, hidden)]
+        found = [shape_of(w) for w in cell.given]
+        if found != wanted:
             raise ValueError(
                 f"{name}: params[{i}] has shapes {found}; for {inputs} inputs and {hidden} hidden "
-                f"units they must be {wanted[: len(cell)]}"
+                f"units they must be {wanted}"
             )
         if (i + 1) % directions == 0:
-            inputs = directions * hidden
+            inputs = directions * outputs
 
 
 def _initial(
-    name: str, x: Array, hx: Any, cells: list[tuple[Array, ...]], states: int, single: bool
+    name: str, x: Array, hx: Any, cells: list[_Cell], states: int, single: bool
 ) -> list[Array]:
     if shape_of(x)[0] == 0:
         raise ValueError(f"{name}: the sequences are empty (shape {shape_of(x)})")
-    shape = (len(cells), shape_of(x)[1], shape_of(cells[0][1])[-1])
+    projection = cells[0].projection
+    hidden = cells[0].outputs if projection is None else shape_of(projection)[-1]
+    shapes = [(len(cells), shape_of(x)[1], n) for n in (cells[0].outputs, hidden)][:states]
     if hx is None:
-        return [np.zeros(shape, dtype_of(x))] * states
+        return [np.zeros(shape, dtype_of(x)) for shape in shapes]
     given = [operand(h) for h in hx]
     given = [h[:, None] for h in given] if single and len(shape_of(given[0])) == 2 else given
-    for h in given:
+    for h, shape in zip(given, shapes, strict=True):
         if shape_of(h) != shape:
             raise ValueError(
                 f"{name}: hx must have shape (layers * directions, n, hidden) = {shape}, got "

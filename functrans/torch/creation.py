@@ -264,8 +264,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 # At random
 
-_source = source
-
 
 def _array(drawn: Any) -> Any:
     """What a source drew, a scalar as an array."""

@@ -13,7 +13,12 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
-from functrans.torch.nn import functional as functional, init as init, parameter as parameter
+from functrans.torch.nn import (
+    functional as functional,
+    init as init,
+    parameter as parameter,
+    utils as utils,
+)
 from functrans.torch.nn.activation import (
     CELU as CELU,
     ELU as ELU,
@@ -43,6 +48,9 @@ from functrans.torch.nn.activation import (
     Tanh as Tanh,
     Tanhshrink as Tanhshrink,
     Threshold as Threshold,
+)
+from functrans.torch.nn.attention import (
+    MultiheadAttention as MultiheadAttention,
 )
 from functrans.torch.nn.containers import (
     ModuleDict as ModuleDict,
@@ -144,6 +152,16 @@ from functrans.torch.nn.pooling import (
     MaxPool2d as MaxPool2d,
     MaxPool3d as MaxPool3d,
 )
+from functrans.torch.nn.recurrent import (
+    GRU as GRU,
+    LSTM as LSTM,
+    RNN as RNN,
+    GRUCell as GRUCell,
+    LSTMCell as LSTMCell,
+    RNNBase as RNNBase,
+    RNNCell as RNNCell,
+    RNNCellBase as RNNCellBase,
+)
 from functrans.torch.nn.regularization import (
     AlphaDropout as AlphaDropout,
     Dropout as Dropout,
@@ -159,6 +177,13 @@ from functrans.torch.nn.resampling import (
     Upsample as Upsample,
     UpsamplingBilinear2d as UpsamplingBilinear2d,
     UpsamplingNearest2d as UpsamplingNearest2d,
+)
+from functrans.torch.nn.transformer import (
+    Transformer as Transformer,
+    TransformerDecoder as TransformerDecoder,
+    TransformerDecoderLayer as TransformerDecoderLayer,
+    TransformerEncoder as TransformerEncoder,
+    TransformerEncoderLayer as TransformerEncoderLayer,
 )
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from functrans import nn as pure
-from functrans.torch.creation import Generator, _source
 from functrans.torch.engine import grad_mode
 from functrans.torch.inplace import written
+from functrans.torch.random import Generator, source
 from functrans.torch.tensor import Tensor
 
 
@@ -67,14 +67,14 @@ def uniform_(
     >>> bool((torch.nn.init.uniform_(torch.empty(3, 5), 1.0, 2.0) >= 1).all())
     True
     """
-    return _filled(tensor, pure.init.uniform, _source(generator), a, b)
+    return _filled(tensor, pure.init.uniform, source(generator), a, b)
 
 
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Normally distributed numbers."""
-    return _filled(tensor, pure.init.normal, _source(generator), mean, std)
+    return _filled(tensor, pure.init.normal, source(generator), mean, std)
 
 
 def trunc_normal_(
@@ -86,7 +86,7 @@ def trunc_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Normally distributed numbers of which those outside of two bounds are drawn again."""
-    return _filled(tensor, pure.init.truncated_normal, _source(generator), mean, std, a, b)
+    return _filled(tensor, pure.init.truncated_normal, source(generator), mean, std, a, b)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -125,13 +125,13 @@ def xavier_uniform_(
 ) -> Tensor:
     """Even numbers of variance ``2 * gain**2 / (fan_in + fan_out)``."""
     _calculate_fan_in_and_fan_out(tensor)
-    return _filled(tensor, pure.init.xavier_uniform, _source(generator), gain)
+    return _filled(tensor, pure.init.xavier_uniform, source(generator), gain)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers of variance ``2 * gain**2 / (fan_in + fan_out)``."""
     _calculate_fan_in_and_fan_out(tensor)
-    return _filled(tensor, pure.init.xavier_normal, _source(generator), gain)
+    return _filled(tensor, pure.init.xavier_normal, source(generator), gain)
 
 
 def _kaiming(
@@ -149,7 +149,7 @@ def _kaiming(
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
     calculate_gain(nonlinearity, a)
     _calculate_fan_in_and_fan_out(tensor)
-    return _filled(tensor, draw, _source(generator), a, mode, nonlinearity)
+    return _filled(tensor, draw, source(generator), a, mode, nonlinearity)
 
 
 def kaiming_uniform_(
@@ -180,7 +180,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if not tensor.numel():
         return tensor
-    return _filled(tensor, pure.init.orthogonal, _source(generator), gain)
+    return _filled(tensor, pure.init.orthogonal, source(generator), gain)
 
 
 def sparse_(
@@ -190,13 +190,13 @@ def sparse_(
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
-    source = _source(generator)
+    numbers = source(generator)
     none = -int(-sparsity * rows // 1)
 
     def draw(shape: tuple[int, ...], dtype: Any) -> Any:
-        values = pure.init.normal(shape, source, 0.0, std, dtype)
+        values = pure.init.normal(shape, numbers, 0.0, std, dtype)
         for column in range(columns):
-            values[source.permutation(rows)[:none], column] = 0
+            values[numbers.permutation(rows)[:none], column] = 0
         return values
 
     return _filled(tensor, draw)

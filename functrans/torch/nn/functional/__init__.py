@@ -46,6 +46,9 @@ from functrans.torch.nn.functional.activations import (
     threshold_ as threshold_,
 )
 from functrans.torch.nn.functional.affine import bilinear as bilinear, linear as linear
+from functrans.torch.nn.functional.attention import (
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
 from functrans.torch.nn.functional.convolution import (
     channel_shuffle as channel_shuffle,
     conv1d as conv1d,

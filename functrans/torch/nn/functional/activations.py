@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import nn as pure, primitives as p
-from functrans.torch import creation, pointwise, reductions
+from functrans.torch import pointwise, random, reductions
 from functrans.torch.inplace import written
 from functrans.torch.nn.functional.affine import short_name
 from functrans.torch.nn.functional.results import finished, named
@@ -104,7 +104,7 @@ def rrelu(
     a = tensor_array(input, "rrelu")
     slope: Any = (lower + upper) / 2
     if training:
-        slope = creation._source(None).uniform(lower, upper, a.shape).astype(a.dtype)
+        slope = random.source(None).uniform(lower, upper, a.shape).astype(a.dtype)
     return finished(input, pure.leaky_relu(a, slope), inplace, "RreluWithNoiseBackward0")
 
 
@@ -268,4 +268,4 @@ def gumbel_softmax(
 ) -> Tensor:
     """A random choice among classes, relaxed so that it has a derivative by the logits."""
     a = tensor_array(logits, "gumbel_softmax")
-    return wrap(pure.gumbel_softmax(a, creation._source(None), tau=tau, hard=hard, axis=dim))
+    return wrap(pure.gumbel_softmax(a, random.source(None), tau=tau, hard=hard, axis=dim))

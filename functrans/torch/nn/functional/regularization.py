@@ -9,11 +9,11 @@ import numpy as np
 
 from functrans import nn as pure
 from functrans.core.types import dtype_of
-from functrans.torch.creation import _source
 from functrans.torch.engine import grad_mode
 from functrans.torch.nn.functional.results import computed, finished, named, own_copy
 from functrans.torch.operands import tensor_array
 from functrans.torch.printing import type_string
+from functrans.torch.random import source
 from functrans.torch.tensor import Tensor, UnsupportedError, wrap
 
 
@@ -30,7 +30,7 @@ def _dropped(
     a = tensor_array(input, name)
     if not training or p == 0:
         return input
-    return finished(input, draw(a, p, _source(None)), inplace, "MulBackward0")
+    return finished(input, draw(a, p, source(None)), inplace, "MulBackward0")
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
