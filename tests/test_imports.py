@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nn", "optim"),
     ("extend", "testing", "_version"),
     ("torch",),
+    ("torchvision",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

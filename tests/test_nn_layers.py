@@ -199,6 +199,9 @@ def test_derivatives_of_resampling() -> None:
     for mode in ("nearest", "bilinear", "bicubic"):
         f = lambda x, mode=mode: nn.interpolate(x, 5, mode=mode) ** 2  # noqa: E731
         check_grads(f, (image,))
+    check_grads(lambda x: nn.interpolate(x, 2, mode="bicubic", antialias=True) ** 2, (image,))
+    constant = nn.interpolate(np.ones((1, 1, 9, 7)), (2, 3), mode="bilinear", antialias=True)
+    np.testing.assert_allclose(constant, 1.0, rtol=1e-15)
     check_grads(lambda x: nn.pad(x, (1, -1, 2, 1), "reflect") ** 2, (image,))
     shuffled = nn.pixel_shuffle(rng.normal(size=(4, 2, 2)), 2)
     np.testing.assert_array_equal(nn.pixel_shuffle(nn.pixel_unshuffle(shuffled, 2), 2), shuffled)
@@ -291,6 +294,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.pad(x, (-2, -1)), ValueError, "take away more"),
     (lambda: nn.interpolate(x), ValueError, "either size or scale_factor"),
     (lambda: nn.interpolate(x, 3, mode="bilinear"), ValueError, "is for 2 axes"),
+    (lambda: nn.interpolate(x, 3, antialias=True), ValueError, "for the modes 'bilinear'"),
     (lambda: nn.interpolate(x, scale_factor=0.1), ValueError, "would have size"),
     (lambda: nn.pixel_shuffle(x, 3), ValueError, "multiple of 9"),
     (lambda: nn.pixel_unshuffle(x, 3), ValueError, "multiples of 3"),

@@ -89,6 +89,7 @@ def interpolate(
     mode: InterpolationMode = "nearest",
     *,
     align_corners: bool = False,
+    antialias: bool = False,
 ) -> Array:
     """Images, or signals of one to three axes, in another size.
 
@@ -106,11 +107,15 @@ def interpolate(
     align_corners : bool
         Whether the centres of the outer elements, instead of their outer edges, keep their place.
         For the linear and cubic modes.
+    antialias : bool
+        Each element of a smaller image is a mean over all that it stands for. For the modes
+        "bilinear" and "bicubic".
 
     Raises
     ------
     ValueError
-        Not exactly one of `size` and `scale_factor` is given, or the mode does not fit the axes.
+        Not exactly one of `size` and `scale_factor` is given, or the mode does not fit the axes or
+        `antialias`.
 
     Examples
     --------
@@ -137,10 +142,20 @@ def interpolate(
         sizes = _each(size, axes, "size")
     if min(sizes) < 1:
         raise ValueError(f"interpolate: the output would have size {tuple(sizes)}")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ValueError(
+            f"interpolate: antialias is for the modes 'bilinear' and 'bicubic', got {mode!r}"
+        )
     if mode == "area":
         return _area(x, sizes)
     for i, (n, wanted, factor) in enumerate(zip(shape[2:], sizes, factors, strict=True)):
         scale = n / wanted if factor is None else 1 / factor
+        if antialias:
+            if align_corners:
+                scale = (n - 1) / (wanted - 1) if wanted > 1 else 0.0
+            means = _means(n, wanted, scale, mode).astype(dtype_of(x))
+            x = p.matmul(x, means.T) if i else p.matmul(means, x)
+            continue
         x = _resampled(x, 2 + i, n, wanted, scale, mode, align_corners)
     return x
 
@@ -182,6 +197,26 @@ def _resampled(
         term = p.multiply(x[axis_slice(len(shape_of(x)), axis, places)], column)
         total = term if total is None else p.add(total, term)
     return total
+
+
+def _means(n: int, wanted: int, scale: float, mode: str) -> Any:
+    """The matrix that makes elements of weighted means, over more of them the smaller it gets."""
+    width = max(scale, 1.0)
+    reach = width * (1 if mode == "bilinear" else 2)
+    centre = scale * (np.arange(wanted)[:, None] + 0.5)
+    first = np.maximum(np.trunc(centre - reach + 0.5), 0)
+    last = np.minimum(np.trunc(centre + reach + 0.5), n)
+    places = np.arange(n)
+    distance = abs(places - centre + 0.5) / width
+    if mode == "bilinear":
+        weights = np.maximum(1 - distance, 0.0)
+    else:  # cubic convolution with the slope -1/2 at distance 1, as image libraries have it
+        a = -0.5
+        near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+        far = a * (((distance - 5) * distance + 8) * distance - 4)
+        weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    weights = np.where((places >= first) & (places < last), weights, 0.0)
+    return weights / weights.sum(1, keepdims=True)
 
 
 def _cubic_weights(part: Any) -> dict[int, Any]:

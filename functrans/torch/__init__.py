@@ -20,6 +20,7 @@ from typing import Any as _Any
 from functrans.torch import (
     autograd as autograd,
     func as func,
+    hub as hub,
     linear_algebra,
     nn as nn,
     optim as optim,

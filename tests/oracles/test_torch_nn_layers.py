@@ -312,6 +312,22 @@ def test_interpolate(
     )
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("given", [{"size": (3, 4)}, {"size": (13, 2)}, {"scale_factor": 0.4}])
+def test_interpolate_with_means(mode: Any, corners: bool, given: dict[str, Any]) -> None:
+    import torch.nn.functional as F
+
+    options = {"mode": mode, "align_corners": corners, "antialias": True, **given}
+    compare(
+        lambda x: nn.interpolate(x, **options),
+        lambda x: F.interpolate(x, **options),
+        (draw(2, 3, 9, 11),),
+        second=True,
+        rtol=1e-11,
+    )
+
+
 def test_pixel_shuffle() -> None:
     import torch.nn.functional as F
 

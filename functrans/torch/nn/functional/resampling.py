@@ -8,7 +8,7 @@ from typing import Any
 from functrans import nn as pure
 from functrans.torch.nn.functional.results import computed, named
 from functrans.torch.operands import tensor_array
-from functrans.torch.tensor import Tensor, UnsupportedError
+from functrans.torch.tensor import Tensor
 
 _PAD_NODES = {"constant": "ConstantPadNdBackward0", "circular": "CopySlices"}
 
@@ -65,10 +65,10 @@ def interpolate(
 ) -> Tensor:
     """Images, signals or volumes in another size; see :func:`functrans.nn.interpolate`."""
     a = tensor_array(input, "interpolate")
-    if antialias:
-        raise UnsupportedError(
-            "torch.nn.functional.interpolate with antialias=True is not supported by "
-            "functrans.torch"
+    if antialias and (mode not in ("bilinear", "bicubic") or len(a.shape) != 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
+            "tensor as input"
         )
     if align_corners is not None and mode not in _LINEAR:
         raise ValueError(
@@ -91,7 +91,9 @@ def interpolate(
         size = [math.floor(n * f) for n, f in zip(a.shape[2:], factors, strict=True)]
         scale_factor = None
     array = computed(
-        *(pure.interpolate, a, size, scale_factor, mode), align_corners=bool(align_corners)
+        *(pure.interpolate, a, size, scale_factor, mode),
+        align_corners=bool(align_corners),
+        antialias=antialias,
     )
     kind = {"nearest": "Nearest", "bilinear": "Bilinear", "bicubic": "Bicubic", "linear": "Linear"}
     name = kind.get(mode, mode.title())
