@@ -19,13 +19,35 @@ from typing import Any as _Any
 
 from functrans.torch import (
     autograd as autograd,
+    fft as fft,
     func as func,
     hub as hub,
-    linear_algebra,
+    linalg as linalg,
     nn as nn,
     optim as optim,
     serialization as serialization,
+    random as random,
+    special as special,
     utils as utils,
+)
+from functrans.torch.arranging import (
+    atleast_1d as atleast_1d,
+    atleast_2d as atleast_2d,
+    atleast_3d as atleast_3d,
+    block_diag as block_diag,
+    broadcast_shapes as broadcast_shapes,
+    cartesian_prod as cartesian_prod,
+    column_stack as column_stack,
+    combinations as combinations,
+    complex as complex,
+    detach as detach,
+    dstack as dstack,
+    polar as polar,
+    tril_indices as tril_indices,
+    triu_indices as triu_indices,
+    unravel_index as unravel_index,
+    view_as_complex as view_as_complex,
+    view_as_real as view_as_real,
 )
 from functrans.torch.autograd import (
     enable_grad as enable_grad,
@@ -70,6 +92,7 @@ from functrans.torch.creation import (
     zeros as zeros,
     zeros_like as zeros_like,
 )
+from functrans.torch.decompositions import chain_matmul as chain_matmul
 from functrans.torch.devices import (
     device as device,
     get_default_device as get_default_device,
@@ -121,8 +144,7 @@ from functrans.torch.linear_algebra import (
     trace as trace,
 )
 from functrans.torch.methods import METHODS as _METHODS, attach as _attach
-from functrans.torch.operands import common_dtype as _common_dtype, unwrap as _unwrap
-from functrans.torch.pointwise import where as where
+from functrans.torch.pointwise import rsub as rsub, where as where
 from functrans.torch.random import (
     Generator as Generator,
     default_generator as default_generator,
@@ -134,14 +156,48 @@ from functrans.torch.random import (
 )
 from functrans.torch.reductions import std_mean as std_mean, var_mean as var_mean
 from functrans.torch.serialization import load as load, save as save
+from functrans.torch.settings import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    backends as backends,
+    can_cast as can_cast,
+    cuda as cuda,
+    finfo as finfo,
+    get_float32_matmul_precision as get_float32_matmul_precision,
+    get_num_threads as get_num_threads,
+    iinfo as iinfo,
+    promote_types as promote_types,
+    result_type as result_type,
+    set_float32_matmul_precision as set_float32_matmul_precision,
+    set_num_threads as set_num_threads,
+    set_printoptions as set_printoptions,
+    use_deterministic_algorithms as use_deterministic_algorithms,
+)
 from functrans.torch.shaping import (
     broadcast_tensors as broadcast_tensors,
     cat as cat,
     concat as concat,
     concatenate as concatenate,
     hstack as hstack,
+    imag as imag,
+    real as real,
     stack as stack,
     vstack as vstack,
+)
+from functrans.torch.statistics import (
+    bartlett_window as bartlett_window,
+    blackman_window as blackman_window,
+    bucketize as bucketize,
+    cdist as cdist,
+    cumulative_trapezoid as cumulative_trapezoid,
+    gradient as gradient,
+    hamming_window as hamming_window,
+    hann_window as hann_window,
+    isin as isin,
+    kaiser_window as kaiser_window,
+    searchsorted as searchsorted,
+    trapezoid as trapezoid,
+    trapz as trapz,
+    vander as vander,
 )
 from functrans.torch.tensor import (
     Size as Size,
@@ -150,11 +206,11 @@ from functrans.torch.tensor import (
 )
 
 _attach()
+row_stack = vstack
 for _module, _names in _METHODS.items():
     for _name in _names.split():
         globals().setdefault(_name, getattr(_module, _name))
 
-linalg = linear_algebra
 vmap = func.vmap
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
@@ -163,6 +219,11 @@ newaxis = None
 def is_tensor(obj: _Any) -> _Any:
     """Whether an object is a tensor."""
     return isinstance(obj, Tensor)
+
+
+def is_nonzero(input: Tensor) -> _Any:
+    """Whether the one element of a tensor is not 0."""
+    return input.is_nonzero()
 
 
 def is_floating_point(input: Tensor) -> _Any:
@@ -180,14 +241,21 @@ def numel(input: Tensor) -> _Any:
     return input.numel()
 
 
-def result_type(tensor1: _Any, tensor2: _Any) -> dtype:
-    """The dtype in which two operands meet."""
-    from functrans.torch.dtypes import of_numpy
-
-    return of_numpy(_common_dtype(_unwrap(tensor1), _unwrap(tensor2)))
+_OF_NN = """
+adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
+binary_cross_entropy_with_logits celu channel_shuffle conv1d conv2d conv3d conv_transpose1d
+conv_transpose2d conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding
+embedding_bag feature_alpha_dropout group_norm hardshrink hinge_embedding_loss instance_norm kl_div
+layer_norm margin_ranking_loss max_pool1d max_pool2d max_pool3d pairwise_distance pdist
+pixel_shuffle pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu selu threshold
+triplet_margin_loss
+"""
+"""The functions of `torch.nn.functional` that PyTorch has here too."""
 
 
 def __getattr__(name: str) -> _Any:
     if name.startswith("_"):
         raise AttributeError(f"module 'functrans.torch' has no attribute {name!r}")
+    if name in _OF_NN.split() and hasattr(nn.functional, name):
+        return getattr(nn.functional, name)
     raise UnsupportedError(f"torch.{name} is not supported by functrans.torch")

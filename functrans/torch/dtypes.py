@@ -187,6 +187,11 @@ def promoted(dimensioned: Any, zero_dim: Any, python: Any) -> np.dtype[Any]:
     return result
 
 
+def can_become(given: np.dtype[Any], wanted: np.dtype[Any]) -> builtins.bool:
+    """Whether results of one dtype may be written into memory of another: not of a lower kind."""
+    return _KINDS[given.kind] <= _KINDS[wanted.kind]
+
+
 def joined(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of two tensors of the same class; integers never widen a floating type."""
     if a == b:

@@ -10,11 +10,21 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.numpy import views
-from functrans.torch import pointwise, reductions, shaping
+from functrans.torch import (
+    decompositions,
+    dtypes,
+    linear_algebra,
+    pointwise,
+    reductions,
+    scattering,
+    shaping,
+    special,
+    statistics,
+)
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.operands import cast, unwrap
 from functrans.torch.random import source
-from functrans.torch.tensor import Tensor
+from functrans.torch.tensor import Tensor, wrap
 
 
 def check_writable(x: Tensor) -> None:
@@ -46,7 +56,7 @@ def written(x: Tensor, result: Any) -> Tensor:
             f"{list(shape_of(y))}"
         )
     if dtype_of(y) != dtype_of(x.array):
-        if not np.can_cast(dtype_of(y), dtype_of(x.array), "same_kind"):
+        if not dtypes.can_become(dtype_of(y), dtype_of(x.array)):
             raise RuntimeError(
                 f"result type {_name(y)} can't be cast to the desired output type {_name(x.array)}"
             )
@@ -81,18 +91,36 @@ _SOURCES = {
         "floor_divide remainder fmod pow float_power atan2 hypot xlogy copysign lerp addcmul "
         "addcdiv clamp clip clamp_min clamp_max masked_fill nan_to_num logical_not "
         "logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor eq "
-        "ne lt le gt ge erf erfc erfinv lgamma digamma logit conj"
+        "ne lt le gt ge erf erfc erfinv lgamma digamma logit sgn i0 gcd lcm heaviside ldexp "
+        "nextafter arctan2 not_equal less less_equal greater greater_equal bitwise_left_shift "
+        "bitwise_right_shift conj_physical"
     ),
     reductions: "cumsum cumprod",
-    shaping: (
-        "tril triu scatter scatter_add index_add index_copy index_fill index_put masked_scatter"
-    ),
+    special: "polygamma mvlgamma igamma igammac",
+    statistics: "renorm",
+    scattering: ("scatter_reduce index_reduce index_add index_copy index_fill masked_scatter put"),
+    linear_algebra: "addmm addmv baddbmm",
+    decompositions: "addr addbmm",
+    shaping: ("tril triu scatter scatter_add index_put"),
 }
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    """A tensor of the same memory and place in the graph, with a version of its own."""
+    a = x.array
+    if type(a) is not EngineArray or not mode.grad:
+        return x
+    return wrap(EngineArray(a.value, a.index))
 
 
 def _in_place(name: str, function: Any) -> Any:
     def call(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        result = function(x, *args, **kwargs)
+        check_writable(x)
+        before = _as_it_is(x)
+        result = function(before, *args, **kwargs)
+        if result.requires_grad and before is not x:
+            # The rule may need what is about to be overwritten.
+            before.array.value = np.copy(before.array.value)
         if result.array.dtype.kind == "b":  # a comparison in place writes zeros and ones
             result = p.astype(result.array, dtype=dtype_of(x.array))
         return written(x, result)
@@ -158,9 +186,17 @@ def fill_diagonal_(x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return x
 
 
-def t_(x: Tensor) -> Tensor:
-    """Refused: a tensor's shape is its own."""
-    raise NotImplementedError("Tensor.t_ is not supported by functrans.torch; write x = x.t()")
+def _rearranged(name: str) -> Any:
+    function = getattr(shaping, name)
+
+    def call(x: Tensor, *args: Any) -> Tensor:
+        check_writable(x)
+        x.array = function(x, *args).array
+        return x
+
+    call.__name__ = call.__qualname__ = f"{name}_"
+    call.__doc__ = f"As `{name}`: the tensor becomes the view."
+    return call
 
 
 METHODS: dict[str, Any] = {
@@ -179,7 +215,7 @@ for _function in (
     bernoulli_,
     random_,
     fill_diagonal_,
-    t_,
+    *map(_rearranged, ("t", "transpose", "swapaxes", "swapdims", "squeeze", "unsqueeze")),
 ):
     METHODS[_function.__name__] = _function
 

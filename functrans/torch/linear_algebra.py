@@ -86,7 +86,12 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return wrap(p.matmul(a, b))
 
 
-inner = dot
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """The inner products of the rows of two tensors."""
+    a, b = _same_dtype("inner", input, other)
+    if not shape_of(a) or not shape_of(b):
+        return mul(input, other)  # type: ignore[no-any-return]
+    return tensordot(input, other, ([-1], [-1]))
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
@@ -100,6 +105,8 @@ ger = outer
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``."""
+    if not (input.is_floating_point() or input.is_complex()):
+        beta, alpha = int(beta), int(alpha)
     return add(input if beta == 1 else mul(input, beta), matmul(mat1, mat2), alpha=alpha)
 
 
@@ -107,13 +114,31 @@ addmv = addmm
 baddbmm = addmm
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """A sum of products, by its index letters."""
     given = (
         operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
     )
+    if isinstance(equation, Tensor):
+        equation, given = _lettered((equation, *given))
     arrays = promoted(*[tensor_array(x, "einsum") for x in given])
     return wrap(np.einsum(equation, *arrays))
+
+
+def _lettered(given: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The equation of operands that come with lists of index numbers."""
+
+    def letters(numbers: Any) -> str:
+        return "".join(
+            "..." if k is Ellipsis else chr((ord("a") if k < 26 else ord("A") - 26) + k)
+            for k in numbers
+        )
+
+    count = len(given) // 2 * 2
+    equation = ",".join(letters(given[i + 1]) for i in range(0, count, 2))
+    if len(given) % 2:
+        equation += "->" + letters(given[-1])
+    return equation, [given[i] for i in range(0, count, 2)]
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
@@ -134,7 +159,10 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal."""
-    return wrap(np.trace(tensor_array(input, "trace")))
+    a = tensor_array(input, "trace")
+    if len(shape_of(a)) != 2:
+        raise RuntimeError("trace: expected a matrix")
+    return wrap(np.trace(cast(a, np.dtype(np.int64)) if dtype_of(a).kind in "biu" else a))
 
 
 # torch.linalg
@@ -149,6 +177,11 @@ linalg_qr = namedtuple("linalg_qr", ["Q", "R"])
 def _square(name: str, x: Tensor) -> Any:
     a = tensor_array(x, name)
     shape = shape_of(a)
+    if dtype_of(a).kind not in "fc":
+        raise RuntimeError(
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got "
+            f"{_c_name(a).title()}"
+        )
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise RuntimeError(
             f"linalg.{name}: A must be batches of square matrices, but they are "
@@ -179,11 +212,15 @@ def slogdet(A: Tensor) -> Any:
 def logdet(input: Tensor) -> Tensor:
     """The logarithm of determinants; NaN where they are negative."""
     sign, log = np.linalg.slogdet(_square("logdet", input))
+    if dtype_of(sign).kind == "c":
+        return wrap(p.add(p.log(sign), log))
     return wrap(p.where(p.greater(sign, 0), log, dtype_of(log).type(np.nan)))
 
 
-def solve(A: Tensor, B: Tensor) -> Tensor:
-    """The solution of ``A X = B``."""
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """The solution of ``A X = B``, or of ``X A = B`` unless `left`."""
+    if not left:
+        return solve(A.mT, B.mT).mT  # type: ignore[no-any-return]
     a = _square("solve", A)
     b = cast(tensor_array(B, "solve"), dtype_of(a))
     vector = len(shape_of(b)) == len(shape_of(a)) - 1
@@ -245,7 +282,9 @@ def pinv(A: Tensor) -> Tensor:
 
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """The n-th power of matrices."""
-    return wrap(np.linalg.matrix_power(_square("matrix_power", A), n))
+    a = tensor_array(A, "matrix_power")
+    whole = n >= 0 and dtype_of(a).kind in "iu"
+    return wrap(np.linalg.matrix_power(a if whole else _square("matrix_power", A), n))
 
 
 def matrix_rank(A: Tensor) -> Tensor:

@@ -6,14 +6,19 @@ from typing import Any
 
 from functrans import primitives as p
 from functrans.torch import (
+    arranging,
     creation,
+    decompositions,
     devices,
     dtypes,
     inplace,
     linear_algebra,
     pointwise,
     reductions,
+    scattering,
     shaping,
+    special,
+    statistics,
 )
 from functrans.torch.tensor import Tensor, wrap
 
@@ -29,7 +34,8 @@ METHODS = {
         "arctan2 hypot logaddexp logaddexp2 copysign nextafter add sub subtract div divide "
         "true_divide floor_divide pow float_power xlogy lerp addcmul addcdiv clamp clip "
         "clamp_min clamp_max masked_fill nan_to_num isclose allclose equal erf erfc erfinv "
-        "lgamma digamma i0 logit"
+        "lgamma digamma i0 logit sgn signbit conj_physical resolve_conj resolve_neg isreal "
+        "isposinf isneginf frexp gcd lcm heaviside ldexp"
     ),
     reductions: (
         "sum mean prod var std logsumexp softmax log_softmax all any count_nonzero amax amin "
@@ -41,9 +47,23 @@ METHODS = {
         "permute t movedim moveaxis squeeze unsqueeze expand expand_as broadcast_to diagonal "
         "contiguous is_contiguous stride data_ptr clone flip roll repeat tile "
         "repeat_interleave tril triu diag diag_embed split chunk unbind narrow select gather "
-        "take_along_dim take index_select masked_select nonzero scatter scatter_add index_add "
-        "index_copy index_fill index_put masked_scatter diff"
+        "take_along_dim take index_select masked_select nonzero scatter scatter_add"
+        "diff index_put"
     ),
+    special: "polygamma mvlgamma igamma igammac",
+    statistics: (
+        "quantile nanquantile nansum nanmean nanmedian mode aminmax bincount histc histogram "
+        "unique unique_consecutive cov corrcoef renorm"
+    ),
+    arranging: (
+        "as_strided unfold fliplr flipud rot90 diagflat tensor_split hsplit vsplit dsplit "
+        "split_with_sizes narrow_copy sum_to_size adjoint argwhere msort"
+    ),
+    scattering: (
+        "scatter_reduce index_reduce index_add index_copy index_fill masked_scatter put "
+        "select_scatter slice_scatter diagonal_scatter"
+    ),
+    decompositions: ("cholesky_solve cholesky_inverse pinverse qr svd matrix_exp addr addbmm vdot"),
     linear_algebra: (
         "matmul mm bmm mv dot inner outer ger addmm addmv baddbmm cross trace kron inverse "
         "det slogdet logdet cholesky matrix_power"
@@ -83,6 +103,50 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return to(self, other.dtype)
 
 
+def is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return self.dtype.is_signed
+
+
+def is_nonzero(self: Tensor) -> bool:
+    """Whether the one element is not 0."""
+    return bool(self)
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether another tensor has the same shape."""
+    return self.shape == other.shape
+
+
+def is_conj(self: Tensor) -> bool:
+    """Never: the elements are in memory as they are."""
+    return False
+
+
+def is_inference(self: Tensor) -> bool:
+    """Never: tensors of an `inference_mode` are ordinary ones."""
+    return False
+
+
+def get_device(self: Tensor) -> int:
+    """-1, which stands for the CPU."""
+    return -1
+
+
+def storage_offset(self: Tensor) -> int:
+    """How many elements of its memory lie before the first one."""
+    memory = self.numpy_memory()
+    owner = memory
+    while owner.base is not None and hasattr(owner.base, "__array_interface__"):
+        owner = owner.base
+    return int(memory.ctypes.data - owner.ctypes.data) // memory.itemsize
+
+
+def share_memory_(self: Tensor) -> Tensor:
+    """The tensor itself."""
+    return self
+
+
 def cpu(self: Tensor) -> Tensor:
     """The tensor itself."""
     return self
@@ -112,9 +176,22 @@ def attach() -> None:
             setattr(Tensor, name, getattr(module, name))
     for name, function in inplace.METHODS.items():
         setattr(Tensor, name, function)
-    for function in (where, to, type_as, cpu):
+    for function in (
+        *(where, to, type_as, cpu, is_signed, is_nonzero, is_same_size, is_conj, is_inference),
+        *(get_device, storage_offset, share_memory_),
+    ):
         setattr(Tensor, function.__name__, function)
+    Tensor.is_neg = is_conj  # type: ignore[attr-defined]
+    Tensor.pin_memory = cpu  # type: ignore[attr-defined]
+    Tensor.ndimension = Tensor.dim  # type: ignore[attr-defined]
+    Tensor.bernoulli = creation.bernoulli  # type: ignore[attr-defined]
+    Tensor.multinomial = creation.multinomial  # type: ignore[attr-defined]
+    for name in ("is_sparse", "is_quantized", "is_meta", "is_mps", "is_xpu"):
+        setattr(Tensor, name, False)
+    Tensor.is_cpu = True  # type: ignore[attr-defined]
     setattr(Tensor, "type", type_)  # noqa: B010
+    Tensor.char = _converter(dtypes.int8)  # type: ignore[attr-defined]
+    Tensor.byte = _converter(dtypes.uint8)  # type: ignore[attr-defined]
     for name in ("half", "float", "double", "short", "int", "long", "bool", "cfloat", "cdouble"):
         setattr(Tensor, name, _converter(getattr(dtypes, name)))
     for make in (creation.zeros, creation.ones, creation.empty, creation.full, creation.tensor):
@@ -148,9 +225,9 @@ def attach() -> None:
         setattr(Tensor, f"__{name}__", function)
     properties = {
         "T": lambda x: shaping.permute(x, tuple(range(x.ndim))[::-1]),
-        "mT": lambda x: shaping.transpose(x, -2, -1),
-        "H": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)),
-        "mH": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)),
+        "mT": lambda x: shaping.transpose(x, -2, -1) if x.ndim else x,
+        "H": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)) if x.ndim else x,
+        "mH": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)) if x.ndim else x,
         "real": shaping.real,
         "imag": shaping.imag,
     }

@@ -4,6 +4,7 @@ choices."""
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.torch import dtypes
+from functrans.torch.derivative_free import derivative_free
 from functrans.torch.operands import (
     cast,
     common_dtype,
@@ -42,13 +44,20 @@ def _unary(name: str, function: Any, *, real: bool = True) -> Any:
 abs = absolute = _unary("abs", p.absolute, real=False)
 neg = negative = _unary("neg", p.negative, real=False)
 positive = _unary("positive", p.positive, real=False)
-square = _unary("square", p.square, real=False)
+_square = _unary("square", p.square, real=False)
 isnan = _unary("isnan", p.isnan, real=False)
 isinf = _unary("isinf", p.isinf, real=False)
 isfinite = _unary("isfinite", p.isfinite, real=False)
 logical_not = _unary("logical_not", p.logical_not, real=False)
 bitwise_not = _unary("bitwise_not", p.invert, real=False)
-conj = _unary("conj", p.conjugate, real=False)
+_conjugate = _unary("conj", p.conjugate, real=False)
+
+
+def conj(input: Tensor) -> Tensor:
+    """The conjugates of complex numbers; real ones as they are."""
+    return _conjugate(input) if input.is_complex() else input
+
+
 exp = _unary("exp", p.exp)
 exp2 = _unary("exp2", p.exp2)
 expm1 = _unary("expm1", p.expm1)
@@ -94,10 +103,82 @@ def _step(name: str, function: Any) -> Any:
     return call
 
 
-sign = _step("sign", p.sign)
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1, and 0 for NaN."""
+    a = tensor_array(input, "sign")
+    if dtype_of(a).kind == "b":
+        return wrap(a)
+    if dtype_of(a).kind == "f":
+        return _constant(a, p.where(p.isnan(a), _zero(a), p.sign(a)))
+    return _constant(a, p.sign(a))
+
+
+def square(input: Tensor) -> Tensor:
+    """The elements times themselves."""
+    a = tensor_array(input, "square")
+    return (
+        wrap(p.multiply(cast(a, np.dtype(int)), 1)) if dtype_of(a).kind == "b" else (_square(input))
+    )
+
+
 floor = _step("floor", p.floor)
 ceil = _step("ceil", p.ceil)
 trunc = fix = _step("trunc", p.trunc)
+
+
+def sgn(input: Tensor) -> Tensor:
+    """`sign`; of complex numbers the one of absolute value 1 in their direction, or 0."""
+    a = tensor_array(input, "sgn")
+    return wrap(p.sign(a)) if dtype_of(a).kind == "c" else sign(input)
+
+
+signbit = _unary("signbit", p.signbit, real=False)
+conj_physical = conj
+
+
+def _resolved(name: str) -> Any:
+    def resolve(input: Tensor) -> Tensor:
+        return input
+
+    resolve.__name__ = resolve.__qualname__ = name
+    resolve.__doc__ = "The tensor itself: nothing is put off."
+    return resolve
+
+
+resolve_conj, resolve_neg = _resolved("resolve_conj"), _resolved("resolve_neg")
+
+
+def isreal(input: Tensor) -> Tensor:
+    """Where the imaginary part is 0."""
+    a = tensor_array(input, "isreal")
+    return wrap(p.equal(p.imag(a), 0) if dtype_of(a).kind == "c" else p.equal(a, a) | True)
+
+
+def _infinite(name: str, sign: float) -> Any:
+    def call(input: Tensor) -> Tensor:
+        a = tensor_array(input, name)
+        if dtype_of(a).kind == "c":
+            raise RuntimeError(f"{name} does not support complex inputs.")
+        return wrap(p.equal(a, sign * math.inf))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Where the elements are {'-' if sign < 0 else ''}infinity."
+    return call
+
+
+isposinf, isneginf = _infinite("isposinf", 1), _infinite("isneginf", -1)
+
+
+def frexp(input: Tensor) -> Any:
+    """Mantissas between 1/2 and 1, and exponents of 2."""
+    a = tensor_array(input, "frexp")
+    if dtype_of(a).kind != "f":
+        raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, not {input.dtype}")
+    mantissa, exponent = np.frexp(a)
+    return return_frexp(wrap(mantissa), wrap(exponent))
+
+
+return_frexp = namedtuple("return_frexp", ["mantissa", "exponent"])
 
 
 def rsqrt(input: Tensor) -> Tensor:
@@ -122,7 +203,11 @@ def _zero(a: Any) -> Any:
 
 def angle(input: Tensor) -> Tensor:
     """The angle of complex numbers."""
-    return wrap(p.angle(floating(tensor_array(input, "angle"))))
+    a = floating(tensor_array(input, "angle"))
+    if dtype_of(a).kind == "c":
+        return wrap(p.angle(a))
+    turned = p.where(p.less(a, 0), dtype_of(a).type(math.pi), _zero(a))
+    return _constant(a, p.where(p.isnan(a), a, turned))
 
 
 # Two operands
@@ -146,8 +231,27 @@ def _binary(name: str, function: Any, *, real: bool = False) -> Any:
 mul = multiply = _binary("mul", p.multiply)
 maximum = _binary("maximum", p.maximum)
 minimum = _binary("minimum", p.minimum)
-fmax = _binary("fmax", p.fmax)
-fmin = _binary("fmin", p.fmin)
+
+
+def _number_first(name: str, before: Any) -> Any:
+    """The extreme that follows numbers, of equal ones the first with all of the derivative."""
+
+    def call(input: Tensor, other: Tensor) -> Tensor:
+        a, b = promoted(tensor_array(input, name), tensor_array(other, name))
+        if dtype_of(a).kind == "c":
+            raise NotImplementedError(f"{name} does not support complex tensors")
+        first = before(a, b)
+        if dtype_of(b).kind == "f":
+            first = p.logical_or(first, p.isnan(b))
+        return wrap(p.where(first, a, b))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Elementwise: `numpy.{name}`, with all of the derivative for the first of ties."
+    return call
+
+
+fmax = _number_first("fmax", p.greater_equal)
+fmin = _number_first("fmin", p.less_equal)
 eq = _binary("eq", p.equal)
 ne = not_equal = _binary("ne", p.not_equal)
 lt = less = _binary("lt", p.less)
@@ -170,12 +274,37 @@ logaddexp = _binary("logaddexp", p.logaddexp, real=True)
 logaddexp2 = _binary("logaddexp2", p.logaddexp2, real=True)
 copysign = _binary("copysign", p.copysign, real=True)
 nextafter = _binary("nextafter", p.nextafter, real=True)
+gcd = _binary("gcd", p.gcd)
+lcm = _binary("lcm", p.lcm)
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 below 0, 1 above, and `values` at 0."""
+    a, b = tensor_array(input, "heaviside"), tensor_array(values, "heaviside")
+    if "c" in (dtype_of(a).kind, dtype_of(b).kind):
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    if dtype_of(a) != dtype_of(b):
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    one, zero = dtype_of(a).type(1), _zero(a)
+    ans = p.where(p.greater(a, 0), one, p.where(p.equal(a, 0), b, zero))
+    return derivative_free("heaviside", wrap(ans).detach().array, input, values)
+
+
+def ldexp(input: Any, other: Any) -> Tensor:
+    """``input * 2**other``."""
+    return mul(input, pow(2.0, other))  # type: ignore[no-any-return]
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha * other``."""
     a, b = promoted(unwrap(input, "add"), unwrap(other, "add"))
-    return wrap(p.add(a, b if alpha == 1 else p.multiply(b, alpha)))
+    return wrap(p.add(a, b if alpha == 1 else _times(b, alpha)))
+
+
+def _times(b: Any, alpha: Any) -> Any:
+    """An operand times a number, in its own dtype."""
+    ans = p.multiply(b, alpha)
+    return ans if type(b) in WEAK else cast(ans, dtype_of(b))
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -192,7 +321,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
             "to invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return wrap(p.subtract(a, b if alpha == 1 else p.multiply(b, alpha)))
+    return wrap(p.subtract(a, b if alpha == 1 else _times(b, alpha)))
 
 
 subtract = sub
@@ -227,8 +356,10 @@ divide = true_divide = div
 
 
 def floor_divide(input: Any, other: Any) -> Tensor:
-    """The quotient rounded down."""
-    return div(input, other, rounding_mode="floor")
+    """The quotient rounded down; PyTorch has no derivative for it."""
+    return derivative_free(
+        "floor_divide", div(input, other, rounding_mode="floor").detach().array, input, other
+    )
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
@@ -256,10 +387,9 @@ def xlogy(input: Any, other: Any) -> Tensor:
     """``input * log(other)``, 0 where `input` is 0."""
     a, b = promoted(unwrap(input, "xlogy"), unwrap(other, "xlogy"))
     a, b = floating(a), floating(b)
-    zero = p.equal(a, 0)
-    return wrap(
-        p.where(zero, _zero(a), p.multiply(a, p.log(p.where(zero, dtype_of(b).type(1), b))))
-    )
+    endless = p.logical_or(p.less_equal(b, 0), p.equal(b, math.inf))
+    nothing = p.logical_and(p.equal(a, 0), endless)
+    return wrap(p.multiply(a, p.log(p.where(nothing, dtype_of(b).type(1), b))))
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -284,7 +414,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, elsewhere `other`; with one argument, where it holds."""
     c = tensor_array(condition, "where")
     if input is None and other is None:
-        return tuple(wrap(i) for i in np.nonzero(np.asarray(c.concrete("where"))))
+        return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(c.concrete("where"))))
     if c.dtype.kind != "b":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype "
@@ -303,6 +433,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     a = tensor_array(input, "clamp")
     low = -math.inf if min is None else unwrap(min, "clamp")
     high = math.inf if max is None else unwrap(max, "clamp")
+    if dtype_of(a).kind == "b":
+        low, high = (False if min is None else low), (True if max is None else high)
+        a, low, high = promoted(a, low, high)
+        return wrap(p.minimum(p.maximum(a, low), high))
     if dtype_of(a).kind in "iu":
         bounds = np.iinfo(dtype_of(a))
         low = bounds.min if min is None else low
@@ -392,5 +526,7 @@ i0 = _special("i0", "i0")
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """``log(input / (1 - input))``, of the input clamped to ``eps`` from 0 and 1."""
-    x = input if eps is None else clamp(input, eps, 1 - eps)
-    return log(div(x, rsub(x, 1)))  # type: ignore[no-any-return]
+    a = floating(tensor_array(input, "logit"))
+    if eps is not None:
+        a = clamp(wrap(a), eps, 1 - eps).array
+    return wrap(p.subtract(p.log(a), p.log1p(p.negative(a))))

@@ -10,7 +10,18 @@ import numpy as np
 from functrans.torch import dtypes
 from functrans.torch.names import backward_name
 
-PRECISION, THRESHOLD, EDGE_ITEMS, LINE_WIDTH = 4, 1000, 3, 80
+
+class Options:
+    """How tensors are printed; see `torch.set_printoptions`."""
+
+    precision = 4
+    threshold: float = 1000
+    edge_items = 3
+    line_width = 80
+    sci_mode: bool | None = None
+
+
+options = Options()
 
 _TYPE_NAMES = {
     "float16": "Half",
@@ -52,6 +63,8 @@ class Formatter:
         self.sci = bool(
             largest / least > 1000 or largest > 1e8 or (not self.int_mode and least < 1e-4)
         )
+        if options.sci_mode is not None:
+            self.sci = options.sci_mode
         self.width = max(len(self.format(v)) for v in flat[np.isfinite(flat) & (flat != 0)])
 
     def format(self, v: Any) -> str:
@@ -59,11 +72,11 @@ class Formatter:
         if not self.floating:
             return str(v)
         if self.sci:
-            return f"{float(v):.{PRECISION}e}"
+            return f"{float(v):.{options.precision}e}"
         if self.int_mode:
             text = f"{float(v):.0f}"
             return text if not math.isfinite(v) else text + "."
-        return f"{float(v):.{PRECISION}f}"
+        return f"{float(v):.{options.precision}f}"
 
     def __call__(self, v: Any) -> str:
         return self.format(v).rjust(self.width)
@@ -84,8 +97,8 @@ class ComplexFormatter:
 def shown_part(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The elements that a summary shows."""
     for axis, n in enumerate(values.shape):
-        if n > 2 * EDGE_ITEMS:
-            ends = np.r_[0:EDGE_ITEMS, n - EDGE_ITEMS : n]
+        if n > 2 * options.edge_items:
+            ends = np.r_[0 : options.edge_items, n - options.edge_items : n]
             values = np.take(values, ends, axis)
     return values
 
@@ -95,21 +108,22 @@ def elements(values: np.ndarray[Any, Any], indent: int, summarize: bool, form: A
     if values.ndim == 0:
         return form(values[()])  # type: ignore[no-any-return]
     n = values.shape[0]
-    cut = summarize and n > 2 * EDGE_ITEMS
+    cut = summarize and n > 2 * options.edge_items
     if values.ndim == 1:
-        per_line = max(1, (LINE_WIDTH - indent) // (form.width + 2))
-        items = [form(v) for v in (values[:EDGE_ITEMS] if cut else values)]
+        per_line = max(1, (options.line_width - indent) // (form.width + 2))
+        items = [form(v) for v in (values[: options.edge_items] if cut else values)]
         if cut:
-            items += [" ...", *[form(v) for v in values[-EDGE_ITEMS:]]]
+            items += [" ...", *[form(v) for v in values[-options.edge_items :]]]
         lines = [items[i : i + per_line] for i in range(0, len(items), per_line)] or [[]]
         return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
     rows = [
-        elements(v, indent + 1, summarize, form) for v in (values[:EDGE_ITEMS] if cut else values)
+        elements(v, indent + 1, summarize, form)
+        for v in (values[: options.edge_items] if cut else values)
     ]
     if cut:
         rows += [
             "...",
-            *[elements(v, indent + 1, summarize, form) for v in values[-EDGE_ITEMS:]],
+            *[elements(v, indent + 1, summarize, form) for v in values[-options.edge_items :]],
         ]
     return "[" + ("," + "\n" * (values.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
 
@@ -131,7 +145,7 @@ def text(tensor: Any, prefix: str = "tensor(") -> str:
     else:
         if own not in usual and not complex_usual:
             suffixes.append(f"dtype={own}")
-        summarize = values.size > THRESHOLD
+        summarize = values.size > options.threshold
         part = shown_part(values) if summarize else values
         form = ComplexFormatter(part) if own.is_complex else Formatter(part)
         body = elements(values, len(prefix), summarize, form)
@@ -143,7 +157,7 @@ def text(tensor: Any, prefix: str = "tensor(") -> str:
     line = prefix + body
     last = len(line) - line.rfind("\n") - 1
     for suffix in suffixes:
-        if last + len(suffix) + 2 > LINE_WIDTH:
+        if last + len(suffix) + 2 > options.line_width:
             line += ",\n" + " " * len(prefix) + suffix
             last = len(prefix) + len(suffix)
         else:

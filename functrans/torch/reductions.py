@@ -149,13 +149,18 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are nonzero."""
     a = tensor_array(input, "all")
-    return wrap(p.all(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    return _truth(p.all(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim), a)
+
+
+def _truth(ans: Any, a: Any) -> Tensor:
+    """A truth; of bytes, PyTorch's old truths, it is a byte as well."""
+    return wrap(cast(ans, dtype_of(a)) if dtype_of(a) == np.uint8 else ans)
 
 
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element is nonzero."""
     a = tensor_array(input, "any")
-    return wrap(p.any(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    return _truth(p.any(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim), a)
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
@@ -231,12 +236,25 @@ min = _extreme("min", p.min, p.minimum, _first(np.argmin), return_min)
 
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The position of the first largest element."""
-    return wrap(np.argmax(tensor_array(input, "argmax"), dim, keepdims=keepdim))
+    return _extreme_place(np.argmax, input, dim, keepdim)
+
+
+def _extreme_place(function: Any, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    a = tensor_array(input, function.__name__)
+    axis = None if dim is None else dim_index(dim, len(a.shape))
+    if not a.shape:
+        return wrap(np.zeros((), np.int64))
+    if not math.prod(a.shape) and (dim is None or not a.shape[axis]):
+        raise IndexError(
+            f"{function.__name__}(): Expected reduction dim to be specified for input.numel() == "
+            "0. Specify the reduction dim with the 'dim' argument."
+        )
+    return wrap(function(a, axis, keepdims=keepdim))
 
 
 def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The position of the first smallest element."""
-    return wrap(np.argmin(tensor_array(input, "argmin"), dim, keepdims=keepdim))
+    return _extreme_place(np.argmin, input, dim, keepdim)
 
 
 # Order
@@ -283,6 +301,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     """The k-th smallest element along a dimension, and where it stood."""
     a = tensor_array(input, "kthvalue")
     axis = dim_index(dim, len(a.shape))
+    if not a.shape:
+        return return_kthvalue(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
     if not 1 <= k <= a.shape[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     order = argsort(input, dim).array
@@ -295,10 +315,25 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     a = tensor_array(input, "median")
     if dim is None:
         n = math.prod(a.shape)
+        if not n:
+            return wrap(np.full((), np.nan, dtype_of(a)))
         ordered = np.sort(p.reshape(a, shape=(n,)))
-        return wrap(p.getitem(ordered, ((n - 1) // 2, ...)))
-    n = a.shape[dim_index(dim, len(a.shape))]
-    return return_median(*kthvalue(input, (n + 1) // 2, dim, keepdim))
+        middle = p.getitem(ordered, ((n - 1) // 2, ...))
+        if dtype_of(a).kind != "f":
+            return wrap(middle)
+        last = p.getitem(ordered, (n - 1, ...))  # NaN stands last
+        return wrap(p.where(p.isnan(last), last, middle))
+    axis = dim_index(dim, len(a.shape))
+    if not a.shape:
+        return return_median(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
+    n = a.shape[axis]
+    order = argsort(input, dim).array
+    where = p.getitem(order, (slice(None),) * axis + (slice((n - 1) // 2, (n - 1) // 2 + 1),))
+    if dtype_of(a).kind == "f":
+        missing = p.isnan(a)
+        first = np.argmax(missing, axis, keepdims=True)
+        where = p.where(p.any(missing, axes=(axis,), keepdims=True), first, where)
+    return return_median(*_taken(a, where, axis, keepdim))
 
 
 # Cumulative
@@ -326,8 +361,12 @@ def _cumulative_extreme(name: str, ufunc: Any, result: Any) -> Any:
     def extreme(input: Tensor, dim: int) -> Any:
         a = tensor_array(input, name)
         axis = dim_index(dim, len(a.shape))
+        if not a.shape:
+            return result(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
         known = np.asarray(a.concrete(name))
         reached = known == ufunc.accumulate(known, axis)
+        if known.dtype.kind == "f":
+            reached |= np.isnan(known)
         shape = [1] * known.ndim
         shape[axis] = known.shape[axis]
         places = np.arange(known.shape[axis]).reshape(shape)

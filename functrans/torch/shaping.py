@@ -166,6 +166,8 @@ def t(input: Tensor) -> Tensor:
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to new places."""
+    if not input.ndim:
+        return reshape(input, ())
     return as_view(input, _by_numpy(np.moveaxis, source, destination))
 
 
@@ -263,10 +265,12 @@ def data_ptr(input: Tensor) -> int:
 
 def clone(input: Tensor, **options: Any) -> Tensor:
     """A copy, through which gradients flow."""
-    a = tensor_array(input, "clone")
-    if dtype_of(a).kind in "biu":
-        return wrap(a.duplicate())
-    return wrap(p.positive(a))
+    return wrap(copied(tensor_array(input, "clone")))
+
+
+def copied(a: Any) -> Any:
+    """A copy of an array, through which gradients flow."""
+    return a.duplicate() if dtype_of(a).kind in "biu" else p.positive(a)
 
 
 # Rearrangements that copy
@@ -312,12 +316,21 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A matrix with a diagonal, from a vector; the diagonal of a matrix, copied."""
-    return wrap(p.positive(np.diag(tensor_array(input, "diag"), diagonal)))
+    a = tensor_array(input, "diag")
+    if len(shape_of(a)) not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape_of(a))}D")
+    return wrap(copied(np.diag(a, diagonal)))
 
 
-def diag_embed(input: Tensor, offset: int = 0) -> Tensor:
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with diagonals, from the last dimension."""
-    return wrap(p.from_diagonal(tensor_array(input, "diag_embed"), offset=offset))
+    a = tensor_array(input, "diag_embed")
+    rank = len(shape_of(a)) + 1
+    i, j = dim_index(dim1, rank), dim_index(dim2, rank)
+    if i == j:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    made = wrap(p.from_diagonal(a, offset=offset if i < j else -offset))
+    return made if (i, j) == (rank - 2, rank - 1) else movedim(made, (-2, -1), sorted((i, j)))
 
 
 # Joining and splitting
@@ -385,6 +398,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most so many parts along a dimension, of equal length but for the last: views."""
     n = input.shape[dim_index(dim, input.ndim)]
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if not n:
+        return tuple(narrow(input, dim, 0, 0) for _ in range(chunks))
     return split(input, max(1, -(-n // chunks)), dim)
 
 
@@ -396,7 +413,11 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """A stretch of a dimension: a view."""
     axis = dim_index(dim, input.ndim)
-    return getitem(input, (slice(None),) * axis + (slice(start, start + length),))
+    n = input.shape[axis]
+    first = start + n if start < 0 else start
+    if not 0 <= first <= n or length < 0 or first + length > n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return getitem(input, (slice(None),) * axis + (slice(first, first + length),))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -485,8 +506,12 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of the nonzero elements, one row for each."""
-    found = np.nonzero(np.asarray(input.array.concrete("nonzero")))
-    return tuple(map(wrap, found)) if as_tuple else wrap(np.stack(found, 1).astype(np.int64))
+    known = np.asarray(input.array.concrete("nonzero"))
+    found = np.nonzero(np.atleast_1d(known))
+    if as_tuple:
+        return tuple(map(wrap, found))
+    rows = np.stack(found, 1).astype(np.int64)
+    return wrap(rows if known.ndim else rows[:, :0])
 
 
 def _source(src: Any, like: Any, index: Any) -> Any:
@@ -506,8 +531,12 @@ def scatter(
     a, where = tensor_array(input, "scatter"), tensor_array(index, "scatter")
     if reduce == "add":
         return scatter_add(input, dim, index, src)
+    if reduce == "multiply":
+        from functrans.torch.scattering import scatter_multiplied
+
+        return scatter_multiplied(input, dim, index, src)
     if reduce is not None:
-        raise NotImplementedError(f"scatter(reduce={reduce!r}) is not supported by functrans.torch")
+        raise RuntimeError("reduce argument must be either add or multiply.")
     key = _along(a, where, dim_index(dim, len(a.shape)))
     return wrap(p.setitem(a, key, _source(src, a, where)))
 
@@ -520,31 +549,6 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     return wrap(p.index_add(a, _source(src, a, where), *arrays, index=static))
 
 
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """A copy with entries of `source` added at positions of a dimension."""
-    a = tensor_array(input, "index_add")
-    axis = dim_index(dim, len(a.shape))
-    key = (slice(None),) * axis + (plain_key(index),)
-    static, arrays = p.index_arguments(shape_of(a), key)
-    y = cast(source.array, dtype_of(a))
-    y = y if alpha == 1 else p.multiply(y, alpha)
-    return wrap(p.index_add(a, y, *arrays, index=static))
-
-
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """A copy with entries of `source` at positions of a dimension."""
-    a = tensor_array(input, "index_copy")
-    key = (slice(None),) * dim_index(dim, len(a.shape)) + (plain_key(index),)
-    return wrap(p.setitem(a, key, cast(source.array, dtype_of(a))))
-
-
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy with one value at positions of a dimension."""
-    a = tensor_array(input, "index_fill")
-    key = (slice(None),) * dim_index(dim, len(a.shape)) + (plain_key(index),)
-    return wrap(p.setitem(a, key, cast(unwrap(value), dtype_of(a))))
-
-
 def index_put(
     input: Tensor, indices: Sequence[Tensor], values: Any, accumulate: bool = False
 ) -> Tensor:
@@ -555,14 +559,6 @@ def index_put(
         static, arrays = p.index_arguments(shape_of(a), key)
         return wrap(p.index_add(a, y, *arrays, index=static))
     return wrap(p.setitem(a, key, y))
-
-
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """A copy with the elements of `source`, one after the other, where a mask holds."""
-    a = tensor_array(input, "masked_scatter")
-    m = np.broadcast_to(plain_key(mask), shape_of(a))
-    values = p.getitem(p.reshape(source.array, shape=(source.numel(),)), slice(int(m.sum())))
-    return wrap(p.setitem(a, m, values))
 
 
 def diff(input: Tensor, n: int = 1, dim: int = -1) -> Tensor:
