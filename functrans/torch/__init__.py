@@ -25,8 +25,8 @@ from functrans.torch import (
     linalg as linalg,
     nn as nn,
     optim as optim,
-    serialization as serialization,
     random as random,
+    serialization as serialization,
     special as special,
     utils as utils,
 )

@@ -98,10 +98,10 @@ _SOURCES = {
     reductions: "cumsum cumprod",
     special: "polygamma mvlgamma igamma igammac",
     statistics: "renorm",
-    scattering: ("scatter_reduce index_reduce index_add index_copy index_fill masked_scatter put"),
+    scattering: "scatter_reduce index_reduce index_add index_copy index_fill masked_scatter put",
     linear_algebra: "addmm addmv baddbmm",
     decompositions: "addr addbmm",
-    shaping: ("tril triu scatter scatter_add index_put"),
+    shaping: "tril triu scatter scatter_add index_put",
 }
 
 

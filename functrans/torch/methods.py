@@ -48,7 +48,7 @@ METHODS = {
         "contiguous is_contiguous stride data_ptr clone flip roll repeat tile "
         "repeat_interleave tril triu diag diag_embed split chunk unbind narrow select gather "
         "take_along_dim take index_select masked_select nonzero scatter scatter_add"
-        "diff index_put"
+        " diff index_put"
     ),
     special: "polygamma mvlgamma igamma igammac",
     statistics: (
