@@ -203,8 +203,10 @@ from .spectral import (
     eig as eig,
     eigh as eigh,
     eigvals as eigvals,
-    eigvalsh as eigvalsh,
     svd as svd,
+)
+from .spectral_values import (
+    eigvalsh as eigvalsh,
     svdvals as svdvals,
 )
 from .trigonometric import (

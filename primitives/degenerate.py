@@ -88,12 +88,12 @@ def constants(name: str, impl: Function, shape: Function, outputs: int, sample: 
 # Where the result is in doubt. All of these give a mask of pairs.
 
 
-def _pairs(w: Array) -> Array:
+def equal_pairs(w: Array) -> Array:
     """Pairs of different lanes with equal values."""
     return alike(w) & ~np.eye(w.shape[-1], dtype=bool)
 
 
-def _mirrored(x: Array) -> Array:
+def mirrored(x: Array) -> Array:
     return x.mT.conj()
 
 
@@ -104,7 +104,7 @@ def _noise(x: Array) -> Array:
 
 
 def _turn_impl(x: Array, w: Array) -> Array:
-    pairs = _pairs(w)
+    pairs = equal_pairs(w)
     if not pairs.any():
         return pairs
     size = np.linalg.norm(x, axis=(-2, -1), keepdims=True)
@@ -112,11 +112,11 @@ def _turn_impl(x: Array, w: Array) -> Array:
 
 
 def _eigh_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
-    pairs = _pairs(w)
+    pairs = equal_pairs(w)
     if not pairs.any():
         return pairs
     noise = _noise(x)
-    turned = np.abs(x - _mirrored(x)) > noise + noise.mT
+    turned = np.abs(x - mirrored(x)) > noise + noise.mT
     return pairs & (turned | _joint(x, noise, used_w, used_v))
 
 
@@ -145,11 +145,11 @@ def _svd_impl(
     used_v: Array,
 ) -> Array:
     none = s == 0
-    pairs = _pairs(s)
+    pairs = equal_pairs(s)
     if not (pairs.any() or none.any()):
         return pairs
     noise_u, noise_v = _noise(x_u), _noise(x_v)
-    apart_u, apart_v = x_u - _mirrored(x_u), x_v - _mirrored(x_v)
+    apart_u, apart_v = x_u - mirrored(x_u), x_v - mirrored(x_v)
     noise = noise_u + noise_u.mT + noise_v + noise_v.mT
     turned = np.abs(apart_u + apart_v) > noise
     joint = _joint(x_u, noise_u, used_s, used_u) | _joint(x_v, noise_v, used_s, used_v)
@@ -162,13 +162,13 @@ def _svd_impl(
 
 def _svd_push_impl(inner: Array, left: Array, right: Array, s: Array) -> Array:
     none = s == 0
-    pairs = _pairs(s)
+    pairs = equal_pairs(s)
     if not (pairs.any() or none.any()):
         return pairs
     sizes = [np.linalg.norm(x, axis=(-2, -1), keepdims=True) for x in (inner, left, right)]
     n = left.shape[-2] + right.shape[-2]
     noise = 16 * np.finfo(inner.dtype).eps * n * (sizes[0] + sizes[1] + sizes[2])
-    turned = pairs & (np.abs(inner + _mirrored(inner)) > noise)
+    turned = pairs & (np.abs(inner + mirrored(inner)) > noise)
     vanishing = none[..., None] & none[..., None, :]
     outside = (np.abs(left) > noise).any(-2) | (np.abs(right) > noise).any(-2)
     lanes = (none & outside)[..., None] & np.eye(s.shape[-1], dtype=bool)
@@ -185,7 +185,7 @@ def _outside(rest: Array, x: Array) -> Array:
 
 def _eig_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
     """A function of the matrix has no cotangents between equal values: use alone tells."""
-    pairs = _pairs(w)
+    pairs = equal_pairs(w)
     if not pairs.any():
         return pairs
     used = (used_v != 0).any(-2)[..., None, :] & (used_w[..., None, :] != 0)
@@ -231,12 +231,12 @@ svd_doubt = _of_pairs(
 
 def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
     if doubt.any():
-        warn_user(_message(w, doubt, name), DegenerateWarning)
-    pairs = _pairs(w)
+        warn_user(message(w, doubt, name), DegenerateWarning)
+    pairs = equal_pairs(w)
     return np.where(pairs, 0, x) if pairs.any() else x
 
 
-def _message(w: Array, doubt: Array, name: str, what: str = "derivative", result: str = "") -> str:
+def message(w: Array, doubt: Array, name: str, what: str = "derivative", result: str = "") -> str:
     doubt = np.broadcast_to(doubt, (*w.shape, w.shape[-1]))
     lanes = np.logical_or(doubt, doubt.mT).any(-1)
     lane = tuple(int(i) for i in np.argwhere(lanes.any(-1))[0])
@@ -255,9 +255,10 @@ _ASSUMED = (
     "for the projector onto the space that they span, wrong for functions of the matrix such as "
     "its exponential, and for single {vectors}."
 )
-_AGAIN = (
-    "It is NaN: it depends on more than these {values} and their {vectors}, for functions of the "
-    "{values} too."
+AGAIN = (
+    "It is NaN: it depends on more than these {values} and their {vectors}. For functions of "
+    "numpy.linalg.eigvalsh or svdvals that are symmetric in equal values, forward over reverse "
+    "mode (hessian, hvp) is exact."
 )
 _WORDS = {
     "eigh": (
@@ -315,7 +316,7 @@ settled: Function = general(
 
 
 def _unsettled_impl(x: Array, w: Array, counts: Array, *, name: str, pulled: bool) -> Array:
-    pairs = _pairs(w)
+    pairs = equal_pairs(w)
     if not pairs.any():
         return x
     doubt = pairs if pulled else _turn_impl(x, w)
@@ -323,7 +324,7 @@ def _unsettled_impl(x: Array, w: Array, counts: Array, *, name: str, pulled: boo
     if name == "svd":  # the vectors of vanishing values do not count, or were warned of before
         doubt = doubt & (w != 0)[..., None]
     if doubt.any():
-        warn_user(_message(w, doubt, name, "second derivative", _AGAIN), DegenerateWarning)
+        warn_user(message(w, doubt, name, "second derivative", AGAIN), DegenerateWarning)
     return np.where(doubt, np.nan, np.where(pairs, 0, x))
 
 

@@ -29,7 +29,7 @@ from .arithmetic import (
     reciprocal,
     subtract,
 )
-from .comparison import equal, logical_and, logical_or, not_equal, where
+from .comparison import equal, where
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import (
     conjugated,
@@ -204,37 +204,6 @@ marked_eigh: Function = general(
 def eigh(x: Array, *, uplo: str) -> tuple[Array, ...]:
     """Eigenvalues, and eigenvectors in columns."""
     return unmarked(marked_eigh(x, uplo=uplo))
-
-
-def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
-    w, v = eigh_constants(x, uplo=uplo)
-    v = known_eigh(x, w, v, every_lane(w))[1]
-    part = matmul(symmetrized(t), v)
-    return marks((sum(real(multiply(conjugated(v), part)), axes=(v.ndim - 2,)),))
-
-
-def eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Array:
-    w, v = eigh_constants(x, uplo=uplo)
-    used = logical_or(not_equal(g[1], 0), not_equal(g[0], 0))
-    v = where(row(used), known_eigh(x, w, v, used)[1], 0)
-    return symmetrized(matmul(multiply(conjugated(v), row(g[0])), matrix_transpose(v)))
-
-
-marked_eigvalsh: Function = general(
-    "eigvalsh",  # the values have a mark: how others turn does not matter to those that are used
-    lambda x, *, uplo: marks((np.linalg.eigvalsh(x, uplo),)),
-    pushes=(eigvalsh_push,),
-    pulls=(eigvalsh_pull,),
-    batch=lambda x, *, uplo: marked_eigvalsh(x, uplo=uplo),
-    shape=lambda x, *, uplo: (eigvalsh_shape(x),) * 2,
-    outputs=2,
-    samples=lambda: hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")(),
-)
-
-
-def eigvalsh(x: Array, *, uplo: str) -> Array:
-    """Eigenvalues, the smallest first."""
-    return unmarked(marked_eigvalsh(x, uplo=uplo))[0]
 
 
 # Eigenvalues and eigenvectors of general matrices: the vectors have length 1.
@@ -527,47 +496,3 @@ marked_svd: Function = general(
 def svd(x: Array, *, full: bool) -> tuple[Array, ...]:
     """Left vectors in columns, singular values, and right vectors, conjugated, in rows."""
     return unmarked(marked_svd(x, full=full))
-
-
-def counting_svd(x: Array, used: Array | None = None) -> tuple[Array, Array, Array]:
-    """The factors, without the left vectors of values that are not used or vanish, where they have
-    a kink."""
-    factors = svd_constants(x)
-    used = every_lane(factors[1]) if used is None else used
-    u, s, vh = known_svd(x, *factors, used)
-    return where(row(logical_and(used, not_equal(s, 0))), u, 0), s, vh
-
-
-def svdvals_push(t: Array, x: Array) -> Array:
-    u, s, vh = counting_svd(x)
-    part = matmul(t, adjoint(vh))
-    return sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
-
-
-def svdvals_pull(g: Array, x: Array, mark: Array | None = None) -> Array:
-    used = None if mark is None else logical_or(not_equal(mark, 0), not_equal(g, 0))
-    u, s, vh = counting_svd(x, used)
-    return matmul(multiply(conjugated(u), row(g)), conjugated(vh))
-
-
-marked_svdvals: Function = general(
-    "svdvals",  # with a mark, as the eigenvalues of Hermitian matrices
-    lambda x: marks((np.linalg.svd(x, compute_uv=False),)),
-    pushes=(lambda t, x: marks((svdvals_push(t, x),)),),
-    pulls=(lambda g, x: svdvals_pull(g[0], x, g[1]),),
-    batch=lambda x: marked_svdvals(x),
-    shape=lambda x: (svd_shape(x, full=False)[1],) * 2,
-    outputs=2,
-    samples=lambda: [
-        *svd_samples(),
-        Sample(draw_complex((2, 3), -1, 1), label="complex"),
-        Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
-        Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
-        Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
-    ],
-)
-
-
-def svdvals(x: Array) -> Array:
-    """Singular values, the largest first."""
-    return unmarked(marked_svdvals(x))[0]

@@ -157,9 +157,10 @@ SECOND_ORDER = {
 @pytest.mark.parametrize(
     "function",
     [
-        lambda a: np.sum(np.linalg.eigvalsh(a) ** 2),
+        lambda a: np.linalg.eigvalsh(a)[0],  # not symmetric in the equal values
+        lambda a: (np.linalg.eigvalsh(a)[0] - 1) ** 2,  # whose cotangents are equal
         lambda a: np.trace(through_eigh(np.exp, a)),
-        lambda a: np.sum(np.exp(np.linalg.svdvals(a))),
+        lambda a: np.linalg.svdvals(a)[1] ** 2,
     ],
 )
 def test_second_derivatives_are_nan_with_a_warning(function: Any, way: str) -> None:
@@ -171,6 +172,124 @@ def test_second_derivatives_are_nan_with_a_warning(function: Any, way: str) -> N
         assert np.isnan(hessian(PAIR)).any()
     text = "the second derivative is undetermined"
     assert any(text in str(w.message) and "It is NaN" in str(w.message) for w in caught)
+
+
+def hermitian(a: Array) -> Array:
+    return (a + np.conj(a.T)) / 2
+
+
+def squares(a: Array) -> Array:
+    return np.sum(np.real(a * np.conj(a)))
+
+
+# Functions of values that are symmetric in them, and the same as functions of the matrix.
+SYMMETRIC_FUNCTIONS = {
+    "squares": (
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 2),
+        lambda a: squares(hermitian(a)),
+    ),
+    "cubes": (
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 3),
+        lambda a: np.trace(hermitian(a) @ hermitian(a) @ hermitian(a)).real,
+    ),
+    "log-determinant": (
+        lambda a: np.sum(np.log(np.linalg.eigvalsh(a))),
+        lambda a: np.linalg.slogdet(hermitian(a))[1],
+    ),
+    "determinant": (
+        lambda a: np.prod(np.linalg.eigvalsh(a)),
+        lambda a: np.exp(np.linalg.slogdet(hermitian(a))[1]),
+    ),
+    "exponentials": (
+        lambda a: np.sum(np.exp(np.linalg.eigvalsh(a))),
+        lambda a: np.trace(eigh_function(np.exp, hermitian(a))).real,
+    ),
+    "sum times squares": (
+        lambda a: np.sum(np.linalg.eigvalsh(a)) * np.sum(np.linalg.eigvalsh(a) ** 2),
+        lambda a: np.trace(hermitian(a)).real * squares(hermitian(a)),
+    ),
+    "squares of singular values": (
+        lambda a: np.sum(np.linalg.svdvals(a) ** 2),
+        lambda a: squares(a),
+    ),
+    "fourth powers of singular values": (
+        lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 4),
+        lambda a: squares(np.conj(a.T) @ a),
+    ),
+    "sum of singular values": (
+        lambda a: np.sum(np.linalg.svdvals(a)),
+        lambda a: np.trace(eigh_function(np.sqrt, np.conj(a.T) @ a)).real,
+    ),
+}
+PHASES = np.linalg.qr(WEIGHTS + 1j * SYMMETRIC)[0]
+
+
+@pytest.mark.parametrize(
+    "a",
+    [IDENTITY, PAIR, TURNED, PHASES @ PAIR @ PHASES.conj().T],
+    ids=["identity", "pair", "turned", "complex"],
+)
+@pytest.mark.parametrize("name", SYMMETRIC_FUNCTIONS)
+def test_second_derivatives_of_symmetric_functions_are_exact(name: str, a: Array) -> None:
+    """Forward over reverse: along each direction, staged, and batched."""
+    function, plain = SYMMETRIC_FUNCTIONS[name]
+    directions = [np.outer(IDENTITY[i], IDENTITY[j]).astype(a.dtype) for i, j in np.ndindex(3, 3)]
+    if a.dtype.kind == "c":
+        directions += [1j * t for t in directions]
+    directions.append(WEIGHTS.astype(a.dtype))
+
+    def along(t: Array) -> Array:
+        return ft.jvp(ft.grad(function), (a,), (t,))[1]
+
+    expected = np.array([ft.jvp(ft.grad(plain), (a,), (t,))[1] for t in directions])
+    close = {"rtol": 0, "atol": 1e-12 * max(1, np.abs(expected).max())}
+    assert not noisy(lambda: along(WEIGHTS.astype(a.dtype)))
+    np.testing.assert_allclose([along(t) for t in directions], expected, **close)
+    np.testing.assert_allclose(ft.vmap(along)(np.array(directions)), expected, **close)
+    staged = ft.make_graph(along)(directions[0])
+    np.testing.assert_allclose([staged(t) for t in directions], expected, **close)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4)])
+def test_second_derivatives_of_singular_values_of_rectangles(shape: tuple[int, int]) -> None:
+    u, _, vh = np.linalg.svd(np.random.default_rng(1).standard_normal(shape), full_matrices=False)
+    a = (u * np.array([2.0, 2.0, 1.0])) @ vh
+    for name in ("squares of singular values", "fourth powers of singular values"):
+        function, plain = SYMMETRIC_FUNCTIONS[name]
+        expected = ft.hessian(plain)(a)
+        np.testing.assert_allclose(ft.hessian(function)(a), expected, rtol=0, atol=1e-12 * 64)
+
+
+def test_singular_values_that_vanish() -> None:
+    """An even function has no kink there, and a second derivative that the first does not show."""
+    a = np.diag([2.0, 1.0, 0.0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert np.isnan(ft.hessian(lambda x: np.sum(np.linalg.svdvals(x) ** 2))(a)).any()
+    assert any("singular vectors of the singular values 0 " in str(w.message) for w in caught)
+    # Their sum has one, and derivative 0 by the value that vanishes.
+    assert not noisy(lambda: ft.hessian(lambda x: np.sum(np.linalg.svdvals(x)))(a))
+    assert not noisy(lambda: ft.hessian(lambda x: np.linalg.svdvals(x)[0] ** 2)(a))
+
+
+@pytest.mark.parametrize("name", ["squares", "cubes", "sum of singular values"])
+@pytest.mark.parametrize("way", ["jacrev of jacfwd", "jacfwd of jacfwd", "jacrev of jacrev"])
+def test_other_words_do_not_know(name: str, way: str) -> None:
+    hessian = SECOND_ORDER[way](SYMMETRIC_FUNCTIONS[name][0])
+    assert noisy(lambda: hessian(TURNED))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isnan(hessian(TURNED)).any()
+
+
+def test_third_derivatives_are_nan_with_a_warning() -> None:
+    def along(s: float) -> Array:
+        return ft.jvp(
+            ft.grad(SYMMETRIC_FUNCTIONS["cubes"][0]), (PAIR + s * SYMMETRIC,), (WEIGHTS,)
+        )[1]
+
+    with pytest.warns(DegenerateWarning, match="It is NaN"):
+        assert np.isnan(ft.jvp(along, (0.0,), (1.0,))[1]).any()
 
 
 SIMPLE_VALUES = {

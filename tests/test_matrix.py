@@ -206,6 +206,10 @@ REAL = {
     "settled": {1},
     "pinv": {1},
     "tie_mean": {1},
+    "noted": {1},
+    "unpaired": {1},
+    "hermitian_from": {1},
+    "singular_from": {1},
     "known_eigh": {0, 1, 2},
     "known_svd": {0, 1, 2, 3},
 }

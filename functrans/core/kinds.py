@@ -32,6 +32,7 @@ from functrans.core.primitive import (
     Zero,
     argument_names,
     plain_rule,
+    primitive_of,
     rule,
     selector,
 )
@@ -344,13 +345,14 @@ def general(
     shape: Function | None = None,
     outputs: int | None = None,
     masks: str | None = None,
+    below: Function | None = None,
 ) -> Function:
     """A function whose rules are written out.
 
     Give `pushes` (JVP: ``(t, ...)``) or `pulls` (VJP: ``(g, ...)``), one for each operand, or both:
     the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)``
     are for any number of operands. With several `outputs`, tangents and cotangents of outputs are
-    tuples.
+    tuples. Transforms that differentiate ask their parents for `below` in its place.
 
     Examples
     --------
@@ -377,6 +379,7 @@ def general(
         shape=shape,
         outputs=outputs,
         masks=masks,
+        below=primitive_of(below) if below else None,
         samples=samples,
     )
     return public_function(primitive, impl, len(pushes or pulls or ()))

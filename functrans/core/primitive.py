@@ -211,6 +211,10 @@ class Primitive:
     fast : tuple or None
         :meth:`Rule.brief` of each pull in turn, where all operands of an elementwise function have
         such rules.
+    below : Primitive or None
+        What a transform that differentiates the operation asks its parent for in its place: the
+        same values, with other derivatives. For those that are determined together with the
+        derivatives of what comes of them alone, as of equal eigenvalues.
     samples : callable or None
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
@@ -228,6 +232,7 @@ class Primitive:
         "_pulls",
         "batch",
         "batch_takes_flags",
+        "below",
         "call",
         "differentiable",
         "fast",
@@ -258,6 +263,7 @@ class Primitive:
         differentiable: bool = True,
         outputs: int | None = None,
         masks: str | None = None,
+        below: Primitive | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -269,6 +275,7 @@ class Primitive:
         self.kind = kind
         self.impl = impl
         self.masks = masks
+        self.below = below
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all

@@ -4,8 +4,9 @@ Where NumPy takes a matrix to be Hermitian (`cholesky`, `eigh`, `eigvalsh`) it r
 derivatives are those of the function of the Hermitian part, so that gradients are Hermitian. At
 equal eigenvalues or singular values, derivatives hold for functions that are symmetric in these and
 do not depend on the choice of their vectors, and there is a warning where a function may be another
-one (`eigh_function` has no such points); second derivatives of values that are used and equal are
-NaN, with a warning.
+one (`eigh_function` has no such points). Second derivatives of `eigvalsh` and `svdvals` are exact
+there by forward over reverse mode; others of values that are used and equal are NaN, with a
+warning.
 """
 
 from __future__ import annotations

@@ -133,7 +133,8 @@ class Forward(Interpreter):
             else:
                 primals.append(x)
                 tangents.append(None)
-        ans = self.hand_down(primitive, primals, params)
+        below = primitive.below if mine and self.parent is not None else None
+        ans = self.hand_down(below or primitive, primals, params)
         if not mine or not primitive.differentiable:
             return ans
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):

@@ -193,7 +193,8 @@ class Reverse(Interpreter):
         if parent is None:
             ans = primitive.impl(*values, **params)
         else:
-            ans = parent.process(primitive, tuple(values), params)
+            below = primitive.below if mine else None
+            ans = parent.process(below or primitive, tuple(values), params)
         if not mine or not primitive.differentiable:
             return ans
         if not self.recording:

@@ -1,0 +1,327 @@
+"""Eigenvalues of Hermitian matrices and singular values alone.
+
+Their cotangents make a matrix, by `hermitian_from` or `singular_from`, whose derivative is exact at
+equal values if the function is symmetric in them: it takes vectors that the tangent leaves apart
+(parting.py). What it cannot know is NaN, with a warning.
+
+First derivatives of each of several equal values are those along the vectors that LAPACK returns,
+in both modes. Where a derivative is taken of what they are used for (`Primitive.below`), a tangent
+parts them, and each has its one-sided derivative. Singular values that vanish have a kink, and
+derivative 0 there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.kinds import general
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType
+
+from .arithmetic import add, multiply, real, subtract
+from .comparison import logical_and, logical_or, not_equal
+from .contraction import column, matmul, matrix_transpose, row
+from .decompositions import conjugated, hermitian_samples
+from .degenerate import every_lane, marks, reciprocal_gaps, unmarked
+from .indexing import from_diagonal
+from .linalg import adjoint, symmetrized
+from .parting import noted, pair_doubt, parted, parting_doubt, unpaired, vanishing_doubt
+from .reduction import sum
+from .samples import Sample, draw, draw_complex
+from .spectral import (
+    away_from_zero,
+    eigh_constants,
+    eigh_shape,
+    eigvalsh_shape,
+    known_eigh,
+    known_svd,
+    svd_constants,
+    svd_samples,
+    svd_shape,
+    zero_at_zero,
+)
+
+if TYPE_CHECKING:
+    from functrans.core.kinds import Function
+
+
+def between_equal(inner: Array, g: Array, w: Array, t_g: Array, used: Array, name: str) -> Array:
+    """``(g[j] - g[i]) / (w[j] - w[i]) * inner`` at ``i, j``; `inner` has nothing between equal
+    values."""
+    doubt = parting_doubt(inner, w, g, t_g, used, name=name)
+    products = multiply(subtract(row(g), column(g)), unpaired(inner, w, used, name=name))
+    return multiply(reciprocal_gaps(w), noted(products, w, doubt, name=name))
+
+
+def pulled_between(inner: Array, whole: Array, g: Array, w: Array, used: Array, name: str) -> Array:
+    """The same in reverse mode, whose cotangents may have something there: then it is in doubt."""
+    doubt = pair_doubt(inner, whole, w, used, name=name)
+    products = multiply(subtract(row(g), column(g)), unpaired(inner, w, used, name=name))
+    return multiply(reciprocal_gaps(w), noted(products, w, doubt, name=name))
+
+
+# Eigenvalues of Hermitian matrices.
+
+
+def parted_eigh(t: Array, x: Array, used: Array | None, uplo: str) -> tuple[Array, Array]:
+    """Eigenvalues, and vectors between which the tangent has nothing where values are equal."""
+    w, v = eigh_constants(x, uplo=uplo)
+    v = matmul(v, parted(matmul(adjoint(v), matmul(t, v)), w))
+    factors: tuple[Array, Array] = known_eigh(x, w, v, every_lane(w) if used is None else used)
+    return factors
+
+
+def hermitian_from_impl(x: Array, y: Array, z: Array, *, uplo: Any) -> Array:
+    v = np.linalg.eigh(x, uplo)[1]
+    return np.asarray((v * y[..., None, :]) @ v.mT.conj())
+
+
+def hermitian_from_push(ts: Any, x: Array, y: Array, z: Array, *, uplo: str) -> Array:
+    t = symmetrized(ts[0])
+    w, v = parted_eigh(t, x, z, uplo)
+    inner = matmul(adjoint(v), matmul(t, v))
+    middle = add(from_diagonal(ts[1]), between_equal(inner, y, w, ts[1], z, "eigh"))
+    return symmetrized(matmul(v, matmul(middle, adjoint(v))))
+
+
+def hermitian_from_pull(g: Array, x: Array, y: Array, z: Array, *, uplo: str) -> Array:
+    w, v = known_eigh(x, *eigh_constants(x, uplo=uplo), z)
+    inner = matmul(matrix_transpose(v), matmul(g, conjugated(v)))
+    inner = pulled_between(inner, inner, y, w, z, "eigh")
+    return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
+
+
+def hermitian_from_pull_values(g: Array, x: Array, z: Array, *, uplo: str) -> Array:
+    v = known_eigh(x, *eigh_constants(x, uplo=uplo), z)[1]
+    return sum(real(multiply(v, matmul(g, conjugated(v)))), axes=(v.ndim - 2,))
+
+
+def hermitian_from_samples() -> list[Sample]:
+    """Matrices as for eigvalsh, and a cotangent for each value."""
+    samples = []
+    for case in hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")()[:3]:
+        (x,) = case.args
+        g = draw(x.shape[:-1], -1, 1, 3).astype(x.real.dtype)
+        used = np.ones(g.shape, bool)
+        samples.append(Sample(x, g, used, label=case.label, along=case.along, **case.params))
+    equal = np.array([1.0, 1.0]), np.ones(2, bool)
+    return [*samples, Sample(np.eye(2), *equal, uplo="L", smooth=False, value=np.eye(2))]
+
+
+hermitian_from: Function = general(
+    "hermitian_from",  # the Hermitian matrix with the vectors of x, and with the values y
+    hermitian_from_impl,
+    push_all=hermitian_from_push,
+    pulls=(hermitian_from_pull, hermitian_from_pull_values, ZERO),
+    batch=lambda x, y, z, *, uplo: hermitian_from(x, y, z, uplo=uplo),
+    shape=lambda x, y, z, *, uplo: eigh_shape(x)[1],
+    samples=hermitian_from_samples,
+)
+
+
+def used_values(g: Array, mark: Array) -> Array:
+    """Which values are used, from their cotangents and those of their marks."""
+    return logical_or(not_equal(mark, 0), not_equal(g, 0))
+
+
+def values_along(t: Array, v: Array) -> tuple[Array, ...]:
+    """The tangents of eigenvalues: what the tangent of the matrix is at each vector."""
+    return marks((sum(real(multiply(conjugated(v), matmul(t, v))), axes=(v.ndim - 2,)),))
+
+
+def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
+    w, v = eigh_constants(x, uplo=uplo)
+    return values_along(symmetrized(t), known_eigh(x, w, v, every_lane(w))[1])
+
+
+def parted_eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
+    t = symmetrized(t)
+    return values_along(t, parted_eigh(t, x, None, uplo)[1])
+
+
+def eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Array:
+    return matrix_transpose(hermitian_from(x, g[0], used_values(*g), uplo=uplo))
+
+
+def of_eigvalsh(name: str, push: Any, below: Function | None) -> Function:
+    """One of the two primitives with these values."""
+    call: Function = general(
+        name,
+        lambda x, *, uplo: marks((np.linalg.eigvalsh(x, uplo),)),
+        pushes=(push,),
+        pulls=(eigvalsh_pull,),
+        batch=lambda x, *, uplo: call(x, uplo=uplo),
+        shape=lambda x, *, uplo: (eigvalsh_shape(x),) * 2,
+        outputs=2,
+        below=below,
+        samples=lambda: [
+            *hermitian_samples(uplo="L")(),
+            *hermitian_samples(uplo="U")(),
+            Sample(np.eye(2), uplo="L", pinned=[np.eye(2)], label="equal"),
+        ],
+    )
+    return call
+
+
+parted_eigvalsh = of_eigvalsh("parted_eigvalsh", parted_eigvalsh_push, None)
+marked_eigvalsh = of_eigvalsh("eigvalsh", eigvalsh_push, parted_eigvalsh)
+
+
+def eigvalsh(x: Array, *, uplo: str) -> Array:
+    """Eigenvalues, the smallest first."""
+    return unmarked(marked_eigvalsh(x, uplo=uplo))[0]
+
+
+# Singular values.
+
+
+def on_diagonal(lanes: Array) -> Array:
+    """A mask of pairs from a mask of values."""
+    return logical_and(row(lanes), np.eye(lanes.shape[-1], dtype=bool))
+
+
+def parted_svd(t: Array, x: Array, used: Array | None) -> tuple[Array, Array, Array]:
+    """The factors, with vectors between which the tangent's Hermitian part has nothing where values
+    are equal."""
+    u, s, vh = svd_constants(x)
+    turns = parted(matmul(matmul(adjoint(u), t), adjoint(vh)), s)
+    turned = matmul(u, turns), s, matmul(adjoint(turns), vh)
+    factors: tuple[Array, Array, Array] = known_svd(
+        x, *turned, every_lane(s) if used is None else used
+    )
+    return factors
+
+
+def singular_from_impl(x: Array, y: Array, z: Array) -> Array:
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return np.asarray((u * np.where(s == 0, 0, y)[..., None, :]) @ vh)
+
+
+def singular_from_push(ts: Any, x: Array, y: Array, z: Array) -> Array:
+    t = ts[0]
+    u, s, vh = parted_svd(t, x, z)
+    weight = away_from_zero(s)
+    g, t_g = multiply(weight, y), multiply(weight, ts[1])
+    left, right = matmul(t, adjoint(vh)), matmul(adjoint(u), t)
+    inner = matmul(right, adjoint(vh))
+    outside_left = subtract(left, matmul(u, inner))
+    outside_right = subtract(right, matmul(inner, vh))
+    doubt = vanishing_doubt(inner, outside_left, adjoint(outside_right), s, y, z)
+    # The Hermitian part of the tangent parts the values, the rest turns both sides against another.
+    hermitian = symmetrized(inner)
+    apart = multiply(subtract(inner, hermitian), zero_at_zero(add(row(s), column(s))))
+    middle = add(from_diagonal(t_g), multiply(apart, add(row(g), column(g))))
+    middle = add(middle, between_equal(hermitian, g, s, t_g, z, "svd"))
+    middle = noted(middle, s, on_diagonal(doubt), name="svd")
+    ratio = multiply(g, zero_at_zero(s))
+    out = matmul(u, matmul(middle, vh))
+    if x.shape[-2] > s.shape[-1]:
+        out = add(out, matmul(multiply(outside_left, row(ratio)), vh))
+    if x.shape[-1] > s.shape[-1]:
+        out = add(out, matmul(multiply(u, row(ratio)), outside_right))
+    return out
+
+
+def singular_from_pull(g: Array, x: Array, y: Array, z: Array) -> Array:
+    u, s, vh = known_svd(x, *svd_constants(x), z)
+    values = multiply(away_from_zero(s), y)
+    u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
+    left, right = matmul(g, v), matmul(u_t, g)
+    inner = matmul(right, v)
+    outside_left = subtract(left, matmul(conjugated(u), inner))
+    outside_right = subtract(right, matmul(inner, conjugated(vh)))
+    doubt = vanishing_doubt(inner, outside_left, adjoint(outside_right), s, y, z)
+    hermitian = symmetrized(inner)
+    apart = multiply(subtract(inner, hermitian), zero_at_zero(add(row(s), column(s))))
+    middle = multiply(apart, add(row(values), column(values)))
+    middle = add(middle, pulled_between(hermitian, inner, values, s, z, "svd"))
+    middle = noted(middle, s, on_diagonal(doubt), name="svd")
+    ratio = multiply(values, zero_at_zero(s))
+    out = matmul(conjugated(u), matmul(middle, conjugated(vh)))
+    if x.shape[-2] > s.shape[-1]:
+        out = add(out, matmul(multiply(outside_left, row(ratio)), conjugated(vh)))
+    if x.shape[-1] > s.shape[-1]:
+        out = add(out, matmul(multiply(conjugated(u), row(ratio)), outside_right))
+    return out
+
+
+def singular_from_pull_values(g: Array, x: Array, z: Array) -> Array:
+    u, s, vh = known_svd(x, *svd_constants(x), z)
+    part = matmul(g, matrix_transpose(vh))
+    return multiply(away_from_zero(s), sum(real(multiply(u, part)), axes=(u.ndim - 2,)))
+
+
+def singular_from_samples() -> list[Sample]:
+    """Matrices as for svdvals, and a cotangent for each value."""
+    samples = []
+    for case in [*svd_samples(), Sample(draw_complex((2, 3), -1, 1), label="complex")]:
+        (x,) = case.args
+        shape = (*x.shape[:-2], min(x.shape[-2:]))
+        g = draw(shape, -1, 1, 3).astype(x.real.dtype)
+        samples.append(Sample(x, g, np.ones(shape, bool), label=case.label))
+    equal = np.array([1.0, 1.0]), np.ones(2, bool)
+    return [*samples, Sample(np.eye(2), *equal, smooth=False, value=np.eye(2))]
+
+
+singular_from: Function = general(
+    "singular_from",  # the matrix with the singular vectors of x, and with the values y
+    singular_from_impl,
+    push_all=singular_from_push,
+    pulls=(singular_from_pull, singular_from_pull_values, ZERO),
+    batch=lambda x, y, z: singular_from(x, y, z),
+    shape=lambda x, y, z: ArrayType(x.shape, svd_shape(x, full=False)[0].dtype),
+    samples=singular_from_samples,
+)
+
+
+def singular_along(t: Array, u: Array, s: Array, vh: Array) -> Array:
+    """The tangents of singular values, 0 for those that vanish."""
+    part = matmul(t, adjoint(vh))
+    change = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
+    return multiply(away_from_zero(s), change)
+
+
+def svdvals_push(t: Array, x: Array) -> Array:
+    factors = svd_constants(x)
+    return singular_along(t, *known_svd(x, *factors, every_lane(factors[1])))
+
+
+def parted_svdvals_push(t: Array, x: Array) -> Array:
+    return singular_along(t, *parted_svd(t, x, None))
+
+
+def svdvals_pull(g: Array, x: Array, used: Array) -> Array:
+    return conjugated(singular_from(x, g, used))
+
+
+def of_svdvals(name: str, push: Any, below: Function | None) -> Function:
+    """One of the two primitives with these values."""
+    call: Function = general(
+        name,
+        lambda x: marks((np.linalg.svd(x, compute_uv=False),)),
+        pushes=(lambda t, x: marks((push(t, x),)),),
+        pulls=(lambda g, x: svdvals_pull(g[0], x, used_values(*g)),),
+        batch=lambda x: call(x),
+        shape=lambda x: (svd_shape(x, full=False)[1],) * 2,
+        outputs=2,
+        below=below,
+        samples=lambda: [
+            *svd_samples(),
+            Sample(draw_complex((2, 3), -1, 1), label="complex"),
+            Sample(np.zeros((2, 2)), pinned=[np.zeros((2, 2))], label="zero"),
+            Sample(np.eye(2), pinned=[np.eye(2)], label="equal singular values"),
+            Sample(np.diag([3.0, 0.0]), pinned=[np.diag([1.0, 0.0])], label="rank n - 1"),
+        ],
+    )
+    return call
+
+
+parted_svdvals = of_svdvals("parted_svdvals", parted_svdvals_push, None)
+marked_svdvals = of_svdvals("svdvals", svdvals_push, parted_svdvals)
+
+
+def svdvals(x: Array) -> Array:
+    """Singular values, the largest first."""
+    return unmarked(marked_svdvals(x))[0]
