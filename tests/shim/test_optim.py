@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,17 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adadelta", {"lr": 0.9, "weight_decay": 0.1, "rho": 0.8}),
     ("ASGD", {"lr": 0.05, "t0": 20.0, "lambd": 0.01, "weight_decay": 0.1}),
     ("Rprop", {"lr": 0.02, "step_sizes": (1e-5, 0.1)}),
+    ("Rprop", {"lr": 0.01, "etas": (0.4, 1.1)}),
+    ("Adam", {"lr": 0.02, "eps": 1e-3, "betas": (0.8, 0.95)}),
+    ("NAdam", {"lr": 0.02, "eps": 1e-3, "betas": (0.8, 0.95), "momentum_decay": 0.1}),
+    ("RAdam", {"lr": 0.02, "eps": 1e-3, "betas": (0.8, 0.95)}),
+    ("Adamax", {"lr": 0.02, "eps": 1e-3, "betas": (0.8, 0.95)}),
+    ("RMSprop", {"lr": 0.01, "eps": 1e-2, "momentum": 0.9}),
+    ("Adagrad", {"lr": 0.1, "eps": 1e-2}),
+    ("Adadelta", {"eps": 1e-3}),
+    ("ASGD", {"lr": 0.05, "alpha": 0.5, "lambd": 0.1, "t0": 0.0}),
+    # Not Rprop: upwards it goes on until gradients vanish, and with them their signs.
+    *[(name, {"lr": 1e-3, "maximize": True}) for name in NAMES if name != "Rprop"],
 ]
 
 rng = np.random.default_rng(0)
@@ -293,7 +304,34 @@ def test_one_parameter_twice_in_a_group_is_warned_of() -> None:
 # Beside PyTorch
 
 
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """PyTorch keeps counts and products of momenta in its default dtype, and rounds to it."""
+    import torch as theirs
+
+    for lib in (ours, theirs):
+        lib.set_default_dtype(lib.float64)
+    yield
+    for lib in (ours, theirs):
+        lib.set_default_dtype(lib.float32)
+
+
 @pytest.mark.oracle("torch")
+@pytest.mark.parametrize("name", NAMES)
+def test_dtypes_of_states(name: str) -> None:
+    import torch as theirs
+
+    found = []
+    for lib in (ours, theirs):
+        params = parameters(lib)
+        optimizer = getattr(lib.optim, name)(params)
+        train(lib, optimizer, params, 1)
+        found.append({k: str(x.dtype) for k, x in optimizer.state[params[0]].items()})
+    assert found[0] == found[1]
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_hundred_steps(name: str, options: dict[str, Any]) -> None:
     """Values and states agree; afterwards each goes on from the state of the other."""
@@ -394,6 +432,19 @@ def test_lbfgs(options: dict[str, Any]) -> None:
     runs[theirs][1].load_state_dict(
         converted(packed, lambda x: theirs.tensor(x.numpy()), ours.Tensor)
     )
+    tensors = converted(other, lambda x: ours.from_numpy(x.numpy().copy()), theirs.Tensor)
     again = ours.optim.LBFGS(runs[ours][0], **options)
-    again.load_state_dict(packed)
-    assert again.state[runs[ours][0][0]]["n_iter"] == mine["n_iter"]
+    again.load_state_dict({**packed, "state": {0: tensors}})
+    ends = []
+    for lib, optimizer in ((ours, again), (theirs, runs[theirs][1])):
+        params = runs[lib][0]
+
+        def evaluate(lib: Any = lib, params: Any = params, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            value = loss(params, lib)
+            value.backward()
+            return value
+
+        optimizer.step(evaluate)
+        ends.append([loss(params, lib).item(), optimizer.state_dict()["state"][0]["n_iter"]])
+    assert ends[0] == pytest.approx(ends[1], rel=1e-9)

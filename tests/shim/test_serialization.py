@@ -342,6 +342,8 @@ def test_nothing_is_run(name: str, wrapped: Any, tmp_path: Path) -> None:
 def test_what_is_refused_is_named() -> None:
     with pytest.raises(pickle.UnpicklingError, match=r"the file names (posix|nt)\.system"):
         ours.load(archive(pickle.dumps(Harm(os.system, TOUCH), 2)))
+    with pytest.raises(NotImplementedError, match="add_safe_globals is not supported"):
+        ours.serialization.add_safe_globals  # noqa: B018
     with pytest.raises(RuntimeError, match="CPU only"):
         ours.load(archive(pickle.dumps(1)), map_location="cuda")
 

@@ -13,6 +13,7 @@ from functrans.torch.serialization import legacy, safetensors as safetensors
 from functrans.torch.serialization.archive import Archive, write
 from functrans.torch.serialization.pickling import Pickler, storage_bytes
 from functrans.torch.serialization.storages import corrupt
+from functrans.torch.tensor import UnsupportedError
 
 SAFETENSORS = ".safetensors"
 
@@ -126,3 +127,12 @@ def _loaded(file: Any) -> Any:
         raise corrupt("it is a zip archive with something before it")
     file.seek(0)
     return legacy.load(file)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'functrans.torch.serialization' has no attribute {name!r}")
+    raise UnsupportedError(
+        f"torch.serialization.{name} is not supported by functrans.torch, whose load admits data "
+        "only"
+    )

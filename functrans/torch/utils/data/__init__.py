@@ -7,7 +7,8 @@ from functrans.torch.utils.data.collating import (
     default_collate as default_collate,
     default_convert as default_convert,
 )
-from functrans.torch.utils.data.datasets import (
+from functrans.torch.utils.data.dataloader import DataLoader as DataLoader
+from functrans.torch.utils.data.dataset import (
     ChainDataset as ChainDataset,
     ConcatDataset as ConcatDataset,
     Dataset as Dataset,
@@ -17,8 +18,7 @@ from functrans.torch.utils.data.datasets import (
     TensorDataset as TensorDataset,
     random_split as random_split,
 )
-from functrans.torch.utils.data.loader import DataLoader as DataLoader
-from functrans.torch.utils.data.samplers import (
+from functrans.torch.utils.data.sampler import (
     BatchSampler as BatchSampler,
     RandomSampler as RandomSampler,
     Sampler as Sampler,

@@ -11,9 +11,12 @@ import numpy as np
 
 from functrans.torch.creation import Generator, randint
 from functrans.torch.tensor import wrap
-from functrans.torch.utils.data.collating import default_collate, default_convert
-from functrans.torch.utils.data.datasets import IterableDataset, Subset, TensorDataset
-from functrans.torch.utils.data.samplers import (
+from functrans.torch.utils.data.collating import (
+    default_collate as default_collate,
+    default_convert as default_convert,
+)
+from functrans.torch.utils.data.dataset import IterableDataset, Subset, TensorDataset
+from functrans.torch.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
     Sampler,
