@@ -87,7 +87,7 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 and g_shape[i + extra] != 1
     )
-    if any(g_shape[i] != 1 for i in axes):
+    if axes:
         g = algebra.sum(g, axes=axes, keepdims=False)
     return algebra.reshape(g, shape=shape) if shape_of(g) != shape else g
 
@@ -161,7 +161,7 @@ class Cotangents:
     __slots__ = ("owned", "touched", "values")
 
     def __init__(self, length: int) -> None:
-        self.values: list[Any] = [None] * length
+        self.values: Any = [None] * length  # or a dict, where places are no numbers from 0 on
         self.owned: set[int] = set()
         self.touched: dict[int, list[Scattered]] = {}
 

@@ -45,8 +45,8 @@ class Rule:
     ``select(ans, args)`` gives the tuple of these values (its *residuals*), and
     ``apply(t_or_g, residuals, params)`` evaluates the formula.
 
-    Of a formula without parameters `names` are the values that it names, and
-    ``formula(t_or_g, *values)`` is the formula itself (with one None for values if there are none).
+    `names` are those of the residuals. Of a rule without parameters ``formula(t_or_g, *residuals)``
+    is the formula itself (with one None for residuals if there are none).
     """
 
     __slots__ = ("apply", "formula", "names", "select")
@@ -111,6 +111,7 @@ def rule(formula: Callable[..., Any], owner: str) -> Rule:
         return Rule(
             lambda lead, residuals, params: formula(lead, *residuals, **params),
             selector(names, owner),
+            names,
         )
     return plain_rule(formula if names else lambda lead, _: formula(lead), names, owner)
 
@@ -126,6 +127,11 @@ def plain_rule(formula: Callable[..., Any], names: tuple[str, ...], owner: str) 
     else:
         apply = lambda lead, residuals, params: formula(lead, *residuals)  # noqa: E731
     return Rule(apply, selector(names, owner), names, formula)
+
+
+X_TYPE = ("x_type",)
+"""The names of most rules that move data: these need the type of the operand, and drivers have
+it."""
 
 
 def select_all(ans: Any, args: Any) -> tuple[Any, ...]:

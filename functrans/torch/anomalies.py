@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from functrans.core.cotangent import Scattered, plain
-from functrans.torch.engine import Node
 from functrans.torch.names import backward_name
+from functrans.torch.operation import Node
+from functrans.transforms.walk import pulled
 
 HERE = str(Path(__file__).parents[1])
 
@@ -27,11 +28,8 @@ class State:
 
 state = State()
 
-_make_node = Node.__init__
 
-
-def _make_remembering(node: Node, *args: Any) -> None:
-    _make_node(node, *args)
+def _remember(node: Node) -> None:
     node.metadata = {"traceback_": user_lines()}
 
 
@@ -45,7 +43,7 @@ def enable(enabled: bool, check_nan: bool) -> None:
     """Switch detection on or off, for all threads."""
     state.enabled, state.check_nan = enabled, enabled and check_nan
     # Off, which is nearly always, it must cost nothing: nodes are made another way only while on.
-    make: Any = _make_remembering if enabled else _make_node
+    make: Any = _remember if enabled else object.__init__
     setattr(Node, "__init__", make)  # noqa: B010
 
 
@@ -60,8 +58,8 @@ def checked(node: Node, links: Any) -> list[Any]:
 
 
 def _checking(node: Node, pull: Callable[..., Any], first: int) -> Callable[..., Any]:
-    def call(g: Any, residuals: Any, params: Any) -> Any:
-        d = pull(g, residuals, params)
+    def call(g: Any, residuals: Any, params: Any = None) -> Any:
+        d = pulled(pull, g, residuals, params)
         for i, part in enumerate(d if type(d) in (tuple, list) else (d,)):
             if part is not None and _has_nan(part):
                 raise _anomaly(node, first + i)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from functrans.core.cotangent import Cotangents, plain, settle
+from functrans.core.cotangent import Cotangents, plain
 from functrans.core.interpreter import stack, under
-from functrans.core.types import Array, shape_of, type_of
+from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
-from functrans.torch.engine import ENGINE, EngineArray, Node, Output, Packed, Saved, grad_mode
+from functrans.torch.engine import ENGINE, EngineArray, grad_mode
 from functrans.torch.names import backward_name
+from functrans.torch.operation import Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
-from functrans.transforms.walk import pull_back
+from functrans.transforms.walk import pull_back, walk as carry
 
 _NONE: dict[str, Any] = {}
 
@@ -63,16 +64,13 @@ def reachable(roots: Sequence[Node]) -> list[Node]:
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
-        if node.order in found:
-            continue
-        found[node.order] = node
-        for link in node.links or ():
-            edge = link[1]
-            if type(edge) is tuple:
-                waiting.append(edge[0])
-            else:
-                waiting += [e[0] for e in edge if e is not None]
-    return [found[k] for k in sorted(found)]
+        order = node.order
+        if order not in found:
+            found[order] = node
+            for edge in node.all_edges() if node.ready is None else node.edges:
+                if edge is not None:
+                    waiting.append(edge[0])
+    return [found[order] for order in sorted(found)]
 
 
 def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[Node]]:
@@ -81,19 +79,11 @@ def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[
     ends = {node for node, _ in wanted}
     needed: set[Node] = set()
     for node in nodes:
-        for edge in _edges(node):
+        for edge in node.all_edges():
             if edge is not None and (edge[0] in needed or edge[0] in ends):
                 needed.add(node)
                 break
     return needed, needed | ends
-
-
-def _edges(node: Node) -> list[Any]:
-    """The places in the graph that a gradient goes to next."""
-    found: list[Any] = []
-    for link in node.links or ():
-        found += link[1] if type(link[1]) is list else [link[1]]
-    return found
 
 
 def bottom() -> Any:
@@ -138,61 +128,183 @@ def walk(
     found : list
         The cotangents of `wanted`; None for what was not reached.
     """
-    tape: list[Any] = []
-    taken: dict[Any, Any] = {}
-    asked = set(wanted)
-    leaves: dict[Node, Any] = {}
-    saving: list[Node] = []
     nodes = reachable([edge[0] for edge, _ in roots])
+    asked = set(wanted)
     needed, carrying = leading_to(asked, nodes) if asked else (None, None)
-    with _building:
-        for node in nodes:
-            if node.links is None:
-                node.place = len(tape)
-                leaves[node] = node.place
-                tape.append(None)
-            else:
-                links: Sequence[Any] = ()
-                if needed is None or node in needed:
-                    links, saves = _unpacked(node, create_graph, carrying)
-                    if saves:
-                        saving.append(node)
-                    if anomalies.state.check_nan:
-                        links = anomalies.checked(node, links)
-                    if node.posthooks:
-                        links = node_hooks.after(node, links, tape)
-                node.place = len(tape)
-                if node.types is None:
-                    tape.append((node.primitive, links))
-                else:
-                    tape.append((node.types, (node.primitive, links)))
-                    first, count = len(tape), len(node.types)
-                    node.place = list(range(first, first + count))
-                    tape.extend([None] * count)
-            if node.prehooks or node.posthooks:
-                node_hooks.before(node, tape)
-            if node.hooks or asked:
-                _watch_outputs(node, tape, taken, asked)
-        starts = [(_place(edge), g) for edge, g in roots]
-    cotangents = Cotangents(len(tape))
+    path: _Graph | _Tape
+    if (
+        create_graph
+        or anomalies.state.check_nan
+        or (Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes))
+        or not all(edge[0].is_leaf for edge in asked)
+        or (carrying is not None and len(carrying) < len(nodes))
+    ):
+        path = _Tape(nodes, asked, needed, carrying, create_graph)
+    else:
+        path = _Graph(nodes, keep)
+    cotangents = path.cotangents
     outer, running.now = running.now, Pass(nodes)
     try:
         with under(interpreter or (bottom() if create_graph else None)), grad_mode(create_graph):
-            for k, g in starts:
-                kind = type_of(g)
-                cotangents.add(k, settle(g, kind), kind)
-            pull_back(tape, cotangents, keep=False)
+            for edge, g in roots:
+                cotangents.add(path.place(edge), g, None)
+            path.carry()
     finally:
         running.now = outer
-    for node, k in leaves.items():
-        g = plain(cotangents.values[k])
-        if type(g) is np.ndarray and k not in cotangents.owned:
-            g = g.copy()  # what other values share is nobody's to write to
-        leaves[node] = g
+    leaves: dict[Node, Any] = {}
+    for node in nodes:
+        if node.ready is None and node.is_leaf:
+            k = path.leaf_place(node)
+            g = plain(cotangents.values[k])
+            if type(g) is np.ndarray and k not in cotangents.owned:
+                g = g.copy()  # what other values share is nobody's to write to
+            leaves[node] = g
     if not keep:
-        for node in saving:
-            release(node)
-    return leaves, [taken.get(edge) for edge in wanted]
+        path.release()
+    return leaves, path.found(wanted, leaves)
+
+
+class _Graph:
+    """The nodes themselves as entries of a walk, let go of as soon as they have run."""
+
+    def __init__(self, nodes: list[Node], keep: bool) -> None:
+        self.nodes = nodes
+        self.keep = keep
+        self.cotangents = Cotangents(0)
+        values = self.cotangents.values = dict.fromkeys([node.order for node in nodes])
+        for node in nodes:
+            if node.ready is None and node.types is not None:
+                values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
+
+    def place(self, edge: Any) -> int:
+        node, number = edge
+        return node.first + number  # type: ignore[no-any-return]
+
+    def leaf_place(self, node: Node) -> int:
+        return node.first
+
+    def carry(self) -> None:
+        carry(self._entries(), self.cotangents)
+
+    def _entries(self) -> Iterator[tuple[int, Any]]:
+        keep = self.keep
+        for node in reversed(self.nodes):
+            links: Any = node.ready
+            if links:
+                saves = False
+                for handle in node.handles:
+                    if handle is None:
+                        continue
+                    if type(handle) is EngineArray and handle._version is None:
+                        saves = True  # never written to
+                    elif _check(node, handle):
+                        saves = True
+                yield node.order, (node.primitive, links)
+            elif node.is_leaf:
+                continue
+            else:
+                links, saves = _unpacked(node, False, None, self.place)
+                entry = (node.primitive, links)
+                yield node.order, entry if node.types is None else (node.types, entry)
+            if saves and not keep:
+                if node.ready:
+                    node.ready = node.handles = ()
+                    node.out = None
+                else:
+                    node.release()
+
+    def release(self) -> None:
+        """Done on the way."""
+
+    def found(self, wanted: Sequence[Any], leaves: dict[Node, Any]) -> list[Any]:
+        """The cotangents of the wanted leaves."""
+        return [leaves.get(edge[0]) for edge in wanted]
+
+
+def _check(node: Node, handle: Any) -> bool:
+    """Whether a handle stands for a saved value, which nobody may have written to."""
+    kind = type(handle)
+    if kind is EngineArray:
+        if handle.written:
+            raise modified(handle.value, handle.index, handle.version[0], 0)
+    elif kind is Saved:
+        array = handle.array
+        if array.version[0] != handle.at:
+            raise modified(array.value, array.index, array.version[0], handle.at)
+    elif kind is Output:
+        if node.version is not None and node.version[0] != node.at:
+            raise modified(node.out, (node, handle.number), node.version[0], node.at)
+    elif kind is tuple:
+        return any([_check(node, part) for part in handle])
+    else:
+        return False
+    return True
+
+
+class _Tape:
+    """A tape that is made of the nodes, for passes that are recorded or watched."""
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        asked: set[Any],
+        needed: set[Node] | None,
+        carrying: set[Node] | None,
+        create_graph: bool,
+    ) -> None:
+        self.tape: list[Any] = []
+        self.taken: dict[Any, Any] = {}
+        self.leaves: dict[Node, int] = {}
+        self.saving: list[Node] = []
+        tape = self.tape
+        with _building:
+            for node in nodes:
+                if node.is_leaf:
+                    node.place = len(tape)
+                    self.leaves[node] = node.place
+                    tape.append(None)
+                else:
+                    links: Sequence[Any] = ()
+                    if needed is None or node in needed:
+                        links, saves = _unpacked(node, create_graph, carrying, _place)
+                        if saves:
+                            self.saving.append(node)
+                        if anomalies.state.check_nan:
+                            links = anomalies.checked(node, links)
+                        if node.posthooks:
+                            links = node_hooks.after(node, links, tape)
+                    node.place = len(tape)
+                    if node.types is None:
+                        tape.append((node.primitive, links))
+                    else:
+                        tape.append((node.types, (node.primitive, links)))
+                        first, count = len(tape), len(node.types)
+                        node.place = list(range(first, first + count))
+                        tape.extend([None] * count)
+                if node.prehooks or node.posthooks:
+                    node_hooks.before(node, tape)
+                if node.hooks or asked:
+                    _watch_outputs(node, tape, self.taken, asked)
+            self.places = {node: node.place for node in nodes}
+        self.cotangents = Cotangents(len(tape))
+
+    def place(self, edge: Any) -> int:
+        place = self.places[edge[0]]
+        return place if type(place) is int else place[edge[1]]
+
+    def leaf_place(self, node: Node) -> int:
+        return self.leaves[node]
+
+    def carry(self) -> None:
+        pull_back(self.tape, self.cotangents, keep=False)
+
+    def release(self) -> None:
+        for node in self.saving:
+            node.release()
+
+    def found(self, wanted: Sequence[Any], leaves: dict[Node, Any]) -> list[Any]:
+        """The cotangents of the wanted leaves and outputs."""
+        return [self.taken.get(edge) for edge in wanted]
 
 
 def _place(edge: Any) -> int:
@@ -227,14 +339,9 @@ def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
     return call
 
 
-def release(node: Node) -> None:
-    """Let go of what a node has saved; its places in the graph stay, to be shown."""
-    node.released = True
-    node.links = [(None, link[1], (), None, None) for link in node.links]
-    node.out = None
-
-
-def _unpacked(node: Node, create_graph: bool, carrying: Any) -> tuple[list[Any], bool]:
+def _unpacked(
+    node: Node, create_graph: bool, carrying: Any, place: Callable[[Any], int]
+) -> tuple[list[Any], bool]:
     """The links of a node as they stand on a tape, and whether they hold saved values."""
     if node.released:
         raise RuntimeError(FREED)
@@ -247,16 +354,17 @@ def _unpacked(node: Node, create_graph: bool, carrying: Any) -> tuple[list[Any],
                     continue
             else:
                 index = [e if e is not None and e[0] in carrying else None for e in index]
-        if residuals:
-            residuals, saved_values = _values(node, residuals, create_graph)
-            saves = saves or saved_values
+        if type(residuals) is not tuple:
+            (residuals,), saves_more = _values(node, (residuals,), create_graph)
+            saves = saves or saves_more
+        elif residuals:
+            residuals, saves_more = _values(node, residuals, create_graph)
+            saves = saves or saves_more
         at: Any
         if type(index) is tuple:
-            at = index[0].place
-            if type(at) is not int:
-                at = at[index[1]]
+            at = place(index)
         else:
-            at = [None if edge is None else _place(edge) for edge in index]
+            at = [None if edge is None else place(edge) for edge in index]
         links.append((pull, at, residuals, params, space))
     return links, saves
 
@@ -268,28 +376,24 @@ def _values(
     found: list[Any] = []
     saves = False
     for r in residuals:
-        if type(r) is Saved:
-            saves = True
-            array = r.array
-            if array.version[0] != r.at:
-                raise modified(array.value, array.index, array.version[0], r.at)
-            found.append(array.snapshot() if create_graph else array.value)
-        elif type(r) is Output:
-            saves = True
-            if node.version is not None and node.version[0] != node.at:
-                raise modified(node.out, (node, r.number), node.version[0], node.at)
-            value = node.out if node.types is None else node.out[r.number]
-            found.append(EngineArray(value, (node, r.number)) if create_graph else value)
+        if type(r) is tuple:
+            inner, inner_saves = _values(node, r, create_graph)
+            saves = saves or inner_saves
+            found.append(inner)
         elif type(r) is Packed:
             saves = True
             value = r.unpack(node)
             found.append(EngineArray(value, r.edge(node)) if create_graph else value)
-        elif type(r) is tuple:
-            inner, inner_saves = _values(node, r, create_graph)
-            saves = saves or inner_saves
-            found.append(inner)
-        else:
+        elif not _check(node, r):
             found.append(r)
+        elif type(r) is Output:
+            saves = True
+            value = node.out if node.types is None else node.out[r.number]
+            found.append(EngineArray(value, (node, r.number)) if create_graph else value)
+        else:
+            saves = True
+            array = r.array if type(r) is Saved else r
+            found.append(array.snapshot() if create_graph else array.value)
     return tuple(found), saves
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.core.types import type_of
-from functrans.torch.engine import EngineArray, Node, mode
+from functrans.torch.engine import EngineArray, mode
+from functrans.torch.operation import node
 from functrans.torch.tensor import Tensor, wrap
 
 
@@ -22,7 +23,7 @@ def derivative_free(name: str, values: Any, *inputs: Any) -> Tensor:
         raise RuntimeError(f"derivative for aten::{name} is not implemented")
 
     spaces = [type_of(t.array.value) for t in inputs if isinstance(t, Tensor) and t.index]
-    node = Node(None, [(refuse, edges, (), {}, spaces)], None)
-    node.types = (type_of(result.array.value),)
-    node.name = "NotImplemented"
-    return wrap(EngineArray(result.array.value, (node, 0)))
+    types = (type_of(result.array.value),)
+    made = node(None, [(refuse, edges, (), {}, spaces)], None, types=types)
+    made.name = "NotImplemented"
+    return wrap(EngineArray(result.array.value, (made, 0)))

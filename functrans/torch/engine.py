@@ -7,16 +7,14 @@ and goes when nobody needs it. For a backward pass the nodes that are reached be
 
 from __future__ import annotations
 
-import itertools
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import Interpreter, stack, under
-from functrans.core.primitive import ZERO
+from functrans.core.primitive import X_TYPE, ZERO
 from functrans.core.types import (
     CONTAINERS,
     Array,
@@ -25,8 +23,19 @@ from functrans.core.types import (
     is_inexact,
     type_of,
 )
+from functrans.torch.operation import (
+    ITSELF,
+    NOTHING,
+    OUTPUT,
+    OUTPUTS,
+    Node,
+    Output,
+    Saved,
+    node,
+    sequence,
+)
 from functrans.transforms.forward import tangent_or_zero
-from functrans.transforms.reverse import derived_pull, links_of, transpose_linear
+from functrans.transforms.reverse import derived_pull, links_of, pulls_of, transpose_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +56,7 @@ class Mode(threading.local):
 
 mode = Mode()
 
-_sequence = itertools.count()
+_new_array = object.__new__
 
 
 class EngineArray(TracedArray):
@@ -59,10 +68,11 @@ class EngineArray(TracedArray):
     index : (Node, int) or None
         The node and which of its outputs; None for a constant.
     version : list of one int
-        How often the memory was written to; views share it.
+        How often the memory was written to; views share it. Made when somebody asks for it, as most
+        results are neither written to nor viewed.
     """
 
-    __slots__ = ("index", "value", "version")
+    __slots__ = ("_version", "index", "value")
 
     interpreter: Engine
 
@@ -70,7 +80,24 @@ class EngineArray(TracedArray):
         self.place = None
         self.value = value
         self.index = index
-        self.version = [0] if version is None else version
+        self._version = version
+
+    @property
+    def version(self) -> list[int]:
+        if self._version is None:
+            maker: Any = None if self.index is None else self.index[0]
+            shared = maker is not None and not maker.is_leaf and maker.types is None
+            self._version = maker.counter() if shared else [0]
+        return self._version
+
+    @version.setter
+    def version(self, version: list[int]) -> None:
+        self._version = version
+
+    @property
+    def written(self) -> bool:
+        """Whether the memory was written to."""
+        return self._version is not None and self._version[0] > 0
 
     @property
     def shape(self) -> Shape:
@@ -107,6 +134,7 @@ class EngineArray(TracedArray):
 
         While nothing is recorded the place in the graph stays: a parameter is updated that way.
         """
+        version = self.version  # the present node has to see what happens to its output
         if type(content) is EngineArray:
             value, index = content.value, content.index
         else:
@@ -117,109 +145,9 @@ class EngineArray(TracedArray):
         memory = self.memory()
         if value is not memory:
             np.copyto(memory, value, casting="unsafe")
-        self.version[0] += 1
+        version[0] += 1
         if mode.grad and index is not None:
-            index[0].version, index[0].at = self.version, self.version[0]
-
-
-class _Rare:
-    """What few nodes have, by its usual value."""
-
-    __slots__ = ()
-
-    accumulated: Any = None
-    arrived: Any = None
-    at = 0
-    hooks: Any = None
-    metadata: Any = None
-    name: str | None = None
-    posthooks: Any = None
-    prehooks: Any = None
-    released = False
-    types: Any = None
-    variable: Any = None
-
-
-class Node(_Rare):
-    """One operation of the graph.
-
-    Attributes
-    ----------
-    primitive : Primitive or None
-        None for a leaf.
-    links : list of tuples, or None
-        As on a tape, with ``(Node, int)`` for indices and :class:`Saved` values; None for a leaf.
-    out : array or tuple of arrays
-        The outputs, as long as the rules may need them.
-    order : int
-        Nodes made later have higher ones.
-    place : int or list of int
-        Where the outputs stand on the tape that is being built.
-    version, at : list of one int, int
-        The version of the memory of the output, and what it was when the node was made.
-    types : tuple of ArrayType, or None
-        Of several outputs.
-    """
-
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "links",
-        "order",
-        "out",
-        "place",
-        "primitive",
-        "version",
-    )
-
-    place: Any
-    version: Any
-
-    def __init__(self, primitive: Any, links: Any, out: Any, version: Any = None) -> None:
-        self.primitive = primitive
-        self.links = links
-        self.out = out
-        self.version = version
-        self.order = next(_sequence)
-
-
-class Saved:
-    """A value that a rule needs, and the version that it had.
-
-    Whatever is written to the array before it is used is an error, so it need not be copied.
-    """
-
-    __slots__ = ("array", "at")
-
-    def __init__(self, array: EngineArray) -> None:
-        self.array = array
-        self.at = array.version[0]
-
-
-class Output:
-    """Stands for the output of the node itself, which would make a cycle."""
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class Packed:
-    """A saved value in another form, of which ``unpack(node)`` makes the value.
-
-    `index` is its place in the graph; of an output of the node itself only the number.
-    """
-
-    __slots__ = ("index", "unpack")
-
-    def __init__(self, index: Any, unpack: Callable[[Node], Array]) -> None:
-        self.index = index
-        self.unpack = unpack
-
-    def edge(self, node: Node) -> Any:
-        """The place in the graph."""
-        return (node, self.index) if type(self.index) is int else self.index
+            index[0].version, index[0].at = version, version[0]
 
 
 class Engine(Interpreter):
@@ -230,6 +158,8 @@ class Engine(Interpreter):
     transform = "functrans.torch"
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        if len(args) == 1 and primitive.pulls is not None and primitive.outputs is None:
+            return self._one(primitive, args[0], params)
         values = []
         mine = []
         ours = False
@@ -249,20 +179,76 @@ class Engine(Interpreter):
         several = primitive.outputs is not None
         if not several and not is_inexact(ans.dtype):
             return EngineArray(ans)
+        if not several and primitive.pull_all is None:
+            return self._recorded(primitive, args, values, mine, params, ans)
         links = links_of(self, primitive, args, values, mine, params, ans)
         if not links:
             return self.constant(ans)
         if not several:
-            return made(primitive, links, ans)
+            return EngineArray(ans, (node(primitive, links, ans), 0))
         types = tuple(map(type_of, ans))
-        node = Node(primitive, links, ans)
-        node.types = types
+        made = node(primitive, links, ans, types=types)
         return tuple(
             [
-                EngineArray(a, (node, j) if is_inexact(kind.dtype) else None)
+                EngineArray(a, (made, j) if is_inexact(kind.dtype) else None)
                 for j, (a, kind) in enumerate(zip(ans, types, strict=True))
             ]
         )
+
+    def _recorded(
+        self,
+        primitive: Primitive,
+        args: Sequence[Array],
+        values: Sequence[Array],
+        mine: list[int],
+        params: dict[str, Any],
+        ans: Array,
+    ) -> EngineArray:
+        """The output of an operation with a pull for each operand."""
+        ready, edges, handles = [], [], []
+        for i, rule, value in pulls_of(primitive, values, mine):
+            edge = args[i].index
+            place = edge[0].first + edge[1]
+            ready.append((rule.apply, place, rule.select(ans, values), params, type_of(value)))
+            edges.append(edge)
+            handles.append(saved(rule.select(ans, args), (ans,)))
+        if not ready:
+            return EngineArray(ans)
+        return self._made(primitive, tuple(ready), tuple(edges), tuple(handles), ans)
+
+    def _one(self, primitive: Primitive, x: Array, params: dict[str, Any]) -> Any:
+        """`process` for one operand and one output, as sums and movements of data have."""
+        impl = primitive.impl
+        if type(x) is not EngineArray:
+            return impl(x, **params)
+        value, edge = x.value, x.index
+        ans = impl(value, **params)
+        if edge is None or not (mode.grad and primitive.differentiable and is_inexact(ans.dtype)):
+            return EngineArray(ans)
+        rule: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
+        if rule is ZERO:
+            return EngineArray(ans)
+        space = type_of(value)
+        if rule.names == X_TYPE:
+            kept = handle = (space,)
+        else:
+            kept = rule.select(ans, (value,))
+            handle = saved_handle(tuple([_handle_among(r, value, x, ans) for r in kept]))
+        ready = ((rule.apply, edge[0].first + edge[1], kept, params, space),)
+        return self._made(primitive, ready, (edge,), (handle,), ans)
+
+    def _made(
+        self, primitive: Primitive, ready: Any, edges: Any, handles: Any, ans: Array
+    ) -> EngineArray:
+        new = Node()
+        new.primitive = primitive
+        new.ready = ready
+        new.edges = edges
+        new.handles = handles
+        new.out = ans
+        new.first = new.order = next(sequence)
+        new.version = None
+        return EngineArray(ans, (new, 0))
 
     def residuals(
         self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
@@ -276,43 +262,92 @@ class Engine(Interpreter):
             return tuple([EngineArray(a) for a in ans])
         return EngineArray(ans)
 
+    # As in Reverse, the two hot paths are written out, from the operation to the array.
+
     def unary(self, primitive: Primitive, x: Array) -> Any:
         if type(x) is not EngineArray:
             return primitive.impl(x)
-        if x.index is None or not mode.grad or primitive.masks != "lanes":
+        fast = primitive.fast
+        edge = x.index
+        if edge is None or fast is None or not mode.grad:
             return self.process(primitive, (x,), _NONE)
-        ans = primitive.impl(x.value)
-        pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
-        if pull is ZERO:
-            return EngineArray(ans)
-        kept = saved(pull.select(ans, (x,)), (ans,))
-        link = (pull.apply, x.index, kept, _NONE, None)
-        return made(primitive, (link,), ans)
+        pull, place = fast
+        impl = primitive.impl
+        value = x.value
+        ans = impl(value)
+        new = Node()
+        new.primitive = primitive
+        new.ready = ((pull, edge[0].first + edge[1], (value, None, ans)[place], None, None),)
+        new.edges = (edge,)
+        handle = (x, None, OUTPUT)[place]
+        new.handles = NOTHING if handle is None else ITSELF if handle is OUTPUT else (handle,)
+        if x._version:
+            new.handles = saved_handle(new.handles)
+        new.out = ans
+        new.first = new.order = next(sequence)
+        out = _new_array(EngineArray)
+        out.place = None
+        out.value = ans
+        out.index = (new, 0)
+        out._version = new.version = None
+        return out
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
         x_ours, y_ours = type(x) is EngineArray, type(y) is EngineArray
         if not (x_ours or y_ours):
             return primitive.impl(x, y)
-        if primitive.masks != "lanes":
+        fast = primitive.fast
+        if fast is None or not mode.grad:
             return self.process(primitive, (x, y), _NONE)
-        a, b = x.value if x_ours else x, y.value if y_ours else y
-        ans = primitive.impl(a, b)
-        x_mine, y_mine = x_ours and x.index is not None, y_ours and y.index is not None
-        if not (x_mine or y_mine) or not mode.grad:
+        x_edge: Any
+        y_edge: Any
+        a, x_edge = (x.value, x.index) if x_ours else (x, None)
+        b, y_edge = (y.value, y.index) if y_ours else (y, None)
+        impl = primitive.impl
+        ans = impl(a, b)
+        if x_edge is None and y_edge is None:
             return EngineArray(ans)
-        pulls: Any = primitive.pulls
-        shape, dtype = ans.shape, ans.dtype
-        links: list[Any] = []
-        for mine, i, operand, value in ((x_mine, 0, x, a), (y_mine, 1, y, b)):
-            if mine and (pull := pulls[i] or derived_pull(primitive, i)) is not ZERO:
-                space: Any = type_of(value)
-                if space.dtype == dtype and space.shape == shape:
-                    space = None
-                kept = pull.select(ans, (x, y))
-                if kept:
-                    kept = saved(kept, (ans,))
-                links.append((pull.apply, operand.index, kept, _NONE, space))
-        return made(primitive, links, ans) if links else EngineArray(ans)
+        x_pull, x_place, y_pull, y_place = fast
+        x_space = y_space = None
+        if not (
+            type(a) is type(b) is np.ndarray
+            and a.dtype is b.dtype is ans.dtype
+            and a.shape == b.shape
+        ):
+            shape, dtype = ans.shape, ans.dtype
+            if x_edge and (a.dtype is not dtype or a.shape != shape):
+                x_space = type_of(a)
+            if y_edge and (b.dtype is not dtype or b.shape != shape):
+                y_space = type_of(b)
+        values = (a, b, None, ans)
+        handles = (x, y, None, OUTPUT)
+        new = Node()
+        if x_edge and y_edge:
+            new.ready = (
+                (x_pull, x_edge[0].first + x_edge[1], values[x_place], None, x_space),
+                (y_pull, y_edge[0].first + y_edge[1], values[y_place], None, y_space),
+            )
+            new.edges = (x_edge, y_edge)
+            new.handles = handles[x_place], handles[y_place]
+        elif x_edge:
+            new.ready = ((x_pull, x_edge[0].first + x_edge[1], values[x_place], None, x_space),)
+            new.edges = (x_edge,)
+            new.handles = (handles[x_place],)
+        else:
+            new.ready = ((y_pull, y_edge[0].first + y_edge[1], values[y_place], None, y_space),)
+            new.edges = (y_edge,)
+            new.handles = (handles[y_place],)
+        if x_ours and x._version or y_ours and y._version:
+            new.handles = saved_handle(new.handles)
+        new.primitive = primitive
+        new.out = ans
+        new.first = new.order = next(sequence)
+        out = _new_array(EngineArray)
+        out.place = None
+        out.value = ans
+        out.index = (new, 0)
+        out._version = new.version = None
+        return out
 
     def fresh(self, content: Array) -> Any:
         return content  # outside of transforms arrays are what they are
@@ -344,22 +379,33 @@ class Engine(Interpreter):
 
         link: tuple[Any, ...] = (pull, [args[i].index for i in mine], (), {}, spaces)
         types = tuple(map(type_of, outs))
-        node = Node(None, [link], None)
-        node.types = types
+        made = node(None, [link], None, types=types)
         return [
-            EngineArray(o, (node, j) if is_inexact(kind.dtype) else None)
+            EngineArray(o, (made, j) if is_inexact(kind.dtype) else None)
             for j, (o, kind) in enumerate(zip(outs, types, strict=True))
         ]
 
 
-def made(primitive: Primitive, links: Any, ans: Any) -> EngineArray:
-    """The output of a new node."""
-    version = [0]
-    return EngineArray(ans, (Node(primitive, links, ans, version), 0), version)
+def _handle_among(r: Any, value: Array, x: EngineArray, ans: Array) -> Any:
+    """What stands for a residual that may be the value of `x` or the output."""
+    if r is value:
+        return x
+    if type(r) is tuple:
+        return tuple([_handle_among(part, value, x, ans) for part in r])
+    return OUTPUT if r is ans else r
+
+
+def saved_handle(handle: Any) -> Any:
+    """What a ready link keeps, with its version if that is not 0."""
+    if type(handle) is EngineArray:
+        return Saved(handle) if handle.written else handle
+    return tuple(map(saved_handle, handle)) if type(handle) is tuple else handle
 
 
 def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
     """The residuals of a rule as a node keeps them."""
+    if not residuals:
+        return residuals
     if len(residuals) == 1:  # most are: this is the hot path
         (r,) = residuals
         if type(r) is EngineArray:
@@ -376,11 +422,8 @@ def _kept(r: Any, outs: Sequence[Any]) -> Any:
         return saved(r, outs)
     for j, out in enumerate(outs):
         if r is out:
-            return _OUTPUTS[j] if j < len(_OUTPUTS) else Output(j)
+            return OUTPUTS[j] if j < len(OUTPUTS) else Output(j)
     return r
-
-
-_OUTPUTS = tuple(map(Output, range(4)))
 
 
 ENGINE = Engine()
@@ -403,10 +446,3 @@ class grad_mode:
 
     def __exit__(self, *exc: object) -> None:
         mode.grad = self.before
-
-
-def leaf_node(variable: Any) -> Node:
-    """The node at which gradients of a leaf are collected."""
-    node = Node(None, None, None)
-    node.variable = weakref.ref(variable)  # the tensor holds its node
-    return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_writable(x: Tensor) -> None:
     place = x.array.place
     while place is not None and place.base is not None:
         base = place.base
-        if base.index is not None and base.index[0].links is None:
+        if base.index is not None and base.index[0].is_leaf:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 "operation."
@@ -105,22 +106,20 @@ _SOURCES = {
 }
 
 
-def _as_it_is(x: Tensor) -> Tensor:
-    """A tensor of the same memory and place in the graph, with a version of its own."""
+def _as_it_is(x: Tensor, others: Sequence[Any]) -> Tensor:
+    """A tensor that keeps what is about to be overwritten, where a rule may need it."""
     a = x.array
     if type(a) is not EngineArray or not mode.grad:
         return x
-    return wrap(EngineArray(a.value, a.index))
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in (x, *others)):
+        return x
+    return wrap(EngineArray(np.copy(a.value), a.index, [0]))
 
 
 def _in_place(name: str, function: Any) -> Any:
     def call(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_writable(x)
-        before = _as_it_is(x)
-        result = function(before, *args, **kwargs)
-        if result.requires_grad and before is not x:
-            # The rule may need what is about to be overwritten.
-            before.array.value = np.copy(before.array.value)
+        result = function(_as_it_is(x, (*args, *kwargs.values())), *args, **kwargs)
         if result.array.dtype.kind == "b":  # a comparison in place writes zeros and ones
             result = p.astype(result.array, dtype=dtype_of(x.array))
         return written(x, result)

@@ -44,7 +44,7 @@ def backward_name(node: Any) -> str:
     """``MulBackward0`` and the like."""
     if node.name is not None:
         return node.name  # type: ignore[no-any-return]
-    if node.links is None:
+    if node.is_leaf:
         return "AccumulateGrad"
     name = getattr(node.primitive, "name", "custom")
     words = NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))

@@ -6,7 +6,8 @@ from typing import Any
 
 from functrans.core.interpreter import stack, under
 from functrans.core.types import type_of
-from functrans.torch.engine import ENGINE, Node
+from functrans.torch.engine import ENGINE
+from functrans.torch.operation import Node
 from functrans.torch.tensor import conjugated, wrap
 
 

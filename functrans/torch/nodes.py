@@ -23,11 +23,10 @@ class GradFn:
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
         """The nodes that a gradient goes to next."""
-        found: list[tuple[GradFn | None, int]] = []
-        for link in self.node.links or ():
-            edges = link[1] if type(link[1]) is list else [link[1]]
-            found += [(None, 0) if e is None else (GradFn(*e), e[1]) for e in edges]
-        return tuple(found)
+        return tuple(
+            (None, 0) if edge is None else (GradFn(*edge), edge[1])
+            for edge in self.node.all_edges()
+        )
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -44,18 +43,14 @@ class GradFn:
 
         What it returns, if not None, takes the place of the gradients that go on.
         """
-        if self.node.posthooks is None:
-            self.node.posthooks = []
-        return _entered(self.node.posthooks, fn)
+        return _entered(self.node.hooked("posthooks", list), fn)
 
     def register_prehook(self, fn: Any) -> HookHandle:
         """Call ``fn(grad_outputs)`` before the node runs in a backward pass.
 
         What it returns, if not None, takes the place of these gradients.
         """
-        if self.node.prehooks is None:
-            self.node.prehooks = []
-        return _entered(self.node.prehooks, fn)
+        return _entered(self.node.hooked("prehooks", list), fn)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):

@@ -15,6 +15,7 @@ from functrans.core.primitive import primitive_of
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.torch import dtypes
 from functrans.torch.derivative_free import derivative_free
+from functrans.torch.engine import EngineArray
 from functrans.torch.operands import (
     cast,
     common_dtype,
@@ -31,8 +32,8 @@ def _unary(name: str, function: Any, *, real: bool = True) -> Any:
     primitive = primitive_of(function)
 
     def call(input: Tensor) -> Tensor:
-        a = tensor_array(input, name)
-        if real and input.index is None and a.dtype.kind not in "fc":
+        a = input.array if type(input) is Tensor else tensor_array(input, name)
+        if real and (type(a) is not EngineArray or a.index is None) and a.dtype.kind not in "fc":
             a = floating(a)
         return wrap(stack.top.unary(primitive, a))  # type: ignore[union-attr]
 

@@ -9,7 +9,8 @@ from typing import Any
 from functrans.core.interpreter import Interpreter, stack, under
 from functrans.core.types import Array
 from functrans.torch.backward import FREED, modified
-from functrans.torch.engine import ENGINE, Engine, EngineArray, Node, Output, Packed, Saved, mode
+from functrans.torch.engine import ENGINE, Engine, EngineArray, mode
+from functrans.torch.operation import Node, Output, Packed, Saved
 from functrans.torch.tensor import Tensor, wrap
 
 Pack = Callable[[Tensor], Any]
@@ -85,28 +86,27 @@ class Packing(Interpreter):
         return ans
 
     def _pack_node(self, node: Node) -> None:
-        if node.links is None:  # a leaf
+        if node.is_leaf:
             return
         seen: dict[int, Packed] = {}
         with under(ENGINE):
-            node.links = tuple(
-                (pull, edge, self._packed(node, residuals, seen), params, space)
+            node.links = [
+                (pull, edge, self._packed_value(node, residuals, seen), params, space)
                 for pull, edge, residuals, params, space in node.links
-            )
+            ]
         if seen:
             node.out = None
 
-    def _packed(self, node: Node, residuals: tuple[Any, ...], seen: dict[int, Packed]) -> Any:
-        return tuple(self._packed_value(node, r, seen) for r in residuals)
-
     def _packed_value(self, node: Node, r: Any, seen: dict[int, Packed]) -> Any:
         if type(r) is tuple:
-            return self._packed(node, r, seen)
-        if type(r) is Saved:
-            value, index, version = r.array.value, r.array.index, r.array.version
+            return tuple(self._packed_value(node, part, seen) for part in r)
+        if type(r) is Saved or type(r) is EngineArray:
+            array = r.array if isinstance(r, Saved) else r
+            value, index = array.value, array.index
+            version: list[int] | None = array.version
         elif type(r) is Output:
             value = node.out if node.types is None else node.out[r.number]
-            index, version = r.number, node.version
+            index, version = r.number, None if node.types else node.counter()
         else:
             return r
         if id(value) not in seen:
@@ -145,7 +145,9 @@ def saved_tensor(node: Node, name: str) -> Any:
         raise RuntimeError(FREED)
     for position, (pull, edge, residuals, _, _) in enumerate(node.links or ()):
         own = _operand(node, pull, position)
-        for r in residuals:
+        for r in residuals if type(residuals) is tuple else (residuals,):
+            if type(r) is EngineArray:
+                r = Saved(r)  # never written to
             if type(r) is Output and name == "result":
                 value = node.out if node.types is None else node.out[r.number]
                 return wrap(EngineArray(value, (node, r.number)))
@@ -163,9 +165,12 @@ def saved_tensor(node: Node, name: str) -> Any:
 
 def _operand(node: Node, pull: Any, position: int) -> int:
     """Which operand a link leads to."""
-    for i, rule in enumerate(getattr(node.primitive, "pulls", None) or ()):
-        if getattr(rule, "apply", None) is pull:
-            return i
+    pulls = getattr(node.primitive, "pulls", None) or ()
+    brief = (getattr(node.primitive, "fast", None) or ())[::2]
+    if len(node.all_edges()) < len(pulls):
+        for i, rule in enumerate(pulls):
+            if getattr(rule, "apply", None) is pull or pull in brief[i : i + 1]:
+                return i
     return position
 
 

@@ -16,11 +16,12 @@ from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
-from functrans.core.types import CONTAINERS, OPERANDS, type_of
+from functrans.core.types import CONTAINERS, OPERANDS, dtype_of
 from functrans.torch import dtypes, printing
 from functrans.torch.devices import CPU, device as Device
-from functrans.torch.engine import EngineArray, leaf_node
+from functrans.torch.engine import EngineArray
 from functrans.torch.nodes import GradFn, HookHandle
+from functrans.torch.operation import leaf_node
 
 Hook = Callable[["Tensor"], Any]
 
@@ -64,6 +65,9 @@ class Tensor:
     __hash__ = object.__hash__
 
     array: Any
+
+    _run_backward: Callable[..., None]
+    """:func:`functrans.torch.autograd.backward`, which lies above this file."""
 
     if TYPE_CHECKING:  # attached by functrans.torch.methods
 
@@ -210,12 +214,12 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         index = self.index
-        return index is None or index[0].links is None
+        return index is None or index[0].is_leaf
 
     @property
     def grad_fn(self) -> GradFn | None:
         index = self.index
-        return None if index is None or index[0].links is None else GradFn(*index)
+        return None if index is None or index[0].is_leaf else GradFn(*index)
 
     @property
     def grad(self) -> Tensor | None:
@@ -303,9 +307,7 @@ class Tensor:
             The tensor needs no gradient, has several elements and no `gradient`, or was walked
             before.
         """
-        from functrans.torch.autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        Tensor._run_backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor, which is no leaf, too."""
@@ -331,9 +333,7 @@ class Tensor:
         if self.index is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node, number = self.index
-        if node.hooks is None:
-            node.hooks = {}
-        hooks = node.hooks.setdefault(number, [])
+        hooks = node.hooked("hooks", dict).setdefault(number, [])
 
         def call(g: Any) -> Any:
             replaced = hook(wrap(conjugated(g)))
@@ -484,16 +484,21 @@ def rebuilt(cls: Any, values: Any, requires_grad: bool, attributes: dict[str, An
     return new.requires_grad_(requires_grad)
 
 
+_new: Any = object.__new__
+
+
 def wrap(array: Any) -> Tensor:
     """The tensor of an array."""
-    new = Tensor.__new__(Tensor)
-    new.array = array if isinstance(array, TracedArray) else EngineArray(array)
+    new: Tensor = _new(Tensor)
+    if type(array) is not EngineArray and not isinstance(array, TracedArray):
+        array = EngineArray(array)
+    new.array = array
     return new
 
 
 def conjugated(g: Any) -> Any:
     """PyTorch's complex gradients are the conjugates of the cotangents of the rules."""
-    return np.conj(g) if g is not None and type_of(g).dtype.kind == "c" else g
+    return np.conj(g) if g is not None and dtype_of(g).kind == "c" else g
 
 
 def _flatten(t: Tensor) -> tuple[list[Any], Any]:
@@ -537,7 +542,10 @@ def _arithmetic(name: str, primitive: Any) -> tuple[Any, Any]:
         a = x.array
         if isinstance(y, Tensor):
             b = y.array
-            if a.dtype is b.dtype and a.dtype.kind != "b":
+            # The properties of an EngineArray would take as long as a tenth of the operation.
+            both = type(a) is type(b) is EngineArray
+            dtype, other = (a.value.dtype, b.value.dtype) if both else (a.dtype, b.dtype)
+            if dtype is other and dtype.kind != "b":
                 return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
         elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
             return wrap(stack.top.binary(primitive, a, y))  # type: ignore[union-attr]

@@ -26,7 +26,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.primitive import BY_UFUNC, ZERO, Primitive, Rule, select_all
+from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
     SCALARS,
     WEAK,
@@ -43,7 +43,7 @@ from functrans.transforms.origins import origin
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class ReverseArray(TracedArray):
@@ -227,7 +227,7 @@ class Reverse(Interpreter):
         if pull is ZERO:
             return ans
         space = type_of(value)
-        residuals = pull.select(ans, (value,))
+        residuals = (space,) if pull.names == X_TYPE else pull.select(ans, (value,))
         tape = self.tape
         tape.append((primitive, ((pull.apply, x.index, residuals, params, space),)))
         return self.array(ans, self.base + len(tape) - 1)
@@ -438,15 +438,20 @@ def links_of(
         indices = [x.index if i in own else None for i, x in enumerate(args)]
         spaces = [type_of(x) for x in values]
         return [(pull.apply, indices, residuals(pull, ans, args, values, mine), params, spaces)]
-    links = []
+    return [
+        (rule.apply, args[i].index, residuals(rule, ans, args, values, mine), params, type_of(x))
+        for i, rule, x in pulls_of(primitive, values, mine)
+    ]
+
+
+def pulls_of(
+    primitive: Primitive, values: Sequence[Array], mine: list[int]
+) -> Iterator[tuple[int, Rule, Array]]:
+    """The operands among `mine` that the output depends on, with their pulls and values."""
     for i in mine:
         written = primitive.pulls[i] if primitive.pulls else None
-        if written is ZERO:
-            continue
-        chosen: Any = written or derived_pull(primitive, i)
-        kept = residuals(chosen, ans, args, values, mine)
-        links.append((chosen.apply, args[i].index, kept, params, type_of(values[i])))
-    return links
+        if written is not ZERO:
+            yield i, written or derived_pull(primitive, i), values[i]  # type: ignore[misc]
 
 
 class Replay:

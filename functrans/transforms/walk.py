@@ -18,7 +18,7 @@ from functrans.core.cotangent import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from functrans.core.primitive import Primitive
     from functrans.core.types import ArrayType
@@ -31,17 +31,26 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
     The cotangents of inputs stay; those of other values are released on the way, and so are the
     entries of the tape unless `keep`.
     """
+    places = range(base + len(tape) - 1, base - 1, -1)
+    walk(zip(places, reversed(tape), strict=True), cotangents, None if keep else tape, base)
+
+
+def walk(
+    entries: Iterable[tuple[Any, Any]],
+    cotangents: Cotangents,
+    spent: list[Any] | None = None,
+    base: int = 0,
+) -> None:
+    """Carry cotangents through entries, which come with their places and the last one first."""
     values, touched = cotangents.values, cotangents.touched
     add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
-        k = base + len(tape)
-        for entry in reversed(tape):
-            k -= 1
+        for k, entry in entries:
             if entry is None:
                 continue
             primitive, links = entry
-            if not keep:
-                tape[k - base] = primitive  # the residuals go, the name stays for messages
+            if spent is not None:
+                spent[k - base] = primitive  # the residuals go, the name stays for messages
             g = values[k]
             if g is not None:
                 values[k] = None
@@ -83,10 +92,12 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
                     cotangents.add(index, settle(d, space), space)
 
 
-def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None, ...]) -> Any:
+def _outputs_cotangent(values: Any, k: int, types: tuple[ArrayType | None, ...]) -> Any:
     """The cotangents of an operation's several outputs, with zeros where there is none."""
-    found = values[k + 1 : k + 1 + len(types)]
-    values[k + 1 : k + 1 + len(types)] = [None] * len(types)
+    found = []
+    for i in range(k + 1, k + 1 + len(types)):
+        found.append(values[i])
+        values[i] = None
     if all(g is None for g in found):
         return None
     return tuple(
@@ -98,11 +109,11 @@ def _outputs_cotangent(values: list[Any], k: int, types: tuple[ArrayType | None,
 def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotangents) -> None:
     """Pull a cotangent with structural zeros through an operation that keeps or moves them."""
     for pull, index, residuals, params, space in links:
-        d = _pulled(pull, g.value, residuals, params)
+        d = pulled(pull, g.value, residuals, params)
         if primitive.masks == "lanes":
             parts: list[Any] = [(index, keep_masked(d, g.mask), space)]
         else:
-            lanes = _pulled(pull, algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
+            lanes = pulled(pull, algebra.astype(g.mask, dtype=np.dtype(float)), residuals, params)
             joint = type(space) is list
             parts = [
                 (i, moved(part, lane), kind)
@@ -116,5 +127,6 @@ def _pull_masked(primitive: Primitive, links: Any, g: Masked, cotangents: Cotang
             cotangents.add(i, part if kind is None else settle(part, kind), kind)
 
 
-def _pulled(pull: Callable[..., Any], g: Any, residuals: Any, params: Any) -> Any:
+def pulled(pull: Callable[..., Any], g: Any, residuals: Any, params: Any) -> Any:
+    """A cotangent pulled through a link."""
     return pull(g, residuals) if params is None else pull(g, residuals, params)

@@ -285,3 +285,21 @@ def test_unsupported() -> None:
     with pytest.raises(NotImplementedError, match=r"Tensor\.stft"):
         torch.ones(1).stft()
     assert not hasattr(torch, "stft")
+
+
+def test_what_an_operation_in_place_needs_is_kept() -> None:
+    """And a write into the result afterwards is seen."""
+    x = torch.tensor([0.5, 2.0], requires_grad=True)
+    y = x.clone()
+    y.square_().sin_()
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2 * x.detach().numpy() * np.cos([0.25, 4.0]), 1e-6)
+    z = x.exp()
+    z.add_(1)
+    with pytest.raises(RuntimeError, match="output 0 of Exp, is at version 1; expected version 0"):
+        z.sum().backward()
+    w = x.exp()
+    alias = w.detach()
+    alias.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace"):
+        w.sum().backward()

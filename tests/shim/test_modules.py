@@ -330,6 +330,7 @@ def test_containers() -> None:
 
 
 def test_functional_call() -> None:
+    torch.manual_seed(0)  # some weights make sums of float32 cancel
     net = Net()
     own = {k: v.detach().clone() for k, v in net.named_parameters()}
     doubled = {**own, "scale": own["scale"] * 2}

@@ -227,8 +227,7 @@ def test_other_tensors_of_pytorch() -> None:
 
 
 @pytest.mark.oracle("torch")
-@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
-def test_state_dicts_go_over(options: Any) -> None:
+def test_state_dicts_go_over() -> None:
     """A model and its optimiser are trained on by the other library."""
     import torch as theirs
 
@@ -247,9 +246,8 @@ def test_state_dicts_go_over(options: Any) -> None:
     for _ in range(3):
         step(theirs, first, begun)
     file = io.BytesIO()
-    theirs.save([first.state_dict(), begun.state_dict()], file, **options)
+    theirs.save([first.state_dict(), begun.state_dict()], file)
     weights, state = ours.load(file)
-    assert weights._metadata == first.state_dict()._metadata
     second = model(ours)
     second.load_state_dict(weights)
     going = ours.optim.Adam(second.parameters())

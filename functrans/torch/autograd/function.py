@@ -11,7 +11,8 @@ from functrans.core.types import type_of
 from functrans.torch import saved as saving
 from functrans.torch.autograd.passes import as_tuple
 from functrans.torch.backward import modified
-from functrans.torch.engine import ENGINE, EngineArray, Node, grad_mode, mode
+from functrans.torch.engine import ENGINE, EngineArray, grad_mode, mode
+from functrans.torch.operation import node
 from functrans.torch.tensor import Tensor, conjugated, wrap
 from functrans.transforms.custom import custom
 
@@ -157,21 +158,21 @@ class Function:
             return found
 
         link: tuple[Any, ...] = (pull, [args[i].array.index for i in places], (), {}, spaces)
-        node = Node(None, [link], None)
         types = tuple(type_of(o.array) if isinstance(o, Tensor) else None for o in outs)
-        node.types = types if ctx._materialize else (None,) * len(types)
-        node.name = f"{cls.__name__}Backward"
+        shown = types if ctx._materialize else (None,) * len(types)
+        made = node(None, [link], None, types=shown)
+        made.name = f"{cls.__name__}Backward"
         dropped = {id(t) for t in ctx._nondifferentiable}
         results = []
         for j, (o, kind) in enumerate(zip(outs, types, strict=True)):
             if kind is None or id(o) in dropped or kind.dtype.kind not in "fc":
                 results.append(o)
             elif any(o is d for d in ctx._dirty):
-                o.array.index = (node, j)
                 o.array.version[0] += 1
+                o.array.index = (made, j)
                 results.append(o)
             else:
-                results.append(wrap(EngineArray(o.array.value, (node, j), o.array.version)))
+                results.append(wrap(EngineArray(o.array.value, (made, j), o.array.version)))
         return tuple(results) if isinstance(out, tuple | list) else results[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ from functrans.transforms.batching import vmap
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:
-    return tuple(x) if isinstance(x, Sequence) and not isinstance(x, Tensor) else (x,)
+    if isinstance(x, Tensor):
+        return (x,)
+    return tuple(x) if isinstance(x, Sequence) else (x,)
 
 
 def _roots(
@@ -32,9 +35,12 @@ def _roots(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )
         if g is None:
-            if output.numel() != 1:
+            shape, dtype = output.array.shape, output.array.dtype
+            if math.prod(shape) != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = wrap(np.ones(output.shape, output.array.dtype))
+            one = np.ones(shape, dtype) if shape else dtype.type(1)
+            roots.append((output.index, EngineArray(one) if create_graph else one))
+            continue
         if g.shape != output.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has "
@@ -112,11 +118,13 @@ def backward(
                 hook((), tuple(wrap(conjugated(part)) for part in arrived))
 
 
+Tensor._run_backward = staticmethod(backward)
+
+
 def accumulate(variable: Tensor, g: Any) -> None:
     """Add a gradient to ``.grad``."""
     new = wrap(conjugated(g))
-    if not variable.array.shape and type(new.array.value) is not np.ndarray:
-        new.array.memory()
+    new.array.memory()  # which may be added to
     old = variable.grad
     if old is None:
         variable._grad = new
@@ -126,8 +134,9 @@ def accumulate(variable: Tensor, g: Any) -> None:
         memory = old.numpy_memory()
         np.add(memory, new.array.value, out=memory)
         old.array.version[0] += 1
-    if variable.is_leaf:
-        for hook in variable.index[0].accumulated or ():
+    node = variable.index[0]
+    if node.is_leaf:
+        for hook in node.accumulated or ():
             hook(variable)
 
 

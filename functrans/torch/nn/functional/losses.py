@@ -243,7 +243,7 @@ def cross_entropy(
     _check(reduction)
     options = {"label_smoothing": label_smoothing, "reduction": reduction}
     if not is_inexact(target.array.dtype):
-        if target.array.shape == input.array.shape != ():
+        if input.shape == target.shape and input.ndim:
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
                 f"{short_name(target.array)}"
