@@ -12,6 +12,9 @@ from benchmarks.workloads import (
     rnn,
     scalar_function,
     tape,
+    tensor_chain,
+    tensor_mlp,
+    tensor_resnet,
     untraced,
 )
 
@@ -25,4 +28,8 @@ WORKLOADS: tuple[AnyWorkload, ...] = (
     rnn.WORKLOAD,
     import_time.WORKLOAD,
     tape.WORKLOAD,
+    # Last: with functrans.torch an engine lies below what the others measure.
+    tensor_chain.WORKLOAD,
+    tensor_mlp.WORKLOAD,
+    tensor_resnet.WORKLOAD,
 )
