@@ -369,6 +369,34 @@ def test_complex_parameters(name: str) -> None:
 
 @pytest.mark.oracle("torch")
 @pytest.mark.parametrize(
+    "options", [{"max_iter": 4, "lr": 0.5}, {"line_search_fn": "strong_wolfe", "max_iter": 4}]
+)
+def test_hundred_steps_of_lbfgs(options: dict[str, Any]) -> None:
+    """Where the minimum is well determined they agree to 1e-10, too."""
+    import torch as theirs
+
+    found = []
+    for lib in (ours, theirs):
+        w = lib.zeros(3, dtype=lib.float64, requires_grad=True)
+        x, y = lib.from_numpy(X), lib.from_numpy(Y[:, 0].copy())
+        optimizer = lib.optim.LBFGS([w], **options)
+
+        def closure(optimizer: Any = optimizer, w: Any = w, x: Any = x, y: Any = y) -> Any:
+            optimizer.zero_grad()
+            value = ((x @ w - y) ** 2).mean() + 0.1 * (w**4).sum()
+            value.backward()
+            return value
+
+        path = []
+        for _ in range(100):
+            optimizer.step(closure)
+            path.append(w.detach().numpy().copy())
+        found.append(path)
+    np.testing.assert_allclose(*found, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.parametrize(
     "options",
     [
         {"lr": 0.1},

@@ -140,12 +140,27 @@ def test_what_is_not_saved() -> None:
         ({"a": [1, object()]}, r"obj\['a'\]\[1\] is of type builtins.object", "a dict"),
         (ours.nn.Linear(1, 1), "obj is of type functrans.torch.nn.linear.Linear", "state_dict"),
         ([np.ones(2)], r"obj\[0\]", "from_numpy"),
-        ((np.float64(1.0),), r"obj\[0\]", "item"),
         ({"f": len}, r"obj\['f'\]", "builtin_function"),
     ):
         with pytest.raises(TypeError, match=path) as caught:
             ours.save(x, io.BytesIO())
         assert remedy in str(caught.value)
+
+
+def test_numbers_of_numpy() -> None:
+    given = [np.float64(0.1), np.int64(2**40), np.bool_(True), np.complex128(1j), np.uint8(7)]
+    expected = [0.1, 2**40, True, 1j, 7]
+    assert the_same(round_trip(given), expected)
+    for protocol in (2, 4):
+        pickled = pickle.dumps([*given, np.float32(0.5), np.float64(0.1).astype(">f8")], protocol)
+        assert the_same(ours.load(archive(pickled)), [*expected, 0.5, 0.1])
+    for code in (b"O8", b"V8", b"f9", b"U4"):
+        changed = pickle.dumps(np.float64(0.1), 2).replace(b"f8", code)
+        with pytest.raises(pickle.UnpicklingError, match="a number is of type"):
+            ours.load(archive(changed))
+    cut = pickle.dumps(np.bool_(True), 2).replace(b"b1", b"f8")
+    with pytest.raises(pickle.UnpicklingError, match="a number of type f8"):
+        ours.load(archive(cut))
 
 
 def test_nothing_is_written_if_it_cannot_be_saved(tmp_path: Path) -> None:

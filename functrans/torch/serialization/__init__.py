@@ -36,7 +36,7 @@ def save(
     obj : Tensor, dict, list, ...
         Tensors and parameters, numbers, strings, bytes, sizes, dtypes, and dicts, lists, tuples and
         sets of them: what ``state_dict()`` of modules, optimisers and schedulers returns. Tensors
-        that share memory share it when they are loaded again.
+        that share memory share it when they are loaded again. Numbers of NumPy become Python's.
     f : path or binary file
         With the ending ``.safetensors`` the file is one of that format, of a dict of tensors.
     pickle_module, pickle_protocol, _use_new_zipfile_serialization

@@ -78,6 +78,8 @@ class Pickler:
         self._out.extend(parts)
 
     def _save(self, x: Any, path: str) -> None:
+        if isinstance(x, np.generic) and x.dtype.kind in "biufc":
+            x = x.item()
         key = x.name if type(x) is _Name else id(x)
         if key in self._memo:
             self._write(_with_number(pickle.BINGET, pickle.LONG_BINGET, self._memo[key]))
@@ -233,8 +235,6 @@ def _remedy(x: Any) -> str:
         return "save what its state_dict() returns"
     if isinstance(x, np.ndarray):
         return "write torch.from_numpy(x) for an array"
-    if isinstance(x, np.generic):
-        return "write x.item() for a number of NumPy"
     return "write it as a dict of them"
 
 

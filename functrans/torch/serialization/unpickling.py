@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from functrans.torch import dtypes
 from functrans.torch.devices import device
+from functrans.torch.serialization.numbers import NumberType, number, number_type
 from functrans.torch.serialization.storages import (
     STORAGE_TYPES,
     corrupt,
@@ -123,6 +124,9 @@ _CALLED: dict[str, Callable[..., Any]] = {
     "builtins.bytearray": _bytearray,
     "builtins.bytes": lambda: b"",  # so the second protocol writes those without elements
     "_codecs.encode": _encoded,
+    "numpy.dtype": number_type,
+    "numpy.core.multiarray.scalar": number,
+    "numpy._core.multiarray.scalar": number,
     "torch.Size": _size,
     "torch.device": _device,
 }
@@ -234,7 +238,9 @@ class Unpickler:
 
     def build(self) -> None:
         state = self.stack.pop()
-        if not self.dry:
+        if isinstance(self.stack[-1], NumberType):
+            self.stack[-1].set_state(state)
+        elif not self.dry:
             with_attributes(self.stack[-1], state)
 
     def set_items(self, pairs: list[Any]) -> None:
