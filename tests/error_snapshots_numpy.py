@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy._core.overrides import array_function_dispatch
+from numpy.polynomial import chebyshev
 
 import functrans as ft
 from functrans.core import errors
@@ -35,6 +36,14 @@ def handed_over(x: Any) -> Any:
 
 
 SNAPSHOTS: dict[str, Row] = {
+    "polynomials in several columns": (
+        lambda: ft.grad(lambda x: np.sum(chebyshev.chebval(x, np.ones((2, 3)))))(X),
+        errors.OperandError,
+        r"numpy\.polynomial\.chebyshev\.chebval: at .*error_snapshots_numpy.py:\d+ in <lambda> it "
+        r"takes x, a traced float64\[3\] of grad\(.*\), for a number, since it is no ndarray, and "
+        r"combines coefficients of shape \(2, 3\) with its elements one by one\. Call "
+        r"functrans\.numpy\.polynomial\.chebyshev\.chebval\.",
+    ),
     "a function without rule": (
         on_traced(handed_over),
         errors.MissingRuleError,

@@ -418,3 +418,27 @@ def test_cumulative_functions_of_a_number_along_an_axis(function: Any, axis: Any
     """NumPy takes axis 0 and -1 of a 0-d array, and returns one axis."""
     assert function(0.7, axis=axis).shape == (1,)
     assert ft.vjp(lambda x: function(x, axis=axis), 0.7)[1](np.array([2.0])) == (2.0,)
+
+
+@pytest.mark.parametrize("name", ["poly", "cheb", "leg", "lag", "herm", "herme"])
+def test_numpys_polynomials_do_not_combine_columns_with_elements(name: str) -> None:
+    """A traced vector is no ndarray, so NumPy gave the coefficients no axis: (2,) for (2, 2)."""
+    modules = {"poly": "polynomial", "cheb": "chebyshev", "leg": "legendre", "lag": "laguerre"}
+    module = {**modules, "herm": "hermite", "herme": "hermite_e"}[name]
+    evaluate = getattr(getattr(np.polynomial, module), f"{name}val")
+    ours = getattr(getattr(ft.numpy.polynomial, module), f"{name}val")
+    x, c = np.array([0.5, 2.0]), np.arange(6.0).reshape(3, 2)
+    for m in (1, 2, 3):
+        with pytest.raises(errors.OperandError, match=f"{name}val"):
+            ft.vjp(lambda x, m=m: evaluate(x, c[:m]), x)
+        np.testing.assert_allclose(ft.vjp(lambda x, m=m: ours(x, c[:m]), x)[0], evaluate(x, c[:m]))
+    assert ft.vjp(lambda x: evaluate(x, c[..., None], tensor=False), x)[0].shape == (2, 2)
+    np.testing.assert_allclose(ft.vjp(lambda x: evaluate(x, c[:, 0]), x)[0], evaluate(x, c[:, 0]))
+
+
+def test_numpys_polynomials_from_roots() -> None:
+    x = np.array([0.5, 2.0])
+    evaluate = np.polynomial.polynomial.polyvalfromroots
+    with pytest.raises(errors.OperandError, match=r"Call functrans\.numpy\.polynomial\.poly"):
+        ft.grad(lambda x: evaluate(x, np.array([1.0, 3.0])))(x)
+    assert ft.grad(lambda x: evaluate(x, np.array([1.0, 3.0])))(2.0) == 0.0

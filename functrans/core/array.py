@@ -6,11 +6,13 @@ methods are attached by ``functrans.numpy``, which also fills the tables of NumP
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from functrans.core.callers import EVALUATIONS, check_polynomial
 from functrans.core.errors import (
     ConversionError,
     InPlaceError,
@@ -155,6 +157,12 @@ class TracedArray:
             interpreter = stack.top or interpreter
         if method != "__call__" or kwargs:
             return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)
+        if more and type(x) is np.ndarray:
+            caller = sys._getframe(1)
+            if caller.f_code.co_name == "__array_ufunc__" and caller.f_back:  # that of a subclass
+                caller = caller.f_back
+            if caller.f_code.co_name in EVALUATIONS:
+                check_polynomial(caller, TracedArray)
         if ufunc in BY_UFUNC:
             primitive = BY_UFUNC[ufunc]
             if not more:
@@ -171,6 +179,8 @@ class TracedArray:
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if stack.top is not self.interpreter:
             self.check_active()
+        if func is np.prod and sys._getframe(1).f_code.co_name in EVALUATIONS:
+            check_polynomial(sys._getframe(1), TracedArray)
         call = FUNCTIONS.get(func)
         if call is None:
             if func in REFUSALS:
