@@ -107,6 +107,24 @@ def test_lengths_and_projections() -> None:
     check_grads(lambda x: nn.lstm(x, None, projected, lengths=lengths)[0], (x,), order=1)
 
 
+def test_bags_and_margins() -> None:
+    table, numbers = rng.normal(size=(4, 2)), np.array([0, 2, 3, 3])
+    for mode in ("sum", "mean", "max"):
+        check_grads(lambda w, m=mode: nn.embedding_bag(numbers, w, [0, 1, 1], mode=m), (table,))
+    means = nn.embedding_bag(numbers, table, [0, 1, 1])
+    np.testing.assert_allclose(means[2], (table[2] + 2 * table[3]) / 3)
+    assert not means[1].any()
+    np.testing.assert_allclose(means[:1], nn.embedding_bag(numbers[:1, None], table))
+    labels = np.array([1, 0, 1, 1])
+    check_grads(lambda x: nn.multi_margin_loss(x, labels, p=2), (table,))
+    check_grads(lambda x: nn.multilabel_soft_margin_loss(x, table > 0), (table,))
+    each = ft.vmap(lambda x, y: nn.multi_margin_loss(x, y, reduction="none"))(table, labels)
+    np.testing.assert_allclose(each, nn.multi_margin_loss(table, labels, reduction="none"))
+    v, g = rng.normal(size=(3, 2)), rng.normal(size=(3, 1))
+    np.testing.assert_allclose(np.linalg.norm(nn.weight_norm(v, g), axis=1), abs(g[:, 0]))
+    check_grads(nn.weight_norm, (v, g))
+
+
 def test_bilinear() -> None:
     x, y, w = rng.normal(size=(5, 2)), rng.normal(size=(5, 3)), rng.normal(size=(4, 2, 3))
     expected = np.einsum("ni,kij,nj->nk", x, w, y) + 1.0
@@ -262,6 +280,17 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.embedding(np.array([1.0]), x[0]), TypeError, "must be integers"),
     (lambda: nn.embedding(np.array([4]), x[0]), IndexError, "no row 4"),
     (lambda: nn.embedding(np.array([-1]), x[0]), IndexError, "no row -1"),
+    (lambda: nn.embedding_bag(np.zeros(2, int), w), ValueError, "offsets must be"),
+    (lambda: nn.embedding_bag(np.zeros(2, int), w, [0, 3]), ValueError, "go up to 3"),
+    (lambda: nn.embedding_bag(np.zeros((1, 1, 1), int), w), ValueError, "got shape"),
+    (lambda: nn.embedding_bag(np.zeros((1, 1), int), w, mode="min"), ValueError, "'mean' or 'max'"),  # type: ignore[arg-type]
+    (
+        lambda: nn.embedding_bag(np.zeros((1, 1), int), w, per_sample_weights=[[1.0]]),
+        ValueError,
+        "needs mode 'sum'",
+    ),
+    (lambda: nn.multi_margin_loss(x, [0]), ValueError, "input must have shape"),
+    (lambda: nn.multi_margin_loss(w, [0, 1], p=3), ValueError, "p must be 1 or 2"),
     (lambda: nn.rnn(x, None, []), ValueError, "params must hold"),
     (lambda: nn.gru(x, None, cells(3, 2, 3, 1, 1)), ValueError, r"params\[0\] has shapes"),
     (lambda: nn.gru(x, np.ones((1, 1, 2)), cells(2, 2, 3, 1, 1)), ValueError, r"= \(1, 4, 2\)"),

@@ -84,6 +84,11 @@ from functrans.nn.losses import (
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
 )
+from functrans.nn.margins import (
+    multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss,
+    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+)
 from functrans.nn.normalization import (
     batch_norm as batch_norm,
     group_norm as group_norm,
@@ -91,6 +96,7 @@ from functrans.nn.normalization import (
     layer_norm as layer_norm,
     local_response_norm as local_response_norm,
     rms_norm as rms_norm,
+    weight_norm as weight_norm,
 )
 from functrans.nn.pooling import (
     adaptive_avg_pool1d as adaptive_avg_pool1d,
@@ -117,7 +123,6 @@ from functrans.nn.recurrent import (
 from functrans.nn.regularization import (
     alpha_dropout as alpha_dropout,
     dropout as dropout,
-    embedding as embedding,
     feature_dropout as feature_dropout,
 )
 from functrans.nn.resampling import (
@@ -126,3 +131,4 @@ from functrans.nn.resampling import (
     pixel_shuffle as pixel_shuffle,
     pixel_unshuffle as pixel_unshuffle,
 )
+from functrans.nn.tables import embedding as embedding, embedding_bag as embedding_bag

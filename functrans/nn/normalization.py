@@ -9,6 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, Shape, dtype_of, shape_of
+from functrans.numpy.axes import one_axis
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -248,6 +249,29 @@ def rms_norm(
     mean = p.divide(p.sum(p.square(x), axes=axes, keepdims=True), count)
     out = p.multiply(x, _inverse_root(mean, eps))
     return _scaled(out, weight, None, shape_of(x)[axes[0] :])
+
+
+def weight_norm(v: Any, g: Any, axis: int | None = 0) -> Array:
+    """``g * v / norm(v)``: weights by direction and length (Salimans and Kingma, 2016).
+
+    Parameters
+    ----------
+    v : array_like
+    g : array_like
+        The lengths; of shape 1 along all axes but `axis`.
+    axis : int or None
+        The axis along which lengths differ; None for a single one.
+
+    Examples
+    --------
+    >>> weight_norm(np.array([[3.0, 4.0]]), np.array([[10.0]]))
+    array([[6., 8.]])
+    """
+    v, g = operand(v), operand(g)
+    rank = len(shape_of(v))
+    kept = None if axis is None else one_axis(axis, rank)
+    axes = tuple(i for i in range(rank) if i != kept)
+    return p.multiply(v, p.divide(g, p.norm(v, axes=axes, keepdims=axis is not None)))
 
 
 def local_response_norm(

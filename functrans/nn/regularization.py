@@ -1,4 +1,4 @@
-"""Random omission of activations, and rows of tables by number."""
+"""Random omission of activations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, Shape, dtype_of, shape_of
+from functrans.core.types import Array, Shape, shape_of
 from functrans.numpy.operands import operand
-from functrans.transforms.stop_gradient import stop_gradient
 
 
 def dropout(
@@ -141,54 +140,3 @@ def _to_limit(x: Array, kept: Any, probability: float) -> Array:
     scale = 1 / math.sqrt((1 - probability) * (1 + probability * _SELU_LIMIT**2))
     shift = -scale * probability * _SELU_LIMIT
     return p.add(p.where(kept, p.multiply(x, scale), scale * _SELU_LIMIT), shift)
-
-
-def embedding(indices: Any, weight: Any, *, padding_idx: int | None = None) -> Array:
-    """The rows of a table with given numbers.
-
-    Parameters
-    ----------
-    indices : array_like of int
-    weight : array_like
-        The table, shape (rows, features).
-    padding_idx : int, optional
-        The number of a row that receives no derivative; negative ones count from the end.
-
-    Returns
-    -------
-    array
-        The shape of `indices`, with a last axis of features.
-
-    Raises
-    ------
-    TypeError
-        `indices` are no integers.
-    IndexError
-        A number is negative or beyond the table.
-
-    Examples
-    --------
-    >>> embedding(np.array([2, 0]), np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]))
-    array([[4., 5.],
-           [0., 1.]])
-    """
-    indices, weight = operand(indices), operand(weight)
-    shape = shape_of(weight)
-    if len(shape) != 2:
-        raise ValueError(f"embedding: weight must have shape (rows, features), got {shape}")
-    if dtype_of(indices).kind not in "iu":
-        raise TypeError(f"embedding: indices must be integers, got {dtype_of(indices)}")
-    if isinstance(indices, np.ndarray | np.generic) and indices.size:
-        for found in (indices.min(), indices.max()):
-            if not 0 <= found < shape[0]:
-                raise IndexError(
-                    f"embedding: there is no row {found}; the table has {shape[0]}, numbered from 0"
-                )
-    rows = p.take(weight, indices, axis=0)
-    if padding_idx is None:
-        return rows
-    if not -shape[0] <= padding_idx < shape[0]:
-        raise ValueError(f"embedding: padding_idx {padding_idx} is no row of {shape[0]}")
-    padding = p.equal(indices, padding_idx % shape[0])
-    padding = p.reshape(padding, shape=(*shape_of(indices), 1))
-    return p.where(padding, stop_gradient(rows), rows)

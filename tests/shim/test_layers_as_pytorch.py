@@ -164,6 +164,9 @@ nn.Embedding(5, 3, padding_idx=2)
 nn.Embedding(5, 3, padding_idx=-1)
 nn.Embedding(5, 3, max_norm=1.0)
 nn.Embedding.from_pretrained(torch.ones(5, 3))
+nn.EmbeddingBag(5, 3)
+nn.EmbeddingBag(5, 3, mode='max')
+nn.EmbeddingBag(5, 3, mode='sum', padding_idx=2, max_norm=2.0)
 """.strip().split("\n")
 
 
@@ -171,8 +174,27 @@ nn.Embedding.from_pretrained(torch.ones(5, 3))
 def test_tables(source: str) -> None:
     # PyTorch scales rows with a single-precision constant.
     rtol = 1e-6 if "max_norm" in source else 1e-9
-    second = "max_norm" not in source
+    second = "max_norm" not in source and "Bag" not in source  # PyTorch has none of bags
     check_layer(source, [np.array([[0, 2, 2], [4, 1, 2]])], second=second, rtol=rtol)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("options", ["", "padding_idx=1", "include_last_offset=True"])
+def test_bags(mode: str, options: str) -> None:
+    import torch
+
+    offsets = [0, 0, 3, 5] if options else [0, 2, 2, 5]
+    factors = "" if mode != "sum" else "per_sample_weights=w,"
+    source = f"F.embedding_bag(i, t, o, mode={mode!r}, {factors} {options})"
+    pairs = []
+    for t in (ours, torch):
+        numbers = {"i": t.tensor([0, 2, 1, 2, 4]), "o": t.tensor(offsets)}
+
+        def call(table: Any, w: Any, t: Any = t, numbers: Any = numbers) -> Any:
+            return evaluated(t, source, t=table, w=w, **numbers)
+
+        pairs.append(results(t, call, [draw(5, 3), draw(5, seed=1)], [], second=False))
+    compare(*pairs)
 
 
 def test_running_statistics_over_several_batches() -> None:
@@ -220,6 +242,13 @@ LOSSES: list[tuple[str, list[Any]]] = [
     ("nn.CosineEmbeddingLoss(%s)", [draw(3, 4), draw(3, 4, seed=1), SIGNS]),
     ("nn.TripletMarginLoss(%s)", [draw(3, 4), draw(3, 4, seed=1), draw(3, 4, seed=2)]),
     ("nn.TripletMarginWithDistanceLoss(%s)", [draw(3, 4), draw(3, 4, seed=1), draw(3, 4, seed=2)]),
+    ("nn.MultiMarginLoss(%s)", [SCORES, CLASSES]),
+    ("nn.MultiMarginLoss(2, 0.5, torch.arange(1.0, 5.0).double(), %s)", [SCORES, CLASSES]),
+    ("nn.MultiMarginLoss(%s)", [SCORES[0], CLASSES[0]]),
+    ("nn.MultiLabelMarginLoss(%s)", [SCORES, np.array([[1, 3, -1, 0], [2, -1, 1, 1], [-1] * 4])]),
+    ("nn.MultiLabelMarginLoss(%s)", [SCORES[0], np.array([3, 0, 1, -1])]),
+    ("nn.MultiLabelSoftMarginLoss(%s)", [SCORES, PROBABILITIES]),
+    ("nn.MultiLabelSoftMarginLoss(torch.arange(4.0).double(), %s)", [SCORES, PROBABILITIES]),
     ("nn.GaussianNLLLoss(%s)", [draw(3, 4), draw(3, 4, seed=1), PROBABILITIES]),
 ]
 
@@ -231,6 +260,8 @@ def test_losses(source: str, inputs: list[Any], reduction: str) -> None:
     if source.startswith("nn.BCELoss"):
         inputs = inputs[:1] + [np.round(inputs[1])]
     written = source % f"reduction={reduction!r}"
+    # PyTorch has no second derivatives of these two.
+    second = not source.startswith(("nn.MultiMargin", "nn.MultiLabelMargin"))
     constant = {1} if "Loss" in source and len(inputs) == 2 else {len(inputs) - 1}
     import torch
 
@@ -244,7 +275,7 @@ def test_losses(source: str, inputs: list[Any], reduction: str) -> None:
             return loss(*[next(free) if f is None else f for f in fixed])
 
         free = [x for i, x in enumerate(inputs) if i not in constant]
-        pairs.append(results(t, call, free, [], second=True))
+        pairs.append(results(t, call, free, [], second=second))
         texts.append(repr(loss))
     compare(*pairs)
     assert texts[0] == texts[1]

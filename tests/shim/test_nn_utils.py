@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,45 @@ def test_gradients_of_packed_sequences() -> None:
     padded.sum().backward()
     assert x.grad[:, :, 0].tolist() == [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
     assert packed.double().data.dtype is torch.float64 and packed.float().cpu().is_cuda is False
+
+
+class Symmetric(nn.Module):
+    def forward(self, w: Any) -> Any:
+        return w.triu() + w.triu(1).T
+
+    def right_inverse(self, w: Any) -> Any:
+        return w.triu()
+
+
+def test_parametrizations() -> None:
+    parametrize = nn.utils.parametrize
+    layer = parametrize.register_parametrization(nn.Linear(3, 3), "weight", Symmetric())
+    assert isinstance(layer, nn.Linear) and type(layer).__name__ == "ParametrizedLinear"
+    assert (layer.weight == layer.weight.T).all() and layer.weight.requires_grad
+    keys = ["bias", "parametrizations.weight.original"]
+    assert list(layer.state_dict()) == keys and [k for k, _ in layer.named_parameters()] == keys
+    layer(torch.ones(3)).sum().backward()
+    assert layer.parametrizations.weight.original.grad.triu().abs().sum() > 0
+    layer.weight = torch.eye(3) * 2
+    assert (layer.weight == torch.eye(3) * 2).all()
+    with parametrize.cached():
+        assert layer.weight is layer.weight
+    assert layer.weight is not layer.weight
+    other = copy.deepcopy(layer)
+    parametrize.remove_parametrizations(layer, "weight")
+    assert type(layer) is nn.Linear and not parametrize.is_parametrized(layer)
+    assert type(layer.weight) is nn.Parameter and (layer.weight == torch.eye(3) * 2).all()
+    assert parametrize.is_parametrized(other, "weight") and (other.weight == layer.weight).all()
+    with pytest.raises(RuntimeError, match="only supported through state_dict"):
+        pickle.dumps(other)
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    before = normed.weight.detach().clone()
+    assert torch.allclose(normed.parametrizations.weight.original0[:, 0], before.norm(dim=1))
+    with torch.no_grad():
+        normed.parametrizations.weight.original1.mul_(3)
+    assert torch.allclose(normed.weight, before)
+    with pytest.raises(NotImplementedError, match="orthogonal"):
+        nn.utils.parametrizations.orthogonal(normed)
 
 
 def test_transformers_learn_under_transforms() -> None:

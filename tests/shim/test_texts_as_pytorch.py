@@ -67,6 +67,9 @@ nn.BatchNorm2d(2).state_dict()._metadata
 F.one_hot(torch.tensor([[0, 2]]))
 F.one_hot(torch.tensor([1]), 3)
 F.pad(torch.ones(1, 2), (1, 0), value=3)
+nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 3, 1), dim=1).state_dict().keys()
+nn.utils.parametrize.is_parametrized(nn.Linear(2, 3))
 """.strip().split("\n")
 
 
@@ -212,6 +215,16 @@ nn.utils.rnn.pack_padded_sequence(torch.ones(3, 2, 1), [3, 0])
 nn.utils.rnn.pad_packed_sequence(nn.utils.rnn.pack_sequence([torch.ones(3)]), total_length=2)
 F.scaled_dot_product_attention(*[torch.ones(2, 3)] * 3, attn_mask=torch.ones(2, 2), is_causal=True)
 nn.utils.vector_to_parameters(3, [])
+nn.utils.parametrize.register_parametrization(nn.Linear(2, 3), 'x', nn.Identity())
+nn.utils.parametrize.register_parametrization(nn.Linear(2, 3), 'weight', nn.Flatten(0))
+nn.utils.parametrize.remove_parametrizations(nn.Linear(2, 3), 'weight')
+nn.MultiMarginLoss(3)
+nn.MultiMarginLoss(weight=torch.ones(1, 2))
+nn.EmbeddingBag(3, 2, padding_idx=5)
+F.embedding_bag(torch.tensor([1]), torch.ones(3, 2))
+F.embedding_bag(torch.tensor([[1]]), torch.ones(3, 2), torch.tensor([0]))
+F.embedding_bag(torch.tensor([[1]]), torch.ones(3, 2), mode='x')
+F.embedding_bag(torch.tensor([[1]]), torch.ones(3, 2), per_sample_weights=torch.ones(1, 1))
 """.strip().split("\n")
 
 

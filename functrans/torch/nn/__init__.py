@@ -75,6 +75,7 @@ from functrans.torch.nn.distance import (
 )
 from functrans.torch.nn.embedding import (
     Embedding as Embedding,
+    EmbeddingBag as EmbeddingBag,
 )
 from functrans.torch.nn.linear import (
     Bilinear as Bilinear,
@@ -96,6 +97,9 @@ from functrans.torch.nn.loss import (
     L1Loss as L1Loss,
     MarginRankingLoss as MarginRankingLoss,
     MSELoss as MSELoss,
+    MultiLabelMarginLoss as MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss,
+    MultiMarginLoss as MultiMarginLoss,
     NLLLoss as NLLLoss,
     PoissonNLLLoss as PoissonNLLLoss,
     SmoothL1Loss as SmoothL1Loss,

@@ -85,6 +85,11 @@ from functrans.torch.nn.functional.losses import (
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
+from functrans.torch.nn.functional.margins import (
+    multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss,
+    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+)
 from functrans.torch.nn.functional.normalization import (
     batch_norm as batch_norm,
     group_norm as group_norm,
@@ -116,9 +121,7 @@ from functrans.torch.nn.functional.regularization import (
     dropout1d as dropout1d,
     dropout2d as dropout2d,
     dropout3d as dropout3d,
-    embedding as embedding,
     feature_alpha_dropout as feature_alpha_dropout,
-    one_hot as one_hot,
 )
 from functrans.torch.nn.functional.resampling import (
     interpolate as interpolate,
@@ -126,6 +129,11 @@ from functrans.torch.nn.functional.resampling import (
     pixel_shuffle as pixel_shuffle,
     pixel_unshuffle as pixel_unshuffle,
     upsample as upsample,
+)
+from functrans.torch.nn.functional.tables import (
+    embedding as embedding,
+    embedding_bag as embedding_bag,
+    one_hot as one_hot,
 )
 
 

@@ -29,7 +29,8 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     return found
 
 
-def _check(reduction: str, *more: str) -> None:
+def check_reduction(reduction: str, *more: str) -> None:
+    """Raise PyTorch's error for a reduction that there is not."""
     if reduction not in ("none", "mean", "sum", *more):
         raise ValueError(f"{reduction} is not a valid value for reduction")
 
@@ -61,7 +62,7 @@ def mse_loss(
 ) -> Tensor:
     """Squared differences."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     a, b = _pair(input, target, "mse_loss")
     if weight is None:
         return named(pure.mse_loss(a, b, reduction=reduction), "MseLossBackward0")
@@ -89,7 +90,7 @@ def l1_loss(
 ) -> Tensor:
     """Absolute differences."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     a, b = _pair(input, target, "l1_loss")
     if weight is None:
         return wrap(pure.l1_loss(a, b, reduction=reduction))
@@ -106,7 +107,7 @@ def smooth_l1_loss(
 ) -> Tensor:
     """Absolute differences less ``beta / 2``; those below `beta` squared, over ``2 * beta``."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     a, b = _pair(input, target, "smooth_l1_loss")
@@ -121,7 +122,7 @@ def huber_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """Half the squared differences, beyond `delta` continued by straight lines."""
-    _check(reduction)
+    check_reduction(reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     a, b = _pair(input, target, "huber_loss")
@@ -140,7 +141,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """``-log`` of the probability given to the right of two classes."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     if input.shape != target.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -165,7 +166,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """``-log`` of the probability given to the right of two classes, from logits."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     if input.shape != target.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape})"
@@ -240,7 +241,7 @@ def cross_entropy(
     tensor(1.3863)
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     options = {"label_smoothing": label_smoothing, "reduction": reduction}
     if not is_inexact(target.array.dtype):
         if input.shape == target.shape and input.ndim:
@@ -273,7 +274,7 @@ def nll_loss(
 ) -> Tensor:
     """``-log`` of the probability given to the right class, from logarithms of probabilities."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     options = {"ignore_index": ignore_index, "reduction": reduction}
     return named(_of_classes(pure.nll_loss, input, target, weight, **options), "NllLossBackward0")
 
@@ -288,7 +289,7 @@ def kl_div(
 ) -> Tensor:
     """The divergence of probabilities from predicted ones, given by their logarithms."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction, "batchmean")
+    check_reduction(reduction, "batchmean")
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
@@ -321,7 +322,7 @@ def poisson_nll_loss(
 ) -> Tensor:
     """``-log`` of the probability of counts, less a constant."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     options = {"log_input": log_input, "full": full, "eps": eps, "reduction": reduction}
     return wrap(pure.poisson_nll_loss(*_broadcast(input, target), **options))
 
@@ -335,7 +336,7 @@ def gaussian_nll_loss(
     reduction: Any = "mean",
 ) -> Tensor:
     """``-log`` of the density of the target, normal around the input with variance `var`."""
-    _check(reduction)
+    check_reduction(reduction)
     variance = array_or_none(var)
     known = variance.value if hasattr(variance, "value") else variance
     if isinstance(known, np.ndarray | np.generic | float | int) and np.any(np.asarray(known) < 0):
@@ -362,7 +363,7 @@ def hinge_embedding_loss(
 ) -> Tensor:
     """Distances of similar pairs, and by how much those of dissimilar pairs miss a margin."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     a, b = _broadcast(input, target)
     return wrap(pure.hinge_embedding_loss(a, b, margin=margin, reduction=reduction))
 
@@ -376,7 +377,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     array = pure.soft_margin_loss(*_broadcast(input, target), reduction=reduction)
     return named(array, "SoftMarginLossBackward0")
 
@@ -392,7 +393,7 @@ def margin_ranking_loss(
 ) -> Tensor:
     """By how much the first input misses to be above the second by a margin."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     arrays = _broadcast(input1, input2, target)
     return wrap(pure.margin_ranking_loss(*arrays, margin=margin, reduction=reduction))
 
@@ -408,7 +409,7 @@ def cosine_embedding_loss(
 ) -> Tensor:
     """1 less the cosine of similar pairs; by how much that of dissimilar ones exceeds a margin."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     a, b = _broadcast(input1, input2)
     t = tensor_array(target, "cosine_embedding_loss")
     return wrap(pure.cosine_embedding_loss(a, b, t, margin=margin, reduction=reduction))
@@ -428,7 +429,7 @@ def triplet_margin_loss(
 ) -> Tensor:
     """By how much the negative misses to be farther from the anchor than the positive."""
     reduction = legacy_reduction(size_average, reduce, reduction)
-    _check(reduction)
+    check_reduction(reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     arrays = [tensor_array(x, "triplet_margin_loss") for x in (anchor, positive, negative)]
@@ -449,7 +450,7 @@ def triplet_margin_with_distance_loss(
     """As `triplet_margin_loss`, with a distance of one's own."""
     from functrans.torch.nn.functional.distances import pairwise_distance
 
-    _check(reduction)
+    check_reduction(reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     distance = distance_function or pairwise_distance
@@ -477,7 +478,7 @@ def ctc_loss(
     zero_infinity: bool = False,
 ) -> Tensor:
     """``-log`` of the probability that a sequence reads as its labels."""
-    _check(reduction)
+    check_reduction(reduction)
     array = pure.ctc_loss(
         tensor_array(log_probs, "ctc_loss"),
         *[own_copy(x) for x in (targets, input_lengths, target_lengths)],

@@ -1,20 +1,15 @@
-"""Dropout, and rows of tables by number, under PyTorch's signatures."""
+"""Dropout under PyTorch's signatures."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
-import numpy as np
-
 from functrans import nn as pure
-from functrans.core.types import dtype_of
-from functrans.torch.engine import grad_mode
-from functrans.torch.nn.functional.results import computed, finished, named, own_copy
+from functrans.torch.nn.functional.results import finished
 from functrans.torch.operands import tensor_array
-from functrans.torch.printing import type_string
 from functrans.torch.random import source
-from functrans.torch.tensor import Tensor, UnsupportedError, wrap
+from functrans.torch.tensor import Tensor
 
 
 def check_probability(p: float) -> None:
@@ -105,100 +100,3 @@ def feature_alpha_dropout(
         return pure.alpha_dropout(a, p, rng, channels=True)
 
     return _dropped(draw, "feature_alpha_dropout", input, p, training, inplace)
-
-
-def _indices(input: Tensor, rows: int, name: str) -> Any:
-    """Numbers of rows as a plain array; they are checked."""
-    numbers = own_copy(input)
-    if dtype_of(numbers).kind not in "iu":
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got {type_string(input.array)} instead (while checking arguments for "
-            f"{name})"
-        )
-    if isinstance(numbers, np.ndarray | np.generic):
-        known = np.ravel(numbers)
-        if known.size and (known.min() < 0 or known.max() >= rows):
-            raise IndexError("index out of range in self")
-    return numbers
-
-
-def _padding_row(padding_idx: int | None, rows: int) -> int | None:
-    if padding_idx is None:
-        return None
-    if not -rows <= padding_idx < rows:
-        raise AssertionError("Padding_idx must be within num_embeddings")
-    return padding_idx % rows
-
-
-def _renormed(weight: Tensor, numbers: Any, max_norm: float, norm_type: float) -> None:
-    """Scale those rows in place whose norm is greater."""
-    used = np.unique(np.asarray(numbers))
-    rows = weight.numpy_memory()[used]
-    norms = np.linalg.norm(rows, norm_type, axis=1, keepdims=True)
-    scaled = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
-    with grad_mode(False):
-        weight[wrap(used)] = wrap(scaled.astype(rows.dtype))
-
-
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    """The rows of a table with given numbers.
-
-    Parameters
-    ----------
-    input : Tensor of int
-    weight : Tensor
-        The table, shape (rows, features).
-    padding_idx : int, optional
-        The number of a row that receives no gradient.
-    max_norm : float, optional
-        Rows that are looked up and whose norm is greater are scaled to it, in place.
-    norm_type : float
-        The order of that norm.
-
-    Raises
-    ------
-    IndexError
-        There is no such row.
-    NotImplementedError
-        `scale_grad_by_freq` or `sparse` were asked for.
-    """
-    _refuse("embedding", scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
-    w = tensor_array(weight, "embedding")
-    numbers = _indices(input, w.shape[0], "embedding")
-    padding = _padding_row(padding_idx, w.shape[0])
-    if max_norm is not None:
-        _renormed(weight, numbers, max_norm, norm_type)
-    array = computed(pure.embedding, numbers, w, padding_idx=padding)
-    return named(array, "EmbeddingBackward0")
-
-
-def _refuse(name: str, **options: bool) -> None:
-    for option, given in options.items():
-        if given:
-            raise UnsupportedError(
-                f"torch.nn.functional.{name} with {option}=True is not supported by functrans.torch"
-            )
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Class numbers as rows of zeros with a single one."""
-    labels = own_copy(tensor)
-    if dtype_of(labels) != np.dtype(np.int64):
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if isinstance(labels, np.ndarray | np.generic):
-        if labels.size == 0 and num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        if labels.size and labels.min() < 0:
-            raise RuntimeError("Class values must be non-negative.")
-        if num_classes != -1 and labels.size and labels.max() >= num_classes:
-            raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap(pure.one_hot(labels, num_classes))

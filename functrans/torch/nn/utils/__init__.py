@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
-from functrans.torch.nn.utils import rnn as rnn
+from functrans.torch.nn.utils import (
+    parametrizations as parametrizations,
+    parametrize as parametrize,
+    rnn as rnn,
+)
 from functrans.torch.nn.utils.gradients import (
     clip_grad_norm_ as clip_grad_norm_,
     clip_grad_value_ as clip_grad_value_,
