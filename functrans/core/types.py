@@ -80,11 +80,16 @@ class ArrayType:
         return f"weak {text}" if self.weak else text
 
 
+_new: Any = object.__new__
+
+
 def type_of(x: Array) -> ArrayType:
     """The :class:`ArrayType` of a value; the value itself if it is one already."""
     cls = type(x)
     if cls is np.ndarray:
-        return ArrayType(x.shape, x.dtype)
+        new: ArrayType = _new(ArrayType)  # recording asks often, and __init__ takes as long again
+        new.shape, new.dtype, new.weak = x.shape, x.dtype, False
+        return new
     if cls in _PYTHON_DTYPES:
         return ArrayType((), _PYTHON_DTYPES[cls], weak=True)
     if cls is ArrayType:

@@ -235,7 +235,10 @@ def _check(node: Node, handle: Any) -> bool:
         if node.version is not None and node.version[0] != node.at:
             raise modified(node.out, (node, handle.number), node.version[0], node.at)
     elif kind is tuple:
-        return any([_check(node, part) for part in handle])
+        saves = False
+        for part in handle:
+            saves |= _check(node, part)
+        return saves
     else:
         return False
     return True

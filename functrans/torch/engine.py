@@ -209,9 +209,10 @@ class Engine(Interpreter):
         for i, rule, value in pulls_of(primitive, values, mine):
             edge = args[i].index
             place = edge[0].first + edge[1]
-            ready.append((rule.apply, place, rule.select(ans, values), params, type_of(value)))
+            kept = rule.select(ans, values)
+            ready.append((rule.apply, place, kept, params, type_of(value)))
             edges.append(edge)
-            handles.append(saved(rule.select(ans, args), (ans,)))
+            handles.append(_handles(kept, values, args, ans))
         if not ready:
             return EngineArray(ans)
         return self._made(primitive, tuple(ready), tuple(edges), tuple(handles), ans)
@@ -233,7 +234,7 @@ class Engine(Interpreter):
             kept = handle = (space,)
         else:
             kept = rule.select(ans, (value,))
-            handle = saved_handle(tuple([_handle_among(r, value, x, ans) for r in kept]))
+            handle = _handles(kept, (value,), (x,), ans)
         ready = ((rule.apply, edge[0].first + edge[1], kept, params, space),)
         return self._made(primitive, ready, (edge,), (handle,), ans)
 
@@ -386,13 +387,23 @@ class Engine(Interpreter):
         ]
 
 
-def _handle_among(r: Any, value: Array, x: EngineArray, ans: Array) -> Any:
-    """What stands for a residual that may be the value of `x` or the output."""
-    if r is value:
-        return x
-    if type(r) is tuple:
-        return tuple([_handle_among(part, value, x, ans) for part in r])
-    return OUTPUT if r is ans else r
+def _handles(
+    kept: tuple[Any, ...], values: Sequence[Array], args: Sequence[Array], ans: Array
+) -> tuple[Any, ...]:
+    """The residuals of a rule with what stands for the operands and the output among them."""
+    found = []
+    for r in kept:
+        if r is ans:
+            r = OUTPUT
+        elif type(r) is tuple:
+            r = _handles(r, values, args, ans)
+        else:
+            for value, x in zip(values, args, strict=True):
+                if r is value:
+                    r = Saved(x) if type(x) is EngineArray and x.written else x
+                    break
+        found.append(r)
+    return tuple(found)
 
 
 def saved_handle(handle: Any) -> Any:
