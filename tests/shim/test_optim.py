@@ -292,6 +292,19 @@ def double_precision() -> Iterator[None]:
 
 
 @pytest.mark.oracle("torch")
+def test_printing() -> None:
+    import torch as theirs
+
+    shown = []
+    for lib in (ours, theirs):
+        w, b = parameters(lib)
+        optimizer = lib.optim.RMSprop([{"params": w, "lr": 0.5}, {"params": b, "name": "bias"}])
+        lib.optim.lr_scheduler.StepLR(optimizer, 1)
+        shown.append(repr(optimizer))
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("name", NAMES)
 def test_dtypes_of_states(name: str) -> None:
     import torch as theirs
