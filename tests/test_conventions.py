@@ -13,7 +13,7 @@ import pytest
 import functrans as ft
 
 PAGE = Path(__file__).parent.parent / "docs" / "conventions.md"
-HEADER = ["case", "point", "functrans", "functrans.torch", "JAX", "reason"]
+HEADER = ["case", "point", "functrans", "functrans.torch", "PyTorch", "JAX", "reason"]
 PLAIN = {"nan": np.nan, "inf": np.inf, "complex": complex}
 
 RTOL = 1e-15
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     case: str
     point: dict[str, Any]
     ours: tuple[Any, ...]
+    tensors: tuple[Any, ...] | None
     torch: tuple[Any, ...] | None
     jax: tuple[Any, ...] | None
 
@@ -59,10 +60,10 @@ def table_rows() -> Iterator[Row]:
         names = re.findall(r"([xyz]) = ", point)
         parts = re.split(r",? ?[xyz] = ", point)[1:]
         given = {name: value(part) for name, part in zip(names, parts, strict=True)}
-        torch, jax = (
-            ours if c == "same" else None if c == "–" else derivative(c) for c in cells[3:5]
+        tensors, torch, jax = (
+            ours if c == "same" else None if c == "–" else derivative(c) for c in cells[3:6]
         )
-        yield Row(case, given, ours, torch, jax)
+        yield Row(case, given, ours, tensors, torch, jax)
 
 
 ROWS = list(table_rows())
@@ -111,13 +112,13 @@ def test_functrans(row: Row, namespace: Any) -> None:
 
 def test_the_tables_are_read() -> None:
     assert len(ROWS) > 100
-    for library in ("torch", "jax"):
+    for library in ("tensors", "torch", "jax"):
         assert sum(getattr(row, library) is not None for row in ROWS) > 80
         assert any(getattr(row, library) not in (None, row.ours) for row in ROWS)
 
 
 def test_a_wrong_row_is_found() -> None:
-    row = Row("np.abs(x)", {"x": 0.0}, (1,), None, None)
+    row = Row("np.abs(x)", {"x": 0.0}, (1,), None, None, None)
     with pytest.raises(AssertionError, match="Mismatched elements"):
         test_functrans(row, np)
 
@@ -158,16 +159,31 @@ def test_torch(row: Row) -> None:
     import torch
 
     skip_unless_version(torch, "PyTorch")
-    from tests.oracles.torch_names import Ft, Np
-
     assert row.torch is not None
+    check(pulled(row, torch), row.torch, PEER_RTOL)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of the values at poles
+@pytest.mark.parametrize("row", [r for r in ROWS if r.tensors is not None], ids=lambda r: r.case)
+def test_functrans_torch(row: Row) -> None:
+    import functrans.torch
+
+    assert row.tensors is not None
+    check(pulled(row, functrans.torch), row.tensors, PEER_RTOL)
+
+
+def pulled(row: Row, torch: Any) -> list[Any]:
+    """The derivatives by ``.backward()``."""
+    from tests.oracles.torch_names import names_over
+
+    namespace, transforms = names_over(torch)
     point = [
         torch.tensor(x, dtype=torch.complex128 if np.iscomplexobj(x) else torch.float64)
         for x in row.point.values()
     ]
     for x in point:
         x.requires_grad_()
-    out = row.function(np=Np(), ft=Ft)(*point)
+    out = row.function(np=namespace, ft=transforms)(*point)
     out.backward(torch.ones((), dtype=out.dtype))
     grads = [torch.zeros_like(x) if x.grad is None else x.grad for x in point]
-    check([g.resolve_conj().clone().numpy() for g in grads], row.torch, PEER_RTOL)
+    return [np.array(g.resolve_conj().clone().numpy()) for g in grads]
