@@ -143,20 +143,25 @@ normal_cdf: Function = elementwise(
 
 
 def log_softmax_impl(x: Array, *, axes: tuple[int, ...]) -> Array:
-    x, top, e = shifted(x, axes)
+    x = floating(x)
     if x.dtype.kind == "c":
+        x, top, e = shifted(x, axes)
         top = np.where(np.isfinite(top), top, 0)
         return x - top - np.log(np.add.reduce(e, axis=axes, keepdims=True))
-    leads = x == top
-    with np.errstate(invalid="ignore"):
-        below = x - top
-    if np.count_nonzero(np.isinf(top)):
-        below = np.where(np.isinf(top), np.where(leads, 0, -inf), below).astype(x.dtype)
-        e = np.where(np.isinf(top), 0, e).astype(x.dtype)
-    # The leading elements stay out of the sum, so that log1p sees the small rest exactly.
-    count = np.maximum(np.add.reduce(leads, axis=axes, keepdims=True, dtype=x.dtype), 1)
-    rest = np.add.reduce(np.where(leads, 0, e), axis=axes, keepdims=True)
-    return below - (np.log(count) + np.log1p(rest / count))
+    top = np.maximum.reduce(x, axis=axes, keepdims=True, initial=-inf)
+    with np.errstate(all="ignore"):
+        below = np.asarray(x - top)
+        leads = np.asarray(below == 0)
+        if not np.isfinite(top).all():
+            infinite = np.isinf(top)
+            leads = np.where(infinite, x == top, leads)
+            below = np.where(infinite, np.where(leads, 0, -inf), below).astype(x.dtype)
+        # The leading elements stay out of the sum, so that log1p sees the small rest exactly.
+        e = np.asarray(np.exp(below))
+        np.putmask(e, leads, 0)
+        rest = np.add.reduce(e, axis=axes, keepdims=True)
+        count = np.add.reduce(leads, axis=axes, keepdims=True, dtype=x.dtype)
+        return below - (np.log(count) + np.log1p(rest / count))
 
 
 def log_softmax_push(t: Array, ans: Array, *, axes: tuple[int, ...]) -> Array:
@@ -206,10 +211,19 @@ def one_hot(y: Array, classes: int, axis: int) -> Array:
 
 
 def cross_entropy_impl(x: Array, y: Array, *, axis: int) -> Array:
-    scores = log_softmax_impl(x, axes=(axis,))
-    if scores.ndim == 2 and axis == 1:
-        return np.negative(scores[np.arange(len(scores)), y])
-    scores = np.moveaxis(scores, axis, -1)
+    x = floating(x)
+    if x.ndim == 2 and axis == 1 and x.size and x.dtype.kind == "f":
+        rows = np.arange(len(x))
+        first = x.argmax(1)
+        with np.errstate(all="ignore"):
+            below = x - x[rows, first][:, None]
+            e = np.exp(below)
+            e[rows, first] = 0  # log1p sees the small rest exactly
+            loss = np.log1p(np.add.reduce(e, axis=1))
+            loss -= below[rows, y]
+            if not math.isnan(np.add.reduce(loss)):
+                return loss
+    scores = np.moveaxis(log_softmax_impl(x, axes=(axis,)), axis, -1)
     rows = scores.reshape(-1, scores.shape[-1])
     picked = rows[np.arange(len(rows)), np.reshape(y, -1)]
     return np.negative(picked.reshape(scores.shape[:-1]))[()]
@@ -226,6 +240,11 @@ def cross_entropy_push(t: Array, x: Array, y: Array, *, axis: int) -> Array:
 
 def cross_entropy_pull(g: Array, x: Array, y: Array, *, axis: int) -> Array:
     shape = shape_of(g)
+    if type(x) is type(y) is type(g) is np.ndarray and x.ndim == 2 and axis == 1:
+        slope = softmax(x, axes=(1,))  # the same, at half the cost, where nothing is traced
+        slope[np.arange(len(x)), y] -= 1
+        slope *= g[:, None]
+        return slope
     g = algebra.reshape(g, shape=(*shape[:axis], 1, *shape[axis:]))
     return multiply(cross_entropy_slope(x, y, axis), g)
 

@@ -87,7 +87,7 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 and g_shape[i + extra] != 1
     )
-    if axes:
+    if any(g_shape[i] != 1 for i in axes):
         g = algebra.sum(g, axes=axes, keepdims=False)
     return algebra.reshape(g, shape=shape) if shape_of(g) != shape else g
 

@@ -244,7 +244,7 @@ def cross_entropy(
     check_reduction(reduction)
     options = {"label_smoothing": label_smoothing, "reduction": reduction}
     if not is_inexact(target.array.dtype):
-        if input.shape == target.shape and input.ndim:
+        if target.array.shape == input.array.shape != ():
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
                 f"{short_name(target.array)}"
