@@ -224,6 +224,31 @@ def test_an_optimizer_of_ones_own() -> None:
         Signs([w])
 
 
+def test_the_step_of_a_class_above_is_part_of_one() -> None:
+    class Twice(ours.optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            super().step(closure)
+            super().step(closure)
+
+    w = ours.ones(1, requires_grad=True)
+    w.grad = ours.ones(1)
+    optimizer = Twice([w], lr=0.25)
+    seen: list[Any] = []
+    optimizer.register_step_pre_hook(lambda *args: seen.append(args))
+    optimizer.step()
+    assert w.item() == 0.5 and len(seen) == 1
+
+
+def test_options_that_old_checkpoints_do_not_have() -> None:
+    w = ours.ones(1, requires_grad=True)
+    w.grad = ours.ones(1)
+    optimizer = ours.optim.SGD([w], lr=0.5)
+    group = {"lr": 0.25, "params": [0], "momentum": 0.9}
+    optimizer.load_state_dict({"state": {0: {"momentum_buffer": None}}, "param_groups": [group]})
+    optimizer.step()
+    assert w.item() == 0.75 and optimizer.state[w]["momentum_buffer"].item() == 1.0
+
+
 X1 = ours.ones(1, requires_grad=True)
 REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ours.optim.SGD([X1], lr=-0.1), ValueError, "Invalid learning rate: -0.1"),

@@ -242,7 +242,8 @@ def test_other_tensors_of_pytorch() -> None:
 
 
 @pytest.mark.oracle("torch")
-def test_state_dicts_go_over() -> None:
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
+def test_state_dicts_go_over(options: Any) -> None:
     """A model and its optimiser are trained on by the other library."""
     import torch as theirs
 
@@ -261,8 +262,9 @@ def test_state_dicts_go_over() -> None:
     for _ in range(3):
         step(theirs, first, begun)
     file = io.BytesIO()
-    theirs.save([first.state_dict(), begun.state_dict()], file)
+    theirs.save([first.state_dict(), begun.state_dict()], file, **options)
     weights, state = ours.load(file)
+    assert weights._metadata == first.state_dict()._metadata
     second = model(ours)
     second.load_state_dict(weights)
     going = ours.optim.Adam(second.parameters())

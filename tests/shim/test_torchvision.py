@@ -204,7 +204,7 @@ def test_ten_steps() -> None:
     import torch as theirs
 
     model, other = pair(18)
-    x = np.random.default_rng(0).normal(size=(2, 3, 64, 64))
+    x = np.random.default_rng(0).normal(size=(2, 3, 48, 48))
     mine = train(ours, model, ours.from_numpy(x), 10)
     assert mine == pytest.approx(train(theirs, other, theirs.from_numpy(x), 10), rel=1e-9)
     for (name, p), q in zip(model.state_dict().items(), other.state_dict().values(), strict=True):

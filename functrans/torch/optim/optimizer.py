@@ -50,7 +50,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self.steps_called += 1
         before, after = self._hooks["step_pre"], self._hooks["step_post"]
-        if not (before or after or _global_pre_hooks or _global_post_hooks):
+        hooked = before or after or _global_pre_hooks or _global_post_hooks
+        if not hooked or self._stepping:  # the step of a class above is part of one
             return step(self, *args, **kwargs)
         for hook in [*_global_pre_hooks, *before]:
             result = hook(self, (self, *args), kwargs)
@@ -61,7 +62,11 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                         f"{result}."
                     )
                 (self, *args), kwargs = result
-        out = step(self, *args, **kwargs)
+        self._stepping = True
+        try:
+            out = step(self, *args, **kwargs)
+        finally:
+            self._stepping = False
         for hook in [*after, *_global_post_hooks]:
             hook(self, (self, *args), kwargs)
         return out
@@ -136,6 +141,7 @@ class Optimizer:
     def _begin(self) -> None:
         """What is not saved with an optimiser."""
         self.steps_called = 0
+        self._stepping = False
         self._hooks: dict[str, list[Any]] = {name: [] for name in HOOKS}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -313,6 +319,8 @@ class Optimizer:
                 state[key] = value
         for group, new in pairs:
             new["params"] = group["params"]
+            for name, default in self.defaults.items():  # old checkpoints do not have all
+                new.setdefault(name, default)
             if "param_names" in group:
                 new.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})

@@ -1,6 +1,9 @@
 """PyTorch's schedulers of learning rates, on the schedules of `functrans.optim`."""
 
-from functrans.torch.optim.lr_scheduler.base import LRScheduler as LRScheduler
+from functrans.torch.optim.lr_scheduler.base import (
+    LRScheduler as LRScheduler,
+    LRScheduler as _LRScheduler,  # noqa: F401 - the name that older programs derive from
+)
 from functrans.torch.optim.lr_scheduler.combined import (
     ChainedScheduler as ChainedScheduler,
     SequentialLR as SequentialLR,
