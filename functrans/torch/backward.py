@@ -13,7 +13,7 @@ from functrans.core.cotangent import Cotangents, plain
 from functrans.core.interpreter import stack, under
 from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
-from functrans.torch.engine import ENGINE, EngineArray, grad_mode
+from functrans.torch.engine import ENGINE, EngineArray, mode
 from functrans.torch.names import backward_name
 from functrans.torch.operation import Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
@@ -144,13 +144,14 @@ def walk(
         path = _Graph(nodes, keep)
     cotangents = path.cotangents
     outer, running.now = running.now, Pass(nodes)
+    recording, mode.grad = mode.grad, create_graph
     try:
-        with under(interpreter or (bottom() if create_graph else None)), grad_mode(create_graph):
+        with under(interpreter or (bottom() if create_graph else None)):
             for edge, g in roots:
                 cotangents.add(path.place(edge), g, None)
             path.carry()
     finally:
-        running.now = outer
+        running.now, mode.grad = outer, recording
     leaves: dict[Node, Any] = {}
     for node in nodes:
         if node.ready is None and node.is_leaf:

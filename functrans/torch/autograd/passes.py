@@ -113,9 +113,10 @@ def backward(
         variable = node.variable()
         if variable is not None and g is not None:
             accumulate(variable, g)
-            arrived, node.arrived = node.arrived, None
-            for hook in node.posthooks or ():
-                hook((), tuple(wrap(conjugated(part)) for part in arrived))
+            if node.posthooks:
+                arrived, node.arrived = node.arrived, None
+                for hook in node.posthooks:
+                    hook((), tuple(wrap(conjugated(part)) for part in arrived))
 
 
 Tensor._run_backward = staticmethod(backward)
