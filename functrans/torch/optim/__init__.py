@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functrans.torch.optim import lr_scheduler as lr_scheduler
+from functrans.torch.optim import lr_scheduler as lr_scheduler, swa_utils as swa_utils
 from functrans.torch.optim.first_order import (
     ASGD as ASGD,
     SGD as SGD,
