@@ -204,7 +204,8 @@ def test_checkpoints_draw_the_same_numbers_again() -> None:
     x = torch.ones(100, requires_grad=True)
     y = checkpoint(lambda x: (x * torch.rand(100)).exp().log(), x, use_reentrant=False)
     y.sum().backward()
-    np.testing.assert_allclose(x.grad.numpy(), y.detach().numpy(), rtol=1e-5)
+    # The logarithm of an exponential near 1 has few digits left: the error is absolute.
+    np.testing.assert_allclose(x.grad.numpy(), y.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_checkpoints_keep_nothing() -> None:
