@@ -385,7 +385,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"depend on it\. Write numpy\.where\(mask, x, other\), or numpy\.sum\(x, where=mask\)",
     ),
     "a traced mask": (
-        lambda: ft.vmap(lambda x: np.sum(x[x > 1]))(np.ones((2, 3))),
+        lambda: ft.vmap(lambda x: np.sum(x[:2][x > 1]))(np.ones((2, 3))),
         errors.ConversionError,
         r"a traced mask, bool\[3\] of vmap, cannot select elements.*numpy\.where\(mask, x, other\)",
     ),

@@ -25,6 +25,15 @@ def on_traced(function: Callable[[Any], Any], x: Any = X) -> Callable[[], Any]:
     return lambda: ft.grad(lambda x: np.sum(function(x)))(x)
 
 
+def of_selection(function: Callable[[Any], Any], what: str) -> Row:
+    message = (
+        what + r", at .*error_snapshots_numpy\.py:\d+ in .*: how many elements a traced mask "
+        r"selects \(a traced bool\[3\] of vmap\(.*is not known.*numpy\.where\(mask, x, other\)"
+    )
+    batch = np.ones((2, 3))
+    return lambda: ft.vmap(lambda x: function(x[x > 1]))(batch), errors.ConversionError, message
+
+
 def option(function: Callable[[Any], Any], message: str, x: Any = X) -> Row:
     return on_traced(function, x), errors.OptionError, message
 
@@ -36,6 +45,18 @@ def handed_over(x: Any) -> Any:
 
 
 SNAPSHOTS: dict[str, Row] = {
+    "sorted elements of a traced mask": of_selection(np.sort, r"numpy\.sort"),
+    "length of elements of a traced mask": of_selection(len, r"len\(\)"),
+    "a loop over elements of a traced mask": of_selection(list, r"a loop over x\[mask\]"),
+    "method of elements of a traced mask": of_selection(lambda s: s.argmax(), r"\.argmax"),
+    "values beside elements of a traced mask": of_selection(
+        lambda s: s + np.ones(2), r"numpy\.add with values of shape \(2,\)"
+    ),
+    "elements of two masks": (
+        lambda: ft.vmap(lambda x: np.sum(x[x > 1] + x[x < 1]))(np.arange(6.0).reshape(2, 3)),
+        errors.ConversionError,
+        r"numpy\.add of the elements of two masks, at .*A mask that is used twice needs a name",
+    ),
     "polynomials in several columns": (
         lambda: ft.grad(lambda x: np.sum(chebyshev.chebval(x, np.ones((2, 3)))))(X),
         errors.OperandError,

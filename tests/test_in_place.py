@@ -473,6 +473,76 @@ def test_masked_write_under_vmap() -> None:
     np.testing.assert_array_equal(ft.vmap(ft.grad(f))(x), [[2.0, 0.0], [0.0, 8.0]])
 
 
+def add_number(x: Any, y: Any) -> None:
+    x[x > 0] += y[0]
+
+
+def scale(x: Any, y: Any) -> None:
+    mask = x > 0
+    x[mask] = y[0] * np.sqrt(x[mask]) ** 2 - 1.0
+
+
+def from_another(x: Any, y: Any) -> None:
+    mask = y > 0
+    x[mask] -= y[mask]
+
+
+def normalized(x: Any, y: Any) -> None:
+    mask = x > 0
+    x[mask] /= x[mask].sum() + np.mean(y[mask]) + np.var(x[mask])
+
+
+def twice(x: Any, y: Any) -> None:
+    x[x > 0] **= 2
+    x[:2][x[:2] < 0] *= 3.0
+
+
+@pytest.mark.parametrize("program", [add_number, scale, from_another, normalized, twice])
+def test_elements_of_a_traced_mask(program: Any) -> None:
+    """``x[mask] += y`` keeps NumPy's meaning where the number of elements is not known."""
+
+    def f(x: Any, y: Any) -> Any:
+        x = x.copy()
+        program(x, y)
+        return np.sum(x**3)
+
+    x = np.array([[1.0, -2.0, 3.0], [-4.0, 5.0, 0.5], [2.0, 1.5, 0.25]])
+    y = np.array([[2.0, -1.0, 0.5], [1.0, 2.0, -3.0], [0.5, 1.5, 2.5]])
+    close = {"rtol": 1e-12, "atol": 1e-12}
+    gradient, hessian = ft.grad(f, (0, 1)), ft.hessian(f, (0, 1))
+
+    def by_lanes(function: Any) -> list[Any]:
+        rows = [ft.tree.leaves(function(*lane)) for lane in zip(x, y, strict=True)]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    for function in (f, gradient, hessian, lambda *xs: ft.jvp(f, xs, xs)):
+        found = ft.tree.leaves(ft.vmap(function)(x, y))
+        for one, other in zip(found, by_lanes(function), strict=True):
+            np.testing.assert_allclose(one, other, **close)
+    outer = ft.grad(lambda x, y: np.sum(ft.vmap(f)(x, y)), (0, 1))(x, y)
+    for one, other in zip(outer, by_lanes(gradient), strict=True):
+        np.testing.assert_allclose(one, other, **close)
+    graph = ft.make_graph(gradient)(x[0], y[0])
+    for one, other in zip(graph(x[1], y[1]), gradient(x[1], y[1]), strict=True):
+        np.testing.assert_allclose(one, other, **close)
+
+
+def test_elements_of_a_traced_mask_and_casting() -> None:
+    def f(x: Any) -> Any:
+        x[x > 1] += 0.5
+        return x
+
+    with pytest.raises(TypeError, match=r"(?s)Cannot cast.*test_in_place\.py"):
+        ft.vmap(f)(np.arange(6).reshape(2, 3))
+
+    def g(x: Any) -> Any:
+        x[x > 1] = x[x > 1] * 1.5  # an assignment casts
+        return x
+
+    found = ft.vmap(g)(np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(found, [[0, 1, 3], [4, 6, 7]])
+
+
 def test_traced_index_under_vmap() -> None:
     def f(x: Any, i: Any) -> Any:
         x[i] = 10.0 * x[i]

@@ -172,6 +172,8 @@ class TracedArray:
                 if len(inputs) == 2:
                     return interpreter.binary(primitive, *inputs)
                 return interpreter.process(primitive, inputs, _NO_PARAMS)
+            if any(hasattr(y, "takes_traced") for y in inputs):
+                return NotImplemented
         if ufunc in UFUNCS:
             return UFUNCS[ufunc](x, *more)
         return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)

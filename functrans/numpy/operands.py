@@ -48,6 +48,8 @@ def is_operand(x: Any) -> bool:
     """Whether an operator accepts `x` beside a traced array, or lets Python ask `x` itself."""
     if isinstance(x, list | tuple | TracedArray | np.memmap):
         return True
+    if hasattr(x, "takes_traced"):  # a selection
+        return False
     # Subclasses of ndarray bring operators of their own.
     return not isinstance(x, np.ndarray | str | bytes) and hasattr(x, "__array__")
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS
 from functrans.numpy.operands import converted, is_operand
-from functrans.numpy.views import getitem, is_zero_dimensional_array, write
+from functrans.numpy.selected import Selection, select, written
+from functrans.numpy.views import getitem, is_zero_dimensional_array, write, write_all
 from functrans.numpy.writing import write_result
 
 if TYPE_CHECKING:
@@ -126,10 +128,24 @@ def in_place_operator(name: str, operator: Function) -> Function:
     return in_place
 
 
+def get_item(x: TracedArray, key: Any) -> Any:
+    """``x[key]``."""
+    try:
+        return getitem(x, key)
+    except ConversionError:
+        selection = select(x, key)
+        if selection is None:
+            raise
+        return selection
+
+
 def set_item(x: TracedArray, key: Any, value: Any) -> None:
     """``x[key] = value``."""
     if stack.top is not x.interpreter:
         x.check_active()
+    if type(value) is Selection:
+        write_all(x, written(x, key, value))
+        return
     place = getattr(value, "place", None)
     if place is not None and place.base is x and place.key == key and place.key is not None:
         return  # the second half of x[key] += y, whose first has written through the view x[key]
@@ -176,7 +192,7 @@ def attach() -> None:
         "matmul": composed(p.matmul),
         "rmatmul": composed(p.matmul, swap=True),
         "imatmul": in_place_operator("matmul", composed(p.matmul)),
-        "getitem": getitem,
+        "getitem": get_item,
         "setitem": set_item,
         "contains": contains,
     }

@@ -142,7 +142,7 @@ def check_itairy(case: Case) -> None:
 
 def check_solved(case: Case) -> None:
     """See special_inverses.py."""
-    if all(np.size(x) for x in case.sample.args):
+    if all(np.size(x) and np.asarray(x).dtype != np.float32 for x in case.sample.args):
         check_undone(case.name, case.call, case.sample.args)
 
 
