@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, is_inexact, shape_of
-from functrans.nn.losses import Reduction, reduced
+from functrans.nn.losses import Reduction, mean_of, reduced
 from functrans.numpy.operands import operand
 
 
@@ -84,8 +84,9 @@ def _classes(input: Array, target: Array, ignore_index: int, name: str) -> tuple
     # Traced targets (those of a batch) cannot be looked at.
     known = isinstance(target, np.ndarray | np.generic)
     if known and not 0 <= ignore_index < shape[axis]:
-        top = target.max(initial=0)
-        if top < shape[axis] and target.min(initial=top) >= 0:
+        # As numbers without sign, negative ones are greater than all others.
+        bits = target if target.dtype.kind == "u" else target.view(f"u{target.itemsize}")
+        if not bits.size or bits.max() < shape[axis]:
             return None, target
     valid = p.not_equal(target, ignore_index)
     classes = p.where(valid, target, 0)
@@ -137,7 +138,7 @@ def _class_weight(weight: Any, input: Array) -> Array:
 
 def _mean(loss: Array, total: Array) -> Array:
     if type(total) is int and total:
-        return p.divide(p.sum(loss, axes=tuple(range(len(shape_of(loss))))), total)
+        return mean_of(loss, total)
     with np.errstate(invalid="ignore"):  # without any target the mean is NaN
         return p.divide(p.sum(loss, axes=tuple(range(len(shape_of(loss))))), total)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from functrans import nn as pure
+from functrans import nn as pure, primitives as p
 from functrans.torch.nn.functional.results import array_or_none, named
 from functrans.torch.operands import tensor_array
 from functrans.torch.printing import type_string
@@ -32,7 +32,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         _check_linear(a, w)
     if bias is None:
         return named(pure.linear(a, w), "MmBackward0")
-    return named(pure.linear(a, w, bias.array), "AddmmBackward0")
+    b = bias.array
+    if len(w.shape) == 2 and b.shape == w.shape[:1]:  # what pure.linear comes to, the way of layers
+        return named(p.affine(a, w, b), "AddmmBackward0")
+    return named(pure.linear(a, w, b), "AddmmBackward0")
 
 
 def _check_linear(a: Any, w: Any) -> None:
