@@ -16,6 +16,7 @@ from typing import Any as _Any
 from functrans.torch.nn import (
     functional as functional,
     init as init,
+    modules as modules,
     parameter as parameter,
     utils as utils,
 )

@@ -19,7 +19,7 @@ def tupled(value: Any, axes: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,) * axes
 
 
-class _Convolution(Module):
+class _ConvNd(Module):
     """What convolutions and their transposes share: parameters, options and text."""
 
     axes: int
@@ -107,7 +107,7 @@ class _Convolution(Module):
         return text
 
 
-class _Conv(_Convolution):
+class _Conv(_ConvNd):
     function: Any
 
     def __init__(
@@ -196,7 +196,7 @@ class Conv3d(_Conv):
     function = staticmethod(F.conv3d)
 
 
-class _ConvTranspose(_Convolution):
+class _ConvTransposeNd(_ConvNd):
     transposed = True
     function: Any
 
@@ -249,7 +249,7 @@ class _ConvTranspose(_Convolution):
         return tuple(n - a for n, a in zip(wanted, least, strict=True))
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """The transpose of a convolution over sequences.
 
     Parameters
@@ -273,14 +273,14 @@ class ConvTranspose1d(_ConvTranspose):
     function = staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """The transpose of a convolution over images; see `ConvTranspose1d`."""
 
     axes = 2
     function = staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """The transpose of a convolution over volumes; see `ConvTranspose1d`."""
 
     axes = 3

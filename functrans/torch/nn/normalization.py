@@ -20,7 +20,7 @@ def reset(module: Any) -> None:
         init.zeros_(module.bias)
 
 
-class _Norm(Module):
+class _NormBase(Module):
     """Normalisation by statistics of channels, which may be tracked."""
 
     _version = 2
@@ -93,7 +93,7 @@ class _Norm(Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-class _BatchNorm(_Norm):
+class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
@@ -154,7 +154,7 @@ class BatchNorm3d(_BatchNorm):
     ranks = (5,)
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self,
         num_features: int,

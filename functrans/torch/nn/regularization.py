@@ -10,7 +10,7 @@ from functrans.torch.nn.module import Module
 from functrans.torch.tensor import Tensor
 
 
-class _Dropout(Module):
+class _DropoutNd(Module):
     function: Any
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
@@ -28,7 +28,7 @@ class _Dropout(Module):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(_DropoutNd):
     """In training, each element set to 0 with probability `p`, the others divided by ``1 - p``.
 
     Examples
@@ -41,31 +41,31 @@ class Dropout(_Dropout):
     function = staticmethod(F.dropout)
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """In training, whole channels of sequences set to 0."""
 
     function = staticmethod(F.dropout1d)
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """In training, whole channels of images set to 0."""
 
     function = staticmethod(F.dropout2d)
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """In training, whole channels of volumes set to 0."""
 
     function = staticmethod(F.dropout3d)
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """In training, elements set to the limit of `SELU` far below, keeping mean and variance."""
 
     function = staticmethod(F.alpha_dropout)
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """As `AlphaDropout`, whole channels."""
 
     function = staticmethod(F.feature_alpha_dropout)
