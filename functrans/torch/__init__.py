@@ -64,14 +64,25 @@ from functrans.torch.autograd.grad_mode import (
     is_inference_mode_enabled as is_inference_mode_enabled,
 )
 from functrans.torch.creation import (
+    BoolTensor as BoolTensor,
+    ByteTensor as ByteTensor,
+    CharTensor as CharTensor,
+    DoubleTensor as DoubleTensor,
+    FloatTensor as FloatTensor,
+    HalfTensor as HalfTensor,
+    IntTensor as IntTensor,
+    LongTensor as LongTensor,
+    ShortTensor as ShortTensor,
     arange as arange,
     as_tensor as as_tensor,
+    asarray as asarray,
     bernoulli as bernoulli,
     empty as empty,
     empty_like as empty_like,
     eye as eye,
     from_dlpack as from_dlpack,
     from_numpy as from_numpy,
+    frombuffer as frombuffer,
     full as full,
     full_like as full_like,
     linspace as linspace,
@@ -81,6 +92,7 @@ from functrans.torch.creation import (
     normal as normal,
     ones as ones,
     ones_like as ones_like,
+    poisson as poisson,
     rand as rand,
     rand_like as rand_like,
     randint as randint,
@@ -88,15 +100,23 @@ from functrans.torch.creation import (
     randn as randn,
     randn_like as randn_like,
     randperm as randperm,
+    scalar_tensor as scalar_tensor,
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
 )
 from functrans.torch.decompositions import chain_matmul as chain_matmul
 from functrans.torch.devices import (
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    contiguous_format as contiguous_format,
     device as device,
     get_default_device as get_default_device,
+    layout as layout,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
     set_default_device as set_default_device,
+    strided as strided,
 )
 from functrans.torch.dtypes import (
     bool as bool,
@@ -214,6 +234,15 @@ for _module, _names in _METHODS.items():
 vmap = func.vmap
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
+
+
+__version__ = "2.13.0+functrans"
+"""The version of PyTorch whose behaviour is meant."""
+
+
+def typename(obj: _Any) -> _Any:
+    """The name of the type of an object, of a tensor such as 'torch.FloatTensor'."""
+    return obj.type() if isinstance(obj, Tensor) else type(obj).__qualname__
 
 
 def is_tensor(obj: _Any) -> _Any:

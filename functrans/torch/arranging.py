@@ -1,5 +1,5 @@
-"""Further arrangements of elements: strided views, blocks, grids, and tensors split and put
-together."""
+"""Further arrangements of elements: turned, repeated, on diagonals, in strided views, blocks and
+grids."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from functrans import primitives as p
 from functrans.core.types import dtype_of, shape_of
 from functrans.torch.creation import meshgrid
 from functrans.torch.engine import EngineArray
-from functrans.torch.operands import dim_index, tensor_array
+from functrans.torch.operands import dim_index, dim_tuple, tensor_array
 from functrans.torch.shaping import (
     Function,
     as_view,
     cat,
     clone,
+    copied,
+    movedim,
     narrow,
     reshape,
     stack,
@@ -159,6 +161,58 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Complex numbers of their absolute values and angles."""
     a, b = tensor_array(abs, "polar"), tensor_array(angle, "polar")
     return complex(wrap(p.multiply(a, p.cos(b))), wrap(p.multiply(a, p.sin(b))))
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """The order along dimensions reversed."""
+    given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    return wrap(p.flip(tensor_array(input, "flip"), axes=dim_tuple(tuple(given), input.ndim)))
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved along dimensions, those that leave coming in at the other end."""
+    return wrap(np.roll(tensor_array(input, "roll"), shifts, dims))
+
+
+def repeat(input: Tensor, *sizes: Any) -> Tensor:
+    """The tensor repeated as a whole along each dimension."""
+    given = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    if len(given) < input.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
+        )
+    return wrap(np.tile(tensor_array(input, "repeat"), tuple(given)))
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """The tensor repeated as a whole along the last dimensions."""
+    given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    return repeat(input, *(1,) * (input.ndim - len(given)), *given)
+
+
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of matrices, zero elsewhere."""
+    return wrap(np.tril(tensor_array(input, "tril"), diagonal))
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """A matrix with a diagonal, from a vector; the diagonal of a matrix, copied."""
+    a = tensor_array(input, "diag")
+    if len(shape_of(a)) not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape_of(a))}D")
+    return wrap(copied(np.diag(a, diagonal)))
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices with diagonals, from the last dimension."""
+    a = tensor_array(input, "diag_embed")
+    rank = len(shape_of(a)) + 1
+    i, j = dim_index(dim1, rank), dim_index(dim2, rank)
+    if i == j:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    made = wrap(p.from_diagonal(a, offset=offset if i < j else -offset))
+    return made if (i, j) == (rank - 2, rank - 1) else movedim(made, (-2, -1), sorted((i, j)))
 
 
 def fliplr(input: Tensor) -> Tensor:

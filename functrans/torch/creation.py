@@ -118,6 +118,61 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return from_numpy(np.from_dlpack(ext_tensor))
 
 
+def asarray(
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make a tensor, in the memory of the data where that is possible, or surely of a copy."""
+    made = as_tensor(obj, dtype, device)
+    if copy:
+        made = made.clone()
+    return made.detach().requires_grad_() if requires_grad else made
+
+
+def scalar_tensor(s: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Make a tensor without dimensions, of the default floating type."""
+    return tensor(s, dtype=dtype or dtypes.get_default_dtype(), **options)
+
+
+def frombuffer(
+    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor in the memory of a buffer."""
+    return _finished(np.frombuffer(buffer, dtype.numpy, count, offset), requires_grad)
+
+
+class _OfType(type):
+    """``torch.FloatTensor`` and its like: makers of tensors of a dtype, and tests for it."""
+
+    kind: DType
+
+    def __call__(cls, *data: Any, **options: Any) -> Tensor:
+        if data and all(isinstance(n, int) for n in data):
+            return zeros(*data, dtype=cls.kind)
+        return tensor(data[0] if data else [], dtype=cls.kind)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.kind
+
+
+def _of_type(name: str, kind: DType) -> Any:
+    return _OfType(name, (), {"kind": kind, "__doc__": f"Makes tensors of {kind}."})
+
+
+FloatTensor, DoubleTensor = (
+    _of_type("FloatTensor", dtypes.float32),
+    _of_type("DoubleTensor", dtypes.float64),
+)
+HalfTensor, BoolTensor = _of_type("HalfTensor", dtypes.float16), _of_type("BoolTensor", dtypes.bool)
+LongTensor, IntTensor = _of_type("LongTensor", dtypes.int64), _of_type("IntTensor", dtypes.int32)
+ShortTensor, CharTensor = _of_type("ShortTensor", dtypes.int16), _of_type("CharTensor", dtypes.int8)
+ByteTensor = _of_type("ByteTensor", dtypes.uint8)
+
+
 def _size(size: tuple[Any, ...]) -> tuple[int, ...]:
     given = size[0] if len(size) == 1 and not isinstance(size[0], int | Tensor) else size
     return tuple(int(n) for n in given)
@@ -338,6 +393,12 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     return _finished(p.astype(drawn, dtype=chance.dtype), False)
 
 
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Make a tensor of random counts with the given means."""
+    means = input.numpy_memory()
+    return _finished(source(generator).poisson(means).astype(means.dtype), False)
+
+
 def multinomial(
     input: Tensor,
     num_samples: int,
@@ -347,6 +408,10 @@ def multinomial(
 ) -> Tensor:
     """Draw positions with the given weights, for each row."""
     weights = input.numpy_memory().astype(float)
+    if num_samples > weights.shape[-1] and not replacement:
+        raise RuntimeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        )
     rows = weights.reshape(-1, weights.shape[-1])
     rng = source(generator)
     drawn = [rng.choice(row.size, num_samples, replacement, row / row.sum()) for row in rows]

@@ -1,4 +1,4 @@
-"""Where tensors are: on the CPU, which is the only device that functrans has."""
+"""Where tensors are, on the CPU, which is the only device that functrans has, and how they lie."""
 
 from __future__ import annotations
 
@@ -70,6 +70,34 @@ def check_device(given: Any) -> None:
     """Raise unless a device that somebody asks for is the CPU."""
     if given is not None and (isinstance(given, int) or device(given).type != "cpu"):
         raise RuntimeError(f"functrans.torch has tensors on the CPU only, not on {given!r}")
+
+
+class layout:
+    """How the elements of a tensor lie: with steps along each dimension."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+class memory_format(layout):
+    """In which order the elements of a new tensor lie; tensors of functrans are in C order."""
+
+    __slots__ = ()
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
 
 
 def set_default_device(device: Any) -> None:

@@ -90,6 +90,36 @@ def of_numpy(given: np.dtype[Any]) -> dtype:
     return found
 
 
+TYPE_NAMES = {
+    "float16": "Half",
+    "float32": "Float",
+    "float64": "Double",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "bool": "Bool",
+}
+"""What ``torch.FloatTensor`` and its like call each dtype."""
+
+
+def of_type_name(name: str) -> dtype:
+    """The dtype of ``torch.FloatTensor`` and its like.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    for own, called in TYPE_NAMES.items():
+        if name == f"torch.{called}Tensor":
+            return dtype_named(own)
+    raise ValueError(f"invalid type: '{name}'")
+
+
 def to_numpy(given: Any) -> np.dtype[Any]:
     """NumPy's dtype for PyTorch's, or for a Python type."""
     if isinstance(given, dtype):

@@ -12,6 +12,7 @@ from functrans.core.array import TracedArray
 from functrans.core.types import WEAK, dtype_of, shape_of
 from functrans.numpy import views
 from functrans.torch import (
+    arranging,
     decompositions,
     dtypes,
     linear_algebra,
@@ -102,7 +103,8 @@ _SOURCES = {
     scattering: "scatter_reduce index_reduce index_add index_copy index_fill masked_scatter put",
     linear_algebra: "addmm addmv baddbmm",
     decompositions: "addr addbmm",
-    shaping: "tril triu scatter scatter_add index_put",
+    arranging: "tril",
+    shaping: "triu scatter scatter_add index_put",
 }
 
 
@@ -169,6 +171,19 @@ normal_ = _random("normal_", lambda rng, shape, mean=0.0, std=1.0: rng.normal(me
 exponential_ = _random(
     "exponential_", lambda rng, shape, lambd=1.0: rng.exponential(1 / lambd, shape)
 )
+log_normal_ = _random(
+    "log_normal_", lambda rng, shape, mean=1.0, std=2.0: np.exp(rng.normal(mean, std, shape))
+)
+cauchy_ = _random(
+    "cauchy_",
+    lambda rng, shape, median=0.0, sigma=1.0: (
+        median + sigma * np.tan(np.pi * (rng.random(shape) - 0.5))
+    ),
+)
+geometric_ = _random(
+    "geometric_",
+    lambda rng, shape, p: np.floor(np.log1p(-rng.random(shape)) / np.log1p(-p)) + 1,
+)
 bernoulli_ = _random("bernoulli_", lambda rng, shape, p=0.5: rng.random(shape) < p)
 random_ = _random(
     "random_",
@@ -211,6 +226,9 @@ for _function in (
     uniform_,
     normal_,
     exponential_,
+    log_normal_,
+    cauchy_,
+    geometric_,
     bernoulli_,
     random_,
     fill_diagonal_,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.linalg import LinAlgError as LinAlgError
-
 from functrans.torch.decompositions import (
     cholesky_ex as cholesky_ex,
     cond as cond,
@@ -21,6 +19,7 @@ from functrans.torch.decompositions import (
     vecdot as vecdot,
 )
 from functrans.torch.linear_algebra import (
+    LinAlgError as LinAlgError,
     cholesky as cholesky,
     cross as cross,
     det as det,

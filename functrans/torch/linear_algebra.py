@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from functrans.torch import dtypes
 from functrans.torch.operands import cast, floating, promoted, tensor_array
 from functrans.torch.pointwise import add, mul
 from functrans.torch.tensor import Tensor, wrap
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _same_dtype(name: str, *tensors: Any) -> list[Any]:
@@ -49,6 +53,13 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _mismatch(a: Any, b: Any) -> str:
+    if len(shape_of(a)) == len(shape_of(b)) == 1:
+        return (
+            f"inconsistent tensor size, expected tensor {list(shape_of(a))} and src "
+            f"{list(shape_of(b))} to have the same number of elements, but got {shape_of(a)[0]} "
+            f"and {shape_of(b)[0]} elements respectively"
+        )
+
     def shown(x: Any) -> str:
         return "x".join(map(str, shape_of(x)))
 
@@ -122,7 +133,10 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     if isinstance(equation, Tensor):
         equation, given = _lettered((equation, *given))
     arrays = promoted(*[tensor_array(x, "einsum") for x in given])
-    return wrap(np.einsum(equation, *arrays))
+    try:
+        return wrap(np.einsum(equation, *arrays))
+    except ValueError as error:
+        raise RuntimeError(f"einsum(): {error}") from None
 
 
 def _lettered(given: tuple[Any, ...]) -> tuple[str, list[Any]]:
@@ -190,6 +204,24 @@ def _square(name: str, x: Tensor) -> Any:
     return floating(a)
 
 
+class LinAlgError(np.linalg.LinAlgError, RuntimeError):
+    """A matrix has no inverse, no factor, or the iteration for its values does not settle."""
+
+
+def _factored(function: F) -> F:
+    """The function with PyTorch's class of error, which is a RuntimeError too."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except np.linalg.LinAlgError as error:
+            raise LinAlgError(f"linalg.{call.__name__}: {error}") from None
+
+    return call  # type: ignore[return-value]
+
+
+@_factored
 def inv(A: Tensor) -> Tensor:
     """The inverse of matrices."""
     return wrap(np.linalg.inv(_square("inv", A)))
@@ -217,6 +249,7 @@ def logdet(input: Tensor) -> Tensor:
     return wrap(p.where(p.greater(sign, 0), log, dtype_of(log).type(np.nan)))
 
 
+@_factored
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution of ``A X = B``, or of ``X A = B`` unless `left`."""
     if not left:
@@ -230,11 +263,13 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return wrap(p.reshape(x, shape=shape_of(x)[:-1]))
 
 
+@_factored
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factor of positive definite matrices."""
     return wrap(np.linalg.cholesky(_square("cholesky", A), upper=upper))
 
 
+@_factored
 def eigh(A: Tensor, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices."""
     return linalg_eigh(*map(wrap, np.linalg.eigh(_square("eigh", A), UPLO)))
@@ -259,6 +294,7 @@ def eigvals(A: Tensor) -> Tensor:
     return wrap(np.linalg.eigvals(_as_complex(_square("eigvals", A))))
 
 
+@_factored
 def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """Singular vectors and values."""
     a = floating(tensor_array(A, "svd"))

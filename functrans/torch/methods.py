@@ -45,8 +45,8 @@ METHODS = {
     shaping: (
         "reshape view view_as reshape_as flatten ravel unflatten transpose swapaxes swapdims "
         "permute t movedim moveaxis squeeze unsqueeze expand expand_as broadcast_to diagonal "
-        "contiguous is_contiguous stride data_ptr clone flip roll repeat tile "
-        "repeat_interleave tril triu diag diag_embed split chunk unbind narrow select gather "
+        "contiguous is_contiguous stride data_ptr clone "
+        "repeat_interleave triu split chunk unbind narrow select gather "
         "take_along_dim take index_select masked_select nonzero scatter scatter_add"
         " diff index_put"
     ),
@@ -56,7 +56,8 @@ METHODS = {
         "unique unique_consecutive cov corrcoef renorm"
     ),
     arranging: (
-        "as_strided unfold fliplr flipud rot90 diagflat tensor_split hsplit vsplit dsplit "
+        "flip roll repeat tile tril diag diag_embed as_strided unfold fliplr flipud rot90 "
+        "diagflat tensor_split hsplit vsplit dsplit "
         "split_with_sizes narrow_copy sum_to_size adjoint argwhere msort"
     ),
     scattering: (
@@ -84,6 +85,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             dtype = arg
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
+        elif isinstance(arg, str) and arg.startswith("torch."):
+            dtype = dtypes.of_type_name(arg)
         elif isinstance(arg, str | devices.device):
             devices.check_device(arg)
     if dtype is None or dtype is self.dtype:
@@ -147,6 +150,12 @@ def share_memory_(self: Tensor) -> Tensor:
     return self
 
 
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """Refused: there is no CUDA device."""
+    devices.check_device("cuda")
+    return self
+
+
 def cpu(self: Tensor) -> Tensor:
     """The tensor itself."""
     return self
@@ -178,7 +187,7 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for function in (
         *(where, to, type_as, cpu, is_signed, is_nonzero, is_same_size, is_conj, is_inference),
-        *(get_device, storage_offset, share_memory_),
+        *(get_device, storage_offset, share_memory_, cuda),
     ):
         setattr(Tensor, function.__name__, function)
     Tensor.is_neg = is_conj  # type: ignore[attr-defined]
@@ -218,6 +227,7 @@ def attach() -> None:
         "pos": lambda x: x,
         "abs": pointwise.abs,
         "invert": pointwise.bitwise_not,
+        "reversed": lambda x: arranging.flip(x, tuple(range(x.ndim))),
         "getitem": shaping.getitem,
         "setitem": inplace.setitem,
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,7 +26,9 @@ from functrans.torch.operands import (
     tensor_array,
     unwrap,
 )
-from functrans.torch.tensor import Tensor, wrap
+from functrans.torch.tensor import Tensor, check_sizes, wrap
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _unary(name: str, function: Any, *, real: bool = True) -> Any:
@@ -222,7 +226,11 @@ def _binary(name: str, function: Any, *, real: bool = False) -> Any:
         a, b = promoted(unwrap(input, name), unwrap(other, name))
         if real:
             a, b = floating(a), floating(b) if type(b) not in WEAK else b
-        return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+        try:
+            return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+        except ValueError:
+            check_sizes(a, b)
+            raise
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"Elementwise: `numpy.{primitive.name}`."
@@ -296,6 +304,24 @@ def ldexp(input: Any, other: Any) -> Tensor:
     return mul(input, pow(2.0, other))  # type: ignore[no-any-return]
 
 
+def _sized(function: F) -> F:
+    """The function of two tensors, with PyTorch's error for shapes that do not broadcast."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ValueError:
+            tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+            for i, x in enumerate(tensors):
+                for y in tensors[:i]:
+                    check_sizes(y, x)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+@_sized
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input + alpha * other``."""
     a, b = promoted(unwrap(input, "add"), unwrap(other, "add"))
@@ -308,6 +334,7 @@ def _times(b: Any, alpha: Any) -> Any:
     return ans if type(b) in WEAK else cast(ans, dtype_of(b))
 
 
+@_sized
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """``input - alpha * other``."""
     a, b = promoted(unwrap(input, "sub"), unwrap(other, "sub"))
@@ -333,6 +360,7 @@ def rsub(input: Any, other: Any) -> Tensor:
     return sub(other, input)
 
 
+@_sized
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``; rounded towards zero ("trunc") or down ("floor") if asked for."""
     a, b = promoted(unwrap(input, "div"), unwrap(other, "div"))
@@ -363,6 +391,7 @@ def floor_divide(input: Any, other: Any) -> Tensor:
     )
 
 
+@_sized
 def pow(input: Any, exponent: Any) -> Tensor:
     """``input`` to the power of ``exponent``."""
     a, n = unwrap(input, "pow"), unwrap(exponent, "pow")
@@ -411,6 +440,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 # Choices
 
 
+@_sized
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """`input` where the condition holds, elsewhere `other`; with one argument, where it holds."""
     c = tensor_array(condition, "where")
@@ -460,6 +490,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return clamp(input, max=max)
 
 
+@_sized
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """The elements with `value` where the mask holds."""
     a, m = tensor_array(input, "masked_fill"), tensor_array(mask, "masked_fill")

@@ -23,24 +23,10 @@ class Options:
 
 options = Options()
 
-_TYPE_NAMES = {
-    "float16": "Half",
-    "float32": "Float",
-    "float64": "Double",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "bool": "Bool",
-}
-
 
 def type_string(x: Any) -> str:
     """``torch.FloatTensor``, as messages name the type of a tensor."""
-    return f"torch.{_TYPE_NAMES[dtypes.of_numpy(x.dtype).name]}Tensor"
+    return f"torch.{dtypes.TYPE_NAMES[dtypes.of_numpy(x.dtype).name]}Tensor"
 
 
 class Formatter:

@@ -145,15 +145,15 @@ swapaxes = swapdims = transpose
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in another order."""
     given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-    axes = tuple(dim_index(d, input.ndim) for d in given)
-    if len(set(axes)) != len(axes):
-        raise RuntimeError("permute(dims): duplicate dims are not allowed.")
-    if len(axes) != input.ndim:
+    if len(given) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             f"length of the desired ordering of dimensions i.e. input.dim() = {input.ndim} is not "
-            f"equal to len(dims) = {len(axes)}"
+            f"equal to len(dims) = {len(given)}"
         )
+    axes = tuple(dim_index(d, input.ndim) for d in given)
+    if len(set(axes)) != len(axes):
+        raise RuntimeError("permute(dims): duplicate dims are not allowed.")
     return as_view(input, lambda a: p.transpose(a, axes=axes), lambda n: n.transpose(axes))
 
 
@@ -276,61 +276,15 @@ def copied(a: Any) -> Any:
 # Rearrangements that copy
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """The order along dimensions reversed."""
-    given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-    return wrap(p.flip(tensor_array(input, "flip"), axes=dim_tuple(tuple(given), input.ndim)))
-
-
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved along dimensions, those that leave coming in at the other end."""
-    return wrap(np.roll(tensor_array(input, "roll"), shifts, dims))
-
-
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
-    """The tensor repeated as a whole along each dimension."""
-    given = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-    return wrap(np.tile(tensor_array(input, "repeat"), tuple(given)))
-
-
-def tile(input: Tensor, *dims: Any) -> Tensor:
-    """The tensor repeated as a whole along the last dimensions."""
-    return repeat(input, *dims)
-
-
 def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
     """Each element repeated on the spot."""
     count = repeats.numpy_memory() if isinstance(repeats, Tensor) else repeats
     return wrap(np.repeat(tensor_array(input, "repeat_interleave"), count, dim))
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle of matrices, zero elsewhere."""
-    return wrap(np.tril(tensor_array(input, "tril"), diagonal))
-
-
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices, zero elsewhere."""
     return wrap(np.triu(tensor_array(input, "triu"), diagonal))
-
-
-def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """A matrix with a diagonal, from a vector; the diagonal of a matrix, copied."""
-    a = tensor_array(input, "diag")
-    if len(shape_of(a)) not in (1, 2):
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape_of(a))}D")
-    return wrap(copied(np.diag(a, diagonal)))
-
-
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices with diagonals, from the last dimension."""
-    a = tensor_array(input, "diag_embed")
-    rank = len(shape_of(a)) + 1
-    i, j = dim_index(dim1, rank), dim_index(dim2, rank)
-    if i == j:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    made = wrap(p.from_diagonal(a, offset=offset if i < j else -offset))
-    return made if (i, j) == (rank - 2, rank - 1) else movedim(made, (-2, -1), sorted((i, j)))
 
 
 # Joining and splitting
@@ -349,6 +303,21 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along a dimension."""
     arrays = _all_arrays(tensors, "cat")
     arrays = [a for a in arrays if shape_of(a) != (0,)] or arrays[:1]
+    axis = dim_index(dim, len(shape_of(arrays[0])))
+    for i, a in enumerate(arrays):
+        first, own = shape_of(arrays[0]), shape_of(a)
+        if not own:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+        if len(own) != len(first):
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(own)}"
+            )
+        for j, (n, k) in enumerate(zip(first, own, strict=True)):
+            if j != axis and n != k:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} "
+                    f"but got size {k} for tensor number {i} in the list."
+                )
     return wrap(p.concatenate(*arrays, axis=dim_index(dim, len(shape_of(arrays[0])))))
 
 
@@ -383,6 +352,13 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     n = tensor.shape[axis]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(
+                f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
+                if size == 0
+                else f"split expects split_size be non-negative, but got split_size={size}"
+            )
+        size = size or 1
         lengths = [min(size, n - i) for i in range(0, n, size)] or [0]
     else:
         lengths = list(split_size_or_sections)
@@ -468,7 +444,32 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """For each position the element at `index` along a dimension."""
     a, where = tensor_array(input, "gather"), tensor_array(index, "gather")
+    _check_index(a, where, dim)
     return wrap(p.getitem(a, _along(a, where, dim_index(dim, len(a.shape)))))
+
+
+def _check_index(a: Any, where: Any, dim: int, src: Any = None) -> None:
+    """Raise PyTorch's errors for positions that do not fit."""
+    if dtype_of(where).kind not in "iu":
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+    rank = len(shape_of(a))
+    if len(shape_of(where)) != rank and rank and shape_of(where):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    axis = dim_index(dim, rank)
+    limits = list(shape_of(a))
+    if src is None:
+        sizes = [
+            (n, k)
+            for i, (n, k) in enumerate(zip(shape_of(where), limits, strict=False))
+            if i != axis
+        ]
+    else:
+        sizes = list(zip(shape_of(where), shape_of(src), strict=False))
+    if any(n > k for n, k in sizes) and 0 not in shape_of(where):
+        raise RuntimeError(
+            f"Size does not match at dimension {axis} expected index {list(shape_of(where))} to be "
+            f"no larger than self {limits} apart from dimension {axis}"
+        )
 
 
 def _along(a: Any, where: Any, axis: int) -> tuple[Any, ...]:
@@ -494,7 +495,12 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of a dimension at positions."""
     axis = dim_index(dim, input.ndim)
-    return wrap(p.take(tensor_array(input, "index_select"), plain_key(index), axis=axis))
+    where = plain_key(index)
+    if type(where) is np.ndarray and where.size:
+        n = input.shape[axis] if input.ndim else 1
+        if where.min() < 0 or where.max() >= n:
+            raise IndexError("index out of range in self")
+    return wrap(p.take(tensor_array(input, "index_select"), where, axis=axis))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:

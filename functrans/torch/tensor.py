@@ -18,30 +18,17 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import CONTAINERS, OPERANDS, dtype_of
 from functrans.torch import dtypes, printing
-from functrans.torch.devices import CPU, device as Device
+from functrans.torch.devices import CPU, device as Device, layout as Layout, strided
 from functrans.torch.engine import EngineArray
 from functrans.torch.nodes import GradFn, HookHandle
 from functrans.torch.operation import leaf_node
+from functrans.torch.sizes import Size as Size
 
 Hook = Callable[["Tensor"], Any]
 
 
 class UnsupportedError(NotImplementedError, AttributeError):
     """A part of PyTorch that functrans does not have."""
-
-
-class Size(tuple[int, ...]):
-    """The shape of a tensor."""
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-    def numel(self) -> int:
-        """The number of elements."""
-        n = 1
-        for k in self:
-            n *= k
-        return n
 
 
 class Tensor:
@@ -98,8 +85,10 @@ class Tensor:
         def __getitem__(self, key: Any) -> Tensor: ...
         def __setitem__(self, key: Any, value: Any) -> None: ...
 
-    def __init__(self, data: Any = ()) -> None:
-        values = np.asarray(data, dtypes.get_default_dtype().numpy)
+    def __init__(self, *data: Any) -> None:
+        kind = dtypes.get_default_dtype().numpy
+        sizes = data and all(isinstance(n, int) for n in data)
+        values = np.zeros(data, kind) if sizes else np.asarray(data[0] if data else (), kind)
         self.array = EngineArray(values)
 
     # Type and shape
@@ -151,8 +140,12 @@ class Tensor:
         return False
 
     @property
-    def layout(self) -> str:
-        return "torch.strided"
+    def layout(self) -> Layout:
+        return strided
+
+    @property
+    def output_nr(self) -> int:
+        return 0 if self.index is None else int(self.index[1])
 
     def is_floating_point(self) -> bool:
         """Whether the elements are real floating-point numbers."""
@@ -546,7 +539,11 @@ def _arithmetic(name: str, primitive: Any) -> tuple[Any, Any]:
             both = type(a) is type(b) is EngineArray
             dtype, other = (a.value.dtype, b.value.dtype) if both else (a.dtype, b.dtype)
             if dtype is other and dtype.kind != "b":
-                return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+                try:
+                    return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+                except ValueError:
+                    check_sizes(a, b)
+                    raise
         elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
             return wrap(stack.top.binary(primitive, a, y))  # type: ignore[union-attr]
         elif not acceptable(y):
@@ -559,6 +556,19 @@ def _arithmetic(name: str, primitive: Any) -> tuple[Any, Any]:
         return operate(y, x) if acceptable(y) else NotImplemented
 
     return forward, reflected
+
+
+def check_sizes(a: Any, b: Any) -> None:
+    """Raise PyTorch's error for shapes that do not broadcast."""
+    shapes = [getattr(x, "shape", ()) for x in (a, b)]
+    rank = max(map(len, shapes))
+    for back in range(1, rank + 1):
+        n, k = (s[-back] if back <= len(s) else 1 for s in shapes)
+        if n != k and 1 not in (n, k):
+            raise RuntimeError(
+                f"The size of tensor a ({n}) must match the size of tensor b ({k}) at "
+                f"non-singleton dimension {rank - back}"
+            ) from None
 
 
 def acceptable(y: Any) -> bool:

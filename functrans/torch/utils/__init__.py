@@ -1,9 +1,9 @@
-"""What PyTorch has under ``torch.utils``: data sets and their loaders, checkpoints."""
+"""What PyTorch has under ``torch.utils``: data sets, checkpoints, other libraries' arrays."""
 
 from typing import Any
 
 from functrans.torch.tensor import UnsupportedError
-from functrans.torch.utils import checkpoint as checkpoint, data as data
+from functrans.torch.utils import checkpoint as checkpoint, data as data, dlpack as dlpack
 
 
 def __getattr__(name: str) -> Any:
