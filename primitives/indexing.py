@@ -10,7 +10,7 @@ from functrans.core.array import TracedArray
 from functrans.core.cotangent import Masked, Scattered, masked
 from functrans.core.interpreter import stack
 from functrans.core.kinds import align, general
-from functrans.core.primitive import ZERO
+from functrans.core.primitive import ZERO, primitive_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 from .arithmetic import astype, remainder
@@ -267,6 +267,8 @@ index_update: Function = general(
 )
 
 
+INDEX_UPDATE = primitive_of(index_update)
+
 # By NumPy's index expressions
 
 
@@ -282,8 +284,9 @@ def getitem(x: Array, key: Any) -> Array:
     return index_(x, *arrays, index=index)
 
 
-def setitem(x: Array, key: Any, y: Array) -> Array:
-    """A copy of `x` after ``x[key] = y``.
+def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
+    """A copy of `x` after ``x[key] = y``; with `replaces` it takes the place of `x`, whose memory
+    it may use.
 
     Of a traced mask only a single value can be written: how many values it takes is not known.
     """
@@ -293,6 +296,11 @@ def setitem(x: Array, key: Any, y: Array) -> Array:
     extra = len(shape_of(y)) - len(index.shape(shape_of(x), shapes_of(arrays)))
     if extra > 0 and shape_of(y)[:extra] == (1,) * extra:  # NumPy lets leading axes of length 1 go
         y = reshape(y, shape=shape_of(y)[extra:])
+    interpreter = stack.top
+    if replaces and isinstance(x, TracedArray) and x.interpreter is interpreter is not None:
+        written = interpreter.overwrite(INDEX_UPDATE, x, y, arrays, index)
+        if written is not None:
+            return written
     return index_update(x, y, *arrays, index=index)
 
 

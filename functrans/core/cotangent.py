@@ -170,6 +170,8 @@ class Cotangents:
         held = self.values[index]
         if type(g) is Scattered:
             assert space is not None
+            if type(held) is Masked and index in self.owned and _scatter_masked(held, g):
+                return
             if type(held) is not Masked:
                 if held is None:
                     self.touched[index] = [g]
@@ -194,6 +196,25 @@ class Cotangents:
             self.values[index] = g
         else:
             self.values[index] = add_masked(held, g)
+            self.owned.discard(index)
+
+    def taken(self, index: int) -> tuple[Any, bool]:
+        """The cotangent at a place, which is given up there, and whether its memory is our own."""
+        g = self.values[index]
+        owned = index in self.owned
+        if g is not None and self.touched and index in self.touched:
+            g = Masked(g, _touched_mask(self.touched.pop(index), shape_of(g)))
+        self.values[index] = None
+        self.owned.discard(index)
+        return g, owned
+
+    def give(self, index: int, g: Masked) -> None:
+        """Add a masked cotangent whose memory nobody else has."""
+        if self.values[index] is None:
+            self.values[index] = g
+            self.owned.add(index)
+        else:
+            self.add(index, g, None)
 
     def truncate(self, length: int) -> None:
         """Forget the values from index `length` on."""
@@ -222,6 +243,17 @@ class Cotangents:
         """A cotangent made of Scattered ones alone, with its untouched lanes structurally zero."""
         mask = _touched_mask(self.touched.pop(index), shape_of(g))
         return g if type(mask) is np.ndarray and mask.all() else Masked(g, mask)
+
+
+def _scatter_masked(held: Masked, g: Scattered) -> bool:
+    """Add to the memory of a masked cotangent, if it and what is added are plain."""
+    parts = (held.value, held.mask, g.value, *g.arrays)
+    if not (all(map(_is_plain, parts)) and (g.mask is None or _is_plain(g.mask))):
+        return False
+    g.index.add_at(held.value, project_dtype(g.value, held.value.dtype), g.arrays)
+    mask = np.ones(shape_of(g.value), bool) if g.mask is None else g.mask
+    g.index.add_at(held.mask, mask, g.arrays)
+    return True
 
 
 def _is_plain(x: Any) -> bool:

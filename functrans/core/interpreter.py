@@ -94,6 +94,13 @@ class Interpreter:
         """Carry out a call of a user's function that comes with rules of its own."""
         raise NotImplementedError
 
+    def overwrite(
+        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
+    ) -> Any:
+        """The array `x` of mine after ``x[index] = y``, which takes its place: carried out in its
+        own memory. None: it cannot be, and `primitive`, which makes a copy, does it."""
+        return None
+
     def fresh(self, content: Array) -> Any:
         """A new array of mine with a constant content, to write traced values into."""
         raise NotImplementedError

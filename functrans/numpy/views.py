@@ -101,8 +101,14 @@ def getitem(x: TracedArray, key: Any) -> Any:
     basic = basic_key(x, key)
     if basic is None or (x.place is not None and x.place.always):  # x.flat[1:] is a copy
         return p.getitem(x, key)
+    return link(
+        x, _part(x, basic), lambda base: _part(base, basic), operator.itemgetter(basic), basic
+    )
+
+
+def _part(x: TracedArray, basic: Any) -> Any:
     ans = p.getitem(x, basic)
-    return link(x, ans, lambda base: p.getitem(base, basic), operator.itemgetter(basic), basic)
+    return ans.kept_apart(x) if isinstance(ans, TracedArray) else ans
 
 
 def basic_key(x: TracedArray, key: Any) -> Any:
@@ -183,10 +189,10 @@ def flat(x: TracedArray) -> Any:
 def write(x: TracedArray, key: Any, y: Array) -> None:
     """``x[key] = y``, seen by all arrays that share the elements."""
     if x.place is None:
-        x.become(p.setitem(x, key, y))
+        x.become(p.setitem(x, key, y, replaces=True))
         return
     check_writable(x)
-    replace(x, p.setitem(x, key, y), key)
+    replace(x, p.setitem(x, key, y, replaces=True), key)
 
 
 def check_writable(x: TracedArray) -> None:
@@ -205,7 +211,7 @@ def replace(x: TracedArray, content: Any, key: Any = ...) -> None:
     done = [x]
     view = x
     while (base := _base(view)) is not None and view.place.key is not None:
-        base.become(p.setitem(base, view.place.key, view))
+        base.become(p.setitem(base, view.place.key, view, replaces=True))
         done.append(base)
         view = base
     if base is not None:

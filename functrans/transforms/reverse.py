@@ -40,7 +40,8 @@ from functrans.core.types import (
     type_of,
 )
 from functrans.transforms.origins import origin
-from functrans.transforms.walk import pull_back
+from functrans.transforms.overwriting import Overwrite, apart, content_to_write
+from functrans.transforms.walk import outputs_cotangent, pull_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,12 @@ class ReverseArray(TracedArray):
     def duplicate(self) -> ReverseArray:
         return self.interpreter.array(duplicate(self.value), self.index)
 
+    def kept_apart(self, whole: Any) -> Any:
+        interpreter = self.interpreter
+        if interpreter.written and interpreter.owns(whole) and whole.index in interpreter.written:
+            self.value = apart(self.value, whole.value)
+        return self
+
     def become(self, content: Any) -> None:
         if not self.interpreter.owns(content):
             self.check_constant(content)
@@ -122,11 +129,22 @@ class Reverse(Interpreter):
 
     `recording` is False while a checkpointed function runs for its value only: its arrays have no
     place on the tape, and `touched` tells whether it met an array of mine. `base` is the index of
-    the tape's first entry. `turn` is held while a checkpointed function runs again, on a tape in
-    place of mine: a pullback may be called by several threads at once.
+    the tape's first entry; `written` has the indices of large arrays after a write. `turn` is held
+    while a checkpointed function runs again, on a tape in place of mine: a pullback may be called
+    by several threads at once.
     """
 
-    __slots__ = ("base", "constants", "inputs", "recording", "tape", "touched", "transform", "turn")
+    __slots__ = (
+        "base",
+        "constants",
+        "inputs",
+        "recording",
+        "tape",
+        "touched",
+        "transform",
+        "turn",
+        "written",
+    )
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
@@ -137,6 +155,7 @@ class Reverse(Interpreter):
         self.touched = False
         self.turn: threading.RLock | None = None
         self.constants = Constants()
+        self.written: set[int] = set()
         self.inputs: tuple[Any, ...] | None = None  # what messages call them by
 
     def variable(self, value: Array) -> ReverseArray:
@@ -342,6 +361,8 @@ class Reverse(Interpreter):
         """Record an operation with several outputs: they stand on the tape right behind it."""
         tape = self.tape
         types = tuple(type_of(o) if is_array(o) else None for o in outs)
+        if links is None:
+            primitive.types = types
         tape.append((types, (primitive, links)))
         first = self.base + len(tape)
         tape.extend([None] * len(outs))
@@ -379,6 +400,32 @@ class Reverse(Interpreter):
         if not self.recording:
             return list(map(self._unrecorded, outs))
         return self._several(replay, None, outs)
+
+    def overwrite(
+        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
+    ) -> Any:
+        """A large array written to in its own memory, or once in a copy that is its own."""
+        value = self.lower(y)
+        if not (self.owns(x) and self.recording) or index.may_repeat(tuple(map(shape_of, arrays))):
+            return None
+        if any(isinstance(z, TracedArray) for z in (value, *arrays)):
+            return None
+        content = content_to_write(x)
+        if content is None:
+            return None
+        arrays = tuple(map(self.constants.keep, arrays))
+        args, values = (x, y, *arrays), (x.value, value, *arrays)
+        mine = [0, 1] if self.owns(y) else [0]
+        links = links_of(self, primitive, args, values, mine, {"index": index}, content)
+        key = index.key(arrays)
+        content[key] = value
+        place = y.index if self.owns(y) else None
+        entry = Overwrite(primitive, key, x.index, place, type_of(value), links)
+        self.tape.append(((type_of(content),), (entry, None)))
+        self.tape.append(None)
+        written = self.base + len(self.tape) - 1
+        self.written.add(written)
+        return self.array(content, written)
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         mine = [i for i, x in enumerate(args) if self.owns(x)]
@@ -461,7 +508,9 @@ class Replay:
     until the next collection. Of an argument it has the value and the index (None: a constant).
     """
 
-    __slots__ = ("args", "function", "reverse", "turn")
+    __slots__ = ("args", "function", "reverse", "turn", "types")
+
+    types: tuple[ArrayType | None, ...]
 
     def __init__(
         self,
@@ -479,8 +528,11 @@ class Replay:
             for x in args
         ]
 
-    def pull(self, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
+    def pull_at(self, k: int, cotangents: Cotangents) -> None:
         """Record the function on a tape of its own, behind all others, and walk that."""
+        gs = outputs_cotangent(cotangents.values, k, self.types)
+        if gs is None:
+            return
         reverse = self.reverse()
         assert reverse is not None, "who walks a tape holds its interpreter"
         with self.turn:

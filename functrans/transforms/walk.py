@@ -57,11 +57,11 @@ def walk(
             elif type(primitive) is tuple:
                 types = primitive
                 primitive, links = links
-                g = _outputs_cotangent(values, k, types)
-                if g is None:
+                if links is None:  # it does all by itself
+                    primitive.pull_at(k, cotangents)
                     continue
-                if links is None:
-                    primitive.pull(g, cotangents)
+                g = outputs_cotangent(values, k, types)
+                if g is None:
                     continue
             else:
                 continue
@@ -92,7 +92,7 @@ def walk(
                     cotangents.add(index, settle(d, space), space)
 
 
-def _outputs_cotangent(values: Any, k: int, types: tuple[ArrayType | None, ...]) -> Any:
+def outputs_cotangent(values: Any, k: int, types: tuple[ArrayType | None, ...]) -> Any:
     """The cotangents of an operation's several outputs, with zeros where there is none."""
     found = []
     for i in range(k + 1, k + 1 + len(types)):
