@@ -264,6 +264,7 @@ cross_entropy: Function = general(
         Sample(draw((2, 3, 2), -1, 1), np.array([[2, 0], [1, 1]]), axis=1, label="middle axis"),
         Sample(draw((3, 2), -1, 1).T, np.array([1, 1]), axis=1, label="non-contiguous"),
         Sample(draw((2, 3), -1, 1).astype(np.float32), np.array([0, 2]), axis=1, label="float32"),
+        Sample(draw_complex((2, 3), -1, 1), np.array([0, 2]), axis=1, label="complex"),
         Sample(
             np.array([[1e4, 0.0], [0.0, -1e4]]),
             np.array([1, 0]),

@@ -242,8 +242,8 @@ def affine_samples() -> list[Sample]:
         ),
         Sample(
             draw((2, 3), -1, 1).astype(np.float32),
-            draw((4, 3), -1, 1).astype(np.float32),
-            draw((4,), -1, 1),
+            draw((4, 3), -1, 1),
+            draw((4,), -1, 1).astype(np.float32),
             label="mixed precision",
         ),
         Sample(

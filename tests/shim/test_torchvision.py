@@ -383,9 +383,11 @@ def test_preparing_images() -> None:
     x = prepare(image)
     assert x.shape == (3, 224, 224) and x.dtype is ours.float32
     bytes_ = ours.from_numpy(image).permute(2, 0, 1)
-    assert ours.equal(prepare(bytes_), x)
+    assert ours.allclose(prepare(bytes_), x, atol=0.02)
     several = prepare(ours.stack([bytes_, bytes_]))
-    assert several.shape == (2, 3, 224, 224) and ours.equal(several[0], x)
+    assert several.shape == (2, 3, 224, 224)
+    # Sums of products in another order: what is half way between two bytes goes either way.
+    assert ours.allclose(several[0], x, atol=0.02)
     assert "shorter side is 256" in prepare.describe()
     grey = transforms.ImageClassification(crop_size=4, resize_size=2)(np.zeros((9, 9), np.uint8))
     assert grey.shape == (3, 4, 4)
