@@ -161,7 +161,7 @@ class TracedArray:
             interpreter = stack.top or interpreter
         if method != "__call__" or kwargs:
             return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)
-        if more and type(x) is np.ndarray:
+        if more and type(x) is np.ndarray and x.base is not None:  # a row of coefficients is a view
             caller = sys._getframe(1)
             if caller.f_code.co_name == "__array_ufunc__" and caller.f_back:  # that of a subclass
                 caller = caller.f_back
