@@ -24,7 +24,8 @@ EVERY = 12
 INTEGRATED = {
     *("betainc_derivative", "betainc", "betaincc", "betaincinv", "betainccinv", "carlson", "gdtr"),
     *("gdtrc", "gammainc_by_shape", "gammainc", "gammaincc", "gammaincinv", "gammainccinv"),
-    *("fdtr", "fdtrc", "fdtri", "fdtridfd", "stdtridf", "chdtri", "elliprf", "elliprj"),
+    *("fdtr", "fdtrc", "fdtri", "fdtridfd", "stdtridf", "chdtri", "elliprf", "elliprj", "bdtrik"),
+    *("bdtrin", "nbdtrik", "nbdtrin", "beta_density"),
 }
 NAMES = names(special=True)
 QUICK = ["digamma", "erfcx", "jv", "kl_div", "itairy", "smirnov"]
