@@ -224,12 +224,16 @@ from functrans.torch.tensor import (
     Tensor as Tensor,
     UnsupportedError as UnsupportedError,
 )
+from functrans.torch.titles import FORMS as _FORMS, titled as _titled
 
 _attach()
 row_stack = vstack
 for _module, _names in _METHODS.items():
     for _name in _names.split():
         globals().setdefault(_name, getattr(_module, _name))
+for _name, _function in list(globals().items()):
+    if not _name.startswith("_") and _name in _FORMS and callable(_function):
+        globals()[_name] = _titled(_function)
 
 vmap = func.vmap
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan

@@ -25,5 +25,5 @@ def derivative_free(name: str, values: Any, *inputs: Any) -> Tensor:
     spaces = [type_of(t.array.value) for t in inputs if isinstance(t, Tensor) and t.index]
     types = (type_of(result.array.value),)
     made = node(None, [(refuse, edges, (), {}, spaces)], None, types=types)
-    made.name = "NotImplemented"
+    made.name = "torch::autograd::NotImplemented"
     return wrap(EngineArray(result.array.value, (made, 0)))

@@ -21,6 +21,7 @@ from functrans.torch import (
     statistics,
 )
 from functrans.torch.tensor import Tensor, wrap
+from functrans.torch.titles import titled
 
 METHODS = {
     pointwise: (
@@ -182,7 +183,7 @@ def attach() -> None:
     """Give tensors their methods and operators."""
     for module, names in METHODS.items():
         for name in names.split():
-            setattr(Tensor, name, getattr(module, name))
+            setattr(Tensor, name, titled(getattr(module, name)))
     for name, function in inplace.METHODS.items():
         setattr(Tensor, name, function)
     for function in (
@@ -218,8 +219,8 @@ def attach() -> None:
         "rshift": pointwise.bitwise_right_shift,
     }
     for name, function in operators.items():
-        setattr(Tensor, f"__{name}__", _operator(function))
-        setattr(Tensor, f"__r{name}__", _operator(function, swap=True))
+        setattr(Tensor, f"__{name}__", _operator(titled(function)))
+        setattr(Tensor, f"__r{name}__", _operator(titled(function), swap=True))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _operator(getattr(pointwise, name)))
     alone = {
@@ -233,11 +234,12 @@ def attach() -> None:
     }
     for name, function in alone.items():
         setattr(Tensor, f"__{name}__", function)
+    turned = titled(shaping.transpose)
     properties = {
         "T": lambda x: shaping.permute(x, tuple(range(x.ndim))[::-1]),
-        "mT": lambda x: shaping.transpose(x, -2, -1) if x.ndim else x,
-        "H": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)) if x.ndim else x,
-        "mH": lambda x: pointwise.conj(shaping.transpose(x, -2, -1)) if x.ndim else x,
+        "mT": lambda x: turned(x, -2, -1) if x.ndim else x,
+        "H": lambda x: pointwise.conj(turned(x, -2, -1)) if x.ndim else x,
+        "mH": lambda x: pointwise.conj(turned(x, -2, -1)) if x.ndim else x,
         "real": shaping.real,
         "imag": shaping.imag,
     }

@@ -438,7 +438,24 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     views.link(a, ans, lambda base: p.getitem(base, entries), lambda n: n[entries], entries)
     if type(ans) is EngineArray:
         ans.version = a.version
+        if ans.index is not None:
+            ans.index[0].name = _INDEXED[type(_last(basic))]
     return wrap(ans)
+
+
+_INDEXED = {
+    int: "SelectBackward0",
+    slice: "SliceBackward0",
+    type(None): "UnsqueezeBackward0",
+    type(...): "AliasBackward0",
+}
+
+
+def _last(basic: Any) -> Any:
+    """The last entry of an index that does something, as PyTorch takes one after the other."""
+    if type(basic) is not tuple:
+        return basic
+    return next((entry for entry in reversed(basic) if entry is not Ellipsis), ...)
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:

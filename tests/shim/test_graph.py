@@ -276,6 +276,99 @@ def test_as_pytorch(name: str) -> None:
     compare(PROGRAMS[name])
 
 
+NAMES = """
+x + y
+x - 1
+x * y
+x / 2
+x ** 2
+x ** y
+2 ** x
+x @ y.T
+x @ y[0]
+x[0] @ y[0]
+x.exp()
+x.log1p()
+x.sign()
+x.round()
+x.relu()
+x.clamp(0, 1)
+x.masked_fill(x > 0, 1.)
+torch.where(x > 0, x, y)
+torch.maximum(x, y)
+x.lerp(y, 0.5)
+x.sum()
+x.sum(1)
+x.mean()
+x.mean(0)
+x.prod()
+x.var()
+x.std()
+x.max()
+x.max(1).values
+x.sort().values
+x.topk(2).values
+x.median()
+x.cumsum(0)
+x.norm()
+x.softmax(1)
+x.log_softmax(1)
+x.logsumexp(1)
+x.view(-1)
+x.t()
+x.T
+x.transpose(0, 1)
+x.permute(1, 0)
+x.unsqueeze(0)
+x.unsqueeze(0).squeeze(0)
+x.expand(2, 3, 4)
+x.flip(0)
+x.roll(1)
+x.repeat(2, 1)
+x.tril()
+torch.cat([x, y])
+torch.stack([x, y])
+x.split(2)[0]
+x.chunk(2)[1]
+x.unbind()[0]
+x[0]
+x[1:, ::2]
+x[None]
+x[[0, 1]]
+x.narrow(0, 0, 2)
+x.gather(0, torch.zeros(1, 4, dtype=torch.int64))
+x.index_select(0, torch.tensor([0]))
+x.scatter(0, torch.zeros(1, 4, dtype=torch.int64), y)
+torch.outer(x[0], y[0])
+torch.addmm(x[:, :3], x, y.T)
+torch.linalg.inv(x[:, :3])
+torch.linalg.det(x[:, :3])
+torch.linalg.cholesky(x @ x.T)
+x.float()
+x.clone()
+x.clone().mul_(2)
+""".strip().split("\n")
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.parametrize("source", NAMES)
+def test_names_of_nodes(source: str) -> None:
+    import torch as theirs
+
+    values = np.random.default_rng(0).uniform(0.2, 0.9, (3, 4))
+    names = []
+    for library in (theirs, torch):
+        x, y = (library.tensor(values, requires_grad=True) for _ in range(2))
+        names.append(eval(source, {"torch": library, "x": x, "y": y}).grad_fn.name())
+    assert names[0] == names[1]
+
+
+def test_a_node_keeps_its_name() -> None:
+    """A function that returns its argument as it is does not give it another name."""
+    x = torch.ones(2, requires_grad=True) * 2
+    assert torch.resolve_conj(x).grad_fn.name() == "MulBackward0"
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of sqrt(-1)
 def test_anomalies_show_the_line_of_the_forward_pass() -> None:
     x = torch.tensor(-1.0, requires_grad=True)

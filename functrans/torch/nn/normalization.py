@@ -134,7 +134,7 @@ class BatchNorm1d(_BatchNorm):
     >>> import functrans.torch as torch
     >>> m = torch.nn.BatchNorm1d(2)
     >>> m(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))[:, 0]
-    tensor([-1.0000,  1.0000], grad_fn=<IndexBackward0>)
+    tensor([-1.0000,  1.0000], grad_fn=<SelectBackward0>)
     >>> m.running_mean
     tensor([0.2000, 0.0000])
     """
