@@ -125,6 +125,23 @@ def test_bags_and_margins() -> None:
     check_grads(nn.weight_norm, (v, g))
 
 
+def test_grids_of_places() -> None:
+    x, theta = rng.normal(size=(2, 1, 4, 3)), rng.normal(size=(2, 2, 3))
+    grid = nn.affine_grid(theta, (2, 1, 2, 3))
+    for mode in ("zeros", "border", "reflection"):
+        check_grads(lambda x, g, m=mode: nn.grid_sample(x, g, padding_mode=m), (x, grid), order=1)
+    whole = nn.affine_grid(np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]).repeat(2, 0), x.shape)
+    for how in ("bilinear", "nearest", "bicubic"):
+        np.testing.assert_allclose(nn.grid_sample(x, whole, how), x, atol=1e-14)
+    each = ft.vmap(lambda x, g: nn.grid_sample(x[None], g[None])[0])(x, grid)
+    np.testing.assert_allclose(each, nn.grid_sample(x, grid))
+    pooled, places = nn.max_pool2d(x, 2, return_indices=True)
+    back = nn.max_unpool2d(pooled, places, 2, output_size=(4, 3))
+    np.testing.assert_array_equal(nn.max_pool2d(back.clip(0), 2), pooled.clip(0))
+    assert np.count_nonzero(back) == pooled.size
+    check_grads(lambda x: nn.max_unpool2d(x, places, 2, output_size=(4, 3)), (pooled,))
+
+
 def test_bilinear() -> None:
     x, y, w = rng.normal(size=(5, 2)), rng.normal(size=(5, 3)), rng.normal(size=(4, 2, 3))
     expected = np.einsum("ni,kij,nj->nk", x, w, y) + 1.0
@@ -289,6 +306,10 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "needs mode 'sum'",
     ),
+    (lambda: nn.grid_sample(x, x), ValueError, "input and grid must have shapes"),
+    (lambda: nn.affine_grid(x, (4, 1, 2, 2)), ValueError, "theta must have shape"),
+    (lambda: nn.max_unpool1d(x, np.zeros(3, int), 2), ValueError, "shape of the input"),
+    (lambda: nn.max_unpool1d(b, np.full(b.shape, 9), 2), ValueError, "go up to 9"),
     (lambda: nn.multi_margin_loss(x, [0]), ValueError, "input must have shape"),
     (lambda: nn.multi_margin_loss(w, [0, 1], p=3), ValueError, "p must be 1 or 2"),
     (lambda: nn.rnn(x, None, []), ValueError, "params must hold"),

@@ -67,6 +67,7 @@ from functrans.nn.distances import (
     normalize as normalize,
     pairwise_distance as pairwise_distance,
 )
+from functrans.nn.grids import affine_grid as affine_grid, grid_sample as grid_sample
 from functrans.nn.linear import bilinear as bilinear, linear as linear
 from functrans.nn.losses import (
     binary_cross_entropy as binary_cross_entropy,
@@ -111,6 +112,9 @@ from functrans.nn.pooling import (
     max_pool1d as max_pool1d,
     max_pool2d as max_pool2d,
     max_pool3d as max_pool3d,
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
 )
 from functrans.nn.recurrent import (
     gru as gru,

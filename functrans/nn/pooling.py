@@ -147,6 +147,103 @@ array([[[[7.]]]])
 )
 
 
+def _max_unpool(
+    name: str,
+    axes: int,
+    x: Any,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    output_size: Any = None,
+) -> Array:
+    x, size = _pooled(x, axes, name)
+    indices = operand(indices)
+    if shape_of(indices) != shape_of(x):
+        raise ValueError(
+            f"{name}: indices must have the shape of the input, {shape_of(x)}, got "
+            f"{shape_of(indices)}"
+        )
+    window = whole_numbers(kernel_size, axes, f"{name}: kernel_size", 1)
+    strides = window if stride is None else whole_numbers(stride, axes, f"{name}: stride", 1)
+    widths = whole_numbers(padding, axes, f"{name}: padding", 0)
+    if output_size is None:
+        output_size = [
+            (n - 1) * s - 2 * m + k
+            for n, s, m, k in zip(size, strides, widths, window, strict=True)
+        ]
+    wanted = whole_numbers(output_size, axes, f"{name}: output_size", 1)
+    if isinstance(indices, np.ndarray) and indices.size:
+        top = indices.max()
+        if indices.min() < 0 or top >= prod(wanted):
+            raise ValueError(
+                f"{name}: indices go up to {top}, an output of size {wanted} has {prod(wanted)} "
+                "elements"
+            )
+    kept = shape_of(x)[: len(shape_of(x)) - axes]
+    rows, places = (p.reshape(a, shape=(prod(kept), prod(size))) for a in (x, indices))
+    empty = np.zeros((prod(kept), prod(wanted)), dtype_of(x))
+    return p.reshape(p.put_along_axis(empty, places, rows, axis=1), shape=(*kept, *wanted))
+
+
+max_unpool1d = of_rank(
+    _max_unpool,
+    "max_unpool1d",
+    1,
+    """The elements that `max_pool1d` chose put back where they were, zeros elsewhere.
+
+Parameters
+----------
+x : array_like
+    Shape (..., length).
+indices : array_like of int
+    Where the elements belong, counted over the pooled axes together.
+kernel_size, stride, padding : int or tuple of int
+    Those of the pooling.
+output_size : int or tuple of int, optional
+    Default: the least that pools to the size of `x`.
+
+Raises
+------
+ValueError
+    The shapes or indices do not fit.
+
+Examples
+--------
+>>> max_unpool1d(np.array([3.0, 2.0]), np.array([1, 2]), 2)
+array([0., 3., 2., 0.])
+""",
+)
+
+max_unpool2d = of_rank(
+    _max_unpool,
+    "max_unpool2d",
+    2,
+    """The elements that `max_pool2d` chose put back where they were; see `max_unpool1d`.
+
+Examples
+--------
+>>> max_unpool2d(np.array([[[5.0]]]), np.array([[[2]]]), 2)
+array([[[0., 0.],
+        [5., 0.]]])
+""",
+)
+
+max_unpool3d = of_rank(
+    _max_unpool,
+    "max_unpool3d",
+    3,
+    """The elements that `max_pool3d` chose put back where they were; see `max_unpool1d`.
+
+Examples
+--------
+>>> max_unpool3d(np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1), int), 2).sum()
+np.float64(1.0)
+""",
+)
+
+
 def chosen(x: Array, places: Array, axes: int, *, unique: bool) -> Array:
     """The elements of `x` at places that are counted over its last axes together."""
     shape = shape_of(x)

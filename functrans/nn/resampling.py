@@ -189,7 +189,7 @@ def _resampled(
         position = np.clip(position, 0, n - 1)
     low = np.floor(position)
     part = position - low
-    weights = _cubic_weights(part) if mode == "bicubic" else {0: 1 - part, 1: part}
+    weights = cubic_weights(part) if mode == "bicubic" else {0: 1 - part, 1: part}
     total: Array = None
     for offset, weight in weights.items():
         places = np.clip(low.astype(int) + offset, 0, n - 1)
@@ -219,7 +219,7 @@ def _means(n: int, wanted: int, scale: float, mode: str) -> Any:
     return weights / weights.sum(1, keepdims=True)
 
 
-def _cubic_weights(part: Any) -> dict[int, Any]:
+def cubic_weights(part: Any) -> dict[int, Any]:
     """The weights of four neighbours in cubic convolution, with the slope -3/4 at distance 1."""
     a = -0.75
 

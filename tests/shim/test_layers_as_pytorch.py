@@ -197,6 +197,61 @@ def test_bags(mode: str, options: str) -> None:
     compare(*pairs)
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("corners", [False, True])
+def test_grids(mode: str, padding: str, corners: bool) -> None:
+    import torch
+
+    options = f"mode={mode!r}, padding_mode={padding!r}, align_corners={corners}"
+    pairs = []
+    for t in (ours, torch):
+
+        def flat(x: Any, grid: Any, t: Any = t) -> Any:
+            return evaluated(t, f"F.grid_sample(x, grid, {options})", x=x, grid=grid)
+
+        def turned(x: Any, theta: Any, t: Any = t) -> Any:
+            grid = f"F.affine_grid(theta, (2, 2, 3, 5), align_corners={corners})"
+            return evaluated(t, f"F.grid_sample(x, {grid}, {options})", x=x, theta=theta)
+
+        def deep(x: Any, theta: Any, t: Any = t) -> Any:
+            grid = f"F.affine_grid(theta, (1, 1, 2, 3, 2), align_corners={corners})"
+            return evaluated(t, f"F.grid_sample(x, {grid}, {options})", x=x, theta=theta)
+
+        images = draw(2, 2, 4, 3)
+        second = mode != "bicubic"  # PyTorch has none
+        found = results(t, flat, [images, draw(2, 3, 2, 2, seed=1)], [], second=second)
+        found += results(t, turned, [images, draw(2, 2, 3, seed=2)], [], second=second)
+        if mode != "bicubic":
+            volumes = draw(1, 1, 3, 2, 4)
+            found += results(t, deep, [volumes, draw(1, 3, 4, seed=3)], [], second=second)
+        pairs.append(found)
+    compare(*pairs)
+
+
+def test_unpooling() -> None:
+    import torch
+
+    programs = {
+        "m.unpool1(*F.max_pool1d(x[0], 2, return_indices=True))": "1d(2)",
+        "m.unpool1(*F.max_pool2d(x, 2, return_indices=True), output_size=(5, 6))": "2d(2)",
+        "m.unpool1(*F.max_pool2d(x, 3, 3, 1, 1, False, True), output_size=(5, 6))": "2d(3, 3, 1)",
+        "m.unpool1(*F.max_pool3d(x, (1, 2, 2), return_indices=True), x.shape)": "3d((1, 2, 2))",
+    }
+    for call, layer in programs.items():
+        source = f"nn.ModuleDict(dict(unpool1=nn.MaxUnpool{layer}))"
+        modules = [(evaluated(t, source), t) for t in (ours, torch)]
+        assert repr(modules[0][0]) == repr(modules[1][0])
+        pairs = []
+        for module, t in modules:
+
+            def run(x: Any, m: Any = module, t: Any = t, call: str = call) -> Any:
+                return evaluated(t, call, x=x, m=m)
+
+            pairs.append(results(t, run, [draw(2, 3, 5, 6)], [], second=False))
+        compare(*pairs)
+
+
 def test_running_statistics_over_several_batches() -> None:
     import torch
 

@@ -156,6 +156,9 @@ from functrans.torch.nn.pooling import (
     MaxPool1d as MaxPool1d,
     MaxPool2d as MaxPool2d,
     MaxPool3d as MaxPool3d,
+    MaxUnpool1d as MaxUnpool1d,
+    MaxUnpool2d as MaxUnpool2d,
+    MaxUnpool3d as MaxUnpool3d,
 )
 from functrans.torch.nn.recurrent import (
     GRU as GRU,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.torch.nn import functional as F
+from functrans.torch.nn.convolution import tupled
 from functrans.torch.nn.module import Module
 from functrans.torch.tensor import Tensor
 
@@ -68,6 +69,46 @@ class MaxPool3d(_MaxPoolNd):
     function = staticmethod(F.max_pool3d)
 
 
+class _MaxUnpoolNd(Module):
+    axes: int
+    function: Any
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size = tupled(kernel_size, self.axes)
+        self.stride = tupled(kernel_size if stride is None else stride, self.axes)
+        self.padding = tupled(padding, self.axes)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return type(self).function(  # type: ignore[no-any-return]
+            *(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+        )
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The elements that `MaxPool1d` chose put back where they were, zeros elsewhere."""
+
+    axes = 1
+    function = staticmethod(F.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The elements that `MaxPool2d` chose put back where they were, zeros elsewhere."""
+
+    axes = 2
+    function = staticmethod(F.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The elements that `MaxPool3d` chose put back where they were, zeros elsewhere."""
+
+    axes = 3
+    function = staticmethod(F.max_unpool3d)
+
+
 class AvgPool1d(Module):
     """The mean of every window of sequences."""
 
@@ -80,9 +121,9 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = _single(kernel_size)
-        self.stride = _single(kernel_size if stride is None else stride)
-        self.padding = _single(padding)
+        self.kernel_size = tupled(kernel_size, 1)
+        self.stride = tupled(kernel_size if stride is None else stride, 1)
+        self.padding = tupled(padding, 1)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
@@ -94,10 +135,6 @@ class AvgPool1d(Module):
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-def _single(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 class _AvgPoolNd(Module):

@@ -65,6 +65,10 @@ from functrans.torch.nn.functional.distances import (
     normalize as normalize,
     pairwise_distance as pairwise_distance,
 )
+from functrans.torch.nn.functional.grids import (
+    affine_grid as affine_grid,
+    grid_sample as grid_sample,
+)
 from functrans.torch.nn.functional.losses import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -114,6 +118,9 @@ from functrans.torch.nn.functional.pooling import (
     max_pool2d_with_indices as max_pool2d_with_indices,
     max_pool3d as max_pool3d,
     max_pool3d_with_indices as max_pool3d_with_indices,
+    max_unpool1d as max_unpool1d,
+    max_unpool2d as max_unpool2d,
+    max_unpool3d as max_unpool3d,
 )
 from functrans.torch.nn.functional.regularization import (
     alpha_dropout as alpha_dropout,

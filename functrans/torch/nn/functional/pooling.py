@@ -6,7 +6,7 @@ from typing import Any
 
 from functrans import nn as pure
 from functrans.nn.spatial import of_rank
-from functrans.torch.nn.functional.results import computed, named
+from functrans.torch.nn.functional.results import computed, named, own_copy
 from functrans.torch.operands import tensor_array
 from functrans.torch.tensor import Tensor, wrap
 
@@ -100,6 +100,39 @@ max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = (
     of_rank(
         *(_max_pool_with_indices, f"max_pool{n}d_with_indices", n),
         f"As `max_pool{n}d`, with the places of the elements.",
+    )
+    for n in (1, 2, 3)
+)
+
+
+def _max_unpool(
+    name: str,
+    axes: int,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
+    a = _pooled(name, axes, input)
+    if indices.shape != input.shape:
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(a.shape)}) "
+            f"but got indices tensor with shape: {list(indices.shape)}"
+        )
+    wanted = None if output_size is None else list(output_size)[-axes:]
+    array = computed(
+        *(getattr(pure, name), a, own_copy(indices), kernel_size, stride, padding),
+        output_size=wanted,
+    )
+    return named(array, f"MaxUnpool{axes}DBackward0")
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = (
+    of_rank(
+        *(_max_unpool, f"max_unpool{n}d", n),
+        f"The elements that `max_pool{n}d` chose put back where they were, zeros elsewhere.",
     )
     for n in (1, 2, 3)
 )
