@@ -248,7 +248,6 @@ class Engine(Interpreter):
         new.handles = handles
         new.out = ans
         new.first = new.order = next(sequence)
-        new.version = None
         return EngineArray(ans, (new, 0))
 
     def residuals(
@@ -290,7 +289,7 @@ class Engine(Interpreter):
         out.place = None
         out.value = ans
         out.index = (new, 0)
-        out._version = new.version = None
+        out._version = None
         return out
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
@@ -300,10 +299,13 @@ class Engine(Interpreter):
         fast = primitive.fast
         if fast is None or not mode.grad:
             return self.process(primitive, (x, y), _NONE)
-        x_edge: Any
-        y_edge: Any
-        a, x_edge = (x.value, x.index) if x_ours else (x, None)
-        b, y_edge = (y.value, y.index) if y_ours else (y, None)
+        a, b = x, y
+        x_edge: Any = None
+        y_edge: Any = None
+        if x_ours:
+            a, x_edge = x.value, x.index
+        if y_ours:
+            b, y_edge = y.value, y.index
         impl = primitive.impl
         ans = impl(a, b)
         if x_edge is None and y_edge is None:
@@ -347,7 +349,7 @@ class Engine(Interpreter):
         out.place = None
         out.value = ans
         out.index = (new, 0)
-        out._version = new.version = None
+        out._version = None
         return out
 
     def fresh(self, content: Array) -> Any:

@@ -31,6 +31,7 @@ class _Rare:
     prehooks: Any = None
     types: Any = None
     variable: Any = None
+    version: Any = None
 
 
 class Node(_Rare):
@@ -77,7 +78,6 @@ class Node(_Rare):
         "place",
         "primitive",
         "ready",
-        "version",
     )
 
     any_hooks = False
@@ -91,7 +91,6 @@ class Node(_Rare):
     order: int
     first: int
     place: Any
-    version: Any
 
     @property
     def is_leaf(self) -> bool:
@@ -157,7 +156,6 @@ def node(primitive: Any, links: Any, out: Any, types: Any = None) -> Node:
     new.primitive = primitive
     new.links = links
     new.out = out
-    new.version = None
     new.first = new.order = next(sequence)
     if types is not None:
         new.types = types
