@@ -254,6 +254,21 @@ def is_tensor(obj: _Any) -> _Any:
     return isinstance(obj, Tensor)
 
 
+def is_signed(input: Tensor) -> _Any:
+    """Whether a tensor's dtype has negative numbers."""
+    return input.dtype.is_signed
+
+
+def is_same_size(input: Tensor, other: Tensor) -> _Any:
+    """Whether two tensors have the same shape."""
+    return input.shape == other.shape
+
+
+def fill(input: Tensor, value: _Any) -> Tensor:
+    """A tensor of the same shape and dtype with one value everywhere."""
+    return input.clone().fill_(value)  # type: ignore[no-any-return]
+
+
 def is_nonzero(input: Tensor) -> _Any:
     """Whether the one element of a tensor is not 0."""
     return input.is_nonzero()

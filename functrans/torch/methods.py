@@ -18,6 +18,7 @@ from functrans.torch import (
     scattering,
     shaping,
     special,
+    spectra,
     statistics,
 )
 from functrans.torch.tensor import Tensor, wrap
@@ -51,6 +52,7 @@ METHODS = {
         "take_along_dim take index_select masked_select nonzero scatter scatter_add"
         " diff index_put"
     ),
+    spectra: "stft istft",
     special: "polygamma mvlgamma igamma igammac",
     statistics: (
         "quantile nanquantile nansum nanmean nanmedian mode aminmax bincount histc histogram "

@@ -97,6 +97,8 @@ torch.isclose(x, y)
 torch.allclose(x, x)
 torch.equal(x, y)
 x.is_same_size(y)
+torch.is_same_size(x, y), torch.is_signed(x)
+torch.fill(x, 2)
 """
 
 PAIRS = """
@@ -678,6 +680,15 @@ torch.fft.ihfft(x)
 torch.fft.fftshift(x)
 torch.fft.ifftshift(x, 1)
 torch.fft.fftfreq(5, 0.5)
+torch.stft(x.reshape(-1), 4, return_complex=True)
+torch.stft(x, 4, 2, center=False, return_complex=True)
+x.reshape(-1).stft(8, 2, 6, torch.hann_window(6, dtype=torch.float64), return_complex=True)
+torch.stft(x.reshape(-1), 4, 1, normalized=True, onesided=False, return_complex=True)
+torch.stft(x.reshape(-1), 4, pad_mode='constant', return_complex=True)
+torch.stft(x.reshape(-1), 4)
+torch.istft(torch.stft(x.reshape(-1), 4, return_complex=True), 4)
+torch.istft(torch.stft(x.reshape(-1), 4, 2, return_complex=True), 4, 2, length=10)
+torch.istft(x, 4)
 torch.fft.rfftfreq(5)
 """
 
