@@ -236,7 +236,7 @@ def test_unpooling() -> None:
         "m.unpool1(*F.max_pool1d(x[0], 2, return_indices=True))": "1d(2)",
         "m.unpool1(*F.max_pool2d(x, 2, return_indices=True), output_size=(5, 6))": "2d(2)",
         "m.unpool1(*F.max_pool2d(x, 3, 3, 1, 1, False, True), output_size=(5, 6))": "2d(3, 3, 1)",
-        "m.unpool1(*F.max_pool3d(x, (1, 2, 2), return_indices=True), x.shape)": "3d((1, 2, 2))",
+        "m.unpool1(*F.max_pool3d(x, (1, 2, 2), return_indices=True), (3, 5, 6))": "3d((1, 2, 2))",
     }
     for call, layer in programs.items():
         source = f"nn.ModuleDict(dict(unpool1=nn.MaxUnpool{layer}))"
