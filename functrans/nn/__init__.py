@@ -96,6 +96,7 @@ from functrans.nn.normalization import (
     instance_norm as instance_norm,
     layer_norm as layer_norm,
     local_response_norm as local_response_norm,
+    power_iteration as power_iteration,
     rms_norm as rms_norm,
     weight_norm as weight_norm,
 )

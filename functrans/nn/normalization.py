@@ -9,6 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, Shape, dtype_of, shape_of
+from functrans.nn.distances import normalize
 from functrans.numpy.axes import one_axis
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
@@ -348,3 +349,33 @@ def group_norm(
     groups = p.reshape(x, shape=(shape[0], num_groups, prod(shape[1:]) // num_groups))
     out, _, _ = p.standardize(groups, axes=(2,), eps=eps)
     return _scaled(p.reshape(out, shape=shape), weight, bias, wide)
+
+
+def power_iteration(
+    matrix: Any, u: Any, v: Any, *, iterations: int = 1, eps: float = 1e-12
+) -> tuple[Array, Array]:
+    """Unit vectors turned towards those of the greatest singular value, as constants.
+
+    Parameters
+    ----------
+    matrix : array_like
+        Shape (m, n).
+    u, v : array_like
+        Shape (m,) and (n,).
+    iterations : int
+        How often ``u = matrix @ v`` and ``v = matrix.T @ u`` are taken, each at length 1.
+    eps : float
+        The least by which they are divided.
+
+    Examples
+    --------
+    >>> u, v = power_iteration(np.diag([2.0, 1.0]), np.ones(2), np.ones(2), iterations=50)
+    >>> u.round(6), v.round(6)
+    (array([1., 0.]), array([1., 0.]))
+    """
+    fixed, u, v = (stop_gradient(operand(x)) for x in (matrix, u, v))
+    turned = p.transpose(fixed, axes=(1, 0))
+    for _ in range(iterations):
+        u = normalize(p.matmul(fixed, v), axis=0, eps=eps)
+        v = normalize(p.matmul(turned, u), axis=0, eps=eps)
+    return u, v

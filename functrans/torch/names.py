@@ -7,6 +7,7 @@ from typing import Any
 NAMES = {
     "absolute": "Abs",
     "add": "Add",
+    "affine": "Addmm",
     "arccos": "Acos",
     "arccosh": "Acosh",
     "arcsin": "Asin",

@@ -117,6 +117,29 @@ def test_parametrizations() -> None:
         nn.utils.parametrizations.orthogonal(normed)
 
 
+def test_weights_normed_by_hooks() -> None:
+    with pytest.warns(FutureWarning, match="deprecated"):
+        layer = nn.utils.weight_norm(nn.Linear(2, 3))
+    before = layer.weight.detach().clone()
+    layer(torch.ones(2)).sum().backward()
+    assert layer.weight_g.grad.shape == (3, 1) and layer.weight_v.grad.shape == (3, 2)
+    with torch.no_grad():
+        layer.weight_g.mul_(2)
+    layer(torch.ones(2))
+    assert torch.allclose(layer.weight, 2 * before)
+    nn.utils.remove_weight_norm(layer)
+    assert list(layer.state_dict()) == ["bias", "weight"]
+    assert torch.allclose(layer.weight, 2 * before) and type(layer.weight) is nn.Parameter
+    with pytest.raises(ValueError, match="spectral_norm of 'weight' not found"):
+        nn.utils.remove_spectral_norm(layer)
+    for norm in (nn.utils.spectral_norm, nn.utils.parametrizations.spectral_norm):
+        critic = norm(nn.Conv2d(2, 4, 3), n_power_iterations=20)
+        critic(torch.ones(1, 2, 3, 3))
+        greatest = torch.linalg.svdvals(critic.weight.flatten(1))[0]
+        assert abs(greatest.item() - 1) < 1e-3
+        assert not any("_u" in name for name, _ in critic.named_parameters())
+
+
 def test_transformers_learn_under_transforms() -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True)

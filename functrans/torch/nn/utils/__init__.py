@@ -17,6 +17,12 @@ from functrans.torch.nn.utils.gradients import (
     parameters_to_vector as parameters_to_vector,
     vector_to_parameters as vector_to_parameters,
 )
+from functrans.torch.nn.utils.reparametrized import (
+    remove_spectral_norm as remove_spectral_norm,
+    remove_weight_norm as remove_weight_norm,
+    spectral_norm as spectral_norm,
+    weight_norm as weight_norm,
+)
 
 
 def __getattr__(name: str) -> _Any:
