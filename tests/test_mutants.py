@@ -16,7 +16,8 @@ import functrans as ft
 from functrans import primitives as p
 from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import dtype_of
-from tests.mutants import Mutant, fate, mutants_of, names, rows_of
+from tests.mutants import Mutant, fate, mutants_of, names, rows_of, unsound
+from tests.mutants.run import SERVES
 
 EVERY = 15
 
@@ -39,6 +40,14 @@ def test_a_sample_of_mutants_is_killed(number: int) -> None:
 @pytest.mark.parametrize("name", names())
 def test_every_mutant_is_killed(name: str) -> None:
     assert list(survivors(name)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["multiply", *(pytest.param(n, marks=pytest.mark.slow) for n in SERVES)]
+)
+def test_nothing_is_killed_that_is_right(name: str) -> None:
+    """A check that fails anyway would kill every mutant; ``python -m tests.mutants`` tries all."""
+    assert unsound(REGISTRY[name]) == []
 
 
 def test_every_rule_has_mutants() -> None:

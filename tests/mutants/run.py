@@ -102,9 +102,15 @@ def checks_for(place: str, name: str) -> list[Callable[[Case], None]]:
 
 def check_third(case: Case) -> None:
     """Third derivatives, in which the rules of second ones are differentiated."""
-    double = all(dtype_of(x).itemsize >= 8 for x in case.take(case.active))
-    if case.differentiable and case.sample.second and case.active and double:
-        check_grads(case.smooth_part(case.active), case.take(case.active), order=3, rtol=1e-7)
+    double = all(np.finfo(dtype_of(x)).eps < 1e-10 for x in case.take(case.active))
+    if not (case.differentiable and case.sample.second and case.active and double):
+        return
+    function, along = case.smooth_part(case.active), case.sample.along
+
+    def inside(x: Any, *others: Any) -> Any:
+        return function(x if along is None else along(x), *others)
+
+    check_grads(inside, case.take(case.active), order=3, rtol=1e-7)
 
 
 def check_itairy(case: Case) -> None:
