@@ -84,14 +84,12 @@ def view(input: Tensor, *shape: Any) -> Tensor:
         raise NotImplementedError("Tensor.view(dtype) is not supported by functrans.torch")
     new = wanted_shape(shape, input.numel())
     if type(input.array) is EngineArray and input.numel():
-        value = input.array.memory().view()
-        try:
-            value.shape = new
-        except AttributeError:
+        memory = input.array.memory()
+        if not np.may_share_memory(memory, memory.reshape(new)):  # it had to be copied
             raise RuntimeError(
                 "view size is not compatible with input tensor's size and stride (at least one "
                 "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
-            ) from None
+            )
     return reshape(input, new)
 
 
