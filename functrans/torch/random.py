@@ -217,6 +217,9 @@ class LaneSource:
     def exponential(self, scale: Any = 1.0, size: Any = None) -> Any:
         return self._drawn(lambda shape: self.rng.exponential(scale, shape), size)
 
+    def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        return self._drawn(lambda shape: self.rng.gumbel(loc, scale, shape), size)
+
     def permutation(self, n: int) -> Any:
         return self._drawn(
             lambda shape: self.rng.permuted(np.broadcast_to(np.arange(n), shape), axis=-1), n

@@ -137,6 +137,27 @@ def test_transforms_of_layers() -> None:
             )
 
 
+def test_random_layers_under_vmap() -> None:
+    x = torch.ones(4, 3, 8)
+    network = nn.LSTM(8, 5, 2, dropout=0.5)
+    attention = nn.MultiheadAttention(8, 2, dropout=0.5)
+    for layer in (
+        nn.Dropout(0.5),
+        nn.Dropout1d(0.5),
+        nn.AlphaDropout(0.5),
+        nn.RReLU(),
+        lambda x: F.gumbel_softmax(x, hard=True),
+        lambda x: network(x)[0],
+        lambda x: attention(x, x, x)[0],
+    ):
+        for randomness, equal in (("same", True), ("different", False)):
+            lanes = torch.func.vmap(layer, randomness=randomness)(x - 2)
+            assert bool((lanes[0] == lanes[1]).all()) is equal
+        with pytest.raises(RuntimeError, match="randomness"):
+            torch.func.vmap(layer)(x)
+    assert torch.func.vmap(attention.eval())(x, x, x)[0].shape == (4, 3, 8)  # draws nothing
+
+
 def test_tables() -> None:
     table = nn.Embedding(4, 2, padding_idx=1)
     out = table(torch.tensor([0, 1, 1, 3]))

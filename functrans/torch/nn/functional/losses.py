@@ -10,6 +10,7 @@ import numpy as np
 from functrans import nn as pure
 from functrans.core.types import dtype_of, is_inexact, shape_of
 from functrans.torch import pointwise, shaping
+from functrans.torch.engine import EngineArray
 from functrans.torch.nn.functional.affine import short_name
 from functrans.torch.nn.functional.results import array_or_none, named, own_copy
 from functrans.torch.operands import promoted, tensor_array
@@ -195,6 +196,8 @@ def _explain(input: Tensor, target: Tensor, ignore_index: int) -> None:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if target.array.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {short_name(target.array)}")
+    if type(target.array) is not EngineArray:
+        return  # the numbers of a batch are not known
     known = np.ravel(target.numpy_memory())
     wrong = known[(known != ignore_index) & ((known < 0) | (known >= shape[axis]))]
     if wrong.size:
