@@ -158,6 +158,29 @@ def test_random_layers_under_vmap() -> None:
     assert torch.func.vmap(attention.eval())(x, x, x)[0].shape == (4, 3, 8)  # draws nothing
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Linear(4, 2),
+        nn.Conv1d(4, 2, 1),
+        nn.Flatten(),
+        nn.InstanceNorm1d(4),
+        nn.MaxPool1d(2),
+        nn.LSTM(4, 2),
+        nn.GRUCell(4, 2),
+        nn.Embedding(3, 2),
+        nn.ReLU(),
+        nn.ChannelShuffle(2),
+    ],
+)
+def test_arrays_are_no_tensors(layer: Any) -> None:
+    with pytest.raises(TypeError, match="must be Tensor, not ndarray"):
+        layer(np.ones((4, 4), np.float32))
+    loss = nn.CrossEntropyLoss()
+    with pytest.raises(TypeError, match="must be Tensor, not ndarray"):
+        loss(torch.ones(1, 2), np.array([1]))
+
+
 def test_tables() -> None:
     table = nn.Embedding(4, 2, padding_idx=1)
     out = table(torch.tensor([0, 1, 1, 3]))

@@ -11,6 +11,7 @@ from functrans.torch.nn.functional.results import array_or_none, computed
 from functrans.torch.nn.linear import Linear
 from functrans.torch.nn.module import Module
 from functrans.torch.nn.parameter import Parameter
+from functrans.torch.operands import tensor_array
 from functrans.torch.random import source
 from functrans.torch.tensor import Tensor, UnsupportedError, wrap
 
@@ -133,7 +134,8 @@ class MultiheadAttention(Module):
             inner = tuple(w.array for w in own)
         out, weights = computed(
             pure.multi_head_attention,
-            *(query.array, key.array, value.array, self.num_heads),
+            *(tensor_array(x, "multi_head_attention") for x in (query, key, value)),
+            self.num_heads,
             *(inner, array_or_none(self.in_proj_bias)),
             *(self.out_proj.weight.array, array_or_none(self.out_proj.bias)),
             key_padding_mask=array_or_none(key_padding_mask),

@@ -10,6 +10,7 @@ from functrans.torch.creation import empty
 from functrans.torch.nn import functional as F, init
 from functrans.torch.nn.module import Module
 from functrans.torch.nn.parameter import Parameter
+from functrans.torch.operands import tensor_array
 from functrans.torch.tensor import Tensor
 
 
@@ -155,6 +156,7 @@ class Flatten(Module):
         self.end_dim = end_dim
 
     def forward(self, input: Tensor) -> Tensor:
+        tensor_array(input, "flatten")
         return shaping.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -192,6 +194,7 @@ class Unflatten(Module):
         self.unflattened_size = unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
+        tensor_array(input, "unflatten")
         return shaping.unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

@@ -9,6 +9,7 @@ from functrans.torch.creation import empty, ones, tensor, zeros
 from functrans.torch.nn import functional as F, init
 from functrans.torch.nn.module import Module
 from functrans.torch.nn.parameter import Parameter
+from functrans.torch.operands import tensor_array
 from functrans.torch.tensor import Tensor
 
 
@@ -73,6 +74,7 @@ class _NormBase(Module):
         reset(self)
 
     def _check(self, input: Tensor) -> None:
+        tensor_array(input, type(self).__name__)
         if input.ndim not in self.ranks:
             wanted = " or ".join(f"{n}D" for n in self.ranks)
             raise ValueError(f"expected {wanted} input (got {input.ndim}D input)")

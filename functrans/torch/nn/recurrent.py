@@ -16,6 +16,7 @@ from functrans.torch.nn.functional.results import array_or_none, computed
 from functrans.torch.nn.module import Module
 from functrans.torch.nn.parameter import Parameter
 from functrans.torch.nn.utils.rnn import PackedSequence
+from functrans.torch.operands import tensor_array
 from functrans.torch.random import source
 from functrans.torch.tensor import Tensor, wrap
 
@@ -122,6 +123,7 @@ class RNNBase(Module):
             init.uniform_(weight, -bound, bound)
 
     def _check_input(self, input: Tensor, packed: bool) -> None:
+        tensor_array(input, self.mode.lower())
         ranks = (2,) if packed else (2, 3)
         if input.ndim not in ranks:
             if packed:
@@ -138,6 +140,8 @@ class RNNBase(Module):
             )
 
     def _check_hidden(self, hidden: tuple[Tensor, ...], batch: int, single: bool) -> None:
+        for h in hidden:
+            tensor_array(h, self.mode.lower())
         rank = 2 if single else 3
         if any(h.ndim != rank for h in hidden):
             kind = "unbatched 2-D" if single else "batched 3-D"
@@ -345,6 +349,9 @@ class RNNCellBase(Module):
 
     def _arguments(self, input: Tensor, states: list[Tensor | None]) -> tuple[Any, list[Any]]:
         """The arrays of the input and of the states, zeros for those that were not given."""
+        for x in (input, *states):
+            if x is not None:
+                tensor_array(x, type(self).__name__)
         if input.ndim not in (1, 2):
             raise ValueError(
                 f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.ndim}D instead"

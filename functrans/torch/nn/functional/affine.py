@@ -26,7 +26,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> torch.nn.functional.linear(torch.ones(2), torch.ones(3, 2), torch.ones(3))
     tensor([3., 3., 3.])
     """
-    a, w = input.array, weight.array
+    try:
+        a, w = input.array, weight.array
+    except AttributeError:
+        a, w = tensor_array(input, "linear"), tensor_array(weight, "linear")
     shape = a.shape
     if a.dtype is not w.dtype or not shape or shape[-1] != w.shape[-1]:
         _check_linear(a, w)

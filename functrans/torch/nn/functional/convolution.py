@@ -182,7 +182,7 @@ def fold(
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of all groups by turns."""
-    shape = input.shape
+    shape = tensor_array(input, "channel_shuffle").shape
     if groups < 1 or shape[1] % groups:
         raise RuntimeError(
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and "

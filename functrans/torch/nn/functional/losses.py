@@ -143,6 +143,8 @@ def binary_cross_entropy(
     """``-log`` of the probability given to the right of two classes."""
     reduction = legacy_reduction(size_average, reduce, reduction)
     check_reduction(reduction)
+    for x in (input, target):
+        tensor_array(x, "binary_cross_entropy")
     if input.shape != target.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
@@ -208,11 +210,9 @@ def _of_classes(
     function: Any, input: Tensor, target: Tensor, weight: Tensor | None, **options: Any
 ) -> Any:
     """What a loss of class numbers returns, or PyTorch's error."""
+    a, b = tensor_array(input, function.__name__), tensor_array(target, function.__name__)
     try:
-        return function(
-            *(tensor_array(input, function.__name__), own_copy(target), array_or_none(weight)),
-            **options,
-        )
+        return function(*(a, own_copy(b), array_or_none(weight)), **options)
     except (ValueError, TypeError, IndexError):
         _explain(input, target, options["ignore_index"])
         raise
@@ -246,8 +246,9 @@ def cross_entropy(
     reduction = legacy_reduction(size_average, reduce, reduction)
     check_reduction(reduction)
     options = {"label_smoothing": label_smoothing, "reduction": reduction}
-    if not is_inexact(target.array.dtype):
-        if target.array.shape == input.array.shape != ():
+    kind = tensor_array(target, "cross_entropy").dtype
+    if not is_inexact(kind):
+        if target.array.shape == tensor_array(input, "cross_entropy").shape != ():
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
                 f"{short_name(target.array)}"
@@ -340,6 +341,8 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """``-log`` of the density of the target, normal around the input with variance `var`."""
     check_reduction(reduction)
+    for x in (input, target):
+        tensor_array(x, "gaussian_nll_loss")
     variance = array_or_none(var)
     known = variance.value if hasattr(variance, "value") else variance
     if isinstance(known, np.ndarray | np.generic | float | int) and np.any(np.asarray(known) < 0):

@@ -17,7 +17,7 @@ from functrans.torch.tensor import Tensor, UnsupportedError, wrap
 
 def _indices(input: Tensor, rows: int, name: str) -> Any:
     """Numbers of rows as a plain array; they are checked."""
-    numbers = own_copy(input)
+    numbers = own_copy(tensor_array(input, name))
     if dtype_of(numbers).kind not in "iu":
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
@@ -99,7 +99,7 @@ def _refuse(name: str, **options: bool) -> None:
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers as rows of zeros with a single one."""
-    labels = own_copy(tensor)
+    labels = own_copy(tensor_array(tensor, "one_hot"))
     if dtype_of(labels) != np.dtype(np.int64):
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if isinstance(labels, np.ndarray | np.generic):
