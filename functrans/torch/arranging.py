@@ -233,7 +233,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """The tensor turned by right angles in the plane of two dimensions."""
     if input.ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
-    return wrap(np.rot90(tensor_array(input, "rot90"), k, (dims[0], dims[1])))
+    return wrap(copied(np.rot90(tensor_array(input, "rot90"), k, (dims[0], dims[1]))))
 
 
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:

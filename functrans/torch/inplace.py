@@ -31,6 +31,7 @@ from functrans.torch.tensor import Tensor, wrap
 
 def check_writable(x: Tensor) -> None:
     """Raise PyTorch's errors for leaves that need gradients, and views of them."""
+    _keep_outputs(x.array)
     if not mode.grad or type(x.array) is not EngineArray:
         return
     if x.requires_grad and x.is_leaf:
@@ -46,6 +47,22 @@ def check_writable(x: Tensor) -> None:
                 "operation."
             )
         place = base.place
+
+
+OVERWRITTEN = {"divide", "erfinv", "fmod", "solve"}
+"""Primitives whose rules need the output, in PyTorch the operands only: there the output may be
+written to before the backward pass, so it may here."""
+
+
+def _keep_outputs(array: Any) -> None:
+    """Let nodes whose output is about to be written to have it as it is."""
+    while type(array) is EngineArray:
+        index = array.index
+        maker: Any = None if index is None else index[0]
+        if getattr(getattr(maker, "primitive", None), "name", "") in OVERWRITTEN:
+            array.version = array.version  # from now on it is not the node's
+            maker.keep_output()
+        array = None if array.place is None else array.place.base
 
 
 def written(x: Tensor, result: Any) -> Tensor:

@@ -6,6 +6,8 @@ import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -135,6 +137,18 @@ class Node(_Rare):
             self.version = [0]
         return self.version  # type: ignore[no-any-return]
 
+    def keep_output(self) -> None:
+        """Have the output in memory of its own, which nobody else writes to."""
+        out = self.out
+        if self.ready == () or out is None:
+            return
+        self.out = copy = np.copy(out) if isinstance(out, np.ndarray) else out
+        if self.ready is not None:
+            self.ready = tuple(
+                [(pull, to, _exchanged(r, out, copy), *more) for pull, to, r, *more in self.ready]
+            )
+        self.version, self.at = [0], 0
+
     def release(self) -> None:
         """Let go of what is saved."""
         if self.ready is None:
@@ -148,6 +162,13 @@ class Node(_Rare):
         if getattr(self, kind) is None:
             setattr(self, kind, empty())
         return getattr(self, kind)
+
+
+def _exchanged(kept: Any, old: Any, new: Any) -> Any:
+    """What a link keeps, with one array in the place of another."""
+    if type(kept) is tuple:
+        return tuple([_exchanged(r, old, new) for r in kept])
+    return new if kept is old else kept
 
 
 def node(primitive: Any, links: Any, out: Any, types: Any = None) -> Node:

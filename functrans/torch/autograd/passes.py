@@ -38,6 +38,11 @@ def _roots(
             shape, dtype = output.array.shape, output.array.dtype
             if math.prod(shape) != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if output.is_complex():
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{output.dtype}"
+                )
             one = np.ones(shape, dtype) if shape else dtype.type(1)
             roots.append((output.index, EngineArray(one) if create_graph else one))
             continue
@@ -98,7 +103,7 @@ def backward(
     if inputs is not None:
         wanted = as_tuple(inputs)
         if not wanted:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
     roots = _roots(outputs, grad_tensors, create_graph)
     leaves, found = walk(
@@ -180,6 +185,11 @@ def grad(
     >>> torch.autograd.grad(slope, x)
     (tensor(18.),)
     """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     results, sources = as_tuple(outputs), as_tuple(inputs)
     keep = create_graph if retain_graph is None else retain_graph
     for t in sources:
