@@ -173,6 +173,7 @@ from .reduction import (
     count_nonzero as count_nonzero,
     logsumexp as logsumexp,
     max as max,
+    mean as mean,
     min as min,
     norm as norm,
     prod as prod,

@@ -125,13 +125,42 @@ INTEGERS = Sample(np.array([[1, 0], [2, 3]], np.int8), axes=(0,), label="small i
 
 # Sums and products.
 
+added = reducing(np.add)
+
 sum = reduction(
     "sum",
-    reducing(np.add),
+    added,
     transpose=lambda g, x_type, *, axes, keepdims=False: expand_reduced(g, x_type.shape, axes),
     dtype=accumulated_dtype,
     samples=axes_samples(-1, 1, NO_AXES, SCALAR, EMPTY, INTEGERS),
 )
+
+
+def mean_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    total = added(floating(x), axes=axes, keepdims=keepdims)
+    count = axes_size(np.shape(x), axes)
+    if count:
+        return total / count
+    with np.errstate(invalid="ignore"):  # of nothing it is NaN
+        return total / np.zeros((), total.dtype)
+
+
+def mean_transpose(g: Array, x_type: ArrayType, *, axes: Axes, keepdims: bool = False) -> Array:
+    share = divide(g, axes_size(x_type.shape, axes) or 1)
+    return expand_reduced(share, x_type.shape, axes)
+
+
+mean = reduction(
+    "mean",
+    mean_impl,
+    transpose=mean_transpose,
+    dtype=floating_dtype,
+    samples=axes_samples(
+        *(-1, 1, NO_AXES, SCALAR, INTEGERS),
+        Sample(np.zeros((0, 3)), axes=(1,), label="of no rows"),  # the mean of nothing is NaN
+    ),
+)
+"""The sum divided by the number of elements, in one operation: every loss ends with it."""
 
 
 def product_of_others(x: Array, axes: Axes) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, is_inexact, shape_of
-from functrans.nn.losses import Reduction, mean_of, reduced
+from functrans.nn.losses import Reduction, reduced
 from functrans.numpy.operands import operand
 
 
@@ -138,7 +138,7 @@ def _class_weight(weight: Any, input: Array) -> Array:
 
 def _mean(loss: Array, total: Array) -> Array:
     if type(total) is int and total:
-        return mean_of(loss, total)
+        return p.mean(loss, axes=tuple(range(len(shape_of(loss)))))
     with np.errstate(invalid="ignore"):  # without any target the mean is NaN
         return p.divide(p.sum(loss, axes=tuple(range(len(shape_of(loss))))), total)
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.primitive import primitive_of
 from functrans.core.types import Array, shape_of
 from functrans.nn.distances import pairwise_distance
 from functrans.numpy.operands import operand
@@ -27,19 +26,8 @@ def reduced(loss: Array, reduction: str, name: str) -> Array:
     shape = shape_of(loss)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-    if reduction == "mean":
-        return mean_of(loss, math.prod(shape))
-    return p.sum(loss, axes=tuple(range(len(shape))))
-
-
-_divide = primitive_of(p.divide).call
-"""The division without the way through NumPy's ufunc, which every loss would go."""
-
-
-def mean_of(loss: Array, count: int) -> Array:
-    """The sum of all losses divided by their number."""
-    total = p.sum(loss, axes=tuple(range(len(shape_of(loss)))))
-    return _divide(total, count)
+    whole = p.mean if reduction == "mean" else p.sum
+    return whole(loss, axes=tuple(range(len(shape))))
 
 
 def matched(input: Any, target: Any, name: str) -> tuple[Array, Array]:

@@ -64,11 +64,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {dtypes.of_numpy(dtype_of(a))}"
         )
-    axes = dim_tuple(dim, len(a.shape))
-    count = math.prod(a.shape[i] for i in axes)
-    total = p.sum(a, axes=axes, keepdims=keepdim)
-    with np.errstate(all="ignore"):
-        ans = p.divide(total, dtype_of(a).type(count))
+    ans = p.mean(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim)
     return _named(wrap(ans), "MeanBackward1" if dim is not None else "MeanBackward0")
 
 
