@@ -53,7 +53,8 @@ def _summand(a: Any, dtype: Any) -> Any:
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of the elements."""
     a = _summand(tensor_array(input, "sum"), dtype)
-    return wrap(p.sum(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    ans = wrap(p.sum(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    return ans if dim is None else _named(ans, "SumBackward1")
 
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -71,7 +72,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product of the elements."""
     a = _summand(tensor_array(input, "prod"), dtype)
-    return wrap(p.prod(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    ans = wrap(p.prod(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
+    return ans if dim is None else _named(ans, "ProdBackward1")
 
 
 def var(

@@ -85,8 +85,6 @@ FORMS: dict[str, Callable[[Any, Any], str | None]] = {
         if isinstance(_given(args, kwargs, 1, "split_size_or_sections"), int)
         else "SplitWithSizes0"
     ),
-    "sum": _with_dim("Sum"),
-    "prod": _with_dim("Prod"),
     "median": _with_dim("Median"),
     "nanmedian": _with_dim("Nanmedian"),
     "nansum": lambda args, kwargs: "Nansum0",

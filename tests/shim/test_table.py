@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,11 +134,26 @@ def difference(line: str, kind: str) -> str | None:
     return None
 
 
+FIRST = ("float64", "int64", "hard")
+"""The kinds of the tests that always run; the others take longer."""
+
+
 @pytest.mark.oracle("torch", "scipy")
 @pytest.mark.parametrize("line", ALL_LINES)
 def test_as_pytorch(line: str) -> None:
+    check(line, FIRST)
+
+
+@pytest.mark.slow
+@pytest.mark.oracle("torch", "scipy")
+@pytest.mark.parametrize("line", ALL_LINES)
+def test_as_pytorch_in_every_kind(line: str) -> None:
+    check(line, [kind for kind in POINTS if kind not in FIRST])
+
+
+def check(line: str, kinds: Sequence[str]) -> None:
     problems = []
-    for kind in POINTS:
+    for kind in kinds:
         found = difference(line, kind)
         reason = deviations.REASONS.get((line, kind))
         if line in IN_PLACE and not reason:
