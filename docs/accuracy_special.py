@@ -22,9 +22,11 @@ from special_exact import derivative, mp
 from special_points import EQUATIONS, NO_ROW, ROWS
 
 import functrans as ft
+import functrans.primitives.distribution_functions
 import functrans.primitives.special
 from functrans.core.primitive import REGISTRY, Primitive, Rule
 
+MODULES = ("functrans.primitives.special_", "functrans.primitives.distribution_functions")
 PAGE = Path(__file__).with_name("accuracy-special.md")
 
 
@@ -34,11 +36,11 @@ def primitive_of_row(name: str) -> Primitive:
 
 
 def with_rules() -> set[str]:
-    """The primitives of scipy.special that have a derivative rule."""
+    """The primitives of scipy.special, and of scipy.stats, that have a derivative rule."""
     return {
         name
         for name, primitive in REGISTRY.items()
-        if ".special" in primitive.call.__module__
+        if primitive.call.__module__.startswith(MODULES)
         and (primitive.push_all or any(isinstance(r, Rule) for r in primitive.pulls or ()))
     }
 
@@ -119,17 +121,18 @@ def measure(name: str) -> dict[int, Measured]:
 HEAD = """# Accuracy of scipy.special
 
 The largest errors of value and first derivatives of the functions of scipy.special that have rules,
-and of the primitives that serve these rules, in units in the last place (ulp) of float64, rounded
-up. The exact results come from mpmath; derivatives are measured in forward and in reverse mode, and
-the larger error counts. There are {points} points: near poles, zeros and branch points, where
-formulas change, and far out. An index in brackets is that of an output.
+of the primitives that serve these rules, and of two distribution functions of scipy.stats, in units
+in the last place (ulp) of float64, rounded up. The exact results come from mpmath; derivatives are
+measured in forward and in reverse mode, and the larger error counts. There are {points} points:
+near poles, zeros and branch points, where formulas change, and far out. An index in brackets is
+that of an output.
 
 Values are SciPy's own where the function is SciPy's, and most derivatives are made of such values:
 a derivative is no better than they are. A function that is a hundred ulp off has a relative error
 of 2e-14. What exceeds {far} ulp, and twice what the value next to it is off, is explained below.
 
 Measured {day} on {platform}, SciPy {scipy}, NumPy {numpy}, Python {python}. The slow tests measure
-again (`tests/test_accuracy_special.py`); another SciPy may double an error and add 1.
+again (`tests/test_special_accuracy.py`); another SciPy may double an error and add 1.
 
 <!-- Written by docs/accuracy_special.py. -->
 

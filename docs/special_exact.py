@@ -162,6 +162,10 @@ def owens_t(h: Any, a: Any) -> Any:
     return mp.quad(density, [0, a]) / (2 * mp.pi)
 
 
+def vonmises_density(x: Any, k: Any) -> Any:
+    return mp.exp(k * mp.cos(x)) / (2 * mp.pi * mp.besseli(0, k))
+
+
 def erfcx(x: Any) -> Any:
     return mp.exp(x * x) * mp.erfc(x)
 

@@ -44,6 +44,7 @@ from special_exact import (
     tukey_quantile,
     upper_gamma,
     voigt,
+    vonmises_density,
     wright,
 )
 
@@ -396,6 +397,16 @@ ROWS: dict[str, Special] = {
     "nrdtrisd": Special(
         lambda mn, p, x: (x - mn) / (mp.sqrt(2) * mp.erfinv(2 * p - 1)),
         [(1.0, 0.8, 2.0), (0.5, 0.3, 0.1)],
+    ),
+    "skewnorm_cdf": Special(
+        lambda x, a: mp.ncdf(x) - 2 * owens_t(x, a),
+        over([(-2.0,), (0.5,), (3.0,)], [-5.0, 0.1, 2.0]),
+        digits=150,
+    ),
+    "vonmises_cdf": Special(
+        lambda x, k: mp.quad(lambda t: vonmises_density(t, k), [-mp.pi, 0, x]),
+        over([(-3.0,), (0.1,), (2.0,)], [0.01, 1.0, 30.0]),
+        by={0: lambda x, k: vonmises_density(x, k)},
     ),
     "kolmogorov": Special(kolmogorov, at(0.5, 0.79, 0.81, 2.0, 5.0)),
     "kolmogi": Special(kolmogorov, at(1e-9, 0.1, 0.5, 0.9, 0.99), solved=0),
