@@ -26,6 +26,7 @@ from functrans.torch import (
     nn as nn,
     optim as optim,
     random as random,
+    return_types as return_types,
     serialization as serialization,
     special as special,
     utils as utils,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.types import dtype_of, shape_of
+from functrans.torch import return_types
 from functrans.torch.linear_algebra import (
     _square,
     cholesky,
@@ -25,12 +25,6 @@ from functrans.torch.pointwise import add, conj, mul
 from functrans.torch.shaping import reshape, transpose, unsqueeze
 from functrans.torch.tensor import Tensor, wrap
 
-linalg_inv_ex = namedtuple("linalg_inv_ex", ["inverse", "info"])
-linalg_solve_ex = namedtuple("linalg_solve_ex", ["result", "info"])
-linalg_cholesky_ex = namedtuple("linalg_cholesky_ex", ["L", "info"])
-linalg_lstsq = namedtuple("linalg_lstsq", ["solution", "residuals", "rank", "singular_values"])
-svd_result = namedtuple("svd_result", ["U", "S", "V"])
-
 
 def _no_info(A: Tensor) -> Tensor:
     return wrap(np.zeros(A.shape[:-2], np.int32))
@@ -38,18 +32,18 @@ def _no_info(A: Tensor) -> Tensor:
 
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """The inverse of matrices, and zeros; a singular matrix raises all the same."""
-    return linalg_inv_ex(inv(A), _no_info(A))
+    return return_types.linalg_inv_ex(inv(A), _no_info(A))
 
 
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     """The solution of ``A X = B``, and zeros; a singular matrix raises all the same."""
-    return linalg_solve_ex(solve(A, B, left=left), _no_info(A))
+    return return_types.linalg_solve_ex(solve(A, B, left=left), _no_info(A))
 
 
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """The Cholesky factor, and zeros; a matrix that is not positive definite raises all the
     same."""
-    return linalg_cholesky_ex(cholesky(A, upper=upper), _no_info(A))
+    return return_types.linalg_cholesky_ex(cholesky(A, upper=upper), _no_info(A))
 
 
 def solve_triangular(
@@ -104,7 +98,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
         size = np.abs(missing) ** 2
         residuals = wrap(p.sum(size, axes=(len(shape_of(size)) - 2,), keepdims=False))
     solution = reshape(x, x.shape[:-1]) if vector else x
-    return linalg_lstsq(solution, residuals, rank, empty)
+    return return_types.linalg_lstsq(solution, residuals, rank, empty)
 
 
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
@@ -120,7 +114,7 @@ def qr(input: Tensor, some: bool = True) -> Any:
 def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     """Singular vectors and values, the right ones as columns."""
     u, s, vh = full_svd(input, full_matrices=not some)
-    return svd_result(u, s, conj(transpose(vh, -2, -1)))
+    return return_types.svd(u, s, conj(transpose(vh, -2, -1)))
 
 
 # Coefficients of the Pade approximant of order 13, good to the precision of double numbers for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import dtype_of, shape_of
-from functrans.torch import dtypes
+from functrans.torch import dtypes, return_types
 from functrans.torch.operands import cast, floating, promoted, tensor_array
 from functrans.torch.pointwise import add, mul
 from functrans.torch.tensor import Tensor, wrap
@@ -181,12 +180,6 @@ def trace(input: Tensor) -> Tensor:
 
 # torch.linalg
 
-linalg_slogdet = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
-linalg_eigh = namedtuple("linalg_eigh", ["eigenvalues", "eigenvectors"])
-linalg_eig = namedtuple("linalg_eig", ["eigenvalues", "eigenvectors"])
-linalg_svd = namedtuple("linalg_svd", ["U", "S", "Vh"])
-linalg_qr = namedtuple("linalg_qr", ["Q", "R"])
-
 
 def _square(name: str, x: Tensor) -> Any:
     a = tensor_array(x, name)
@@ -238,7 +231,7 @@ def det(A: Tensor) -> Tensor:
 def slogdet(A: Tensor) -> Any:
     """Sign, and logarithm of the absolute value, of determinants."""
     sign, log = np.linalg.slogdet(_square("slogdet", A))
-    return linalg_slogdet(wrap(sign), wrap(log))
+    return return_types.linalg_slogdet(wrap(sign), wrap(log))
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -272,7 +265,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 @_factored
 def eigh(A: Tensor, UPLO: Any = "L") -> Any:
     """Eigenvalues and eigenvectors of Hermitian matrices."""
-    return linalg_eigh(*map(wrap, np.linalg.eigh(_square("eigh", A), UPLO)))
+    return return_types.linalg_eigh(*map(wrap, np.linalg.eigh(_square("eigh", A), UPLO)))
 
 
 def eigvalsh(A: Tensor, UPLO: Any = "L") -> Tensor:
@@ -286,7 +279,7 @@ def _as_complex(a: Any) -> Any:
 
 def eig(A: Tensor) -> Any:
     """Eigenvalues and eigenvectors."""
-    return linalg_eig(*map(wrap, np.linalg.eig(_as_complex(_square("eig", A)))))
+    return return_types.linalg_eig(*map(wrap, np.linalg.eig(_as_complex(_square("eig", A)))))
 
 
 def eigvals(A: Tensor) -> Tensor:
@@ -298,7 +291,7 @@ def eigvals(A: Tensor) -> Tensor:
 def svd(A: Tensor, full_matrices: bool = True) -> Any:
     """Singular vectors and values."""
     a = floating(tensor_array(A, "svd"))
-    return linalg_svd(*map(wrap, np.linalg.svd(a, full_matrices=full_matrices)))
+    return return_types.linalg_svd(*map(wrap, np.linalg.svd(a, full_matrices=full_matrices)))
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -308,7 +301,7 @@ def svdvals(A: Tensor) -> Tensor:
 
 def qr(A: Tensor, mode: Any = "reduced") -> Any:
     """Orthonormal columns times an upper triangle."""
-    return linalg_qr(*map(wrap, np.linalg.qr(floating(tensor_array(A, "qr")), mode)))
+    return return_types.linalg_qr(*map(wrap, np.linalg.qr(floating(tensor_array(A, "qr")), mode)))
 
 
 def pinv(A: Tensor) -> Tensor:

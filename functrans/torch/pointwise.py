@@ -4,7 +4,6 @@ choices."""
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from functrans import primitives as p
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import WEAK, dtype_of, shape_of
-from functrans.torch import dtypes
+from functrans.torch import dtypes, return_types
 from functrans.torch.derivative_free import derivative_free
 from functrans.torch.engine import EngineArray
 from functrans.torch.operands import (
@@ -180,10 +179,7 @@ def frexp(input: Tensor) -> Any:
     if dtype_of(a).kind != "f":
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, not {input.dtype}")
     mantissa, exponent = np.frexp(a)
-    return return_frexp(wrap(mantissa), wrap(exponent))
-
-
-return_frexp = namedtuple("return_frexp", ["mantissa", "exponent"])
+    return return_types.frexp(wrap(mantissa), wrap(exponent))
 
 
 def rsqrt(input: Tensor) -> Tensor:

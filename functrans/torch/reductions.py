@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import dtype_of, shape_of
-from functrans.torch import dtypes
+from functrans.torch import dtypes, return_types
 from functrans.torch.operands import (
     cast,
     dim_index,
@@ -20,15 +19,6 @@ from functrans.torch.operands import (
     tensor_array,
 )
 from functrans.torch.tensor import Tensor, wrap
-
-return_max = namedtuple("return_max", ["values", "indices"])
-return_min = namedtuple("return_min", ["values", "indices"])
-return_sort = namedtuple("return_sort", ["values", "indices"])
-return_topk = namedtuple("return_topk", ["values", "indices"])
-return_kthvalue = namedtuple("return_kthvalue", ["values", "indices"])
-return_median = namedtuple("return_median", ["values", "indices"])
-return_cummax = namedtuple("return_cummax", ["values", "indices"])
-return_cummin = namedtuple("return_cummin", ["values", "indices"])
 
 
 def _named(tensor: Tensor, name: str) -> Tensor:
@@ -228,8 +218,8 @@ def _first(function: Any) -> Any:
     return positions
 
 
-max = _extreme("max", p.max, p.maximum, _first(np.argmax), return_max)
-min = _extreme("min", p.min, p.minimum, _first(np.argmin), return_min)
+max = _extreme("max", p.max, p.maximum, _first(np.argmax), return_types.max)
+min = _extreme("min", p.min, p.minimum, _first(np.argmin), return_types.min)
 
 
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
@@ -263,10 +253,10 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     where = argsort(input, dim, descending, stable)
     a = tensor_array(input, "sort")
     if not a.shape:
-        return return_sort(wrap(p.positive(a)), where)
+        return return_types.sort(wrap(p.positive(a)), where)
     axis = dim_index(dim, len(a.shape))
     values = p.take_along_axis(a, where.array, axis=axis, unique=True)
-    return return_sort(_named(wrap(values), "SortBackward0"), where)
+    return return_types.sort(_named(wrap(values), "SortBackward0"), where)
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
@@ -292,7 +282,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     order = argsort(input, dim, descending=largest).array
     where = p.getitem(order, (slice(None),) * axis + (slice(0, k),))
     values = p.take_along_axis(a, where, axis=axis, unique=True)
-    return return_topk(_named(wrap(values), "TopkBackward0"), wrap(where))
+    return return_types.topk(_named(wrap(values), "TopkBackward0"), wrap(where))
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
@@ -300,12 +290,12 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     a = tensor_array(input, "kthvalue")
     axis = dim_index(dim, len(a.shape))
     if not a.shape:
-        return return_kthvalue(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
+        return return_types.kthvalue(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
     if not 1 <= k <= a.shape[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     order = argsort(input, dim).array
     where = p.getitem(order, (slice(None),) * axis + (slice(k - 1, k),))
-    return return_kthvalue(*_taken(a, where, axis, keepdim))
+    return return_types.kthvalue(*_taken(a, where, axis, keepdim))
 
 
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -323,7 +313,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         return wrap(p.where(p.isnan(last), last, middle))
     axis = dim_index(dim, len(a.shape))
     if not a.shape:
-        return return_median(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
+        return return_types.median(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
     n = a.shape[axis]
     order = argsort(input, dim).array
     where = p.getitem(order, (slice(None),) * axis + (slice((n - 1) // 2, (n - 1) // 2 + 1),))
@@ -331,7 +321,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         missing = p.isnan(a)
         first = np.argmax(missing, axis, keepdims=True)
         where = p.where(p.any(missing, axes=(axis,), keepdims=True), first, where)
-    return return_median(*_taken(a, where, axis, keepdim))
+    return return_types.median(*_taken(a, where, axis, keepdim))
 
 
 # Cumulative
@@ -376,8 +366,8 @@ def _cumulative_extreme(name: str, ufunc: Any, result: Any) -> Any:
     return extreme
 
 
-cummax = _cumulative_extreme("cummax", np.maximum, return_cummax)
-cummin = _cumulative_extreme("cummin", np.minimum, return_cummin)
+cummax = _cumulative_extreme("cummax", np.maximum, return_types.cummax)
+cummin = _cumulative_extreme("cummin", np.minimum, return_types.cummin)
 
 
 # Norms

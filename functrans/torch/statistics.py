@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import WEAK, dtype_of, shape_of
-from functrans.torch import dtypes
+from functrans.torch import dtypes, return_types
 from functrans.torch.derivative_free import derivative_free
 from functrans.torch.engine import EngineArray
 from functrans.torch.operands import (
@@ -22,11 +21,6 @@ from functrans.torch.operands import (
     unwrap,
 )
 from functrans.torch.tensor import Tensor, wrap
-
-return_mode = namedtuple("return_mode", ["values", "indices"])
-return_nanmedian = namedtuple("return_nanmedian", ["values", "indices"])
-return_aminmax = namedtuple("return_aminmax", ["min", "max"])
-return_histogram = namedtuple("return_histogram", ["hist", "bin_edges"])
 
 
 def _known(x: Any, name: str) -> Any:
@@ -115,7 +109,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
     axis = dim_index(dim, len(shape_of(a)))
     if not shape_of(a):
-        return return_nanmedian(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
+        return return_types.nanmedian(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
     known = _known(input, "nanmedian")
     count = (
         (~np.isnan(known)).sum(axis, keepdims=True)
@@ -126,7 +120,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     )
     order = argsort(input, dim).array.value  # NaN stand last
     where = np.take_along_axis(order, np.maximum(count - 1, 0) // 2, axis)
-    return return_nanmedian(*_taken(a, where, axis, keepdim))
+    return return_types.nanmedian(*_taken(a, where, axis, keepdim))
 
 
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
@@ -136,13 +130,15 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     a = tensor_array(input, "mode")
     axis = dim_index(dim, len(shape_of(a)))
     if not shape_of(a):
-        return return_mode(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
+        return return_types.mode(wrap(p.positive(a)), wrap(np.zeros((), np.int64)))
     known = np.moveaxis(_known(input, "mode"), axis, -1)
     if not known.shape[-1]:
         raise IndexError(f"mode(): Expected reduction dim {axis} to have non-zero size.")
     rows = known.reshape(-1, known.shape[-1])
     where = np.array([_mode_place(row) for row in rows]).reshape(known.shape[:-1])
-    return return_mode(*_taken(a, np.expand_dims(where, axis).astype(np.int64), axis, keepdim))
+    return return_types.mode(
+        *_taken(a, np.expand_dims(where, axis).astype(np.int64), axis, keepdim)
+    )
 
 
 def _mode_place(row: Any) -> int:
@@ -158,7 +154,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     from functrans.torch.reductions import amax, amin
 
     dims = () if dim is None else dim
-    return return_aminmax(amin(input, dims, keepdim), amax(input, dims, keepdim))
+    return return_types.aminmax(amin(input, dims, keepdim), amax(input, dims, keepdim))
 
 
 # Counts
@@ -212,7 +208,7 @@ def histogram(
         range = (0.0, 1.0)
     w = None if weight is None else _known(weight, "histogram").reshape(-1)
     hist, edges = np.histogram(values, edges, range, density, w)
-    return return_histogram(
+    return return_types.histogram(
         derivative_free("histogram", hist.astype(values.dtype), input, weight),
         derivative_free("histogram", edges.astype(values.dtype), input),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
@@ -223,3 +224,13 @@ def test_errors(source: str) -> None:
             result(library, source)
         messages.append((type(error.value).__name__, str(error.value)[:25]))
     assert messages[0] == messages[1]
+
+
+def test_several_results_print_and_pickle() -> None:
+    found = ours.tensor([[1.0, 3.0], [2.0, 0.0]]).max(1)
+    assert repr(found) == (
+        "torch.return_types.max(\nvalues=tensor([3., 2.]),\nindices=tensor([1, 0]))"
+    )
+    values, indices = pickle.loads(pickle.dumps(found))
+    assert values.tolist() == [3.0, 2.0] and indices.tolist() == [1, 0]
+    assert isinstance(found, ours.return_types.max) and found.values is found[0]

@@ -154,8 +154,8 @@ def test_states_that_do_not_fit() -> None:
         net.load_state_dict(state)
     assert str(error.value) == (
         "Error(s) in loading state_dict for Sequential:\n"
-        '\tUnexpected key(s) in state_dict: "2.weight". \n'
         '\tMissing key(s) in state_dict: "1.bias". \n'
+        '\tUnexpected key(s) in state_dict: "2.weight". \n'
         "\tsize mismatch for 0.bias: copying a param with shape torch.Size([4]) from checkpoint, "
         "the shape in current model is torch.Size([1])."
     )

@@ -189,7 +189,7 @@ class State(Traversal):
         loading = Loading(state_dict, strict, assign)
         self._load(loading, "", loading.state)
         if strict:
-            for what, keys in (("Missing", loading.missing), ("Unexpected", loading.unexpected)):
+            for what, keys in (("Unexpected", loading.unexpected), ("Missing", loading.missing)):
                 if keys:
                     listed = ", ".join(f'"{k}"' for k in keys)
                     loading.errors.insert(0, f"{what} key(s) in state_dict: {listed}. ")
