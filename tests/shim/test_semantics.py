@@ -272,6 +272,30 @@ y = torch.nn.functional.relu(x - 1)
 y.sum().backward()
 show(x.grad)
 """,
+    "variables": """
+x = torch.ones(2)
+v = torch.autograd.Variable(x, requires_grad=True)
+(v * 3).sum().backward()
+show(v, v.grad, x.requires_grad, isinstance(x, torch.autograd.Variable))
+""",
+    "networks through hooks, checkpoints and detection": """
+from importlib import import_module
+C = import_module(torch.__name__ + ".utils.checkpoint")
+m = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()
+with torch.no_grad():
+    for i, p in enumerate(m.parameters()):
+        p.copy_(torch.arange(1., p.numel() + 1).reshape(p.shape).double().sin() * (i + 1))
+x = torch.linspace(-1, 1, 6).double().reshape(2, 3)
+C.checkpoint(m, x, use_reentrant=False).sum().backward()
+show([p.grad for p in m.parameters()])
+with torch.autograd.graph.save_on_cpu(), torch.autograd.set_detect_anomaly(True):
+    m(x).sum().backward()
+show([p.grad for p in m.parameters()])
+show(torch.autograd.functional.jacobian(m, x, vectorize=True))
+loss = lambda w: (torch.func.functional_call(m, {"0.weight": w}, (x,)) ** 2).sum()
+show(torch.func.hessian(loss)(m[0].weight.detach()))
+show(torch.autograd.gradcheck(m, x.clone().requires_grad_()))
+""",
     "results of a quotient may be overwritten": """
 x = torch.tensor([1., 2.], requires_grad=True)
 y = torch.tensor([4., 5.], requires_grad=True)

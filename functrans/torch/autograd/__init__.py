@@ -29,7 +29,8 @@ from functrans.torch.autograd.gradcheck import (
     gradgradcheck as gradgradcheck,
 )
 from functrans.torch.autograd.passes import backward as backward, grad as grad
-from functrans.torch.tensor import Tensor as Variable, UnsupportedError
+from functrans.torch.autograd.variable import Variable as Variable
+from functrans.torch.tensor import UnsupportedError
 
 
 def __getattr__(name: str) -> Any:
