@@ -132,13 +132,11 @@ def walk(
     asked = set(wanted)
     needed, carrying = leading_to(asked, nodes) if asked else (None, None)
     path: _Graph | _Tape
-    if (
-        create_graph
-        or anomalies.state.check_nan
-        or (Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes))
-        or not all(edge[0].is_leaf for edge in asked)
-        or (carrying is not None and len(carrying) < len(nodes))
-    ):
+    watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)
+    partly = asked and (
+        len(carrying or ()) < len(nodes) or not all(edge[0].is_leaf for edge in asked)
+    )
+    if create_graph or watched or partly or anomalies.state.check_nan:
         path = _Tape(nodes, asked, needed, carrying, create_graph)
     else:
         path = _Graph(nodes, keep)
