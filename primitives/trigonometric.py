@@ -21,14 +21,14 @@ inf = np.inf
 
 # Circular functions.
 
-sin: Function = elementwise("sin", np.sin, lambda x: cos(x), samples=unary(-4, 4))
+sin = elementwise("sin", np.sin, np.cos, samples=unary(-4, 4))
 cos: Function = elementwise("cos", np.cos, lambda x: negative(sin(x)), samples=unary(-4, 4))
 tan = elementwise("tan", np.tan, lambda ans: add(1, square(ans)), samples=unary(-1, 1))
 
 # Hyperbolic functions.
 
-sinh: Function = elementwise("sinh", np.sinh, lambda x: cosh(x), samples=unary(-2, 2))
-cosh: Function = elementwise("cosh", np.cosh, lambda x: sinh(x), samples=unary(-2, 2))
+sinh = elementwise("sinh", np.sinh, np.cosh, samples=unary(-2, 2))
+cosh = elementwise("cosh", np.cosh, np.sinh, samples=unary(-2, 2))
 
 
 def sech_square_impl(x: Array) -> Array:
@@ -56,8 +56,8 @@ sech_square: Function = elementwise(
 def tanh_scaled(g: Array, x: Array) -> Array:
     if type(x) is ndarray and type(g) is ndarray:
         # Rules run where warnings are off: turning them off takes as long as all of this.
-        c = np.cosh(x)
-        return np.divide(np.divide(g, c), c)
+        c = cosh(x)
+        return divide(divide(g, c), c)
     return multiply(g, sech_square(x))
 
 

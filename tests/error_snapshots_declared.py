@@ -5,6 +5,7 @@ In the form of tests/error_snapshots.py.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -125,7 +126,6 @@ def static_arrays() -> bool:
     return bool(ft.tree.structure(kind()) == ft.tree.structure(kind()))
 
 
-COSINE: Any = np.cos
 WITHOUT_RULES = ft.extend.general(
     "test_snapshot_without_rules", lambda x: x, samples=None, batch=lambda x: x
 )
@@ -330,9 +330,9 @@ SNAPSHOTS: dict[str, Row] = {
         "t: a rule names 'q', which is none of ans, x, y, z, w",
     ),
     "a rule that is no Python function": (
-        lambda: ft.extend.elementwise("t", np.sin, COSINE, samples=list),
+        lambda: ft.extend.elementwise("t", np.sin, math.cos, samples=list),
         errors.RegistrationError,
-        "t: a rule is <ufunc 'cos'>; it must be a Python function",
+        "t: a rule is <built-in function cos>; it must be a Python function",
     ),
     "a ufunc that has a primitive": (
         lambda: ft.extend.elementwise("t", np.sin, lambda x: np.cos(x), samples=list),

@@ -62,9 +62,9 @@ def elementwise(
         A ufunc, or a function that broadcasts like one.
     *partials : callable, str, 1, -1 or ZERO
         For each operand the partial derivative of the output: a formula of any of ``ans, x, y, z``,
-        written with functrans operations; the name of one of these; a constant 1 or -1; ZERO where
-        the output is locally constant. A formula that names ``g`` first gives the cotangent (and
-        tangent) itself: ``g / y``, not ``1 / y``.
+        written with functrans operations; the name of one of these; a ufunc of `x`; a constant 1 or
+        -1; ZERO where the output is locally constant. A formula that names ``g`` first gives the
+        cotangent (and tangent) itself: ``g / y``, not ``1 / y``.
     samples : callable
     pushes : tuple of callable, optional
         The JVPs ``(t, ...)``, where they are not the VJPs (functions that are not holomorphic).
@@ -530,6 +530,8 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
         return plain_rule(_same if partial == 1 else _negated, (), owner)
     if isinstance(partial, str):
         return plain_rule(_multiply, (partial,), owner)
+    if isinstance(partial, np.ufunc):
+        return plain_rule(lambda g, x: _multiply(g, partial(x)), ("x",), owner)
     formula: Any = partial  # what is no formula is refused by argument_names
     names = argument_names(formula, owner)
     if names[:1] == ("g",):

@@ -141,8 +141,10 @@ def walk(
     else:
         path = _Graph(nodes, keep)
     cotangents = path.cotangents
-    outer, running.now = running.now, Pass(nodes)
     recording, mode.grad = mode.grad, create_graph
+    outer = running.now
+    if Node.any_hooks:  # which alone ask
+        running.now = Pass(nodes)
     try:
         with under(interpreter or (bottom() if create_graph else None)):
             for edge, g in roots:
@@ -151,13 +153,11 @@ def walk(
     finally:
         running.now, mode.grad = outer, recording
     leaves: dict[Node, Any] = {}
-    for node in nodes:
-        if node.ready is None and node.is_leaf:
-            k = path.leaf_place(node)
-            g = plain(cotangents.values[k])
-            if type(g) is np.ndarray and k not in cotangents.owned:
-                g = g.copy()  # what other values share is nobody's to write to
-            leaves[node] = g
+    for node, k in path.leaves.items():
+        g = plain(cotangents.values[k])
+        if type(g) is np.ndarray and k not in cotangents.owned:
+            g = g.copy()  # what other values share is nobody's to write to
+        leaves[node] = g
     if not keep:
         path.release()
     return leaves, path.found(wanted, leaves)
@@ -170,17 +170,18 @@ class _Graph:
         self.nodes = nodes
         self.keep = keep
         self.cotangents = Cotangents(0)
+        self.leaves: dict[Node, int] = {}
         values = self.cotangents.values = dict.fromkeys([node.order for node in nodes])
         for node in nodes:
-            if node.ready is None and node.types is not None:
-                values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
+            if node.ready is None:
+                if node.is_leaf:
+                    self.leaves[node] = node.first
+                elif node.types is not None:
+                    values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
 
     def place(self, edge: Any) -> int:
         node, number = edge
         return node.first + number  # type: ignore[no-any-return]
-
-    def leaf_place(self, node: Node) -> int:
-        return node.first
 
     def carry(self) -> None:
         carry(self._entries(), self.cotangents)
@@ -293,9 +294,6 @@ class _Tape:
     def place(self, edge: Any) -> int:
         place = self.places[edge[0]]
         return place if type(place) is int else place[edge[1]]
-
-    def leaf_place(self, node: Node) -> int:
-        return self.leaves[node]
 
     def carry(self) -> None:
         pull_back(self.tape, self.cotangents, keep=False)

@@ -130,7 +130,8 @@ Tensor._run_backward = staticmethod(backward)
 def accumulate(variable: Tensor, g: Any) -> None:
     """Add a gradient to ``.grad``."""
     new = wrap(conjugated(g))
-    new.array.memory()  # which may be added to
+    if type(new.array.value) is not np.ndarray:
+        new.array.memory()  # which may be added to
     old = variable.grad
     if old is None:
         variable._grad = new
