@@ -62,6 +62,7 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "astype": lambda x, *, dtype: jnp.asarray(x).astype(dtype),
     "nan_to_num": jnp.nan_to_num,
     "cumsum": lambda x, *, axis, reverse=False: jax.lax.cumsum(1 * jnp.asarray(x), axis, reverse),
+    "mean": through(jnp.mean),
     "sum": through(jnp.sum),
     "prod": through(jnp.prod),
     "max": through(jnp.max),
