@@ -144,6 +144,7 @@ from .indexing import (
     setitem as setitem,
     take as take,
     take_along_axis as take_along_axis,
+    to_assign as to_assign,
 )
 from .least_squares import lstsq as lstsq, pinv as pinv
 from .linalg import (

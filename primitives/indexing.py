@@ -293,15 +293,21 @@ def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
     if isinstance(key, TracedArray) and key.dtype.kind == "b" and shape_of(y) == ():
         return _fill(x, key, y)
     index, arrays = index_arguments(shape_of(x), key)
-    extra = len(shape_of(y)) - len(index.shape(shape_of(x), shapes_of(arrays)))
-    if extra > 0 and shape_of(y)[:extra] == (1,) * extra:  # NumPy lets leading axes of length 1 go
-        y = reshape(y, shape=shape_of(y)[extra:])
+    y = to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
     interpreter = stack.top
     if replaces and isinstance(x, TracedArray) and x.interpreter is interpreter is not None:
         written = interpreter.overwrite(INDEX_UPDATE, x, y, arrays, index)
         if written is not None:
             return written
     return index_update(x, y, *arrays, index=index)
+
+
+def to_assign(y: Array, rank: int) -> Array:
+    """`y` without leading axes of length 1 beyond this rank, which NumPy lets go in assignments."""
+    extra = len(shape_of(y)) - rank
+    if extra > 0 and shape_of(y)[:extra] == (1,) * extra:
+        return reshape(y, shape=shape_of(y)[extra:])
+    return y
 
 
 def _fill(x: Array, mask: Array, y: Array) -> Array:

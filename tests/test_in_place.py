@@ -434,6 +434,31 @@ def test_augmented_assignment_to_a_row_writes_once() -> None:
     assert graph.count("index_update") == 1
 
 
+def test_a_view_is_written_to_where_a_mask_or_an_array_says() -> None:
+    def masked(x: Any) -> Any:
+        x[np.array([True, True, False])] = x[:2]
+        return np.sum(x**2)
+
+    def reversed_rows(x: Any) -> Any:
+        x[np.array([True, True, True])] = x[::-1]
+        x[np.array([0, 1]), ...] = x[1:]
+        return np.sum(x * np.arange(1.0, 4.0))
+
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(ft.grad(masked)(x), 2 * x)
+    np.testing.assert_array_equal(ft.grad(reversed_rows)(x), [5.0, 1.0, 0.0])
+
+
+def test_copyto_lets_leading_axes_of_length_one_go() -> None:
+    def f(x: Any) -> Any:
+        y = np.zeros_like(x)
+        np.copyto(y, x.reshape(1, 1, 3), where=np.array([True, False, True]))
+        np.copyto(y[:1], x.reshape(1, 3)[:, 1:2])
+        return np.sum(y * np.arange(1.0, 4.0))
+
+    np.testing.assert_array_equal(ft.grad(f)(np.array([1.0, 2.0, 3.0])), [0.0, 1.0, 3.0])
+
+
 def test_scalars_are_not_written_to() -> None:
     def f(x: Any) -> Any:
         first = x[0]

@@ -139,6 +139,12 @@ def get_item(x: TracedArray, key: Any) -> Any:
         return selection
 
 
+def _is(key: Any, basic: Any) -> bool:
+    """Whether an index is this basic one; arrays in it, which are compared by elements, tell."""
+    entries = key if type(key) is tuple else (key,)
+    return all(map(p.is_static, entries)) and bool(key == basic)
+
+
 def set_item(x: TracedArray, key: Any, value: Any) -> None:
     """``x[key] = value``."""
     if stack.top is not x.interpreter:
@@ -147,7 +153,7 @@ def set_item(x: TracedArray, key: Any, value: Any) -> None:
         write_all(x, written(x, key, value))
         return
     place = getattr(value, "place", None)
-    if place is not None and place.base is x and place.key == key and place.key is not None:
+    if place is not None and place.base is x and place.key is not None and _is(key, place.key):
         return  # the second half of x[key] += y, whose first has written through the view x[key]
     write(x, key, value if type(value) in OPERANDS else converted(value))
 

@@ -122,6 +122,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
         )
     if where is not True:
         mask = operand(where)
+        y = p.to_assign(y, len(x.shape))
         y = p.where(mask, p.astype(y, dtype=x.dtype), x)
         if shape_of(y) != x.shape:
             raise ValueError(
