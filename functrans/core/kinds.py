@@ -530,7 +530,7 @@ def _scaling(partial: Partial, owner: str) -> Rule | Zero | None:
         return plain_rule(_same if partial == 1 else _negated, (), owner)
     if isinstance(partial, str):
         return plain_rule(_multiply, (partial,), owner)
-    if isinstance(partial, np.ufunc):
+    if isinstance(partial, np.ufunc) and partial.nin == partial.nout == 1:
         return plain_rule(lambda g, x: _multiply(g, partial(x)), ("x",), owner)
     formula: Any = partial  # what is no formula is refused by argument_names
     names = argument_names(formula, owner)
