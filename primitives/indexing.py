@@ -295,7 +295,7 @@ def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
     index, arrays = index_arguments(shape_of(x), key)
     y = to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
     interpreter = stack.top
-    if replaces and isinstance(x, TracedArray) and x.interpreter is interpreter is not None:
+    if replaces and interpreter and isinstance(x, TracedArray) and x.interpreter is interpreter:
         written = interpreter.overwrite(INDEX_UPDATE, x, y, arrays, index)
         if written is not None:
             return written

@@ -78,7 +78,7 @@ def _parting_doubt_impl(
     if not pairs.any():
         return pairs
     eps, n = np.finfo(w.dtype).eps, w.shape[-1]
-    rates = np.diagonal(x, axis1=-2, axis2=-1).real
+    rates = np.real(np.diagonal(x, axis1=-2, axis2=-1))
     size = np.linalg.norm(x, axis=(-2, -1))[..., None, None]
     apart = np.abs(rates[..., None, :] - rates[..., None])
     parting = apart > 16 * eps * n * size

@@ -314,7 +314,7 @@ class _Cell:
         self.given = given
         self.w_ih, self.w_hh = given[:2]
         self.b_ih, self.b_hh = given[2:4] if len(given) > 3 else (None, None)
-        self.projection = given[-1] if len(given) % 2 else None
+        self.projection = given[len(given) - 1] if len(given) % 2 else None
 
     @property
     def outputs(self) -> int:

@@ -225,5 +225,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices, in the cheapest order."""
     from functrans.torch.linear_algebra import multi_dot
 
-    given = matrices[0] if len(matrices) == 1 and not isinstance(matrices[0], Tensor) else matrices
+    given: Any = (
+        matrices[0] if len(matrices) == 1 and not isinstance(matrices[0], Tensor) else matrices
+    )
     return multi_dot(given) if len(given) > 1 else given[0]

@@ -85,9 +85,7 @@ class EngineArray(TracedArray):
     @property
     def version(self) -> list[int]:
         if self._version is None:
-            maker: Any = None if self.index is None else self.index[0]
-            shared = maker is not None and not maker.is_leaf and maker.types is None
-            self._version = maker.counter() if shared else [0]
+            self._version = [0] if self.index is None else self.index[0].counter()
         return self._version
 
     @version.setter

@@ -132,7 +132,9 @@ class Node(_Rare):
         return found
 
     def counter(self) -> list[int]:
-        """The version of the memory of the one output."""
+        """The version of the memory of an output; of the one output the node looks at it too."""
+        if self.is_leaf or self.types is not None:
+            return [0]
         if self.version is None:
             self.version = [0]
         return self.version  # type: ignore[no-any-return]

@@ -106,7 +106,7 @@ class Packing(Interpreter):
             version: list[int] | None = array.version
         elif type(r) is Output:
             value = node.out if node.types is None else node.out[r.number]
-            index, version = r.number, None if node.types else node.counter()
+            index, version = r.number, node.counter()
         else:
             return r
         if id(value) not in seen:
@@ -143,7 +143,8 @@ def saved_tensor(node: Node, name: str) -> Any:
     """
     if node.released:
         raise RuntimeError(FREED)
-    for position, (pull, edge, residuals, _, _) in enumerate(node.links or ()):
+    links: Any = node.links or ()
+    for position, (pull, edge, residuals, _, _) in enumerate(links):
         own = _operand(node, pull, position)
         for r in residuals if type(residuals) is tuple else (residuals,):
             if type(r) is EngineArray:

@@ -292,7 +292,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
         class Refuse(Function):
             @staticmethod
             def forward(ctx: Any, *values: Any) -> Any:
-                return values if len(values) > 1 else values[0]
+                return values if len(values) > 1 else next(iter(values))
 
             @staticmethod
             def backward(ctx: Any, *gs: Any) -> Any:

@@ -89,6 +89,7 @@ class ElementwiseOptimizer(Optimizer):
             return self._update(memory, grad, arrays, numbers, count, options)
         flat, slope = memory.reshape(-1), grad.reshape(-1)
         rows = {name: x.reshape(-1) for name, x in arrays.items()}
+        new = {}
         for start in range(0, flat.size, BLOCK):
             end = start + BLOCK
             part_of = {name: x[start:end] for name, x in rows.items()}

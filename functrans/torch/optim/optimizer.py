@@ -61,7 +61,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
                         f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
                         f"{result}."
                     )
-                (self, *args), kwargs = result
+                (self, *rest), kwargs = result
+                args = tuple(rest)
         self._stepping = True
         try:
             out = step(self, *args, **kwargs)

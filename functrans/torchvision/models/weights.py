@@ -34,7 +34,8 @@ class Weights:
 class WeightsEnum(Enum):
     """The weights that there are for a model."""
 
-    value: Weights
+    # The values of all members; typing has the attribute as a property.
+    value: Weights  # pyright: ignore[reportIncompatibleMethodOverride]
 
     @classmethod
     def verify(cls, obj: Any) -> Any:

@@ -74,10 +74,10 @@ class CyclicLR(_WithMomentum):
         self.max_lrs = for_groups("max_lr", optimizer, max_lr)
         self.step_size_up = float(step_size_up)
         self.step_size_down = float(step_size_up if step_size_down is None else step_size_down)
-        self.mode = mode
+        self.mode: Any = mode
         self.gamma = gamma
         self._scale_fn_custom = scale_fn
-        self.scale_mode = scale_mode
+        self.scale_mode: Any = scale_mode
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.base_momentums = for_groups("base_momentum", optimizer, base_momentum)

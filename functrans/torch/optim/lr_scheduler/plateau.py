@@ -58,9 +58,9 @@ class ReduceLROnPlateau(LRScheduler):
         self.patience = patience
         self.cooldown = cooldown
         self.eps = eps
-        self.mode = mode
+        self.mode: Any = mode
         self.threshold = threshold
-        self.threshold_mode = threshold_mode
+        self.threshold_mode: Any = threshold_mode
         self.last_epoch = 0
         self._last_lr = values_of(optimizer, "lr")
         self._reset()

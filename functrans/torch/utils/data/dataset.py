@@ -153,8 +153,8 @@ class Subset(Dataset[Any]):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         own = [self.indices[i] for i in indices]
-        fetch = getattr(self.dataset, "__getitems__", None)
-        found: list[Any] = fetch(own) if callable(fetch) else [self.dataset[i] for i in own]
+        fetch: Any = getattr(self.dataset, "__getitems__", None)
+        found: list[Any] = [self.dataset[i] for i in own] if fetch is None else fetch(own)
         return found
 
     def __len__(self) -> int:
