@@ -39,14 +39,6 @@ class Constants:
         self._large[id(x)] = (x, copy)
         return copy
 
-    def keep_within(self, kept: Any, constant: Any) -> Any:
-        """What a rule keeps (one value, or a tuple of several), with this one as it is now."""
-        if kept is constant:
-            return self.keep(constant)
-        if type(kept) is tuple:
-            return tuple([self.keep(x) if x is constant else x for x in kept])
-        return kept
-
     def keep_among(self, residuals: tuple[Any, ...], constants: Sequence[Any]) -> tuple[Any, ...]:
         """The residuals of a rule with those among `constants` as they are now."""
         if len(residuals) == len(constants) == 1 and residuals[0] is constants[0]:  # most often

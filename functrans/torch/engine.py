@@ -1,8 +1,8 @@
 """The outermost reverse interpreter, on which tensors live: a graph of nodes in place of a tape.
 
 A tape would hold on to everything that was ever computed. A node holds on to the nodes before it,
-and goes when nobody needs it. For a backward pass the nodes that are reached become a tape, which
-:func:`functrans.transforms.walk.pull_back` walks: rules and walk are those of ``grad``.
+and goes when nobody needs it. A backward pass hands the nodes that it reaches to
+:func:`functrans.transforms.walk.walk` as entries of a tape: rules and walk are those of ``grad``.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class Engine(Interpreter):
             kept = rule.select(ans, values)
             ready.append((rule.apply, place, kept, params, type_of(value)))
             edges.append(edge)
-            handles.append(_handles(kept, values, args, ans))
+            handles.append(_handles(kept, values, args, (ans,)))
         if not ready:
             return EngineArray(ans)
         return self._made(primitive, tuple(ready), tuple(edges), tuple(handles), ans)
@@ -232,7 +232,7 @@ class Engine(Interpreter):
             kept = handle = (space,)
         else:
             kept = rule.select(ans, (value,))
-            handle = _handles(kept, (value,), (x,), ans)
+            handle = _handles(kept, (value,), (x,), (ans,))
         ready = ((rule.apply, edge[0].first + edge[1], kept, params, space),)
         return self._made(primitive, ready, (edge,), (handle,), ans)
 
@@ -252,7 +252,8 @@ class Engine(Interpreter):
         self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
     ) -> tuple[Any, ...]:
         """What a rule needs, with the versions that the tensors have."""
-        return saved(pull.select(ans, args), ans if type(ans) is tuple else (ans,))
+        outs = ans if type(ans) is tuple else (ans,)
+        return _handles(pull.select(ans, values), values, args, outs)
 
     def constant(self, ans: Any) -> Any:
         """A result through which no gradient flows."""
@@ -388,19 +389,22 @@ class Engine(Interpreter):
 
 
 def _handles(
-    kept: tuple[Any, ...], values: Sequence[Array], args: Sequence[Array], ans: Array
+    kept: tuple[Any, ...], values: Sequence[Array], args: Sequence[Array], outs: Sequence[Array]
 ) -> tuple[Any, ...]:
-    """The residuals of a rule with what stands for the operands and the output among them."""
+    """The residuals of a rule with what stands for the operands and the outputs among them."""
     found = []
     for r in kept:
-        if r is ans:
-            r = OUTPUT
-        elif type(r) is tuple:
-            r = _handles(r, values, args, ans)
+        if type(r) is tuple:
+            found.append(_handles(r, values, args, outs))
+            continue
+        for value, x in zip(values, args, strict=True):
+            if r is value:
+                r = saved_handle(x)
+                break
         else:
-            for value, x in zip(values, args, strict=True):
-                if r is value:
-                    r = Saved(x) if type(x) is EngineArray and x.written else x
+            for j, out in enumerate(outs):
+                if r is out:
+                    r = OUTPUTS[j] if j < len(OUTPUTS) else Output(j)
                     break
         found.append(r)
     return tuple(found)
@@ -411,30 +415,6 @@ def saved_handle(handle: Any) -> Any:
     if type(handle) is EngineArray:
         return Saved(handle) if handle.written else handle
     return tuple(map(saved_handle, handle)) if type(handle) is tuple else handle
-
-
-def saved(residuals: tuple[Any, ...], outs: Sequence[Any]) -> tuple[Any, ...]:
-    """The residuals of a rule as a node keeps them."""
-    if not residuals:
-        return residuals
-    if len(residuals) == 1:  # most are: this is the hot path
-        (r,) = residuals
-        if type(r) is EngineArray:
-            return (Saved(r),)
-        if type(r) is float:
-            return residuals
-    return tuple([_kept(r, outs) for r in residuals])
-
-
-def _kept(r: Any, outs: Sequence[Any]) -> Any:
-    if type(r) is EngineArray:
-        return Saved(r)
-    if type(r) is tuple:
-        return saved(r, outs)
-    for j, out in enumerate(outs):
-        if r is out:
-            return OUTPUTS[j] if j < len(OUTPUTS) else Output(j)
-    return r
 
 
 ENGINE = Engine()

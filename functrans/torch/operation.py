@@ -39,9 +39,9 @@ class _Rare:
 class Node(_Rare):
     """One operation of the graph.
 
-    Without an ``__init__``, which costs more than the object: see :func:`node`. Elementwise
-    operations, of which there are most, are written down *ready* for a walk, with what is saved in
-    `handles`; for the others `links` says it all.
+    Without an ``__init__``, which costs more than the object: see :func:`node`. Operations with one
+    output and a pull for each operand, which most are, are written down *ready* for a walk, with
+    what is saved in `handles`; for the others `links` says it all.
 
     Attributes
     ----------

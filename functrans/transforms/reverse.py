@@ -11,7 +11,6 @@ each.
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +40,8 @@ from functrans.core.types import (
 )
 from functrans.transforms.origins import origin
 from functrans.transforms.overwriting import Overwrite, apart, content_to_write
-from functrans.transforms.walk import outputs_cotangent, pull_back
+from functrans.transforms.replay import Replay
+from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -239,7 +239,7 @@ class Reverse(Interpreter):
             impl = primitive.impl
             ans = impl(value, **params)
         else:
-            ans = parent.process(primitive, (value,), params)
+            ans = parent.process(primitive.below or primitive, (value,), params)
         if not primitive.differentiable or not is_inexact(dtype_of(ans)):
             return ans
         pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
@@ -314,12 +314,12 @@ class Reverse(Interpreter):
         elif x_mine:
             kept = values[x_place]
             if kept is not None and type(b) not in SCALARS:
-                kept = self.constants.keep_within(kept, b)
+                (kept,) = self.constants.keep_among((kept,), (b,))
             links = ((x_pull, x.index, kept, None, x_space),)
         else:
             kept = values[y_place]
             if kept is not None and type(a) not in SCALARS:
-                kept = self.constants.keep_within(kept, a)
+                (kept,) = self.constants.keep_among((kept,), (a,))
             links = ((y_pull, y.index, kept, None, y_space),)
         tape = self.tape
         out = ReverseArray()
@@ -499,67 +499,6 @@ def pulls_of(
         written = primitive.pulls[i] if primitive.pulls else None
         if written is not ZERO:
             yield i, written or derived_pull(primitive, i), values[i]  # type: ignore[misc]
-
-
-class Replay:
-    """The entry of a checkpointed function: it runs again when the backward walk arrives.
-
-    It stands on the tape of `reverse`, so it must not keep it alive: a cycle would keep all arrays
-    until the next collection. Of an argument it has the value and the index (None: a constant).
-    """
-
-    __slots__ = ("args", "function", "reverse", "turn", "types")
-
-    types: tuple[ArrayType | None, ...]
-
-    def __init__(
-        self,
-        reverse: Reverse,
-        function: Callable[..., list[Any]],
-        args: list[Any],
-    ) -> None:
-        if reverse.turn is None:
-            reverse.turn = threading.RLock()
-        self.reverse = weakref.ref(reverse)
-        self.turn = reverse.turn
-        self.function = function
-        self.args = [
-            (x.value, x.index) if reverse.owns(x) else (reverse.constants.keep(x), None)
-            for x in args
-        ]
-
-    def pull_at(self, k: int, cotangents: Cotangents) -> None:
-        """Record the function on a tape of its own, behind all others, and walk that."""
-        gs = outputs_cotangent(cotangents.values, k, self.types)
-        if gs is None:
-            return
-        reverse = self.reverse()
-        assert reverse is not None, "who walks a tape holds its interpreter"
-        with self.turn:
-            self._pull(reverse, gs, cotangents)
-
-    def _pull(self, reverse: Reverse, gs: tuple[Any, ...], cotangents: Cotangents) -> None:
-        args = [snapshot(x) if i is None else reverse.array(x, i) for x, i in self.args]
-        base = len(cotangents.values)
-        segment: list[Any] = []
-        before = reverse.tape, reverse.base, reverse.recording, reverse.parent
-        reverse.tape, reverse.base, reverse.recording, reverse.parent = (
-            segment,
-            base,
-            True,
-            stack.top,
-        )
-        try:
-            with under(reverse):
-                outs = self.function(*args)
-        finally:
-            reverse.tape, reverse.base, reverse.recording, reverse.parent = before
-        cotangents.values.extend([None] * len(segment))
-        for o, g in zip(outs, gs, strict=True):
-            if reverse.owns(o):
-                cotangents.add(o.index, g, type_of(o.value))
-        pull_back(segment, cotangents, base=base, keep=False)
-        cotangents.truncate(base)
 
 
 _NONE: dict[str, Any] = {}
