@@ -294,11 +294,13 @@ def nondifferentiable(
     batch: Function | None = None,
     shape: Function | None = None,
     outputs: int | None = None,
+    effects: bool = False,
 ) -> Function:
     """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting
     indices).
 
-    A ufunc needs no `batch` and no `shape`.
+    A ufunc needs no `batch` and no `shape`. With `effects` (it prints, it calls back) graphs keep
+    the operation in its place, whether its outputs are needed or not.
 
     Examples
     --------
@@ -326,6 +328,7 @@ def nondifferentiable(
         shape=shape,
         differentiable=False,
         outputs=outputs,
+        effects=effects,
         samples=samples,
     )
     call = public_function(primitive, impl, operands)

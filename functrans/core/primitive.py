@@ -221,6 +221,9 @@ class Primitive:
         What a transform that differentiates the operation asks its parent for in its place: the
         same values, with other derivatives. For those that are determined together with the
         derivatives of what comes of them alone, as of equal eigenvalues.
+    effects : bool
+        True: carrying it out does more than its outputs tell (it prints, it calls the user back).
+        A graph keeps such an operation whether its outputs are needed or not, and in its place.
     samples : callable or None
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
@@ -241,6 +244,7 @@ class Primitive:
         "below",
         "call",
         "differentiable",
+        "effects",
         "fast",
         "impl",
         "kind",
@@ -270,6 +274,7 @@ class Primitive:
         outputs: int | None = None,
         masks: str | None = None,
         below: Primitive | None = None,
+        effects: bool = False,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -282,6 +287,7 @@ class Primitive:
         self.impl = impl
         self.masks = masks
         self.below = below
+        self.effects = effects
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all

@@ -1,4 +1,4 @@
-"""Graph, Equation and Variable: what staging makes, how it is evaluated and how it prints."""
+"""Graph, Equation and Variable: what staging makes, and how it is evaluated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class Variable:
@@ -43,6 +43,11 @@ class Equation:
         self.params = params
         self.outputs = outputs
         self.line = line
+
+    @property
+    def effects(self) -> bool:
+        """Whether carrying it out does more than its outputs tell: it stays, and in its place."""
+        return self.primitive.effects or any(graph.effects for graph in graphs_in(self.params))
 
 
 class Graph:
@@ -121,6 +126,11 @@ class Graph:
     def output_types(self) -> list[ArrayType]:
         return [v.type if isinstance(v, Variable) else type_of(v) for v in self.outputs]
 
+    @property
+    def effects(self) -> bool:
+        """Whether running it does more than its outputs tell; nested graphs count."""
+        return any(equation.effects for equation in self.equations)
+
     def evaluate(self, values: Sequence[Array]) -> list[Array]:
         """Run the program; its operations go through the current interpreter."""
         if len(values) != len(self.inputs):
@@ -142,21 +152,60 @@ class Graph:
         return [known[x] if type(x) is Variable else x for x in self.outputs]
 
     def pruned(self) -> Graph:
-        """The same graph without the equations that no output needs."""
+        """The same graph without the equations that no output needs and that have no effects."""
         needed = {x for x in self.outputs if type(x) is Variable}
         kept = []
         for equation in reversed(self.equations):
-            if not needed.isdisjoint(equation.outputs):
+            if not needed.isdisjoint(equation.outputs) or equation.effects:
                 kept.append(equation)
                 needed.update(x for x in equation.inputs if type(x) is Variable)
         pruned = Graph(self.name, self.inputs, kept[::-1], self.outputs)
         pruned.in_tree, pruned.out_tree = self.in_tree, self.out_tree
         return pruned
 
-    def __str__(self) -> str:
-        return "\n".join(_lines(self))
+    def text(self, *, lines: bool = False) -> str:
+        """The print-out: one typed line an equation, nested graphs indented under theirs.
 
-    __repr__ = __str__
+        Parameters
+        ----------
+        lines : bool
+            Add the line of the user's code that each equation comes from.
+        """
+        from functrans.graph.printing import print_out  # it imports this module
+
+        return print_out(self, lines)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+
+def named_graphs(params: dict[str, Any]) -> Iterator[tuple[str, Graph]]:
+    """The graphs among the parameters of a higher-order equation, with where they stand:
+    ``body``, ``branches[0]``."""
+    for name, value in params.items():
+        if isinstance(value, Graph):
+            yield name, value
+        elif type(value) is tuple:
+            for i, entry in enumerate(value):
+                if isinstance(entry, Graph):
+                    yield f"{name}[{i}]", entry
+
+
+def graphs_in(params: dict[str, Any]) -> Iterator[Graph]:
+    """The graphs among the parameters of a higher-order equation."""
+    return (graph for _, graph in named_graphs(params))
+
+
+def with_graphs(params: dict[str, Any], change: Callable[[Graph], Graph]) -> dict[str, Any]:
+    """The parameters of a higher-order equation with each of their graphs changed."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, Graph) else value
+
+    return {
+        name: tuple(map(changed, value)) if type(value) is tuple else changed(value)
+        for name, value in params.items()
+    }
 
 
 def _last_uses(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[list[Variable]]:
@@ -183,57 +232,3 @@ def _fits(x: Any, wanted: ArrayType) -> bool:
 def _argument(path: tree.Path) -> str:
     """The path of a leaf of ``(args, kwargs)`` without the step into one of the two."""
     return tree.key_string(path[1:])
-
-
-def _lines(graph: Graph) -> Iterator[str]:
-    """The print-out: one typed line an equation."""
-    names: dict[Variable, str] = {}
-    constants: dict[int, str] = {}
-    shown: list[str] = []
-
-    def name(variable: Variable) -> str:
-        if variable not in names:
-            names[variable] = _letters(len(names))
-        return names[variable]
-
-    def typed(variable: Variable) -> str:
-        return f"{name(variable)}: {variable.type}"
-
-    def operand(x: Any) -> str:
-        if type(x) is Variable:
-            return name(x)
-        if isinstance(x, bool | int | float | complex | np.generic) or np.ndim(x) == 0:
-            return str(x.item() if isinstance(x, np.generic | np.ndarray) else x)
-        if id(x) not in constants:
-            constants[id(x)] = f"constant{len(constants)}"
-            shown.append(f"  {constants[id(x)]}: {type_of(x)}")
-        return constants[id(x)]
-
-    head = f"graph {graph.name}({', '.join(map(typed, graph.inputs))}):"
-    body = []
-    for equation in graph.equations:
-        call = ", ".join(map(operand, equation.inputs))
-        params = "".join(f", {k}={_shown(v)}" for k, v in equation.params.items())
-        left = ", ".join(map(typed, equation.outputs))
-        body.append(f"  {left} = {equation.primitive.name}({call}{params})")
-    returned = f"  return {', '.join(map(operand, graph.outputs))}"
-    yield head
-    yield from shown
-    yield from body
-    yield returned
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, np.dtype):
-        return value.name
-    return f"<array {type_of(value)}>" if isinstance(value, np.ndarray) else repr(value)
-
-
-def _letters(n: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
-    text = ""
-    n += 1
-    while n:
-        n, digit = divmod(n - 1, 26)
-        text = chr(ord("a") + digit) + text
-    return text

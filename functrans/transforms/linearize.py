@@ -68,7 +68,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     """
     selection = Selection(fun, "linearize", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
-    with Stage(fun, "linearize") as stage:
+    with Stage(fun, "linearize", at_once=True) as stage:
         variables = [None if x is None else stage.variable(_strong(x)) for x in leaves]
         with Forward(fun, "linearize") as forward:
             new = [

@@ -85,15 +85,22 @@ class StageArray(TracedArray):
 
 
 class Stage(Interpreter):
-    """Records the operations on its arrays as equations; operations on constants run at once."""
+    """Records the operations on its arrays as equations; operations on constants run at once.
 
-    __slots__ = ("constants", "equations", "inputs", "transform")
+    What has effects is recorded whatever it works on, since it belongs to each run of the graph,
+    unless `at_once`: then the constants are the values of one call, and so are its effects.
+    """
+
+    __slots__ = ("at_once", "constants", "equations", "inputs", "transform")
 
     values_known = False
 
-    def __init__(self, function: object = None, transform: str = "make_graph") -> None:
+    def __init__(
+        self, function: object = None, transform: str = "make_graph", at_once: bool = False
+    ) -> None:
         super().__init__(function)
         self.transform = transform
+        self.at_once = at_once
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.constants = Constants(small=-1)  # a constant stands once in a graph
@@ -120,7 +127,8 @@ class Stage(Interpreter):
         inputs = [
             x.variable if type(x) is StageArray and x.interpreter is self else x for x in args
         ]
-        if not any(type(x) is Variable for x in inputs):
+        later = primitive.effects and not self.at_once
+        if not later and not any(type(x) is Variable for x in inputs):
             return self.hand_down(primitive, args, params)
         return self._append(primitive, args, inputs, params)
 
