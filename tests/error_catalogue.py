@@ -19,6 +19,7 @@ from tests import (
     error_snapshots,
     error_snapshots_arguments,
     error_snapshots_declared,
+    error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
 )
@@ -29,6 +30,7 @@ MODULES = (
     error_snapshots,
     error_snapshots_arguments,
     error_snapshots_declared,
+    error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
 )

@@ -110,7 +110,7 @@ def test_the_stated_sizes_are_about_right() -> None:
     """The lines of code that docs/architecture.md states, within a fifth."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     stated = re.findall(r"^\| `([\w/]+)` \| (\d+) \|", text, re.MULTILINE)
-    assert len(stated) == 9
+    assert len(stated) >= 9
     for folder, lines in stated:
         files = sorted((ROOT / folder).rglob("*.py"))
         found = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)

@@ -62,6 +62,8 @@ class Graph:
     outputs : list of Variable or constants
     in_tree, out_tree : TreeDef or None
         The structure of ``(args, kwargs)`` and of the result, where the graph came from a function.
+    program : functrans.compile.Program or None
+        What :func:`functrans.compile.program` has made of it.
 
     Examples
     --------
@@ -76,7 +78,16 @@ class Graph:
     array([0., 0., 0.])
     """
 
-    __slots__ = ("_releases", "equations", "in_tree", "inputs", "name", "out_tree", "outputs")
+    __slots__ = (
+        "_releases",
+        "equations",
+        "in_tree",
+        "inputs",
+        "name",
+        "out_tree",
+        "outputs",
+        "program",
+    )
 
     def __init__(
         self,
@@ -92,6 +103,7 @@ class Graph:
         self._releases: list[list[Variable]] | None = None
         self.in_tree: tree.TreeDef | None = None
         self.out_tree: tree.TreeDef | None = None
+        self.program: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute, with the arguments and the result of the function that was staged.
@@ -131,16 +143,21 @@ class Graph:
         """Whether running it does more than its outputs tell; nested graphs count."""
         return any(equation.effects for equation in self.equations)
 
+    @property
+    def releases(self) -> list[list[Variable]]:
+        """For each equation the variables that nothing needs after it: their values may go."""
+        if self._releases is None:
+            self._releases = _last_uses(self.equations, self.outputs)
+        return self._releases
+
     def evaluate(self, values: Sequence[Array]) -> list[Array]:
         """Run the program; its operations go through the current interpreter."""
         if len(values) != len(self.inputs):
             raise InputTypeError(
                 f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}"
             )
-        if self._releases is None:
-            self._releases = _last_uses(self.equations, self.outputs)
         known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))
-        for equation, released in zip(self.equations, self._releases, strict=True):
+        for equation, released in zip(self.equations, self.releases, strict=True):
             args = [known[x] if type(x) is Variable else x for x in equation.inputs]
             ans = equation.primitive.call(*args, **equation.params)
             if equation.primitive.outputs is None:
@@ -209,13 +226,13 @@ def with_graphs(params: dict[str, Any], change: Callable[[Graph], Graph]) -> dic
 
 
 def _last_uses(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[list[Variable]]:
-    """For each equation the variables that nothing needs after it: their values may go."""
     needed = {x for x in outputs if type(x) is Variable}
     releases = []
     for equation in reversed(equations):
-        mentioned = {x for x in equation.inputs if type(x) is Variable}.union(equation.outputs)
+        mentioned = dict.fromkeys(x for x in equation.inputs if type(x) is Variable)
+        mentioned.update(dict.fromkeys(equation.outputs))
         releases.append([variable for variable in mentioned if variable not in needed])
-        needed |= mentioned
+        needed.update(mentioned)
     return releases[::-1]
 
 

@@ -1,0 +1,161 @@
+"""Programs: graphs that run as straight-line Python over plain NumPy arrays."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.compile.source import Source
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from functrans.core.types import Array
+    from functrans.graph.graph import Equation, Graph
+
+_numbers = itertools.count()
+
+
+class Program:
+    """A graph as a Python function of plain arrays.
+
+    ``program(*values)`` takes one array, NumPy scalar or Python number for each input of the graph,
+    of exactly the input's type, and returns the list of outputs: those that the operations give
+    when they are carried out one by one, to the bit, by type and with the same warnings. An output
+    shares no memory with anything else, so it may be written to.
+
+    An error of an operation has a note with the line of the user's code that the operation is from.
+
+    Attributes
+    ----------
+    name : str
+        That of the graph.
+    source : str
+        The text of the function; tracebacks and debuggers show its lines.
+    filename : str
+        The name under which they find it.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> from functrans.compile import program
+    >>> graph = ft.make_graph(lambda x: np.sin(x) * 2.0)(np.zeros(3))
+    >>> program(graph)(np.zeros(3))
+    [array([0., 0., 0.])]
+    >>> print(program(graph).source.splitlines()[1].partition("#")[0])
+        v1 = sin(v0)
+    """
+
+    __slots__ = ("__weakref__", "_equations", "_run", "_shared", "filename", "name", "source")
+
+    def __init__(self, graph: Graph) -> None:
+        source = Source(graph, "program")
+        self.name = graph.name
+        self.source = source.text()
+        # In the folder of this file, so that messages do not take it for the user's code.
+        self.filename = os.path.join(
+            os.path.dirname(__file__), f"<graph {graph.name} {next(_numbers)}>"
+        )
+        names = source.names
+        exec(compile(self.source, self.filename, "exec"), names)
+        self._run = names["program"]
+        self._equations = source.equations
+        self._shared = _may_share(graph)
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[self.filename] = (len(self.source), None, lines, self.filename)
+        weakref.finalize(self, linecache.cache.pop, self.filename, None)
+
+    def __call__(self, *values: Array) -> list[Array]:
+        try:
+            outs: list[Array] = self._run(*values)
+        except Exception as error:
+            self._explain(error)
+            raise
+        for i in self._shared:
+            if isinstance(outs[i], np.ndarray) and not _alone(outs, i):
+                outs[i] = np.array(outs[i])
+        return outs
+
+    def _explain(self, error: Exception) -> None:
+        """Note the user's line of the operation that raised an error, if nobody has yet."""
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code is self._run.__code__:
+                equation: Equation | None = self._equations[trace.tb_lineno - 1]
+                if equation is not None and not getattr(error, "__notes__", None):
+                    error.add_note(f"in graph {self.name}, at {equation.line}")
+                return
+            trace = trace.tb_next
+
+    def __repr__(self) -> str:
+        return f"<program of graph {self.name}>"
+
+
+def program(graph: Graph) -> Program:
+    """The program of a graph, made once.
+
+    Parameters
+    ----------
+    graph : Graph
+        It must not be changed afterwards.
+
+    Returns
+    -------
+    Program
+
+    Raises
+    ------
+    InputTypeError
+        A constant of the graph is an array of a transform that was active when it was made.
+    """
+    if graph.program is None:
+        graph.program = Program(graph)
+    made: Program = graph.program
+    return made
+
+
+def _may_share(graph: Graph) -> list[int]:
+    """The outputs that may share memory with an input, a constant or another output.
+
+    What a ufunc returns is new; another output that is a view of it is found out by itself.
+    """
+    new = {
+        v
+        for equation in graph.equations
+        if isinstance(equation.primitive.impl, np.ufunc)
+        for v in equation.outputs
+    }
+    outputs = graph.outputs
+    times: dict[Any, int] = {}
+    for x in outputs:
+        times[id(x)] = times.get(id(x), 0) + 1
+    return [
+        i
+        for i, x in enumerate(outputs)
+        if not (type(x) is Variable and x in new and times[id(x)] == 1)
+    ]
+
+
+def _alone(outs: list[Array], i: int) -> bool:
+    """Whether nobody but the list holds an array and its memory, and it may be written to."""
+    held, base = _references(outs, i)
+    return held <= _ALONE[0] and base <= _ALONE[1] and outs[i].flags.writeable
+
+
+def _references(outs: list[Array], i: int) -> tuple[int, int]:
+    """How many references there are to an array of a list, and to the array whose memory it has."""
+    x = outs[i]
+    if x.base is None:
+        return sys.getrefcount(x), 0
+    if type(x.base) is not np.ndarray or x.base.base is not None:
+        return sys.getrefcount(x), sys.maxsize  # whose memory that is NumPy does not know
+    return sys.getrefcount(x), sys.getrefcount(x.base)
+
+
+_ALONE = _references([np.empty((2, 2)).T], 0)
+"""The references to a view in a list and to its memory, where nobody else holds either."""

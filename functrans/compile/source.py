@@ -1,0 +1,138 @@
+"""The Python source of a graph: one line an equation, constants and functions bound by name."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from functrans.core.array import TracedArray
+from functrans.core.errors import InputTypeError
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from functrans.graph.graph import Equation, Graph
+
+LARGE = 32_768
+"""Bytes of a value from which on its name is deleted at once; others go with the next value of that
+name."""
+
+_TAKEN = re.compile(r"[vcp]\d+|del|_")
+
+
+class Source:
+    """The text of a function that computes a graph, and what its names stand for.
+
+    Attributes
+    ----------
+    lines : list of str
+    equations : list of Equation or None
+        What each line computes.
+    names : dict
+        The globals of the text: implementations (``sin``), constants (``c0``), parameters (``p0``).
+    """
+
+    def __init__(self, graph: Graph, function: str) -> None:
+        self.graph = graph
+        self.lines: list[str] = []
+        self.equations: list[Equation | None] = []
+        self.names: dict[str, Any] = {}
+        self._constants: dict[int, str] = {}
+        self._functions: dict[int, str] = {}
+        self._registers: dict[Variable, str] = {}
+        self._free: list[str] = []
+        self._count = 0
+        self._write(function)
+
+    def text(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+    def _line(self, text: str, equation: Equation | None = None) -> None:
+        self.lines.append(text)
+        self.equations.append(equation)
+
+    def _write(self, function: str) -> None:
+        graph = self.graph
+        inputs = ", ".join([self._name(v) for v in graph.inputs])
+        self._line(f"def {function}({inputs}):")
+        for equation, released in zip(graph.equations, graph.releases, strict=True):
+            self._equation(equation, released)
+        self._line(f"    return [{', '.join(map(self._operand, graph.outputs))}]")
+
+    def _equation(self, equation: Equation, released: list[Variable]) -> None:
+        call = self._call(equation)
+        outputs = [self._name(v) for v in equation.outputs]
+        left = outputs[0] if equation.primitive.outputs is None else ", ".join(outputs) + ","
+        left = f"{left} = " if outputs else ""
+        self._line(f"    {left}{call}  # {equation.line}", equation)
+        dead = [self._registers.pop(v) for v in released]
+        large = [n for n, v in zip(dead, released, strict=True) if _bytes(v) > LARGE]
+        if large:
+            self._line(f"    del {', '.join(large)}")
+        self._free.extend(dead)
+
+    def _call(self, equation: Equation) -> str:
+        arguments = list(map(self._operand, equation.inputs))
+        for key, value in equation.params.items():
+            if keyword.iskeyword(key) or not key.isidentifier():
+                arguments.append(f"**{self._constant({key: value}, 'p')}")
+            else:
+                arguments.append(f"{key}={_literal(value) or self._constant(value, 'p')}")
+        return f"{self._function(equation)}({', '.join(arguments)})"
+
+    def _name(self, variable: Variable) -> str:
+        """A name for a new value: one whose value nobody needs any more, if there is one."""
+        if self._free:
+            name = self._free.pop()
+        else:
+            name = f"v{self._count}"
+            self._count += 1
+        self._registers[variable] = name
+        return name
+
+    def _operand(self, x: Any) -> str:
+        if type(x) is Variable:
+            return self._registers[x]
+        if isinstance(x, TracedArray):
+            raise InputTypeError(
+                f"graph {self.graph.name} holds a traced {x.type} of {x.interpreter} as a "
+                "constant, so it has no program on plain arrays. Stage the function with that "
+                "value as an argument"
+            )
+        return _literal(x) or self._constant(x, "c")
+
+    def _constant(self, value: Any, kind: str) -> str:
+        name = self._constants.get(id(value))
+        if name is None:
+            name = self._constants[id(value)] = f"{kind}{len(self._constants)}"
+            self.names[name] = value  # which keeps it, and so its id
+        return name
+
+    def _function(self, equation: Equation) -> str:
+        primitive = equation.primitive
+        name = self._functions.get(id(primitive))
+        if name is None:
+            name = re.sub(r"\W", "_", primitive.name)
+            while keyword.iskeyword(name) or _TAKEN.fullmatch(name) or name in self.names:
+                name += "_"
+            self._functions[id(primitive)] = name
+            self.names[name] = primitive.impl
+        return name
+
+
+def _bytes(variable: Variable) -> int:
+    return variable.type.size * variable.type.dtype.itemsize
+
+
+def _literal(value: Any) -> str | None:
+    """The text of a plain Python value that reads back as the same; None if there is none."""
+    kind = type(value)
+    if kind in (int, bool, str, type(None)):
+        return repr(value)
+    if kind is float:
+        return repr(value) if math.isfinite(value) else None
+    if kind is tuple:
+        parts = [_literal(v) for v in value]
+        return None if None in parts else f"({''.join(f'{p}, ' for p in parts).rstrip()})"
+    return None
