@@ -33,12 +33,12 @@ from functrans.transforms.staging import eval_shape as eval_shape, make_graph as
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
-    from functrans import nn as nn, optim as optim
+    from functrans import debug as debug, nn as nn, optim as optim
 
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
 
-_ON_FIRST_USE = ("nn", "optim")
+_ON_FIRST_USE = ("debug", "nn", "optim")
 
 
 def __getattr__(name: str) -> _Any:

@@ -22,6 +22,7 @@ from tests import (
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_seeing,
 )
 
 PAGE = Path(__file__).parent.parent / "docs" / "messages.md"
@@ -33,6 +34,7 @@ MODULES = (
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_seeing,
 )
 
 SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {

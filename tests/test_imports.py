@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("control",),
     ("numpy", "scipy", "random"),
     ("nn", "optim"),
-    ("extend", "testing", "_version"),
+    ("extend", "testing", "debug", "_version"),
     ("torch",),
     ("torchvision",),
 )

@@ -240,6 +240,19 @@ class RegistrationError(FunctransError, ValueError):
     """
 
 
+class FormatError(FunctransError, ValueError):
+    """A text with fields does not fit the values that it is to be filled with.
+
+    Give a field for each value, and a value for each field:
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.debug.print("x is {x}", x=1.0)                           # not: print("x is {y}", x=1.0)
+    x is 1.0
+    """
+
+
 class DegenerateWarning(UserWarning):
     """A derivative at equal eigenvalues or singular values, which factors do not determine.
 

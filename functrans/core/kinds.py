@@ -290,7 +290,7 @@ def nondifferentiable(
     name: str,
     impl: Function,
     *,
-    samples: Function,
+    samples: Function | None,
     batch: Function | None = None,
     shape: Function | None = None,
     outputs: int | None = None,
