@@ -29,6 +29,7 @@ from functrans.transforms.jacobian import (
     jacrev as jacrev,
 )
 from functrans.transforms.linearize import linearize as linearize
+from functrans.transforms.nonfinite import explain_nan as explain_nan
 from functrans.transforms.staging import eval_shape as eval_shape, make_graph as make_graph
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 

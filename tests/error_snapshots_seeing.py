@@ -24,6 +24,11 @@ def answered(result: Any, declared: Any = None) -> Any:
     return debug.pure_callback(lambda x: result, declared, X)
 
 
+def guarded() -> Any:
+    with debug.nans():
+        return ft.grad(lambda x: 0.0 * np.sqrt(x))(0.0)
+
+
 SNAPSHOTS: dict[str, Row] = {
     "a field without a value": (
         lambda: ft.grad(lambda x: debug.print("{y}", x=x) or x)(1.0),
@@ -80,6 +85,16 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.jvp(lambda x: debug.pure_callback(np.sin, x, x), (X,), (X,)),
         errors.MissingRuleError,
         "functrans.debug.pure_callback.* has no derivative, at .*functrans.custom",
+    ),
+    "explain_nan takes a function": (
+        lambda: ft.explain_nan(3),  # type: ignore[arg-type]
+        errors.InputTypeError,
+        "explain_nan takes a function, got int",
+    ),
+    "a NaN": (
+        guarded,
+        errors.NonFiniteError,
+        "functrans.debug.nans: NaN was made in the backward pass, by the derivative of sqrt at .*",
     ),
     "a derivative of a call back": (
         lambda: ft.grad(lambda x: debug.pure_callback(np.sin, x, x))(1.0),

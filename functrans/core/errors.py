@@ -253,6 +253,26 @@ class FormatError(FunctransError, ValueError):
     """
 
 
+class NonFiniteError(FunctransError, FloatingPointError):
+    """An operation made a NaN, or an infinity, within ``functrans.debug.nans()``.
+
+    ``error.origin`` says which, from what, and where. Keep the operands where the operation is
+    defined:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> with ft.debug.nans():
+    ...     y = ft.vmap(lambda x: np.log(np.maximum(x, 1.0)))(np.array([2.0, -1.0]))
+    >>> y.tolist()                                                  # not: np.log(x)
+    [0.6931471805599453, 0.0]
+    """
+
+    def __init__(self, message: str, origin: Any = None) -> None:
+        super().__init__(message)
+        self.origin = origin
+
+
 class DegenerateWarning(UserWarning):
     """A derivative at equal eigenvalues or singular values, which factors do not determine.
 

@@ -6,4 +6,5 @@ from functrans.debug.callbacks import (
     io_callback as io_callback,
     pure_callback as pure_callback,
 )
+from functrans.debug.nans import nans as nans
 from functrans.debug.printing import inspect as inspect, print as print

@@ -24,6 +24,7 @@ from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.transforms.arguments import argument_label, subclass_refused
 from functrans.transforms.staging import output_types
+from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +113,8 @@ class Batch(Interpreter):
             return self.hand_down(primitive, args, params)
         with under(self.parent):
             ans = self._batched(primitive, values, tuple(batched), params)
+            if watching.batched is not None:
+                watching.batched(primitive, values, ans)
         if primitive.outputs is None:
             return BatchArray(self, ans)
         return tuple([BatchArray(self, a) for a in ans])

@@ -34,6 +34,7 @@ from functrans.transforms.arguments import (
     split_aux,
 )
 from functrans.transforms.reverse import transpose_linear
+from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,6 +146,8 @@ class Forward(Interpreter):
         # see.
         with under(self.parent), np.errstate(all="ignore"):
             out = push_forward(primitive, tangents, ans, primals, params)
+            if watching.pushed is not None:
+                watching.pushed(primitive, tangents, primals, out)
         if primitive.outputs is None:
             return self.dual(ans, out)
         if out is None:

@@ -16,9 +16,10 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
+from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from functrans.core.primitive import Primitive
     from functrans.core.types import ArrayType
@@ -42,6 +43,8 @@ def walk(
     base: int = 0,
 ) -> None:
     """Carry cotangents through entries, which come with their places and the last one first."""
+    if watching.pulled is not None:
+        entries = _watched(entries, watching.pulled)
     values, touched = cotangents.values, cotangents.touched
     add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
@@ -90,6 +93,32 @@ def walk(
                     cotangents.add(index, d, None)
                 else:
                     cotangents.add(index, settle(d, space), space)
+
+
+def _watched(
+    entries: Iterable[tuple[Any, Any]], look: Callable[..., None]
+) -> Iterator[tuple[Any, Any]]:
+    """The entries with pulls whose results are looked at."""
+
+    def looking(primitive: Any, links: Any) -> list[Any]:
+        def watch(pull: Callable[..., Any]) -> Callable[..., Any]:
+            def watched(*args: Any) -> Any:
+                found = pull(*args)
+                look(primitive, args, found)
+                return found
+
+            return watched
+
+        return [(watch(pull), *rest) for pull, *rest in links]
+
+    for k, entry in entries:
+        if entry is None:
+            yield k, entry
+        elif type(entry[0]) is not tuple:
+            yield k, (entry[0], looking(*entry))
+        else:
+            types, (primitive, links) = entry
+            yield k, (types, (primitive, None if links is None else looking(primitive, links)))
 
 
 def outputs_cotangent(values: Any, k: int, types: tuple[ArrayType | None, ...]) -> Any:
