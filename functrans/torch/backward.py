@@ -15,7 +15,7 @@ from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
 from functrans.torch.engine import ENGINE, EngineArray, mode
 from functrans.torch.names import backward_name
-from functrans.torch.operation import Node, Output, Packed, Saved
+from functrans.torch.operation import NEITHER, NOTHING, Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
 from functrans.transforms.walk import pull_back, walk as carry
 
@@ -58,25 +58,30 @@ class _Hook:
 _HOOK = _Hook()
 
 
-def reachable(roots: Sequence[Node]) -> list[Node]:
-    """All nodes on which these depend, themselves included, in the order of their making."""
+def reachable(roots: Sequence[Node]) -> tuple[dict[int, Node], list[Node]]:
+    """All nodes on which these depend, themselves included, by their orders; and which of them are
+    leaves, or are not ready."""
     found: dict[int, Node] = {}
+    others: list[Node] = []
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
         order = node.order
         if order not in found:
             found[order] = node
-            for edge in node.all_edges() if node.ready is None else node.edges:
-                if edge is not None:
+            if node.ready is not None:
+                for edge in node.edges:
                     waiting.append(edge[0])
-    return [found[order] for order in sorted(found)]
+            else:
+                others.append(node)
+                waiting += [edge[0] for edge in node.all_edges() if edge is not None]
+    return found, others
 
 
 def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[Node]]:
     """The nodes whose rules have to run for the cotangents of these leaves and outputs, and those
     whose cotangents are needed."""
-    ends = {node for node, _ in wanted}
+    ends = {edge[0] for edge in wanted}
     needed: set[Node] = set()
     for node in nodes:
         for edge in node.all_edges():
@@ -110,13 +115,13 @@ def walk(
 
     Parameters
     ----------
-    roots : list of ((Node, int), array)
+    roots : list of (edge, array)
         Outputs, and their cotangents.
     keep : bool
         Keep the saved values for another pass.
     create_graph : bool
         Record the pass itself.
-    wanted : list of (Node, int)
+    wanted : list of edges
         The only leaves and outputs whose cotangents are asked for; empty: all leaves.
     interpreter : Interpreter, optional
         What carries out the rules, if not the engine or plain NumPy.
@@ -128,30 +133,35 @@ def walk(
     found : list
         The cotangents of `wanted`; None for what was not reached.
     """
-    nodes = reachable([edge[0] for edge, _ in roots])
-    asked = set(wanted)
-    needed, carrying = leading_to(asked, nodes) if asked else (None, None)
+    found, others = reachable([edge[0] for edge, _ in roots])
     path: _Graph | _Tape
-    watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)
-    partly = asked and (
-        len(carrying or ()) < len(nodes) or not all(edge[0].is_leaf for edge in asked)
-    )
-    if create_graph or watched or partly or anomalies.state.check_nan:
-        path = _Tape(nodes, asked, needed, carrying, create_graph)
+    if not (wanted or create_graph or Node.any_hooks or anomalies.state.check_nan):
+        path = _Graph(found, others, keep)
     else:
-        path = _Graph(nodes, keep)
+        nodes = [found[order] for order in sorted(found)]
+        asked = set(wanted)
+        needed, carrying = leading_to(asked, nodes) if asked else (None, None)
+        watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)
+        partly = asked and (
+            len(carrying or ()) < len(nodes) or not all(edge[0].is_leaf for edge in asked)
+        )
+        if create_graph or watched or partly or anomalies.state.check_nan:
+            path = _Tape(nodes, asked, needed, carrying, create_graph)
+        else:
+            path = _Graph(found, others, keep)
     cotangents = path.cotangents
-    recording, mode.grad = mode.grad, create_graph
-    outer = running.now
-    if Node.any_hooks:  # which alone ask
-        running.now = Pass(nodes)
+    asking = create_graph or Node.any_hooks or len(path.leaves) < len(others)
+    if asking:  # there is code in the graph, besides rules, that asks what pass it is in
+        recording, mode.grad = mode.grad, create_graph
+        outer, running.now = running.now, Pass(list(found.values()))
     try:
         with under(interpreter or (bottom() if create_graph else None)):
             for edge, g in roots:
                 cotangents.add(path.place(edge), g, None)
             path.carry()
     finally:
-        running.now, mode.grad = outer, recording
+        if asking:
+            running.now, mode.grad = outer, recording
     leaves: dict[Node, Any] = {}
     for node, k in path.leaves.items():
         g = plain(cotangents.values[k])
@@ -166,46 +176,45 @@ def walk(
 class _Graph:
     """The nodes themselves as entries of a walk, let go of as soon as they have run."""
 
-    def __init__(self, nodes: list[Node], keep: bool) -> None:
+    def __init__(self, nodes: dict[int, Node], others: list[Node], keep: bool) -> None:
         self.nodes = nodes
         self.keep = keep
         self.cotangents = Cotangents(0)
         self.leaves: dict[Node, int] = {}
-        values = self.cotangents.values = dict.fromkeys([node.order for node in nodes])
-        for node in nodes:
-            if node.ready is None:
-                if node.is_leaf:
-                    self.leaves[node] = node.first
-                elif node.types is not None:
-                    values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
+        values = self.cotangents.values = dict.fromkeys(nodes)
+        for node in others:
+            if node.is_leaf:
+                self.leaves[node] = node.order
+            elif node.types is not None:
+                values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
 
     def place(self, edge: Any) -> int:
-        node, number = edge
-        return node.first + number  # type: ignore[no-any-return]
+        return edge[2]  # type: ignore[no-any-return]
 
     def carry(self) -> None:
         carry(self._entries(), self.cotangents)
 
     def _entries(self) -> Iterator[tuple[int, Any]]:
-        keep = self.keep
-        for node in reversed(self.nodes):
+        keep, nodes = self.keep, self.nodes
+        for order in sorted(nodes, reverse=True):
+            node = nodes[order]
             links: Any = node.ready
             if links:
                 saves = False
-                for handle in node.handles:
-                    if handle is None:
-                        continue
-                    if type(handle) is EngineArray and handle._version is None:
-                        saves = True  # never written to
-                    elif _check(node, handle):
-                        saves = True
-                yield node.order, (node.primitive, links)
+                handles = node.handles
+                if handles is not NOTHING and handles is not NEITHER:
+                    for handle in handles:
+                        if type(handle) is EngineArray and handle._version is None:
+                            saves = True  # never written to
+                        elif handle is not None and _check(node, handle):
+                            saves = True
+                yield order, (node.primitive, links)
             elif node.is_leaf:
                 continue
             else:
                 links, saves = _unpacked(node, False, None, self.place)
                 entry = (node.primitive, links)
-                yield node.order, entry if node.types is None else (node.types, entry)
+                yield order, entry if node.types is None else (node.types, entry)
             if saves and not keep:
                 if node.ready:
                     node.ready = node.handles = ()
@@ -233,7 +242,7 @@ def _check(node: Node, handle: Any) -> bool:
             raise modified(array.value, array.index, array.version[0], handle.at)
     elif kind is Output:
         if node.version is not None and node.version[0] != node.at:
-            raise modified(node.out, (node, handle.number), node.version[0], node.at)
+            raise modified(node.out, node.output(handle.number), node.version[0], node.at)
     elif kind is tuple:
         saves = False
         for part in handle:
@@ -317,9 +326,9 @@ def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: se
     places = node.place if type(node.place) is list else [node.place]
     for number, own in enumerate(places):
         hooks = node.hooks and node.hooks.get(number)
-        if hooks or (node, number) in asked:
+        if hooks or node.output(number) in asked:
             places[number] = len(tape)
-            see = _watch(hooks, taken, (node, number))
+            see = _watch(hooks, taken, node.output(number))
             tape.append((_HOOK, ((see, own, (), _NONE, None),)))
     if type(node.place) is not list:
         node.place = places[0]
@@ -389,7 +398,7 @@ def _values(
         elif type(r) is Output:
             saves = True
             value = node.out if node.types is None else node.out[r.number]
-            found.append(EngineArray(value, (node, r.number)) if create_graph else value)
+            found.append(EngineArray(value, node.output(r.number)) if create_graph else value)
         else:
             saves = True
             array = r.array if type(r) is Saved else r

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import Interpreter, stack, under
@@ -25,6 +26,7 @@ from functrans.core.types import (
 )
 from functrans.torch.operation import (
     ITSELF,
+    NEITHER,
     NOTHING,
     OUTPUT,
     OUTPUTS,
@@ -65,8 +67,8 @@ class EngineArray(TracedArray):
     Attributes
     ----------
     value : ndarray or NumPy scalar
-    index : (Node, int) or None
-        The node and which of its outputs; None for a constant.
+    index : Edge or None
+        Which output of which node; None for a constant.
     version : list of one int
         How often the memory was written to; views share it. Made when somebody asks for it, as most
         results are neither written to nor viewed.
@@ -183,12 +185,12 @@ class Engine(Interpreter):
         if not links:
             return self.constant(ans)
         if not several:
-            return EngineArray(ans, (node(primitive, links, ans), 0))
+            return EngineArray(ans, node(primitive, links, ans).output())
         types = tuple(map(type_of, ans))
         made = node(primitive, links, ans, types=types)
         return tuple(
             [
-                EngineArray(a, (made, j) if is_inexact(kind.dtype) else None)
+                EngineArray(a, made.output(j) if is_inexact(kind.dtype) else None)
                 for j, (a, kind) in enumerate(zip(ans, types, strict=True))
             ]
         )
@@ -206,9 +208,8 @@ class Engine(Interpreter):
         ready, edges, handles = [], [], []
         for i, rule, value in pulls_of(primitive, values, mine):
             edge = args[i].index
-            place = edge[0].first + edge[1]
             kept = rule.select(ans, values)
-            ready.append((rule.apply, place, kept, params, type_of(value)))
+            ready.append((rule.apply, edge[2], kept, params, type_of(value)))
             edges.append(edge)
             handles.append(_handles(kept, values, args, (ans,)))
         if not ready:
@@ -233,7 +234,7 @@ class Engine(Interpreter):
         else:
             kept = rule.select(ans, (value,))
             handle = _handles(kept, (value,), (x,), (ans,))
-        ready = ((rule.apply, edge[0].first + edge[1], kept, params, space),)
+        ready = ((rule.apply, edge[2], kept, params, space),)
         return self._made(primitive, ready, (edge,), (handle,), ans)
 
     def _made(
@@ -245,8 +246,8 @@ class Engine(Interpreter):
         new.edges = edges
         new.handles = handles
         new.out = ans
-        new.first = new.order = next(sequence)
-        return EngineArray(ans, (new, 0))
+        new.order = order = next(sequence)
+        return EngineArray(ans, (new, 0, order))
 
     def residuals(
         self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
@@ -276,18 +277,23 @@ class Engine(Interpreter):
         ans = impl(value)
         new = Node()
         new.primitive = primitive
-        new.ready = ((pull, edge[0].first + edge[1], (value, None, ans)[place], None, None),)
+        if place == 0:
+            kept = value
+            new.handles = (x,) if x._version is None else saved_handle((x,))
+        elif place == 2:
+            kept, new.handles = ans, ITSELF
+        elif place == 1:
+            kept, new.handles = None, NOTHING
+        else:
+            kept, new.handles = (value, None, ans)[place], saved_handle(((x, None, OUTPUT)[place],))
+        new.ready = ((pull, edge[2], kept, None, None),)
         new.edges = (edge,)
-        handle = (x, None, OUTPUT)[place]
-        new.handles = NOTHING if handle is None else ITSELF if handle is OUTPUT else (handle,)
-        if x._version:
-            new.handles = saved_handle(new.handles)
         new.out = ans
-        new.first = new.order = next(sequence)
+        new.order = order = next(sequence)
         out = _new_array(EngineArray)
         out.place = None
         out.value = ans
-        out.index = (new, 0)
+        out.index = (new, 0, order)
         out._version = None
         return out
 
@@ -312,7 +318,7 @@ class Engine(Interpreter):
         x_pull, x_place, y_pull, y_place = fast
         x_space = y_space = None
         if not (
-            type(a) is type(b) is np.ndarray
+            type(a) is type(b) is ndarray
             and a.dtype is b.dtype is ans.dtype
             and a.shape == b.shape
         ):
@@ -321,33 +327,47 @@ class Engine(Interpreter):
                 x_space = type_of(a)
             if y_edge and (b.dtype is not dtype or b.shape != shape):
                 y_space = type_of(b)
-        values = (a, b, None, ans)
-        handles = (x, y, None, OUTPUT)
         new = Node()
-        if x_edge and y_edge:
-            new.ready = (
-                (x_pull, x_edge[0].first + x_edge[1], values[x_place], None, x_space),
-                (y_pull, y_edge[0].first + y_edge[1], values[y_place], None, y_space),
-            )
-            new.edges = (x_edge, y_edge)
-            new.handles = handles[x_place], handles[y_place]
-        elif x_edge:
-            new.ready = ((x_pull, x_edge[0].first + x_edge[1], values[x_place], None, x_space),)
-            new.edges = (x_edge,)
-            new.handles = (handles[x_place],)
+        if x_place == y_place == 2:  # nothing is kept
+            if x_edge and y_edge:
+                new.ready = (
+                    (x_pull, x_edge[2], None, None, x_space),
+                    (y_pull, y_edge[2], None, None, y_space),
+                )
+                new.edges, new.handles = (x_edge, y_edge), NEITHER
+            else:
+                pull, edge, space = (
+                    (x_pull, x_edge, x_space) if x_edge else (y_pull, y_edge, y_space)
+                )
+                new.ready = ((pull, edge[2], None, None, space),)
+                new.edges, new.handles = (edge,), NOTHING
         else:
-            new.ready = ((y_pull, y_edge[0].first + y_edge[1], values[y_place], None, y_space),)
-            new.edges = (y_edge,)
-            new.handles = (handles[y_place],)
-        if x_ours and x._version or y_ours and y._version:
-            new.handles = saved_handle(new.handles)
+            values = (a, b, None, ans)
+            handles = (x, y, None, OUTPUT)
+            if x_edge and y_edge:
+                new.ready = (
+                    (x_pull, x_edge[2], values[x_place], None, x_space),
+                    (y_pull, y_edge[2], values[y_place], None, y_space),
+                )
+                new.edges = (x_edge, y_edge)
+                new.handles = handles[x_place], handles[y_place]
+            elif x_edge:
+                new.ready = ((x_pull, x_edge[2], values[x_place], None, x_space),)
+                new.edges = (x_edge,)
+                new.handles = (handles[x_place],)
+            else:
+                new.ready = ((y_pull, y_edge[2], values[y_place], None, y_space),)
+                new.edges = (y_edge,)
+                new.handles = (handles[y_place],)
+            if x_ours and x._version or y_ours and y._version:
+                new.handles = saved_handle(new.handles)
         new.primitive = primitive
         new.out = ans
-        new.first = new.order = next(sequence)
+        new.order = order = next(sequence)
         out = _new_array(EngineArray)
         out.place = None
         out.value = ans
-        out.index = (new, 0)
+        out.index = (new, 0, order)
         out._version = None
         return out
 
@@ -383,7 +403,7 @@ class Engine(Interpreter):
         types = tuple(map(type_of, outs))
         made = node(None, [link], None, types=types)
         return [
-            EngineArray(o, (made, j) if is_inexact(kind.dtype) else None)
+            EngineArray(o, made.output(j) if is_inexact(kind.dtype) else None)
             for j, (o, kind) in enumerate(zip(outs, types, strict=True))
         ]
 

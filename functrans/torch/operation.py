@@ -36,6 +36,10 @@ class _Rare:
     version: Any = None
 
 
+Edge = tuple["Node", int, int]
+"""An output of a node: the node, the number of the output, and its place in a walk."""
+
+
 class Node(_Rare):
     """One operation of the graph.
 
@@ -49,7 +53,7 @@ class Node(_Rare):
         None for a leaf.
     ready : tuple of tuples, or None
         Links as on a tape, with the orders of nodes for places.
-    edges : tuple of (Node, int)
+    edges : tuple of Edge
         Where the ready links lead to.
     handles : tuple
         For each ready link what it keeps, as the array of a tensor that was never written to, or as
@@ -58,8 +62,6 @@ class Node(_Rare):
         The outputs, as long as the rules may need them.
     order : int
         Nodes made later have higher ones.
-    first : int
-        The place of the first output in a walk, which the others follow; `order` for one output.
     place : int or list of int
         Where the outputs stand on the tape that is being built.
     version, at : list of one int, int
@@ -73,7 +75,6 @@ class Node(_Rare):
         "__weakref__",
         "_links",
         "edges",
-        "first",
         "handles",
         "order",
         "out",
@@ -87,12 +88,20 @@ class Node(_Rare):
 
     primitive: Any
     ready: tuple[Any, ...] | None
-    edges: tuple[Any, ...]
+    edges: tuple[Edge, ...]
     handles: tuple[Any, ...]
     out: Any
     order: int
-    first: int
     place: Any
+
+    @property
+    def first(self) -> int:
+        """The place of the first output in a walk, which the others follow."""
+        return self.order if self.types is None else self.order + 1
+
+    def output(self, number: int = 0) -> Edge:
+        """One of its outputs, as edges to it say it."""
+        return self, number, self.first + number
 
     @property
     def is_leaf(self) -> bool:
@@ -105,8 +114,7 @@ class Node(_Rare):
 
     @property
     def links(self) -> Any:
-        """As on a tape, with ``(Node, int)`` for places and :class:`Saved` values; None for a
-        leaf."""
+        """As on a tape, with edges for places and :class:`Saved` values; None for a leaf."""
         if self.ready is None:
             return self._links
         if not self.ready:
@@ -179,14 +187,13 @@ def node(primitive: Any, links: Any, out: Any, types: Any = None) -> Node:
     new.primitive = primitive
     new.links = links
     new.out = out
-    new.first = new.order = next(sequence)
+    new.order = next(sequence)
     if types is not None:
         new.types = types
         numbers: list[int] = []
         while numbers != list(range(new.first, new.first + len(types))):
             # Again only if another thread has taken one in between.
             new.order, *numbers = [next(sequence) for _ in range(1 + len(types))]
-            new.first = new.order + 1
     return new
 
 
@@ -226,7 +233,7 @@ class Packed:
 
     def edge(self, node: Node) -> Any:
         """The place in the graph."""
-        return (node, self.index) if type(self.index) is int else self.index
+        return node.output(self.index) if type(self.index) is int else self.index
 
 
 def leaf_node(variable: Any) -> Node:
@@ -240,4 +247,4 @@ OUTPUTS = tuple(map(Output, range(4)))
 
 OUTPUT = OUTPUTS[0]
 
-NOTHING, ITSELF = (None,), (OUTPUT,)
+NOTHING, NEITHER, ITSELF = (None,), (None, None), (OUTPUT,)

@@ -29,6 +29,8 @@ from functrans.torch.tensor import Tensor, check_sizes, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_new: Any = object.__new__
+
 
 def _unary(name: str, function: Any, *, real: bool = True) -> Any:
     """The torch function of a primitive; `real` makes integers floating-point numbers first."""
@@ -38,7 +40,12 @@ def _unary(name: str, function: Any, *, real: bool = True) -> Any:
         a = input.array if type(input) is Tensor else tensor_array(input, name)
         if real and (type(a) is not EngineArray or a.index is None) and a.dtype.kind not in "fc":
             a = floating(a)
-        return wrap(stack.top.unary(primitive, a))  # type: ignore[union-attr]
+        out = stack.top.unary(primitive, a)  # type: ignore[union-attr]
+        if type(out) is not EngineArray:
+            return wrap(out)
+        new: Tensor = _new(Tensor)  # as `wrap` does, without the call
+        new.array = out
+        return new
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"Elementwise: `numpy.{primitive.name}`."

@@ -151,7 +151,7 @@ def saved_tensor(node: Node, name: str) -> Any:
                 r = Saved(r)  # never written to
             if type(r) is Output and name == "result":
                 value = node.out if node.types is None else node.out[r.number]
-                return wrap(EngineArray(value, (node, r.number)))
+                return wrap(EngineArray(value, node.output(r.number)))
             if type(r) is Packed and name == "result" and type(r.index) is int:
                 return _shown(node, r)
             if type(r) is Saved or (type(r) is Packed and type(r.index) is not int):

@@ -201,7 +201,7 @@ class Tensor:
         if self.array.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if type(self.array) is EngineArray and self.array.index is None:
-            self.array.index = (leaf_node(self), 0)
+            self.array.index = leaf_node(self).output()
         return self
 
     @property
@@ -212,7 +212,7 @@ class Tensor:
     @property
     def grad_fn(self) -> GradFn | None:
         index = self.index
-        return None if index is None or index[0].is_leaf else GradFn(*index)
+        return None if index is None or index[0].is_leaf else GradFn(index[0], index[1])
 
     @property
     def grad(self) -> Tensor | None:
@@ -325,7 +325,7 @@ class Tensor:
         """
         if self.index is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        node, number = self.index
+        node, number, _ = self.index
         hooks = node.hooked("hooks", dict).setdefault(number, [])
 
         def call(g: Any) -> Any:
@@ -540,10 +540,15 @@ def _arithmetic(name: str, primitive: Any) -> tuple[Any, Any]:
             dtype, other = (a.value.dtype, b.value.dtype) if both else (a.dtype, b.dtype)
             if dtype is other and dtype.kind != "b":
                 try:
-                    return wrap(stack.top.binary(primitive, a, b))  # type: ignore[union-attr]
+                    out = stack.top.binary(primitive, a, b)  # type: ignore[union-attr]
                 except ValueError:
                     check_sizes(a, b)
                     raise
+                if type(out) is not EngineArray:
+                    return wrap(out)
+                new: Tensor = _new(Tensor)  # as `wrap` does, without the call
+                new.array = out
+                return new
         elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
             return wrap(stack.top.binary(primitive, a, y))  # type: ignore[union-attr]
         elif not acceptable(y):

@@ -169,10 +169,10 @@ class Function:
                 results.append(o)
             elif any(o is d for d in ctx._dirty):
                 o.array.version[0] += 1
-                o.array.index = (made, j)
+                o.array.index = made.output(j)
                 results.append(o)
             else:
-                results.append(wrap(EngineArray(o.array.value, (made, j), o.array.version)))
+                results.append(wrap(EngineArray(o.array.value, made.output(j), o.array.version)))
         return tuple(results) if isinstance(out, tuple | list) else results[0]
 
 

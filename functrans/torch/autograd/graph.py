@@ -42,7 +42,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             "It is not possible to get the gradient edge for a Tensor that does not "
             "require gradients"
         )
-    return GradientEdge(Node(*tensor.index), tensor.index[1])
+    node, number, _ = tensor.index
+    return GradientEdge(Node(node, number), number)
 
 
 def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from functrans.core.interpreter import stack
 from functrans.torch.backward import walk
 from functrans.torch.engine import EngineArray
+from functrans.torch.operation import Node
 from functrans.torch.tensor import Tensor, conjugated, wrap
 from functrans.transforms.batching import vmap
 
@@ -30,21 +30,23 @@ def _roots(
         raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients")
     roots = []
     for i, (output, g) in enumerate(zip(tensors, given, strict=True)):
-        if output.index is None:
+        index = output.index
+        if index is None:
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )
         if g is None:
-            shape, dtype = output.array.shape, output.array.dtype
-            if math.prod(shape) != 1:
+            value = output.array.value
+            shape, dtype = value.shape, value.dtype
+            if shape and value.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            if output.is_complex():
+            if dtype.kind == "c":
                 raise RuntimeError(
                     "grad can be implicitly created only for real scalar outputs but got "
                     f"{output.dtype}"
                 )
             one = np.ones(shape, dtype) if shape else dtype.type(1)
-            roots.append((output.index, EngineArray(one) if create_graph else one))
+            roots.append((index, EngineArray(one) if create_graph else one))
             continue
         if g.shape != output.shape:
             raise RuntimeError(
@@ -57,8 +59,7 @@ def _roots(
                 f"dtype. Mismatch in dtype: grad_output[{i}] has a dtype of {g.dtype} and "
                 f"output[{i}] has a dtype of {output.dtype}."
             )
-        value = g.array if create_graph else g.numpy_memory()
-        roots.append((output.index, conjugated(value)))
+        roots.append((index, conjugated(g.array if create_graph else g.numpy_memory())))
     return roots
 
 
@@ -98,26 +99,24 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
-    outputs = as_tuple(tensors)
     wanted: tuple[Tensor, ...] = ()
     if inputs is not None:
         wanted = as_tuple(inputs)
         if not wanted:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    roots = _roots(outputs, grad_tensors, create_graph)
-    leaves, found = walk(
-        roots, keep=keep, create_graph=create_graph, wanted=[t.index for t in wanted]
-    )
+    roots = _roots(as_tuple(tensors), grad_tensors, create_graph)
+    edges = [t.index for t in wanted] if wanted else ()
+    leaves, found = walk(roots, keep=keep, create_graph=create_graph, wanted=edges)
     if wanted:
         for t, g in zip(wanted, found, strict=True):
             if g is not None:
-                accumulate(t, g)
+                accumulate(t, g, t.index[0])
         return
     for node, g in leaves.items():
         variable = node.variable()
         if variable is not None and g is not None:
-            accumulate(variable, g)
+            accumulate(variable, g, node)
             if node.posthooks:
                 arrived, node.arrived = node.arrived, None
                 for hook in node.posthooks:
@@ -127,23 +126,28 @@ def backward(
 Tensor._run_backward = staticmethod(backward)
 
 
-def accumulate(variable: Tensor, g: Any) -> None:
-    """Add a gradient to ``.grad``."""
-    new = wrap(conjugated(g))
-    if type(new.array.value) is not np.ndarray:
-        new.array.memory()  # which may be added to
-    old = variable.grad
+def accumulate(variable: Tensor, g: Any, node: Node) -> None:
+    """Add a gradient to ``.grad`` of the tensor of a node."""
+    if g.dtype.kind == "c":
+        g = conjugated(g)
+    if type(g) is not EngineArray:
+        g = EngineArray(g)
+    if type(g.value) is not np.ndarray:
+        g.memory()  # which may be added to
+    try:
+        old = variable._grad
+    except AttributeError:  # the first
+        old = None
     if old is None:
-        variable._grad = new
-    elif new.requires_grad or old.requires_grad:
-        variable._grad = old + new
+        variable._grad = wrap(g)
+    elif g.index is not None or old.requires_grad:
+        variable._grad = old + wrap(g)
     else:
         memory = old.numpy_memory()
-        np.add(memory, new.array.value, out=memory)
+        np.add(memory, g.value, out=memory)
         old.array.version[0] += 1
-    node = variable.index[0]
-    if node.is_leaf:
-        for hook in node.accumulated or ():
+    if node.accumulated:
+        for hook in node.accumulated:
             hook(variable)
 
 
