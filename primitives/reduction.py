@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -367,11 +368,23 @@ def shifted(x: Array, axes: Axes) -> tuple[Array, Array, Array]:
         return x, top, np.exp(x - np.where(np.isfinite(top), top, 0))
 
 
-def softmax_impl(x: Array, *, axes: Axes) -> Array:
+def probabilities(x: Array, axes: Axes) -> Array:
+    """`softmax_impl` where warnings are off, as they are in rules."""
+    x = floating(x)
+    if x.dtype.kind == "f" and x.size:
+        e = np.exp(x - np.maximum.reduce(x, axis=axes, keepdims=True))
+        total = np.add.reduce(e, axis=axes, keepdims=True)
+        if not math.isnan(np.add.reduce(total, axis=None)):
+            return e / total
     x, top, e = shifted(x, axes)
     if np.count_nonzero(np.isinf(top)):
         e = np.where(np.isinf(top), x.real == top, e).astype(e.dtype)
     return e / np.add.reduce(e, axis=axes, keepdims=True)
+
+
+def softmax_impl(x: Array, *, axes: Axes) -> Array:
+    with np.errstate(under="ignore", invalid="ignore"):
+        return probabilities(x, axes)
 
 
 def softmax_push(t: Array, ans: Array, *, axes: Axes) -> Array:

@@ -84,6 +84,9 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     if g_shape == shape:
         return g
     extra = len(g_shape) - len(shape)
+    if type(g) is np.ndarray and g_shape[extra:] == shape and extra == 1:
+        # As of the bias of a layer, which every training step has; a constant to all interpreters.
+        return g.reshape(shape) if g_shape[0] == 1 else np.add.reduce(g, axis=0)
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 and g_shape[i + extra] != 1
     )

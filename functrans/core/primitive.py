@@ -67,26 +67,29 @@ class Rule:
         """Evaluate the formula at once, for drivers that keep no residuals."""
         return self.apply(lead, self.select(ans, args), params)
 
-    def brief(self, operands: int) -> tuple[Callable[[Any, Any], Any], Any] | None:
-        """The rule for a driver in a hurry: ``(pull, place)``, with ``kept = (*args, None,
-        ans)[place]`` to keep, one value mostly, and ``pull(g, kept)`` to evaluate."""
+    def brief(self, operands: int) -> tuple[Callable[..., Any], Any, bool] | None:
+        """The rule for a driver in a hurry: ``(pull, place, False)``, with ``kept = (*args, None,
+        ans)[place]`` to keep, one value mostly, and ``pull(g, kept)`` to evaluate; or ``(pull,
+        place, True)``, which is ``pull(g, kept, params)``. None: it needs more than values."""
         values = (*list(_OPERANDS)[:operands], None, "ans")
         names, formula = self.names, self.formula
-        if formula is None or names is None or not set(names).issubset(values):
+        if names is None or not set(names).issubset(values):
             return None
-        if not names:
-            return formula, operands
         places = sorted(map(values.index, names))
-        if len(names) == 1:
-            return formula, places[0]
         step = places[1] - places[0] if len(names) == 2 else 1
-        place = slice(places[0], places[-1] + 1, step)
+        place = slice(places[0], places[-1] + 1, step) if places else slice(0, 0)
         kept = values[place]
+        if formula is None:
+            return (self.apply, place, True) if kept == names else None
+        if not names:
+            return formula, operands, False
+        if len(names) == 1:
+            return formula, places[0], False
         order = tuple(map(kept.index, names))
         if len(order) == 2:
             i, j = order
-            return lambda g, kept: formula(g, kept[i], kept[j]), place
-        return lambda g, kept: formula(g, *[kept[i] for i in order]), place
+            return lambda g, kept: formula(g, kept[i], kept[j]), place, False
+        return lambda g, kept: formula(g, *[kept[i] for i in order]), place, False
 
 
 def argument_names(function: Callable[..., Any], owner: str) -> tuple[str, ...]:
@@ -214,9 +217,11 @@ class Primitive:
     masks : str or None
         What a pull does to structural zeros: ``"lanes"`` (elementwise: the same lanes),
         ``"moves"`` (zeros move as values do, so the pull applies to the mask too), None (lost).
+    briefs : tuple
+        :meth:`Rule.brief` of each pull in turn.
     fast : tuple or None
-        :meth:`Rule.brief` of each pull in turn, where all operands of an elementwise function have
-        such rules.
+        ``pull, place`` of each pull in turn, where all operands of an elementwise function have
+        such rules without parameters.
     below : Primitive or None
         What a transform that differentiates the operation asks its parent for in its place: the
         same values, with other derivatives. For those that are determined together with the
@@ -242,6 +247,7 @@ class Primitive:
         "batch",
         "batch_takes_flags",
         "below",
+        "briefs",
         "call",
         "differentiable",
         "effects",
@@ -314,11 +320,14 @@ class Primitive:
     @pulls.setter
     def pulls(self, pulls: tuple[Rule | Zero | None, ...] | None) -> None:
         self._pulls = pulls
+        known = pulls or ()
+        self.briefs: tuple[Any, ...] = tuple(
+            [rule.brief(len(known)) if isinstance(rule, Rule) else None for rule in known]
+        )
+        quick = self.masks == "lanes" and 0 < len(known) <= 2
         self.fast: tuple[Any, ...] | None = None
-        if pulls and self.masks == "lanes" and len(pulls) <= 2:
-            brief = [r.brief(len(pulls)) if isinstance(r, Rule) else None for r in pulls]
-            if all(brief):
-                self.fast = tuple([part for pair in brief for part in pair])  # type: ignore[union-attr]
+        if quick and all(brief and not brief[2] for brief in self.briefs):
+            self.fast = tuple([part for brief in self.briefs for part in brief[:2]])
 
     def set_batch(self, batch: Callable[..., Any] | None) -> None:
         self.batch = batch

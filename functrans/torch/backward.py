@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -163,9 +164,10 @@ def walk(
         if asking:
             running.now, mode.grad = outer, recording
     leaves: dict[Node, Any] = {}
+    values, owned = cotangents.values, cotangents.owned
     for node, k in path.leaves.items():
-        g = plain(cotangents.values[k])
-        if type(g) is np.ndarray and k not in cotangents.owned:
+        g, values[k] = plain(values[k]), None
+        if type(g) is np.ndarray and k not in owned and (getrefcount(g) > 2 or g.base is not None):
             g = g.copy()  # what other values share is nobody's to write to
         leaves[node] = g
     if not keep:

@@ -37,7 +37,7 @@ from functrans.torch.operation import (
     sequence,
 )
 from functrans.transforms.forward import tangent_or_zero
-from functrans.transforms.reverse import derived_pull, links_of, pulls_of, transpose_linear
+from functrans.transforms.reverse import derived_pull, links_of, pull_of, transpose_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,12 +206,24 @@ class Engine(Interpreter):
     ) -> EngineArray:
         """The output of an operation with a pull for each operand."""
         ready, edges, handles = [], [], []
-        for i, rule, value in pulls_of(primitive, values, mine):
+        briefs = primitive.briefs
+        kept_of, handle_of = (*values, None, ans), (*args, None, OUTPUT)
+        for i in mine:
             edge = args[i].index
-            kept = rule.select(ans, values)
-            ready.append((rule.apply, edge[2], kept, params, type_of(value)))
+            if briefs and briefs[i]:
+                pull, place, takes_params = briefs[i]
+                link_params = params if takes_params else None
+                kept, handle = kept_of[place], saved_handle(handle_of[place])
+            else:
+                rule = pull_of(primitive, i)
+                if rule is None:
+                    continue
+                pull, link_params = rule.apply, params
+                kept = rule.select(ans, values)
+                handle = _handles(kept, values, args, (ans,))
+            ready.append((pull, edge[2], kept, link_params, type_of(values[i])))
             edges.append(edge)
-            handles.append(_handles(kept, values, args, (ans,)))
+            handles.append(handle)
         if not ready:
             return EngineArray(ans)
         return self._made(primitive, tuple(ready), tuple(edges), tuple(handles), ans)
@@ -318,9 +330,7 @@ class Engine(Interpreter):
         x_pull, x_place, y_pull, y_place = fast
         x_space = y_space = None
         if not (
-            type(a) is type(b) is ndarray
-            and a.dtype is b.dtype is ans.dtype
-            and a.shape == b.shape
+            type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape
         ):
             shape, dtype = ans.shape, ans.dtype
             if x_edge and (a.dtype is not dtype or a.shape != shape):

@@ -167,7 +167,7 @@ def saved_tensor(node: Node, name: str) -> Any:
 def _operand(node: Node, pull: Any, position: int) -> int:
     """Which operand a link leads to."""
     pulls = getattr(node.primitive, "pulls", None) or ()
-    brief = (getattr(node.primitive, "fast", None) or ())[::2]
+    brief = [b and b[0] for b in getattr(node.primitive, "briefs", ())]
     if len(node.all_edges()) < len(pulls):
         for i, rule in enumerate(pulls):
             if getattr(rule, "apply", None) is pull or pull in brief[i : i + 1]:

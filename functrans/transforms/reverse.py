@@ -496,9 +496,15 @@ def pulls_of(
 ) -> Iterator[tuple[int, Rule, Array]]:
     """The operands among `mine` that the output depends on, with their pulls and values."""
     for i in mine:
-        written = primitive.pulls[i] if primitive.pulls else None
-        if written is not ZERO:
-            yield i, written or derived_pull(primitive, i), values[i]  # type: ignore[misc]
+        rule = pull_of(primitive, i)
+        if rule is not None:
+            yield i, rule, values[i]
+
+
+def pull_of(primitive: Primitive, i: int) -> Rule | None:
+    """The pull of an operand; None if the output does not depend on it."""
+    written: Any = primitive.pulls[i] if primitive.pulls else None
+    return None if written is ZERO else written or derived_pull(primitive, i)
 
 
 _NONE: dict[str, Any] = {}

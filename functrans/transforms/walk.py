@@ -16,13 +16,13 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
+from functrans.core.types import ArrayType
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from functrans.core.primitive import Primitive
-    from functrans.core.types import ArrayType
 
 
 def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
@@ -77,7 +77,12 @@ def walk(
                 g = g.value
             for pull, index, residuals, params, space in links:
                 d = pull(g, residuals) if params is None else pull(g, residuals, params)
-                if space is None:
+                if space is None or (
+                    type(d) is ndarray
+                    and type(space) is ArrayType
+                    and d.dtype is space.dtype
+                    and d.shape == space.shape
+                ):
                     held = values[index]
                     if held is None:
                         values[index] = d
@@ -89,8 +94,6 @@ def walk(
                     for i, part, kind in zip(index, d, space, strict=True):
                         if i is not None and part is not None:
                             cotangents.add(i, settle(part, kind), kind)
-                elif type(d) is ndarray and d.dtype is space.dtype and d.shape == space.shape:
-                    cotangents.add(index, d, None)
                 else:
                     cotangents.add(index, settle(d, space), space)
 
