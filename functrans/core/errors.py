@@ -223,6 +223,25 @@ class AxisError(FunctransError, ValueError):
     """
 
 
+class GraphError(FunctransError, ValueError):
+    """A graph that was put together by hand, or by a pass, is not well-formed.
+
+    Graphs that are staged are; what is done to them can be checked:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> from functrans.graph.passes import check
+    >>> graph = ft.make_graph(lambda x: np.sin(x) + 1.0)(1.0)
+    >>> graph.equations.reverse()
+    >>> try:
+    ...     check(graph)
+    ... except ft.errors.GraphError as error:
+    ...     print(str(error).partition(":")[2].partition(": ")[2].partition(" (at")[0])
+    operand 0, of type float64[], is not defined before
+    """
+
+
 class RegistrationError(FunctransError, ValueError):
     """A primitive, rule or pytree type was declared twice or wrongly.
 

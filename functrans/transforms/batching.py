@@ -22,8 +22,8 @@ from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
+from functrans.graph.inference import output_types
 from functrans.transforms.arguments import argument_label, subclass_refused
-from functrans.transforms.staging import output_types
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:

@@ -20,9 +20,10 @@ from functrans.core.errors import (
 )
 from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.primitive import Primitive, primitive_of, types_of
-from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
+from functrans.core.primitive import Primitive, primitive_of
+from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.inference import output_types
 from functrans.transforms.arguments import argument_label
 
 if TYPE_CHECKING:
@@ -175,19 +176,6 @@ def _custom_call(*args: Any, call: CustomCall) -> list[Any]:
 CUSTOM_CALL = Primitive("custom_call", "custom", _custom_call, outputs=0)
 """Stands in graphs for a call of a user's function with rules of its own."""
 CUSTOM_CALL.call = _custom_call
-
-
-def output_types(primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-    """The type of an operation's output, or the tuple of types of its outputs."""
-    types = tuple(map(type_of, args))
-    if primitive.shape is not None:
-        return primitive.shape(*types, **params)
-    # Without a shape rule, NumPy tells: on ones, or on the constant itself where there is one.
-    values = [
-        dummy(kind) if isinstance(x, TracedArray) else x
-        for x, kind in zip(args, types, strict=True)
-    ]
-    return types_of(primitive.impl(*values, **params))
 
 
 def make_graph(fun: Callable[P, Any]) -> Callable[P, Graph]:

@@ -1,0 +1,274 @@
+"""Algebraic simplification that changes no bit of a result: NaN, signed zeros and infinities, dtype
+and layout included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.types import dtype_of, type_of
+from functrans.graph.graph import Equation, Variable
+from functrans.graph.passes.layout import Layouts
+from functrans.graph.passes.rewriting import rewritten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.graph.graph import Graph
+
+    Rule = Callable[["_Walk", Equation], Any]
+
+LARGEST = 1 << 20
+"""Elements of a constant up to which it is looked at."""
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph with the rewrites of the table applied wherever they are exact."""
+    walk = _Walk(graph)
+    return rewritten(graph, walk.rewrite)
+
+
+class _Walk:
+    """What is known of the equations before the current one."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.makers: dict[Variable, Equation] = {}
+        self.layouts = Layouts(graph)
+
+    def rewrite(self, equation: Equation) -> Equation | tuple[Any, ...] | None:
+        for rule in _RULES.get(equation.primitive.name, ()):
+            answer = rule(self, equation)
+            if isinstance(answer, Equation):
+                self._see(answer)
+                return answer
+            if answer is not None and _type(answer) == equation.outputs[0].type:
+                return (answer,)
+        self._see(equation)
+        return None
+
+    def _see(self, equation: Equation) -> None:
+        self.makers.update(dict.fromkeys(equation.outputs, equation))
+        self.layouts.see(equation)
+
+    def maker(self, x: Any, name: str) -> Equation | None:
+        """The equation of a value, if it is of that primitive."""
+        maker = self.makers.get(x) if type(x) is Variable else None
+        return maker if maker is not None and maker.primitive.name == name else None
+
+    def same(self, x: Any, equation: Equation) -> Any:
+        """The operand, if it may stand for a new array with its elements, else None."""
+        (out,) = equation.outputs
+        if type(x) is Variable and (self.layouts.made(x) or self.layouts.indifferent((out,))):
+            return x
+        return None
+
+
+def _type(x: Any) -> Any:
+    return x.type if type(x) is Variable else type_of(x)
+
+
+def _all_are(x: Any, value: float) -> bool:
+    """Whether a constant consists of one number, with the sign of its zeros."""
+    if type(x) is Variable or dtype_of(x).kind not in "biuf":
+        return False
+    if type(x) is np.ndarray:
+        if 0 in x.strides:
+            x = x[tuple(slice(None) if step else slice(0, 1) for step in x.strides)]
+        if x.size > LARGEST or not x.size:
+            return False
+    same = np.equal(x, value)
+    if value == 0:  # an integer zero is a positive one
+        negative = np.signbit(x) if dtype_of(x).kind == "f" else False
+        same = same & (negative == np.signbit(value))
+    return bool(np.all(same))
+
+
+_GENERALITY = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+"""The kinds of dtypes, in the order in which they hold each other."""
+
+
+# Rules: what may stand for the result, or an equation in place of the given one, or None.
+
+
+def _neutral(value: float, *places: int, kinds: str = "iuf") -> Rule:
+    """An operand at one of the places that consists of this number changes nothing."""
+
+    def rule(walk: _Walk, equation: Equation) -> Any:
+        if equation.outputs[0].type.dtype.kind not in kinds:
+            return None
+        for place in places:
+            number, x = equation.inputs[place], equation.inputs[1 - place]
+            if _all_are(number, value) and walk.layouts.led_by(x, number):
+                return walk.same(x, equation)
+        return None
+
+    return rule
+
+
+def _unchanged(kinds: str) -> Rule:
+    """The operation changes nothing in these kinds of dtype."""
+
+    def rule(walk: _Walk, equation: Equation) -> Any:
+        (x,) = equation.inputs
+        return walk.same(x, equation) if _type(x).dtype.kind in kinds else None
+
+    return rule
+
+
+def _twice(kinds: str = "biufc") -> Rule:
+    """The operation undoes itself."""
+
+    def rule(walk: _Walk, equation: Equation) -> Any:
+        inner = walk.maker(equation.inputs[0], equation.primitive.name)
+        if inner is None or equation.outputs[0].type.dtype.kind not in kinds:
+            return None
+        return walk.same(inner.inputs[0], equation)
+
+    return rule
+
+
+def _again(walk: _Walk, equation: Equation) -> Any:
+    """Applied to its own result the operation changes nothing."""
+    (x,) = equation.inputs
+    return x if walk.maker(x, equation.primitive.name) else None
+
+
+def _of_the_same(walk: _Walk, equation: Equation) -> Any:
+    """Of two equal operands it gives one."""
+    x, y = equation.inputs
+    return walk.same(x, equation) if x is y else None
+
+
+def _cast(walk: _Walk, equation: Equation) -> Any:
+    """A cast to the same dtype, and one after another that loses nothing."""
+    (x,), dtype = equation.inputs, equation.params["dtype"]
+    if _type(x).dtype == dtype:
+        return walk.same(x, equation)
+    inner = walk.maker(x, "astype")
+    if inner is None:
+        return None
+    (first,) = inner.inputs
+    if _type(first).weak or not np.can_cast(_type(first).dtype, _type(x).dtype, "safe"):
+        return None
+    between, last = _GENERALITY[_type(x).dtype.kind], _GENERALITY[dtype.kind]
+    if last < between and between > 1:  # from a float to an integer, out of range or NaN
+        return None
+    return Equation(equation.primitive, (first,), equation.params, equation.outputs, equation.line)
+
+
+def _identity_view(walk: _Walk, equation: Equation) -> Any:
+    """A view of everything: the array itself."""
+    x = equation.inputs[0]
+    return x if type(x) is Variable and x.type.ndim else None
+
+
+def _same_shape(walk: _Walk, equation: Equation) -> Any:
+    x = equation.inputs[0]
+    unchanged = _type(x).shape == equation.params["shape"]
+    return _identity_view(walk, equation) if unchanged else None
+
+
+def _stretched_twice(walk: _Walk, equation: Equation) -> Any:
+    return _skip(walk, equation, "broadcast_to", equation.params)
+
+
+def _reshaped_twice(walk: _Walk, equation: Equation) -> Any:
+    inner = walk.maker(equation.inputs[0], "reshape")
+    if inner is None or not walk.layouts.contiguous(inner.inputs[0]):
+        return None  # the first may have copied, and so changed the layout
+    return _skip(walk, equation, "reshape", equation.params)
+
+
+def _transposed(walk: _Walk, equation: Equation) -> Any:
+    axes = equation.params["axes"]
+    if axes == tuple(range(len(axes))):
+        return _identity_view(walk, equation)
+    inner = walk.maker(equation.inputs[0], "transpose")
+    if inner is None:
+        return None
+    composed = tuple([inner.params["axes"][a] for a in axes])
+    if composed == tuple(range(len(axes))):
+        return inner.inputs[0] if type(inner.inputs[0]) is Variable else None
+    return _skip(walk, equation, "transpose", {"axes": composed})
+
+
+def _flipped(walk: _Walk, equation: Equation) -> Any:
+    if not equation.params["axes"]:
+        return _identity_view(walk, equation)
+    inner = walk.maker(equation.inputs[0], "flip")
+    if inner is None or sorted(inner.params["axes"]) != sorted(equation.params["axes"]):
+        return None
+    return _identity_view(walk, inner)
+
+
+def _skip(walk: _Walk, equation: Equation, name: str, params: dict[str, Any]) -> Any:
+    """The operation on what the inner one of that name is of, with other parameters."""
+    inner = walk.maker(equation.inputs[0], name)
+    if inner is None or type(inner.inputs[0]) is not Variable or not inner.inputs[0].type.ndim:
+        return None
+    return Equation(equation.primitive, (inner.inputs[0],), params, equation.outputs, equation.line)
+
+
+def _real_part(walk: _Walk, equation: Equation) -> Any:
+    return _identity_view(walk, equation) if _type(equation.inputs[0]).dtype.kind == "f" else None
+
+
+def _selected(walk: _Walk, equation: Equation) -> Any:
+    """``where`` with a constant mask of one value, or of the same twice."""
+    mask, x, y = equation.inputs
+    (out,) = equation.outputs
+    if x is y:
+        chosen = x
+    elif type(mask) is not Variable and dtype_of(mask).kind == "b" and np.size(mask) <= LARGEST:
+        if not np.size(mask) or not (np.all(mask) or not np.any(mask)):
+            return None
+        chosen = x if np.all(mask) else y
+    else:
+        return None
+    if type(chosen) is not Variable or not out.type.ndim:
+        return None
+    if walk.layouts.indifferent((out,)):
+        return chosen
+    whole = [z for z in (mask, x, y) if _type(z).shape == out.type.shape]
+    ordered = all(map(walk.layouts.contiguous, whole))
+    return chosen if ordered and walk.layouts.made(chosen) else None
+
+
+_RULES: dict[str, tuple[Rule, ...]] = {
+    "multiply": (_neutral(1, 0, 1),),
+    "divide": (_neutral(1, 1),),
+    "add": (_neutral(-0.0, 0, 1, kinds="f"), _neutral(0, 0, 1, kinds="iu")),
+    "subtract": (_neutral(0.0, 1),),
+    "floor_divide": (_neutral(1, 1, kinds="iu"),),
+    "bitwise_or": (_neutral(0, 0, 1, kinds="biu"), _of_the_same),
+    "bitwise_xor": (_neutral(0, 0, 1, kinds="biu"),),
+    "bitwise_and": (_of_the_same,),
+    "left_shift": (_neutral(0, 1, kinds="iu"),),
+    "right_shift": (_neutral(0, 1, kinds="iu"),),
+    "logical_or": (_neutral(False, 0, 1, kinds="b"), _of_the_same),
+    "logical_and": (_neutral(True, 0, 1, kinds="b"), _of_the_same),
+    "logical_not": (_twice("b"),),
+    "maximum": (_of_the_same,),
+    "minimum": (_of_the_same,),
+    "fmax": (_of_the_same,),
+    "fmin": (_of_the_same,),
+    "negative": (_twice(),),
+    "invert": (_twice(),),
+    "conjugate": (_unchanged("f"), _twice("c")),
+    "positive": (_unchanged("iufc"),),
+    "absolute": (_unchanged("u"), _again),
+    "fabs": (_again,),
+    "floor": (_unchanged("biu"), _again),
+    "ceil": (_unchanged("biu"), _again),
+    "trunc": (_unchanged("biu"), _again),
+    "rint": (_again,),
+    "sign": (_again,),
+    "real": (_real_part,),
+    "astype": (_cast,),
+    "where": (_selected,),
+    "reshape": (_same_shape, _reshaped_twice),
+    "broadcast_to": (_same_shape, _stretched_twice),
+    "transpose": (_transposed,),
+    "flip": (_flipped,),
+}

@@ -1,0 +1,58 @@
+"""Calls of nested graphs, carried out in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functrans.core.types import type_of
+from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.passes.rewriting import like, with_inputs
+
+SMALL = 16
+"""Equations of a nested graph up to which every call of it is carried out in place; a larger one
+only where it is called once."""
+
+
+def flatten_calls(graph: Graph) -> Graph:
+    """The graph with the equations of small nested graphs, and of those called once, in place of
+    the ``call`` equations."""
+    calls: dict[Graph, int] = {}
+    for equation in graph.equations:
+        if (called := _called(equation)) is not None:
+            calls[called] = calls.get(called, 0) + 1
+    flat = {called for called, n in calls.items() if n == 1 or len(called.equations) <= SMALL}
+    if not flat:
+        return graph
+    known: dict[Variable, Any] = {}
+    equations: list[Equation] = []
+
+    def inner(x: Any, names: dict[Variable, Any]) -> Any:
+        return names[x] if type(x) is Variable else x
+
+    for equation in graph.equations:
+        inputs = tuple([known.get(x, x) if type(x) is Variable else x for x in equation.inputs])
+        called = _called(equation)
+        if called is None or called not in flat:
+            equations.append(with_inputs(equation, inputs) if known else equation)
+            continue
+        names: dict[Variable, Any] = dict(zip(called.inputs, inputs, strict=True))
+        for e in called.equations:
+            made = tuple([Variable(v.type) for v in e.outputs])
+            operands = tuple([inner(x, names) for x in e.inputs])
+            equations.append(Equation(e.primitive, operands, e.params, made, e.line))
+            names.update(zip(e.outputs, made, strict=True))
+        known.update(zip(equation.outputs, [inner(x, names) for x in called.outputs], strict=True))
+    outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]
+    return like(graph, equations, outputs)
+
+
+def _called(equation: Equation) -> Graph | None:
+    """The graph of a plain call."""
+    primitive = equation.primitive
+    if primitive.kind != "higher-order" or primitive.name != "call":
+        return None
+    called = equation.params.get("graph")
+    if not isinstance(called, Graph):
+        return None
+    given = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    return called if given == called.input_types else None

@@ -1,0 +1,97 @@
+"""What is known of the memory of a graph's values: NumPy's results depend on it.
+
+``x * 1`` has the elements of ``x``, but if ``x`` is a strided view it has another layout, and sums
+over it add up in another order. And where ``x`` is a 0-d array, it is a NumPy scalar. So one may
+stand for the other only where both are made the same way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functrans.graph.graph import Equation, Graph
+
+EXACT = frozenset(
+    (
+        *("add", "subtract", "multiply", "divide", "negative", "positive", "square", "sqrt"),
+        *("absolute", "maximum", "minimum", "fmax", "fmin", "copysign", "sign", "signbit"),
+        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+        *("isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not"),
+    )
+)
+"""Ufuncs that round exactly, so that their results do not depend on how operands are strided."""
+
+
+class Layouts:
+    """What is known of the layouts of a graph's values as a pass walks over it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._made: set[Variable] = set()
+        self._contiguous: set[Variable] = set()
+        self._pinned: set[Variable] = {x for x in graph.outputs if type(x) is Variable}
+        for equation in graph.equations:
+            for x in equation.inputs:
+                if type(x) is Variable and not _indifferent(equation, x):
+                    self._pinned.add(x)
+
+    def see(self, equation: Equation) -> None:
+        """Note what an equation makes."""
+        if equation.primitive.outputs is not None:
+            return
+        (out,) = equation.outputs
+        if isinstance(equation.primitive.impl, np.ufunc):
+            self._made.add(out)
+            if out.type.ndim <= 1 or self._all_contiguous(equation, out):
+                self._contiguous.add(out)
+        elif (
+            equation.primitive.name == "reshape"
+            and out.type.ndim
+            and self.contiguous(equation.inputs[0])
+        ):
+            self._contiguous.add(out)
+
+    def _all_contiguous(self, equation: Equation, out: Variable) -> bool:
+        if equation.primitive.kind == "bilinear":  # matmul: products are made in order
+            return out.type.ndim == 2
+        whole = [x for x in equation.inputs if np.shape(_typed(x)) == out.type.shape]
+        others = [x for x in equation.inputs if np.shape(_typed(x)) not in ((), out.type.shape)]
+        return bool(whole) and not others and all(map(self.contiguous, whole))
+
+    def made(self, x: Any) -> bool:
+        """Whether a value is a ufunc's result: dense in memory, and a scalar if it is 0-d."""
+        return x in self._made
+
+    def contiguous(self, x: Any) -> bool:
+        """Whether a value is known to be an array in C order, or a ufunc's scalar."""
+        if type(x) is Variable:
+            return x in self._contiguous
+        return type(x) is np.ndarray and x.flags.c_contiguous
+
+    def led_by(self, x: Any, constant: Any) -> bool:
+        """Whether a ufunc of a value and a constant returns the layout that it has for the value
+        alone."""
+        strides = getattr(constant, "strides", ())
+        if not any(strides) or _typed(x).ndim <= 1:
+            return True
+        return self.contiguous(x) and (constant.flags.c_contiguous or 0 in strides)
+
+    def indifferent(self, outputs: Iterable[Variable]) -> bool:
+        """Whether nobody who uses a value minds how it lies in memory."""
+        return not any([v in self._pinned for v in outputs])
+
+
+def _typed(x: Any) -> Any:
+    return x.type if type(x) is Variable else x
+
+
+def _indifferent(equation: Equation, x: Variable) -> bool:
+    if equation.primitive.name not in EXACT or x.type.ndim > 1 or x.type.dtype.kind == "c":
+        return False
+    return x.type.shape in ((), equation.outputs[0].type.shape)

@@ -1,0 +1,77 @@
+"""What passes share: a walk over the equations of a graph that replaces some of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Pass = Callable[[Graph], Graph]
+    Rewrite = Callable[[Equation], Equation | Sequence[Any] | None]
+
+
+def like(graph: Graph, equations: list[Equation], outputs: list[Any]) -> Graph:
+    """A graph with the name, inputs and trees of another."""
+    made = Graph(graph.name, graph.inputs, equations, outputs)
+    made.in_tree, made.out_tree = graph.in_tree, graph.out_tree
+    return made
+
+
+def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
+    """The graph after `rewrite` has seen each equation in turn; itself if nothing changed.
+
+    An equation comes with operands that are rewritten already. What is returned takes its place: an
+    equation with the same outputs, an operand for each output, or the equation itself if it is
+    None.
+    """
+    known: dict[Variable, Any] = {}
+    equations = []
+    changed = False
+    for equation in graph.equations:
+        current = equation
+        if known and any([type(x) is Variable and x in known for x in equation.inputs]):
+            inputs = tuple([known.get(x, x) if type(x) is Variable else x for x in current.inputs])
+            current = with_inputs(equation, inputs)
+        answer = rewrite(current)
+        if answer is None:
+            equations.append(current)
+        elif isinstance(answer, Equation):
+            equations.append(answer)
+            changed = True
+        else:
+            known.update(zip(equation.outputs, answer, strict=True))
+            changed = True
+    if not changed:
+        return graph
+    outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]
+    return like(graph, equations, outputs)
+
+
+def with_inputs(equation: Equation, inputs: tuple[Any, ...]) -> Equation:
+    """The same operation on other operands, with the same outputs."""
+    return Equation(equation.primitive, inputs, equation.params, equation.outputs, equation.line)
+
+
+def everywhere(once: Pass) -> Pass:
+    """A pass applied to the graphs among the parameters too, inner ones first, and each once
+    however often it is called."""
+    done: dict[Graph, Graph] = {}
+
+    def deep(graph: Graph) -> Graph:
+        if graph not in done:
+            nested = any([e.primitive.kind == "higher-order" for e in graph.equations])
+            done[graph] = once(rewritten(graph, inside) if nested else graph)
+        return done[graph]
+
+    def inside(equation: Equation) -> Equation | None:
+        if all(deep(graph) is graph for graph in graphs_in(equation.params)):
+            return None
+        params = with_graphs(equation.params, deep)
+        return Equation(
+            equation.primitive, equation.inputs, params, equation.outputs, equation.line
+        )
+
+    return deep
