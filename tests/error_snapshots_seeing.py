@@ -5,7 +5,10 @@ In the form of tests/error_snapshots.py.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,25 @@ def answered(result: Any, declared: Any = None) -> Any:
     """A call back that returns this, where this was declared."""
     declared = ft.ArrayType((), float) if declared is None else declared
     return debug.pure_callback(lambda x: result, declared, X)
+
+
+def saved(graph: ft.Graph) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        graph.save(Path(folder) / "graph")
+
+
+def loaded() -> ft.Graph:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph"
+        path.write_bytes(b"no archive")
+        os.chdir(folder)  # so that the message is the same each time
+        try:
+            return ft.Graph.load("graph")
+        finally:
+            os.chdir(here)
+
+
+here = os.getcwd()
 
 
 def guarded() -> Any:
@@ -85,6 +107,22 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.jvp(lambda x: debug.pure_callback(np.sin, x, x), (X,), (X,)),
         errors.MissingRuleError,
         "functrans.debug.pure_callback.* has no derivative, at .*functrans.custom",
+    ),
+    "a graph of Python functions": (
+        lambda: saved(ft.make_graph(ft.custom(lambda x: x + x))(X)),
+        errors.GraphFileError,
+        "custom_call at .* holds Python functions with rules of their own .*stage the function "
+        "inside",
+    ),
+    "a graph that calls back": (
+        lambda: saved(ft.make_graph(lambda x: debug.print("{}", x) or x)(X)),
+        errors.GraphFileError,
+        r"debug_callback at .* holds the Python function print\('{}'\), which a file cannot hold",
+    ),
+    "a file that is no graph": (
+        loaded,
+        errors.GraphFileError,
+        "graph holds no graph that can be read: BadZipFile: File is not a zip file",
     ),
     "explain_nan takes a function": (
         lambda: ft.explain_nan(3),  # type: ignore[arg-type]

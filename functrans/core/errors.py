@@ -259,6 +259,23 @@ class RegistrationError(FunctransError, ValueError):
     """
 
 
+class GraphFileError(FunctransError, ValueError):
+    """A graph cannot be written to a file or exported, or a file holds none that can be read.
+
+    Stage what consists of primitives, without functions of your own:
+
+    Examples
+    --------
+    >>> import os, tempfile, numpy as np, functrans as ft
+    >>> @ft.custom
+    ... def double(x):
+    ...     return x + x
+    >>> graph = ft.make_graph(ft.grad(double.fun))(1.0)             # not: make_graph(double)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     graph.save(os.path.join(folder, "double.graph"))
+    """
+
+
 class FormatError(FunctransError, ValueError):
     """A text with fields does not fit the values that it is to be filled with.
 

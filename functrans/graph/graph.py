@@ -12,6 +12,7 @@ from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
 
 
@@ -179,6 +180,57 @@ class Graph:
         pruned = Graph(self.name, self.inputs, kept[::-1], self.outputs)
         pruned.in_tree, pruned.out_tree = self.in_tree, self.out_tree
         return pruned
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to a file, from which :meth:`load` reads it in another process.
+
+        Constants, parameters, nested graphs, the structure of arguments and results and the lines
+        of the user's code are kept; results are the same to the bit.
+
+        Parameters
+        ----------
+        path : str or path
+            An existing file is replaced.
+
+        Raises
+        ------
+        GraphFileError
+            The graph holds what a file cannot: a call of a Python function.
+
+        Examples
+        --------
+        >>> import os, tempfile, numpy as np, functrans as ft
+        >>> graph = ft.make_graph(ft.grad(lambda x: np.sum(x**3)))(np.ones(2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "cubes.graph")
+        ...     graph.save(path)
+        ...     loaded = ft.Graph.load(path)
+        >>> loaded(np.array([1.0, 2.0]))
+        array([ 3., 12.])
+        """
+        from functrans.graph.files.archive import save  # it imports this module
+
+        save(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Graph:
+        """Read the graph that :meth:`save` has written.
+
+        Nothing in the file is run. Primitives and types of containers that are not of functrans
+        have to be imported beforehand.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        GraphFileError
+            The file is damaged, or of a newer format, or names what is not known here.
+        """
+        from functrans.graph.files.archive import load
+
+        return load(path)
 
     def text(self, *, lines: bool = False) -> str:
         """The print-out: one typed line an equation, nested graphs indented under theirs.
