@@ -8,7 +8,7 @@ parameters. Exactly what is named is kept until the rule runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -188,6 +188,33 @@ def types_of(ans: Any) -> Any:
     return tuple(map(type_of, ans)) if isinstance(ans, tuple) else type_of(ans)
 
 
+class HigherOrder(Protocol):
+    """What transforms do with an operation whose parameters are graphs, on flat operands.
+
+    Each method runs under the interpreter below the one that asks. None stands for a zero tangent
+    or cotangent.
+    """
+
+    def jvp(
+        self, primals: list[Any], tangents: list[Any], params: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The outputs and their tangents."""
+        ...
+
+    def vjp(
+        self, values: list[Any], wanted: list[bool], params: dict[str, Any]
+    ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        """The outputs, and the function from their cotangents to those of the operands."""
+        ...
+
+    def batch(
+        self, size: int, values: list[Any], batched: list[bool], params: dict[str, Any]
+    ) -> tuple[list[Any], list[bool]]:
+        """The outputs, and which of them have the batch axis (at 0), as `batched` says of the
+        operands."""
+        ...
+
+
 class Primitive:
     """One operation and everything that the interpreters may ask of it.
 
@@ -222,6 +249,9 @@ class Primitive:
     fast : tuple or None
         ``pull, place`` of each pull in turn, where all operands of an elementwise function have
         such rules without parameters.
+    higher : HigherOrder or None
+        In place of all of the above, what transforms do with an operation whose parameters are
+        graphs.
     below : Primitive or None
         What a transform that differentiates the operation asks its parent for in its place: the
         same values, with other derivatives. For those that are determined together with the
@@ -252,6 +282,7 @@ class Primitive:
         "differentiable",
         "effects",
         "fast",
+        "higher",
         "impl",
         "kind",
         "masks",
@@ -281,6 +312,7 @@ class Primitive:
         masks: str | None = None,
         below: Primitive | None = None,
         effects: bool = False,
+        higher: HigherOrder | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -294,6 +326,7 @@ class Primitive:
         self.masks = masks
         self.below = below
         self.effects = effects
+        self.higher = higher
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all

@@ -81,6 +81,7 @@ class Graph:
 
     __slots__ = (
         "_releases",
+        "derived",
         "equations",
         "in_tree",
         "inputs",
@@ -102,6 +103,7 @@ class Graph:
         self.equations = equations
         self.outputs = outputs
         self._releases: list[list[Variable]] | None = None
+        self.derived: dict[Any, Any] = {}  # what transforms have made of this graph
         self.in_tree: tree.TreeDef | None = None
         self.out_tree: tree.TreeDef | None = None
         self.program: Any = None
@@ -151,8 +153,13 @@ class Graph:
             self._releases = _last_uses(self.equations, self.outputs)
         return self._releases
 
-    def evaluate(self, values: Sequence[Array]) -> list[Array]:
-        """Run the program; its operations go through the current interpreter."""
+    def evaluate(
+        self, values: Sequence[Array], at: Callable[[str], None] | None = None
+    ) -> list[Array]:
+        """Run the program; its operations go through the current interpreter.
+
+        `at` is told the line of each equation before it runs.
+        """
         if len(values) != len(self.inputs):
             raise InputTypeError(
                 f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}"
@@ -160,6 +167,8 @@ class Graph:
         known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))
         for equation, released in zip(self.equations, self.releases, strict=True):
             args = [known[x] if type(x) is Variable else x for x in equation.inputs]
+            if at is not None:
+                at(equation.line)
             ans = equation.primitive.call(*args, **equation.params)
             if equation.primitive.outputs is None:
                 known[equation.outputs[0]] = ans

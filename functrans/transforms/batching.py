@@ -111,6 +111,10 @@ class Batch(Interpreter):
             batched.append(mine)
         if not any(batched):
             return self.hand_down(primitive, args, params)
+        if primitive.higher is not None:
+            with under(self.parent):
+                outs, flags = primitive.higher.batch(self.size, values, batched, params)
+            return tuple(map(self._wrap, outs, flags))
         with under(self.parent):
             ans = self._batched(primitive, values, tuple(batched), params)
             if watching.batched is not None:

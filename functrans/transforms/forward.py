@@ -22,7 +22,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.errors import InputTypeError, missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, under
-from functrans.core.primitive import ZERO, Primitive, types_of
+from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import (
     Selection,
@@ -134,6 +134,8 @@ class Forward(Interpreter):
             else:
                 primals.append(x)
                 tangents.append(None)
+        if primitive.higher is not None and any(t is not None for t in tangents):
+            return self._higher(primitive.higher, primals, tangents, params)
         below = primitive.below if mine and self.parent is not None else None
         ans = self.hand_down(below or primitive, primals, params)
         if not mine or not primitive.differentiable:
@@ -156,6 +158,17 @@ class Forward(Interpreter):
             self.dual(a, t if is_inexact(dtype_of(a)) else None)
             for a, t in zip(ans, out, strict=True)
         )
+
+    def _higher(
+        self,
+        higher: HigherOrder,
+        primals: list[Array],
+        tangents: list[Any],
+        params: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        with under(self.parent), np.errstate(all="ignore"):
+            outs, ts = higher.jvp(primals, list(map(plain, tangents)), params)
+        return tuple(map(self.dual, outs, ts))
 
     def _constant(self, ans: Any) -> Any:
         """A result of arrays with zero tangents, in a handle: it may be a view of one of them."""

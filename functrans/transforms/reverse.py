@@ -208,6 +208,8 @@ class Reverse(Interpreter):
                 mine.append(i)
             else:
                 values.append(x)
+        if primitive.higher is not None and mine and self.recording:
+            return self._higher(primitive, args, values, mine, params)
         parent = self.parent
         if parent is None:
             ans = primitive.impl(*values, **params)
@@ -356,6 +358,28 @@ class Reverse(Interpreter):
         if not links:
             return ans
         return tuple(self._several(primitive, links, ans))
+
+    def _higher(
+        self,
+        primitive: Primitive,
+        args: Any,
+        values: list[Array],
+        mine: list[int],
+        params: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        """Record an operation whose parameters are graphs by its own reverse mode."""
+        wanted = [False] * len(args)
+        for i in mine:
+            wanted[i] = True
+        with under(self.parent):
+            outs, pull_all = primitive.higher.vjp(values, wanted, params)  # type: ignore[union-attr]
+
+        def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
+            found = pull_all(list(gs))
+            return [found[i] for i in mine]
+
+        link = (pull, [args[i].index for i in mine], (), _NONE, [type_of(values[i]) for i in mine])
+        return tuple(self._several(primitive, [link], outs))
 
     def _several(self, primitive: Any, links: Any, outs: Sequence[Any]) -> list[Any]:
         """Record an operation with several outputs: they stand on the tape right behind it."""
