@@ -24,6 +24,7 @@ MODULES = {
     "functrans.nn.init": "First values of parameters.",
     "functrans.optim": "Optimisers and schedules as pure functions.",
     "functrans.optim.steps": "Their mathematics for a single array.",
+    "functrans.control": "Staged control flow; every name is one of `functrans` too.",
     "functrans.debug": "Looking into transformed functions: see [seeing](seeing.md).",
     "functrans.tree": "Pytrees: nested containers of arrays.",
     "functrans.testing": "Checks of derivatives and of rules, for tests.",

@@ -16,7 +16,7 @@ from functrans.graph.graph import Graph
 from functrans.graph.partition import Partition, partition
 from functrans.transforms.batching import Batch, BatchArray
 from functrans.transforms.forward import Forward
-from functrans.transforms.reverse import Reverse
+from functrans.transforms.reverse import Reverse, ReverseArray
 from functrans.transforms.staging import Stage
 from functrans.transforms.walk import pull_back
 
@@ -128,9 +128,7 @@ def joint_graph(graph: Graph, wanted: Flags) -> tuple[Graph, Flags, Flags]:
     with under(None), Stage(None, "vjp") as stage:
         inputs = list(map(stage.variable, graph.input_types))
         with Reverse() as reverse:
-            args = [
-                reverse.variable(x) if w else x for x, w in zip(inputs, wanted, strict=True)
-            ]
+            args = [reverse.variable(x) if w else x for x, w in zip(inputs, wanted, strict=True)]
             outs = evaluate(stage, graph, args)
         live = tuple(map(reverse.owns, outs))
         cotangents = Cotangents(len(reverse.tape))
@@ -141,8 +139,7 @@ def joint_graph(graph: Graph, wanted: Flags) -> tuple[Graph, Flags, Flags]:
         stage.line = "the backward pass"
         pull_back(reverse.tape, cotangents, keep=False)
         grads = [
-            plain(cotangents.values[x.index]) if w else None
-            for x, w in zip(args, wanted, strict=True)
+            plain(cotangents.values[x.index]) if isinstance(x, ReverseArray) else None for x in args
         ]
     outputs = [reverse.lower(o) for o in outs] + [g for g in grads if g is not None]
     joint = stage.graph(graph.name, outputs)

@@ -20,6 +20,7 @@ from functrans.control.derived import (
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
 from functrans.core.cotangent import Cotangents, plain, zeros
 from functrans.core.interpreter import under
+from functrans.core.primitive import HigherOrder
 from functrans.core.types import ArrayType, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.transforms.forward import Forward
@@ -113,7 +114,7 @@ def _spread(size: int, values: list[Any], batched: list[bool], needed: list[bool
 
 
 def _operation(
-    name: str, run: Callable[..., tuple[Any, ...]], shape: Any, rules: Callable[[Any], Late]
+    name: str, run: Callable[..., tuple[Any, ...]], shape: Any, rules: Callable[[Any], HigherOrder]
 ) -> Any:
     """A late transform: recorded where values are to come, and carried out where there are."""
 
@@ -141,9 +142,7 @@ def _jvp(*values: Any, graph: Graph, nonzero: tuple[bool, ...]) -> tuple[Any, ..
     return (*primals, *chosen(differentiable(graph.output_types), full))
 
 
-def _jvp_types(
-    *types: ArrayType, graph: Graph, nonzero: tuple[bool, ...]
-) -> tuple[ArrayType, ...]:
+def _jvp_types(*types: ArrayType, graph: Graph, nonzero: tuple[bool, ...]) -> tuple[ArrayType, ...]:
     outs = graph.output_types
     return (*outs, *map(strong, chosen(differentiable(outs), outs)))
 

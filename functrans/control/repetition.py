@@ -8,8 +8,8 @@ import numpy as np
 
 from functrans.control.carry import array_leaves, staged_round
 from functrans.control.closure import stage, union_of
-from functrans.control.loops import while_loop_primitive
 from functrans.control.scanning import scan
+from functrans.control.while_primitive import while_loop_primitive
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, OutputTypeError, describe_function
@@ -28,8 +28,9 @@ def while_loop(
 ) -> Carry:
     """Repeat a function for as long as a condition holds.
 
-    The same as ``while cond_fun(x): x = body_fun(x)``, with both functions staged once. Reverse mode
-    keeps the residuals of each round in a list that grows, so it needs no bound on their number.
+    The same as ``while cond_fun(x): x = body_fun(x)``, with both functions staged once. Reverse
+    mode keeps the residuals of each round in a list that grows, so it needs no bound on their
+    number.
     Under :func:`functrans.vmap` each lane goes on for as long as its own condition holds.
 
     Parameters
@@ -58,7 +59,7 @@ def while_loop(
     >>> import numpy as np, functrans as ft
     >>> def root(a):  # by Newton's method
     ...     return ft.while_loop(lambda x: abs(x * x - a) > 1e-12, lambda x: (x + a / x) / 2, a)
-    >>> float(ft.grad(root)(4.0))
+    >>> round(float(ft.grad(root)(4.0)), 9)
     0.25
     """
     who = f"while_loop({describe_function(body_fun)})"
@@ -140,7 +141,8 @@ def fori_loop(
 
         kind = np.result_type(type_of(lower).dtype, type_of(upper).dtype)
         ends = [x.astype(kind) if hasattr(x, "astype") else kind.type(x) for x in (lower, upper)]
-        return while_loop(lambda s: s[0] < s[1], step, (*ends, init_val))[2]
+        _, _, found = while_loop(lambda s: s[0] < s[1], step, (ends[0], ends[1], init_val))
+        return found
     numbers = np.arange(int(lower), max(int(lower), int(upper)))
     return scan(
         lambda x, i: (body_fun(i, x), None),

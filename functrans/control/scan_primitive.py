@@ -53,9 +53,7 @@ def _run(
     fixed, state = values[:consts], list(values[consts : consts + carry])
     sequences = values[consts + carry :]
     step = program(body)
-    made = [
-        np.empty((length, *kind.shape), kind.dtype) for kind in body.output_types[carry:]
-    ]
+    made = [np.empty((length, *kind.shape), kind.dtype) for kind in body.output_types[carry:]]
     if not length:
         return (*[x.copy() if type(x) is np.ndarray else x for x in state], *made)
     for i in range(length - 1, -1, -1) if reverse else range(length):
@@ -119,7 +117,7 @@ class _Scan(Late):
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
-        schedule = params["checkpoint"]
+        schedule: Schedule | None = params["checkpoint"]
         if schedule is not None:
             if deferred() and not schedule.static:
                 return super().vjp(values, wanted, params)
@@ -140,9 +138,7 @@ class _Scan(Late):
     ) -> tuple[list[Any], list[bool]]:
         body, consts, carry = params["body"], params["consts"], params["carry"]
         fixed, start, moved = parts(tuple(batched), consts, carry)
-        lanes = fixed_point(
-            start, lambda c: batch_graph(body, size, fixed + c + moved)[1][:carry]
-        )
+        lanes = fixed_point(start, lambda c: batch_graph(body, size, fixed + c + moved)[1][:carry])
         force = lanes + (False,) * (len(body.outputs) - carry)
         graph, flags = batch_graph(body, size, fixed + lanes + moved, force)
         operands = [
@@ -192,9 +188,7 @@ class _Halves:
     """Reverse mode of a scan: one of the forward half of the body, which stacks the residuals that
     are no operands, and one of the backward half over these, in the other direction."""
 
-    def __init__(
-        self, halves: Pullback, flags: tuple[bool, ...], consts: int, carry: int
-    ) -> None:
+    def __init__(self, halves: Pullback, flags: tuple[bool, ...], consts: int, carry: int) -> None:
         self.halves = halves
         self.consts, self.carry = consts, carry
         self.fixed, self.moving, self.moved = parts(flags, consts, carry)
@@ -202,9 +196,8 @@ class _Halves:
         self.outs = len(halves.live)
         residuals = graph.outputs[self.outs :]
         # What the carry was differs from round to round; constants and sequences are there.
-        self.sources = [None] * len(residuals) + [
-            None if consts <= i < consts + carry else i for i in halves.kept
-        ]
+        self.sources: list[int | None] = [None] * len(residuals)
+        self.sources += [None if consts <= i < consts + carry else i for i in halves.kept]
         values = residuals + [graph.inputs[i] for i in halves.kept]
         self.constant = [i for i, s in enumerate(self.sources) if s is not None and s < consts]
         self.rows = [i for i in range(len(values)) if i not in set(self.constant)]
@@ -291,4 +284,10 @@ class _Halves:
         return stage.graph(halves.forward.name, [*before, *totals, *rows])
 
 
-scan_primitive = higher_order("scan", _run, _types, _Scan(lambda: scan_primitive))
+def _primitive() -> Callable[..., tuple[Any, ...]]:
+    return scan_primitive
+
+
+scan_primitive: Callable[..., tuple[Any, ...]] = higher_order(
+    "scan", _run, _types, _Scan(_primitive)
+)

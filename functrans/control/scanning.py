@@ -219,7 +219,9 @@ def _block(who: str, unroll: Any, rounds: int) -> int:
     if unroll is False:
         return 1
     if not isinstance(unroll, int) or unroll < 1:
-        raise InputTypeError(f"{who}: unroll must be a bool or an int of at least 1: {unroll!r}")
+        raise InputTypeError(
+            f"{who}: unroll must be a bool or an int of at least 1, got {unroll!r}"
+        )
     return min(unroll, max(rounds, 1))
 
 
@@ -241,9 +243,7 @@ def _unrolled(body: Graph, values: list[Any], block: int, params: dict[str, Any]
         lambda: _repeated(body, block, consts, carry, reverse),
     )
     rows = [_blocks(x, split, blocks, block) for x in sequences]
-    outs = list(
-        scan_primitive(*fixed, *state, *rows, body=big, **{**params, "length": blocks})
-    )
+    outs = list(scan_primitive(*fixed, *state, *rows, body=big, **{**params, "length": blocks}))
     state, made = outs[:carry], [_flat(y, blocks * block) for y in outs[carry:]]
     if not rest:
         return state + made

@@ -84,7 +84,7 @@ class Schedule:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class every(Schedule):
     """Keep the carry every `rounds` rounds, and compute the rounds between again.
 
@@ -103,8 +103,9 @@ class every(Schedule):
 
     rounds: int
 
-    def __post_init__(self) -> None:
-        _check_count("every", "rounds", self.rounds)
+    def __init__(self, rounds: int) -> None:
+        _check_count("every", "rounds", rounds)
+        object.__setattr__(self, "rounds", rounds)
 
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Any, scan: Any
@@ -120,16 +121,14 @@ class every(Schedule):
 
         def pull(gs: list[Any]) -> list[Any]:
             walk = _Walk(loop, gs)
-            for first, last, before in reversed(
-                list(zip(marks, marks[1:], kept, strict=False))
-            ):
+            for first, last, before in reversed(list(zip(marks, marks[1:], kept, strict=False))):
                 walk.back(first, last, before)
             return walk.gradients()
 
         return [*carry, *loop.sequences_of(pieces)], pull
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class binomial(Schedule):
     """Keep a fixed number of carries, placed so that the fewest rounds are computed again.
 
@@ -150,18 +149,22 @@ class binomial(Schedule):
     np.float64(100.0)
     """
 
-    snapshots: int | None = None
-    memory: int | None = None
+    snapshots: int | None
+    memory: int | None
     static: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        if (self.snapshots is None) == (self.memory is None):
+    def __init__(self, snapshots: int | None = None, *, memory: int | None = None) -> None:
+        if (snapshots is None) == (memory is None):
             raise InputTypeError(
                 "binomial takes either snapshots=, a number of carries, or memory=, a number of "
-                f"bytes, got snapshots={self.snapshots!r}, memory={self.memory!r}"
+                f"bytes, got snapshots={snapshots!r}, memory={memory!r}"
             )
-        name = "memory" if self.snapshots is None else "snapshots"
-        _check_count("binomial", name, getattr(self, name))
+        if snapshots is None:
+            _check_count("binomial", "memory", memory)
+        else:
+            _check_count("binomial", "snapshots", snapshots)
+        object.__setattr__(self, "snapshots", snapshots)
+        object.__setattr__(self, "memory", memory)
 
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Any, scan: Any

@@ -8,7 +8,7 @@ started inside a transform, ``asyncio.to_thread``) would carry the interpreter t
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from functrans.core.errors import describe_function
 from functrans.core.explain import explained
@@ -124,7 +124,7 @@ class Interpreter:
         with under(self.parent):
             return call.run(args) if self.parent is None else self.parent.custom(call, args)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         self._below = stack.top
         stack.top = self
         self.closed = False

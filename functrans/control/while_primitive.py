@@ -16,7 +16,6 @@ from functrans.control.derived import (
     batch_graph,
     cached,
     deferred,
-    differentiable,
     jvp_graph,
     reordered,
     spread,
@@ -25,6 +24,7 @@ from functrans.control.derived import (
 )
 from functrans.control.fixed_point import fixed_point
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order
+from functrans.control.lanes import flattened, lanes_of, padded, unflattened
 from functrans.control.late import Late
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
@@ -47,7 +47,7 @@ def _run(
 ) -> tuple[Any, ...]:
     if lanes is not None:
         return tuple(_run_lanes(list(values), test, body, consts, lanes))
-    fixed, carry = values[:consts], values[consts:]
+    fixed, carry = values[:consts], list(values[consts:])
     going, step = program(test), program(body)
     started = False
     while going(*fixed, *carry)[0]:
@@ -84,17 +84,6 @@ def _run_lanes(
     return full
 
 
-def padded(lanes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The lanes with the last one repeated up to a power of two, so that few programs serve."""
-    size = 1 << (len(lanes) - 1).bit_length()
-    return np.append(lanes, np.full(size - len(lanes), lanes[-1]))
-
-
-def lanes_of(graph: Graph, size: int, flags: tuple[bool, ...]) -> Graph:
-    """The graph on so many lanes, all outputs with lanes."""
-    return batch_graph(graph, size, flags, (True,) * len(graph.outputs))[0]
-
-
 def _types(
     *types: ArrayType,
     test: Graph,
@@ -111,9 +100,7 @@ class _While(Late):
     ) -> tuple[list[Any], list[Any]]:
         test, body, consts = params["test"], params["body"], params["consts"]
         given = flags_of(tangents)
-        moving = fixed_point(
-            given[consts:], lambda c: jvp_graph(body, given[:consts] + c)[1]
-        )
+        moving = fixed_point(given[consts:], lambda c: jvp_graph(body, given[:consts] + c)[1])
         size = len(body.inputs) - consts
         new_test, new_body = cached(
             body,
@@ -224,8 +211,9 @@ def _record(
             total = [_sum(a, b) for a, b in zip(total, found[:consts], strict=True)]
             gs = [
                 zeros(kind) if m and g is None else g
-                for g, m, kind in zip(found[consts:], moving, map(strong, body.output_types),
-                                      strict=True)
+                for g, m, kind in zip(
+                    found[consts:], moving, map(strong, body.output_types), strict=True
+                )
             ]
         return total + [g if m else None for g, m in zip(gs, moving, strict=True)]
 
@@ -305,19 +293,18 @@ def _more_lanes(
     consts, mapped = params["consts"], params["lanes"]
     inner = next(shape_of(x)[b] for x, b in zip(values[consts:], batched[consts:], strict=True))
     flags = mapped + (True,) * (len(values) - consts)
-    operands = []
-    for x, b, m in zip(values, batched, flags, strict=True):
-        shape = shape_of(x)[b + m :]
-        if b and not m:
-            x = algebra.reshape(x, shape=(size, 1, *shape))
-        if b or m:
-            x = algebra.broadcast_to(x, shape=(size, inner, *shape))
-            x = algebra.reshape(x, shape=(size * inner, *shape))
-        operands.append(x)
+    operands = [
+        flattened(x, b, m, size, inner) for x, b, m in zip(values, batched, flags, strict=True)
+    ]
     lanes = tuple(b or m for b, m in zip(batched[:consts], mapped, strict=True))
     outs = while_loop_primitive(*operands, **{**params, "lanes": lanes})
-    apart = [algebra.reshape(o, shape=(size, inner, *shape_of(o)[1:])) for o in outs]
-    return apart, [True] * len(outs)
+    return [unflattened(o, size, inner) for o in outs], [True] * len(outs)
 
 
-while_loop_primitive = higher_order("while_loop", _run, _types, _While(lambda: while_loop_primitive))
+def _primitive() -> Callable[..., tuple[Any, ...]]:
+    return while_loop_primitive
+
+
+while_loop_primitive: Callable[..., tuple[Any, ...]] = higher_order(
+    "while_loop", _run, _types, _While(_primitive)
+)
