@@ -26,6 +26,7 @@ MODULES = {
     "functrans.optim.steps": "Their mathematics for a single array.",
     "functrans.control": "Staged control flow; every name is one of `functrans` too.",
     "functrans.debug": "Looking into transformed functions: see [seeing](seeing.md).",
+    "functrans.random": "Random numbers as functions of explicit keys: see [its page](random.md).",
     "functrans.tree": "Pytrees: nested containers of arrays.",
     "functrans.testing": "Checks of derivatives and of rules, for tests.",
     "functrans.extend": "What new primitives are made of: see [extending](extending.md).",

@@ -34,7 +34,7 @@ from functrans.transforms.staging import eval_shape as eval_shape, make_graph as
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
-    from functrans import debug as debug, nn as nn, optim as optim
+    from functrans import debug as debug, nn as nn, optim as optim, random as random
     from functrans.control import (
         associative_scan as associative_scan,
         binomial as binomial,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
 
-_PACKAGES = ("compile", "control", "debug", "nn", "optim")
+_PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 
 _OF_CONTROL = (
     "associative_scan",
