@@ -23,6 +23,7 @@ from tests import (
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_random,
     error_snapshots_seeing,
 )
 
@@ -36,6 +37,7 @@ MODULES = (
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_random,
     error_snapshots_seeing,
 )
 

@@ -55,7 +55,9 @@ def check_shape(who: str, shape: Any) -> Shape:
             "ints, known when the function runs"
         ) from None
     if any(n < 0 for n in found):
-        raise ValueError(f"random.{who}: shape is {shape!r}; sizes cannot be negative")
+        raise ValueError(
+            f"random.{who}: shape is {shape!r}, at {user_line()}; sizes cannot be negative"
+        )
     return found
 
 

@@ -77,7 +77,8 @@ def multivariate_normal(
     key = check_key(who, key)
     if method not in _FACTORS:
         raise ValueError(
-            f'random.{who}: method must be "cholesky", "eigh" or "svd", got {method!r}'
+            f'random.{who}: method must be "cholesky", "eigh" or "svd", got {method!r}, at '
+            f"{user_line()}"
         )
     mean, cov = operand(mean), operand(cov)
     n = shape_of(mean)[-1:]
