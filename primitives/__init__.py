@@ -260,6 +260,7 @@ algebra.define(
     reshape=reshape,
     broadcast_to=broadcast_to,
     transpose=transpose,
+    index=index_,
     index_add=index_add,
     concatenate=concatenate,
     first_axis=first_axis,

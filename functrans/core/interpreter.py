@@ -64,6 +64,9 @@ class Interpreter:
     values_known = True
     """Whether an array of mine has one plain value, which may be asked for."""
 
+    overwrites = False
+    """Whether values of mine can be written to in their own memory, see `overwrite`."""
+
     hidden = ""
     """What messages of NumPy show and the user did not write."""
 
@@ -95,10 +98,19 @@ class Interpreter:
         raise NotImplementedError
 
     def overwrite(
-        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
+        self,
+        primitive: Primitive,
+        x: Any,
+        y: Array,
+        arrays: tuple[Array, ...],
+        index: Any,
+        alone: bool = True,
     ) -> Any:
-        """The array `x` of mine after ``x[index] = y``, which takes its place: carried out in its
-        own memory. None: it cannot be, and `primitive`, which makes a copy, does it."""
+        """The value `x` after an operation at an index, which takes its place: carried out in its
+        own memory, see :mod:`functrans.core.overwriting`. At least one of the operands is mine.
+
+        None: it cannot be, nothing has happened, and `primitive`, which makes a copy, does it.
+        """
         return None
 
     def fresh(self, content: Array) -> Any:

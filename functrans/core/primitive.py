@@ -18,6 +18,8 @@ from functrans.core.types import type_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functrans.core.overwriting import InPlace
+
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
 
@@ -259,6 +261,9 @@ class Primitive:
     effects : bool
         True: carrying it out does more than its outputs tell (it prints, it calls the user back).
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
+    in_place : InPlace or None
+        How it is carried out in the memory of its first operand, see
+        :mod:`functrans.core.overwriting`.
     samples : callable or None
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
@@ -284,6 +289,7 @@ class Primitive:
         "fast",
         "higher",
         "impl",
+        "in_place",
         "kind",
         "masks",
         "name",
@@ -313,6 +319,7 @@ class Primitive:
         below: Primitive | None = None,
         effects: bool = False,
         higher: HigherOrder | None = None,
+        in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -327,6 +334,7 @@ class Primitive:
         self.below = below
         self.effects = effects
         self.higher = higher
+        self.in_place = in_place
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all
