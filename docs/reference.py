@@ -70,6 +70,9 @@ def _offered(node: ast.stmt) -> Iterator[str]:
         yield from (target.id for target in node.targets if isinstance(target, ast.Name))
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from (alias.asname for alias in node.names if alias.asname == alias.name)
+    elif isinstance(node, ast.If):  # what is loaded when it is used, for type checkers
+        for inner in node.body:
+            yield from _offered(inner)
 
 
 def listed(module: ModuleType) -> dict[str, Any]:

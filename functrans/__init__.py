@@ -29,7 +29,6 @@ from functrans.transforms.jacobian import (
     jacrev as jacrev,
 )
 from functrans.transforms.linearize import linearize as linearize
-from functrans.transforms.nonfinite import explain_nan as explain_nan
 from functrans.transforms.staging import eval_shape as eval_shape, make_graph as make_graph
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
@@ -46,22 +45,30 @@ if TYPE_CHECKING:
         switch as switch,
         while_loop as while_loop,
     )
+    from functrans.transforms.nonfinite import explain_nan as explain_nan
+    from functrans.transforms.showing import show as show
 
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
 
 _PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 
-_OF_CONTROL = (
-    "associative_scan",
-    "binomial",
-    "cond",
-    "every",
-    "fori_loop",
-    "map",
-    "scan",
-    "switch",
-    "while_loop",
+_ELSEWHERE = {
+    "explain_nan": "functrans.transforms.nonfinite",
+    "show": "functrans.transforms.showing",
+} | dict.fromkeys(
+    (
+        "associative_scan",
+        "binomial",
+        "cond",
+        "every",
+        "fori_loop",
+        "map",
+        "scan",
+        "switch",
+        "while_loop",
+    ),
+    "functrans.control",
 )
 
 
@@ -71,7 +78,7 @@ def __getattr__(name: str) -> _Any:
 
     if name in _PACKAGES:
         return import_module(f"functrans.{name}")
-    if name in _OF_CONTROL:
-        found = globals()[name] = getattr(import_module("functrans.control"), name)
+    if name in _ELSEWHERE:
+        found = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
         return found
     raise AttributeError(f"module 'functrans' has no attribute {name!r}")
