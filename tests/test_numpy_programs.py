@@ -17,6 +17,7 @@ from functrans.compile import program
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import type_of
 from functrans.graph.graph import Graph
+from functrans.graph.passes import optimize
 from functrans.testing.cases import Case, cases_of
 from functrans.testing.differences import random_like
 from tests.programs import Program
@@ -162,3 +163,24 @@ def test_long_graphs() -> None:
     check_program(graph, [0.3])
     assert program(graph).source.count("v2") == 0
     assert type_of(program(graph)(0.3)[0]) == graph.output_types[0]
+
+
+def test_errors_are_reported_as_without_a_graph() -> None:
+    """What the function and the backward walk are silent about the graph is silent about."""
+
+    def f(x: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            y = np.log(x)
+        return np.sum(np.sqrt(x)) + np.exp(y[0]) + np.sum(1.0 / (x - 1.0))
+
+    x = np.array([0.0, 2.0])
+    graph = ft.make_graph(ft.grad(f))(x)
+    check_program(graph, [x])
+    check_program(optimize(graph), [x])
+    assert run(program(graph), [x]) == run(lambda x: [ft.grad(f)(x)], [x])
+    loud = ft.make_graph(f)(x)
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="log") as caught:
+        program(ft.make_graph(np.log)(x))(x)
+    assert __file__ in caught.value.__notes__[0]
+    with np.errstate(all="raise"):
+        program(loud)(x)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.lowering import lowered
 from functrans.compile.source import Source
 from functrans.graph.graph import Variable
 
@@ -54,7 +55,7 @@ class Program:
     __slots__ = ("__weakref__", "_equations", "_run", "_shared", "filename", "name", "source")
 
     def __init__(self, graph: Graph) -> None:
-        source = Source(graph, "program")
+        source = Source(lowered(graph), "program")
         self.name = graph.name
         self.source = source.text()
         # In the folder of this file, so that messages do not take it for the user's code.
@@ -80,6 +81,11 @@ class Program:
             if isinstance(outs[i], np.ndarray) and not _alone(outs, i):
                 outs[i] = np.array(outs[i])
         return outs
+
+    def kept(self) -> list[tuple[np.ndarray[Any, Any], ...]]:
+        """The memory that is kept for later calls: that of each call that ran at the same time."""
+        pool: list[Any] = self._run.__globals__.get("pool", [])
+        return pool
 
     def _explain(self, error: Exception) -> None:
         """Note the user's line of the operation that raised an error, if nobody has yet."""

@@ -7,6 +7,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from functrans.compile.buffers import Buffers
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
 from functrans.graph.graph import Variable
@@ -18,7 +21,14 @@ LARGE = 32_768
 """Bytes of a value from which on its name is deleted at once; others go with the next value of that
 name."""
 
-_TAKEN = re.compile(r"[vcp]\d+|del|_")
+_TAKEN = re.compile(r"[bvcp]\d+|errstate|buffers|pool|new_buffers|IndexError")
+
+_TAKE_BUFFERS = (  # calls within calls, and other threads, take others
+    "    try:",
+    "        buffers = pool.pop()",
+    "    except IndexError:",
+    "        buffers = new_buffers()",
+)
 
 
 class Source:
@@ -35,6 +45,7 @@ class Source:
 
     def __init__(self, graph: Graph, function: str) -> None:
         self.graph = graph
+        self.buffers = Buffers(graph)
         self.lines: list[str] = []
         self.equations: list[Equation | None] = []
         self.names: dict[str, Any] = {}
@@ -43,6 +54,7 @@ class Source:
         self._registers: dict[Variable, str] = {}
         self._free: list[str] = []
         self._count = 0
+        self._errstate: dict[str, Any] | None = None
         self._write(function)
 
     def text(self) -> str:
@@ -56,21 +68,47 @@ class Source:
         graph = self.graph
         inputs = ", ".join([self._name(v) for v in graph.inputs])
         self._line(f"def {function}({inputs}):")
+        if self.buffers.spaces:
+            self.names["pool"] = []
+            self.names["new_buffers"] = self.buffers.new
+            for line in _TAKE_BUFFERS:
+                self._line(line)
+            places = ", ".join([f"b{i}" for i in range(len(self.buffers.spaces))])
+            self._line(f"    {places}, = buffers")
         for equation, released in zip(graph.equations, graph.releases, strict=True):
             self._equation(equation, released)
+        if self.buffers.spaces:
+            self._line("    pool.append(buffers)")
         self._line(f"    return [{', '.join(map(self._operand, graph.outputs))}]")
 
     def _equation(self, equation: Equation, released: list[Variable]) -> None:
+        indent = self._under(equation.errstate)
         call = self._call(equation)
         outputs = [self._name(v) for v in equation.outputs]
         left = outputs[0] if equation.primitive.outputs is None else ", ".join(outputs) + ","
         left = f"{left} = " if outputs else ""
-        self._line(f"    {left}{call}  # {equation.line}", equation)
-        dead = [self._registers.pop(v) for v in released]
-        large = [n for n, v in zip(dead, released, strict=True) if _bytes(v) > LARGE]
+        if equation.outputs and equation.outputs[0] in self.buffers.places:
+            # By position, which is faster; these would take it as one more array to compare.
+            by = "out=" if equation.primitive.name in ("maximum", "minimum") else ""
+            left, call = "", f"{call[:-1]}, {by}{outputs[0]})"
+        self._line(f"{indent}{left}{call}  # {equation.line}", equation)
+        dead = {self._registers.pop(v): v for v in released if v not in self.buffers.places}
+        large = [name for name, v in dead.items() if _bytes(v) > LARGE]
         if large:
-            self._line(f"    del {', '.join(large)}")
+            self._line(f"{indent}del {', '.join(large)}")
         self._free.extend(dead)
+
+    def _under(self, errstate: dict[str, Any] | None) -> str:
+        """Open the block of the equations that report these errors; returns its indentation."""
+        if errstate is None:
+            self._errstate = None
+            return "    "
+        if errstate != self._errstate:
+            self._errstate = errstate
+            self.names["errstate"] = np.errstate
+            states = ", ".join([f"{kind}={how!r}" for kind, how in errstate.items()])
+            self._line(f"    with errstate({states}):")
+        return "        "
 
     def _call(self, equation: Equation) -> str:
         arguments = list(map(self._operand, equation.inputs))
@@ -83,7 +121,9 @@ class Source:
 
     def _name(self, variable: Variable) -> str:
         """A name for a new value: one whose value nobody needs any more, if there is one."""
-        if self._free:
+        if variable in self.buffers.places:
+            name = f"b{self.buffers.places[variable]}"
+        elif self._free:
             name = self._free.pop()
         else:
             name = f"v{self._count}"

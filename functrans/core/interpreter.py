@@ -8,7 +8,7 @@ started inside a transform, ``asyncio.to_thread``) would carry the interpreter t
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from functrans.core.errors import describe_function
 from functrans.core.explain import explained
@@ -64,9 +64,6 @@ class Interpreter:
     values_known = True
     """Whether an array of mine has one plain value, which may be asked for."""
 
-    overwrites = False
-    """Whether values of mine can be written to in their own memory, see `overwrite`."""
-
     hidden = ""
     """What messages of NumPy show and the user did not write."""
 
@@ -98,19 +95,10 @@ class Interpreter:
         raise NotImplementedError
 
     def overwrite(
-        self,
-        primitive: Primitive,
-        x: Any,
-        y: Array,
-        arrays: tuple[Array, ...],
-        index: Any,
-        alone: bool = True,
+        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
     ) -> Any:
-        """The value `x` after an operation at an index, which takes its place: carried out in its
-        own memory, see :mod:`functrans.core.overwriting`. At least one of the operands is mine.
-
-        None: it cannot be, nothing has happened, and `primitive`, which makes a copy, does it.
-        """
+        """The array `x` of mine after ``x[index] = y``, which takes its place: carried out in its
+        own memory. None: it cannot be, and `primitive`, which makes a copy, does it."""
         return None
 
     def fresh(self, content: Array) -> Any:
@@ -136,7 +124,7 @@ class Interpreter:
         with under(self.parent):
             return call.run(args) if self.parent is None else self.parent.custom(call, args)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Any:
         self._below = stack.top
         stack.top = self
         self.closed = False

@@ -154,7 +154,7 @@ def _cast(walk: _Walk, equation: Equation) -> Any:
     between, last = _GENERALITY[_type(x).dtype.kind], _GENERALITY[dtype.kind]
     if last < between and between > 1:  # from a float to an integer, out of range or NaN
         return None
-    return Equation(equation.primitive, (first,), equation.params, equation.outputs, equation.line)
+    return equation.changed(inputs=(first,))
 
 
 def _identity_view(walk: _Walk, equation: Equation) -> Any:
@@ -207,7 +207,7 @@ def _skip(walk: _Walk, equation: Equation, name: str, params: dict[str, Any]) ->
     inner = walk.maker(equation.inputs[0], name)
     if inner is None or type(inner.inputs[0]) is not Variable or not inner.inputs[0].type.ndim:
         return None
-    return Equation(equation.primitive, (inner.inputs[0],), params, equation.outputs, equation.line)
+    return equation.changed(inputs=(inner.inputs[0],), params=params)
 
 
 def _real_part(walk: _Walk, equation: Equation) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from functrans.core.types import type_of
 from functrans.graph.graph import Equation, Graph, Variable
-from functrans.graph.passes.rewriting import like, with_inputs
+from functrans.graph.passes.rewriting import like
 
 SMALL = 16
 """Equations of a nested graph up to which every call of it is carried out in place; a larger one
@@ -33,13 +33,16 @@ def flatten_calls(graph: Graph) -> Graph:
         inputs = tuple([known.get(x, x) if type(x) is Variable else x for x in equation.inputs])
         called = _called(equation)
         if called is None or called not in flat:
-            equations.append(with_inputs(equation, inputs) if known else equation)
+            equations.append(equation.changed(inputs=inputs) if known else equation)
             continue
         names: dict[Variable, Any] = dict(zip(called.inputs, inputs, strict=True))
         for e in called.equations:
             made = tuple([Variable(v.type) for v in e.outputs])
             operands = tuple([inner(x, names) for x in e.inputs])
-            equations.append(Equation(e.primitive, operands, e.params, made, e.line))
+            inlined = e.changed(operands, outputs=made)
+            if inlined.errstate is None:
+                inlined.errstate = equation.errstate
+            equations.append(inlined)
             names.update(zip(e.outputs, made, strict=True))
         known.update(zip(equation.outputs, [inner(x, names) for x in called.outputs], strict=True))
     outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]

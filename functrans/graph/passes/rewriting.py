@@ -34,7 +34,7 @@ def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
         current = equation
         if known and any([type(x) is Variable and x in known for x in equation.inputs]):
             inputs = tuple([known.get(x, x) if type(x) is Variable else x for x in current.inputs])
-            current = with_inputs(equation, inputs)
+            current = equation.changed(inputs=inputs)
         answer = rewrite(current)
         if answer is None:
             equations.append(current)
@@ -48,11 +48,6 @@ def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
         return graph
     outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]
     return like(graph, equations, outputs)
-
-
-def with_inputs(equation: Equation, inputs: tuple[Any, ...]) -> Equation:
-    """The same operation on other operands, with the same outputs."""
-    return Equation(equation.primitive, inputs, equation.params, equation.outputs, equation.line)
 
 
 def everywhere(once: Pass) -> Pass:
@@ -69,9 +64,6 @@ def everywhere(once: Pass) -> Pass:
     def inside(equation: Equation) -> Equation | None:
         if all(deep(graph) is graph for graph in graphs_in(equation.params)):
             return None
-        params = with_graphs(equation.params, deep)
-        return Equation(
-            equation.primitive, equation.inputs, params, equation.outputs, equation.line
-        )
+        return equation.changed(params=with_graphs(equation.params, deep))
 
     return deep

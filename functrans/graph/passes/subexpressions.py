@@ -21,7 +21,7 @@ def share_subexpressions(graph: Graph) -> Graph:
     """
     keys = Keys()
     operand = operand_key(keys)
-    first: dict[Hashable, tuple[Variable, ...]] = {}
+    first: dict[Hashable, Equation] = {}
 
     def rewrite(equation: Equation) -> tuple[Variable, ...] | None:
         if equation.effects:
@@ -31,7 +31,9 @@ def share_subexpressions(graph: Graph) -> Graph:
             tuple([operand(x) for x in equation.inputs]),
             keys.params(equation.params),
         )
-        found = first.setdefault(key, equation.outputs)
-        return None if found is equation.outputs else found
+        found = first.setdefault(key, equation)
+        if found is equation or found.errstate not in (None, equation.errstate):
+            return None  # the first is silent about errors that this one reports
+        return found.outputs
 
     return rewritten(graph, rewrite)

@@ -1,0 +1,98 @@
+"""Which intermediate results of a program live in memory that it keeps between calls.
+
+A ufunc's result may, if nobody needs its memory after the last operation that reads it: it is no
+output, and all that read it make new arrays (a view would hold on to it). It takes the memory of an
+operand that dies there, or of a value that died before, or a new piece. Where the layout of NumPy's
+own result is not known to be C order, the result stays NumPy's, since sums depend on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.graph.graph import Variable
+from functrans.graph.passes.layout import Layouts
+
+if TYPE_CHECKING:
+    from functrans.graph.graph import Equation, Graph
+
+Space = tuple[tuple[int, ...], np.dtype[Any]]
+
+LIMIT = 1 << 26
+"""Bytes of memory that a program keeps at most."""
+
+_COPYING = frozenset(("sum", "mean", "where", "clip", "astype", "concatenate"))
+"""Operations, besides ufuncs, whose results are always new arrays."""
+
+
+class Buffers:
+    """The pieces of memory of a program, and which variable is in which.
+
+    Attributes
+    ----------
+    spaces : list of (shape, dtype)
+    places : dict
+        The number of the piece that holds a variable.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.spaces: list[Space] = []
+        self.places: dict[Variable, int] = {}
+        self._free: dict[Space, list[int]] = {}
+        self._bytes = 0
+        pinned = {x for x in graph.outputs if type(x) is Variable}
+        for equation in graph.equations:
+            if not _copies(equation):
+                pinned.update([x for x in equation.inputs if type(x) is Variable])
+        layouts = Layouts(graph)
+        for equation, released in zip(graph.equations, graph.releases, strict=True):
+            layouts.see(equation)
+            self._place(equation, released, pinned, layouts)
+            taken = {self.places.get(v) for v in equation.outputs if v not in released}
+            for v in released:
+                place = self.places.get(v)
+                if place is not None and place not in taken:
+                    self._free.setdefault(self.spaces[place], []).append(place)
+
+    def _place(
+        self,
+        equation: Equation,
+        released: list[Variable],
+        pinned: set[Variable],
+        layouts: Layouts,
+    ) -> None:
+        if not isinstance(equation.primitive.impl, np.ufunc) or len(equation.outputs) != 1:
+            return
+        (out,) = equation.outputs
+        kind = out.type
+        if out in pinned or not kind.size or not kind.ndim or not layouts.contiguous(out):
+            return
+        space = kind.shape, kind.dtype
+        if equation.primitive.kind != "bilinear":
+            for x in equation.inputs:
+                if type(x) is Variable and x in released and x in self.places:
+                    place = self.places[x]
+                    if self.spaces[place] == space:
+                        self.places[out] = place
+                        return
+        free = self._free.get(space)
+        if free:
+            self.places[out] = free.pop()
+            return
+        size = kind.size * kind.dtype.itemsize
+        if self._bytes + size <= LIMIT:
+            self._bytes += size
+            self.places[out] = len(self.spaces)
+            self.spaces.append(space)
+
+    def new(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """The pieces for one run at a time."""
+        return tuple([np.empty(shape, dtype) for shape, dtype in self.spaces])
+
+
+def _copies(equation: Equation) -> bool:
+    """Whether an operation has read its operands when it returns, and returns new arrays."""
+    primitive = equation.primitive
+    return isinstance(primitive.impl, np.ufunc) or primitive.name in _COPYING

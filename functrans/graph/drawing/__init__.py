@@ -1,1 +1,0 @@
-"""Pictures of graphs: a layered layout, and SVG."""

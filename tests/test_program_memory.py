@@ -1,0 +1,166 @@
+"""Memory that programs keep between calls, and operations spelt out as ufuncs."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans as ft
+from functrans.compile import program
+from functrans.compile.buffers import Buffers
+from functrans.compile.lowering import lowered
+from functrans.core.primitive import REGISTRY
+from functrans.graph.graph import Graph
+from functrans.graph.passes import optimize
+from tests.test_numpy_programs import check_program
+
+
+def gradient_graph(f: Any, *args: Any) -> Graph:
+    return optimize(ft.make_graph(ft.value_and_grad(f))(*args))
+
+
+def chain(x: Any) -> Any:
+    v = x
+    for _ in range(4):
+        v = np.exp(np.tanh(np.sin(v) * x + x))
+    return np.sum(v)
+
+
+def pieces(graph: Graph) -> list[Any]:
+    return Buffers(graph).spaces
+
+
+def test_results_in_the_middle_live_in_memory_that_stays() -> None:
+    x = np.linspace(-1, 1, 100)
+    graph = gradient_graph(chain, x)
+    made = program(graph)
+    check_program(graph, [x])
+    made(x)
+    pool = made.kept()
+    assert len(pool) == 1
+    before = [b.ctypes.data for b in pool[0]]
+    made(x)
+    assert [b.ctypes.data for b in made.kept()[0]] == before
+    assert len(before) < len(graph.equations) / 2
+
+
+def test_memory_is_used_again() -> None:
+    """Of an operand that dies, in place, and of earlier values."""
+
+    def f(x: Any) -> Any:
+        for _ in range(50):
+            x = np.sin(x) * 1.5 + np.cos(x)
+        return x
+
+    graph = ft.make_graph(f)(np.ones(10))
+    assert len(pieces(graph)) <= 3
+    check_program(graph, [np.linspace(-1, 1, 10)])
+
+
+def test_views_and_outputs_do_not_live_there() -> None:
+    def f(x: Any) -> Any:
+        y, z = np.sin(x), np.cos(x)
+        w = y[1:]
+        for _ in range(3):
+            x = np.tanh(x) * 2.0
+        return w + x[1:], z
+
+    graph = ft.make_graph(f)(np.ones(10))
+    check_program(graph, [np.linspace(-1, 1, 10)])
+
+
+def test_layouts_are_numpys() -> None:
+    """A result that NumPy would not lay out in C order: the sum over it depends on it."""
+    rng = np.random.default_rng(0)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(x) * x, axis=0), np.sum(np.exp(x.T) * 2.0), np.sum(np.cos(x[::2, 1:]))
+
+    x = rng.standard_normal((40, 30)).astype(np.float32)
+    graph = ft.make_graph(f)(x)
+    for y in (x, np.asfortranarray(x), np.repeat(x, 2, 1)[:, ::2], x[::-1]):
+        check_program(graph, [y])
+
+
+def test_errors_leave_programs_usable() -> None:
+    x = np.array([1.0, 4.0])
+    graph = ft.make_graph(lambda x: np.sum(np.sqrt(np.log(x) * 2.0) + 1.0))(x)
+    made = program(graph)
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        made(np.array([-1.0, 1.0]))
+    check_program(graph, [x])
+
+
+def test_a_program_within_itself() -> None:
+    """A call from a callback takes other memory than the call that it interrupts."""
+    depth = 0
+
+    def again(x: Any) -> Any:
+        nonlocal depth
+        if depth < 3:
+            depth += 1
+            made(np.asarray(x) / 4.0)
+            depth -= 1
+        return x
+
+    called = ft.extend.nondifferentiable(
+        "again", lambda x: np.array(again(x)), samples=lambda: [], shape=lambda x: x, effects=True
+    )
+
+    def f(x: Any) -> Any:
+        y = np.sin(x) * 2.0
+        z = np.cos(y) * y
+        return np.sum(y * z + called(np.exp(x)))
+
+    x = np.linspace(0, 1, 20)
+    made = program(ft.make_graph(f)(x))
+    expected = np.sum(np.sin(x) * 2.0 * (np.cos(np.sin(x) * 2.0) * (np.sin(x) * 2.0)) + np.exp(x))
+    assert made(x) == [expected]
+    assert len(made.kept()) == 4
+
+
+def test_threads() -> None:
+    x = np.linspace(-1, 1, 1000)
+    made = program(gradient_graph(chain, x))
+    expected = [made(x * k) for k in range(8)]
+    wrong: list[int] = []
+
+    def work(k: int) -> None:
+        for _ in range(50):
+            found = made(x * k)
+            if not all(np.array_equal(a, b) for a, b in zip(found, expected[k], strict=True)):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_implementations_are_spelt_out() -> None:
+    """In the ufuncs that they call, where that is all they do, silent where they are."""
+    x = np.array([-800.0, -2.0, 0.0, np.nan, 900.0])
+    for name, steps in (("sech_square", 3), ("one_minus_square", 3), ("relu", 1), ("sigmoid", 1)):
+        primitive = REGISTRY[name].call
+        graph = ft.make_graph(primitive)(x)
+        assert len(lowered(graph).equations) == steps
+        with np.errstate(all="warn"):
+            check_program(graph, [x])
+            check_program(ft.make_graph(lambda x, f=primitive: f(x) + 1)(x), [x])
+
+
+def test_what_does_not_give_the_same_is_not_spelt_out() -> None:
+    """An implementation that asks what it is given, and gives a stand-in something else."""
+    cunning = ft.extend.nondifferentiable(
+        "cunning",
+        lambda x: np.sin(x) if isinstance(x, np.ndarray) else np.cos(x),
+        samples=lambda: [],
+        shape=lambda x: x,
+    )
+    x = np.ones(3)
+    graph = ft.make_graph(cunning)(x)
+    assert lowered(graph) is graph
+    check_program(graph, [x])
