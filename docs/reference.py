@@ -24,7 +24,9 @@ MODULES = {
     "functrans.nn.init": "First values of parameters.",
     "functrans.optim": "Optimisers and schedules as pure functions.",
     "functrans.optim.steps": "Their mathematics for a single array.",
+    "functrans.control": "Staged control flow; every name is one of `functrans` too.",
     "functrans.debug": "Looking into transformed functions: see [seeing](seeing.md).",
+    "functrans.random": "Random numbers as functions of explicit keys: see [its page](random.md).",
     "functrans.tree": "Pytrees: nested containers of arrays.",
     "functrans.testing": "Checks of derivatives and of rules, for tests.",
     "functrans.extend": "What new primitives are made of: see [extending](extending.md).",
@@ -68,6 +70,9 @@ def _offered(node: ast.stmt) -> Iterator[str]:
         yield from (target.id for target in node.targets if isinstance(target, ast.Name))
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from (alias.asname for alias in node.names if alias.asname == alias.name)
+    elif isinstance(node, ast.If):  # what is loaded when it is used, for type checkers
+        for inner in node.body:
+            yield from _offered(inner)
 
 
 def listed(module: ModuleType) -> dict[str, Any]:

@@ -29,23 +29,56 @@ from functrans.transforms.jacobian import (
     jacrev as jacrev,
 )
 from functrans.transforms.linearize import linearize as linearize
-from functrans.transforms.nonfinite import explain_nan as explain_nan
 from functrans.transforms.staging import eval_shape as eval_shape, make_graph as make_graph
 from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
-    from functrans import debug as debug, nn as nn, optim as optim
+    from functrans import debug as debug, nn as nn, optim as optim, random as random
+    from functrans.control import (
+        associative_scan as associative_scan,
+        binomial as binomial,
+        cond as cond,
+        every as every,
+        fori_loop as fori_loop,
+        map as map,
+        scan as scan,
+        switch as switch,
+        while_loop as while_loop,
+    )
+    from functrans.transforms.nonfinite import explain_nan as explain_nan
+    from functrans.transforms.showing import show as show
 
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
 
-_ON_FIRST_USE = ("debug", "nn", "optim")
+_PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
+
+_ELSEWHERE = {
+    "explain_nan": "functrans.transforms.nonfinite",
+    "show": "functrans.transforms.showing",
+} | dict.fromkeys(
+    (
+        "associative_scan",
+        "binomial",
+        "cond",
+        "every",
+        "fori_loop",
+        "map",
+        "scan",
+        "switch",
+        "while_loop",
+    ),
+    "functrans.control",
+)
 
 
 def __getattr__(name: str) -> _Any:
-    """The packages that most programs do not need are loaded when they are used."""
-    if name in _ON_FIRST_USE:
-        from importlib import import_module
+    """What most programs do not need is loaded when it is used."""
+    from importlib import import_module
 
+    if name in _PACKAGES:
         return import_module(f"functrans.{name}")
+    if name in _ELSEWHERE:
+        found = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
+        return found
     raise AttributeError(f"module 'functrans' has no attribute {name!r}")

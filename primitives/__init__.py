@@ -165,6 +165,22 @@ from .pooling import (
     window_spread as window_spread,
     window_sum as window_sum,
 )
+from .random import (
+    random_bits as random_bits,
+    random_fold as random_fold,
+    random_integers as random_integers,
+    random_key as random_key,
+    random_normal as random_normal,
+    random_split as random_split,
+    random_uniform as random_uniform,
+    truncated_quantile as truncated_quantile,
+)
+from .random_rejection import (
+    random_binomial as random_binomial,
+    random_loggamma as random_loggamma,
+    random_poisson as random_poisson,
+)
+from .random_wald import random_wald as random_wald
 from .reduction import (
     all as all,
     any as any,
@@ -244,6 +260,7 @@ algebra.define(
     reshape=reshape,
     broadcast_to=broadcast_to,
     transpose=transpose,
+    index=index_,
     index_add=index_add,
     concatenate=concatenate,
     first_axis=first_axis,

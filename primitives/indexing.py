@@ -10,6 +10,7 @@ from functrans.core.array import TracedArray
 from functrans.core.cotangent import Masked, Scattered, masked
 from functrans.core.interpreter import stack
 from functrans.core.kinds import align, general
+from functrans.core.overwriting import InPlace
 from functrans.core.primitive import ZERO, primitive_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
@@ -59,7 +60,8 @@ def batched_index(
     if any(batched):
         lanes = np.arange(shape[0])
         arrays = aligned((lanes, *arrays), (True, *batched), index)
-        index = Index((ARRAY, *index.entries), index.unique)
+        # Places in different lanes differ.
+        index = Index((ARRAY, *index.entries), not index.may_repeat(lane_shapes))
         # NumPy's order: the batch axis, the block of the arrays, the other axes.
         start, stop = 1 + rank, 1 + rank + (place or 0)
         axes = (0, *range(start, stop), *range(1, start), *range(stop, ndim))
@@ -156,6 +158,10 @@ def written_shape(x: ArrayType, y: ArrayType, *arrays: ArrayType, index: Index) 
     return ArrayType(x.shape, x.dtype)
 
 
+def index_add_write(x: Any, y: Array, arrays: tuple[Array, ...], index: Index) -> None:
+    index.add_at(x, y, arrays)
+
+
 def index_add_impl(x: Array, y: Array, *arrays: Array, index: Index) -> Array:
     out = np.array(x)
     index.add_at(out, y, arrays)
@@ -224,8 +230,15 @@ index_add: Function = general(
     batch=index_add_batch,
     shape=written_shape,
     masks="moves",
+    in_place=InPlace(index_add_write, batched_write, erases=False),
     samples=writes,
 )
+
+
+def index_update_write(x: Any, y: Any, arrays: tuple[Array, ...], index: Index) -> None:
+    if getattr(y, "dtype", None) is not x.dtype:
+        y = np.asarray(y, x.dtype)  # what cannot be converted is refused before anything changes
+    x[index.key(arrays)] = y
 
 
 def index_update_impl(x: Array, y: Array, *arrays: Array, index: Index) -> Array:
@@ -263,11 +276,10 @@ index_update: Function = general(
     batch=index_update_batch,
     shape=written_shape,
     masks="moves",
+    in_place=InPlace(index_update_write, batched_write, erases=True),
     samples=lambda: writes() + overwritten(),
 )
 
-
-INDEX_UPDATE = primitive_of(index_update)
 
 # By NumPy's index expressions
 
@@ -296,7 +308,7 @@ def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
     y = to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
     interpreter = stack.top
     if replaces and interpreter and isinstance(x, TracedArray) and x.interpreter is interpreter:
-        written = interpreter.overwrite(INDEX_UPDATE, x, y, arrays, index)
+        written = interpreter.overwrite(primitive_of(index_update), x, y, arrays, index)
         if written is not None:
             return written
     return index_update(x, y, *arrays, index=index)

@@ -12,8 +12,9 @@ from functrans.core.types import Array, ArrayType, type_of
 
 from .arithmetic import add, divide, multiply, negative, subtract
 from .exponential import log, log1p
+from .polygamma_series import excess
 from .samples import Sample, draw
-from .special_gamma import excess, polygamma, polygamma_difference, stirling_error
+from .special_gamma import polygamma, polygamma_difference, stirling_error
 from .special_operands import double, double_shape, fit, with_parameters
 from .special_ufuncs import sp
 

@@ -14,6 +14,13 @@ from functrans.core.types import Array, ArrayType, dtype_of
 from .arithmetic import absolute, add, divide, multiply, negative, remainder, subtract
 from .comparison import equal, less, rint, where
 from .exponential import log
+from .polygamma_series import (
+    SHIFT,
+    excess,
+    polygamma_by_series,
+    stirling_tail,
+    tail_coefficients,
+)
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, double_shape, fit
 from .special_ufuncs import sp
@@ -23,36 +30,8 @@ if TYPE_CHECKING:
     from functrans.core.kinds import Function
 
 inf = np.inf
-BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
-"""The Bernoulli numbers of order 2, 4, 6 ..."""
-SHIFT = 16  # from here on the series below are exact to the last bit
-
-
-def tail_coefficients(s: int) -> list[float]:
-    """Those of ``a**(1 - s - 2 * k)``, k = 1, 2 ..., in the asymptotic series of zeta(s, a)."""
-    rising = 1.0
-    coefficients = []
-    for k, bernoulli in enumerate(BERNOULLI, 1):
-        rising *= s if k == 1 else (s + 2 * k - 3) * (s + 2 * k - 2)
-        coefficients.append(bernoulli * rising / math.factorial(2 * k))
-    return coefficients
-
 
 # Digamma and its derivatives.
-
-
-def complex_polygamma(n: int, x: Array) -> Array:
-    """The derivative of order n > 0 of digamma, by recurrence up to the series of zeta(n + 1)."""
-    s = n + 1
-    z = np.asarray(x)
-    total = np.zeros_like(z)
-    while (low := np.real(z) < SHIFT).any():
-        total = np.where(low, total + 1 / z**s, total)
-        z = np.where(low, z + 1, z)
-    total = total + z ** (1 - s) / (s - 1) + z**-s / 2
-    for k, c in enumerate(tail_coefficients(s), 1):
-        total = total + c * z ** (1 - s - 2 * k)
-    return (-1) ** s * math.factorial(n) * total
 
 
 def polygamma_impl(x: Array, y: Array) -> Array:
@@ -62,7 +41,7 @@ def polygamma_impl(x: Array, y: Array) -> Array:
     orders = np.unique(x)
     values: Any = np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), dtype_of(y))
     for n in orders.tolist():
-        order = sp.psi(y) if n == 0 else complex_polygamma(int(n), y)
+        order = sp.psi(y) if n == 0 else polygamma_by_series(int(n), y)
         values = np.where(np.equal(x, n), order, values)
     return values[()]
 
@@ -238,28 +217,11 @@ betaln = elementwise(
 
 def stirling_error(a: Any) -> Any:
     """``log(gamma(a)) - ((a - 1/2) * log(a) - a + log(2 * pi) / 2)`` for a > 0."""
-    large = np.maximum(a, SHIFT)
-    series = sum(
-        bernoulli / (2 * k * (2 * k - 1)) * large ** (1.0 - 2 * k)
-        for k, bernoulli in enumerate(BERNOULLI, 1)
-    )
     small = np.minimum(a, SHIFT)
     direct = sp.gammaln(small) - (
         (small - 0.5) * np.log(small) - small + 0.5 * math.log(2 * math.pi)
     )
-    return np.where(a >= SHIFT, series, direct)
-
-
-def excess(u: Any, ratio: Any) -> Any:
-    """``u - log(1 + u)`` for ``ratio = 1 + u``, without cancellation near 0."""
-    near = np.abs(u) < 0.5
-    v = np.where(near, u, 0)
-    r = v / (2 + v)
-    square = r * r
-    series = np.zeros_like(r)
-    for k in range(39, 1, -2):
-        series = (series + 1 / k) * square
-    return np.where(near, v * r - 2 * r * series, u - np.log(ratio))
+    return np.where(a >= SHIFT, stirling_tail(np.maximum(a, SHIFT)), direct)
 
 
 def gamma_density_impl(x: Array, y: Array) -> Array:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from functrans.core.types import Array, type_of
 
 from .arithmetic import divide, multiply, negative, subtract
 from .exponential import log
+from .gamma_quantile import shape_ratio
+from .polygamma_series import growth
 from .samples import Sample, binary, draw
 from .special_gamma import digamma, gamma_density, gamma_density_impl, polygamma
 from .special_operands import double, double_shape, fit
@@ -21,64 +22,16 @@ from .special_ufuncs import sp
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
 
-EPSILON = float(np.finfo(float).eps)
-
-
-def growth(slopes: list[Any]) -> Any:
-    """The derivative of ``exp(g)`` over ``exp(g)`` itself, given the derivatives of g in order."""
-    orders: list[Any] = [1.0]
-    for n in range(len(slopes)):
-        orders.append(sum(math.comb(n, i) * slopes[i] * orders[n - i] for i in range(n + 1)))
-    return orders[-1]
-
-
-def lower_series(a: Any, x: Any, order: int) -> Any:
-    """For ``x <= a + 1``: the power series of gammainc term by term, of one sign for order 1."""
-    term = gamma_density_impl(a, x) * x / a
-    digamma = sp.psi(a + 1)
-    n, total = a + 1, np.zeros_like(x)
-    logarithm = np.log(x)
-    while True:
-        higher = [-sp.polygamma(i, n) for i in range(1, order)]
-        factor = growth([logarithm - digamma, *higher])
-        total = total + term * factor
-        if np.all(term * np.maximum(1, np.abs(factor)) <= EPSILON / 8 * np.abs(total)):
-            return total
-        digamma = digamma + 1 / n
-        term = term * x / n
-        n = n + 1
-
-
-def upper_integral(a: Any, x: Any, order: int) -> Any:
-    """For ``x > a + 1``: the integral of the derivative of the density over the upper tail, which
-    is of one sign for order 1, by the double exponential rule."""
-    scale = 1 / (1 - (a - 1) / x + np.sqrt(a) / x)
-    offset = np.log(x) - sp.psi(a)
-    higher = [-sp.polygamma(i, a) for i in range(1, order)]
-    total = np.zeros_like(x)
-    h = 1 / 24
-    for k in range(-110, 121):
-        u = k * h
-        node = math.exp(u - math.exp(-u))
-        s = scale * node
-        ratio = np.log1p(s / x)
-        weight = np.exp((a - 1) * ratio - s) * (node * (1 + math.exp(-u)))
-        total = total + weight * growth([offset + ratio, *higher])
-    return gamma_density_impl(a, x) * scale * h * total
-
 
 def gammainc_by_shape_impl(x: Array, y: Array, z: int) -> Array:
     """The derivative of order z > 0 of gammainc by its first operand."""
     a, t = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
     inside = (a > 0) & np.isfinite(a) & (t > 0) & np.isfinite(t)
-    lower, upper = inside & (t <= a + 1), inside & (t > a + 1)
     edge = (a > 0) & ((t == 0) | np.isposinf(t))
     values = np.where(edge, 0.0, np.nan)
+    a, t = a[inside], t[inside]
     with np.errstate(under="ignore"):
-        if lower.any():
-            values[lower] = lower_series(a[lower], t[lower], z)
-        if upper.any():
-            values[upper] = -upper_integral(a[upper], t[upper], z)
+        values[inside] = gamma_density_impl(a, t) * t * shape_ratio(a, t, np.log(t), z)
     return values[()]
 
 

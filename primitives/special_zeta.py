@@ -14,8 +14,9 @@ from functrans.core.types import Array, ArrayType, dtype_of
 from .arithmetic import add, multiply, negative, real, subtract
 from .comparison import less, where
 from .exponential import power
+from .polygamma_series import BERNOULLI, SHIFT
 from .samples import Sample, draw, unary
-from .special_gamma import BERNOULLI, SHIFT, digamma
+from .special_gamma import digamma
 from .special_operands import double, fit, with_parameters
 from .special_ufuncs import sp
 from .trigonometric import cos, sin

@@ -18,10 +18,12 @@ import numpy as np
 from tests import (
     error_snapshots,
     error_snapshots_arguments,
+    error_snapshots_control,
     error_snapshots_declared,
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_random,
     error_snapshots_seeing,
 )
 
@@ -30,10 +32,12 @@ PAGE = Path(__file__).parent.parent / "docs" / "messages.md"
 MODULES = (
     error_snapshots,
     error_snapshots_arguments,
+    error_snapshots_control,
     error_snapshots_declared,
     error_snapshots_graphs,
     error_snapshots_numpy,
     error_snapshots_optim,
+    error_snapshots_random,
     error_snapshots_seeing,
 )
 

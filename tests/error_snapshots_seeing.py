@@ -124,6 +124,11 @@ SNAPSHOTS: dict[str, Row] = {
         errors.GraphFileError,
         "graph holds no graph that can be read: BadZipFile: File is not a zip file",
     ),
+    "a picture in an unknown format": (
+        lambda: ft.show(np.sin)(X).save("sine.png"),
+        errors.InputTypeError,
+        r"show: 'sine.png' has none of the suffixes .svg, .html and .txt",
+    ),
     "explain_nan takes a function": (
         lambda: ft.explain_nan(3),  # type: ignore[arg-type]
         errors.InputTypeError,

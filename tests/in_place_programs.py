@@ -60,7 +60,7 @@ COPIES = (
 WRITES = (
     "{a}[{basic}] = {value}",
     "{a}[{advanced}] = {value}",
-    "{a}[{mask}] = {value}",
+    "{a}[{mask}] = np.copy({value})",  # NumPy 2.4 misses overlap here: y[mask] = y[::-1]
     "{a}[{basic}] += {value}",
     "{a}[{advanced}] *= {value}",
     "{a} += {value}",

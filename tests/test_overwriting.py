@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,36 +10,127 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import functrans as ft
+from functrans import primitives as p
+from functrans.core import overwriting
+from functrans.core.primitive import primitive_of
 from functrans.testing import check_grads
-from functrans.transforms import overwriting
-from tests.in_place_programs import programs
-from tests.test_in_place import check_program
+from tests.in_place_programs import X, Y, compiled, programs
+from tests.test_in_place import check_program, same
 
 
-@pytest.fixture
-def written_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[1, 10**9], ids=["parts are copied", "parts are views"])
+def written_in_place(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Arrays of all sizes are written to in their own memory, as large ones are."""
     monkeypatch.setattr(overwriting, "LARGE", 0)
-    monkeypatch.setattr(overwriting, "PART", 1)
+    monkeypatch.setattr(overwriting, "PART", request.param)
+
+
+def check_nestings(source: str) -> None:
+    """The derivatives of a program in nestings of modes that :func:`check_program` leaves out."""
+    f = compiled(source)
+    x, y = X.copy(), Y.copy()
+    tx, ty = np.sin(np.arange(6.0)).reshape(2, 3), np.array([0.3, -1.2, 0.5])
+    both = ft.grad(f, argnums=(0, 1))
+    out, tangent = ft.jvp(f, (x, y), (tx, ty))
+    second = ft.jvp(both, (x, y), (tx, ty))[1]
+    dot = lambda g: np.sum(g[0] * tx) + np.sum(g[1] * ty)  # noqa: E731
+    same(ft.grad(lambda a, b: dot(both(a, b)), argnums=(0, 1))(x, y), second, 1e-9)
+    nested = ft.jvp(lambda a, b: ft.jvp(f, (a, b), (tx, ty))[1], (x, y), (tx, ty))[1]
+    same((nested,), (dot(second),), 1e-9)
+    value, linear = ft.linearize(f, x, y)
+    same((value, linear(tx, ty), linear(2 * tx, 2 * ty)), (out, tangent, 2 * tangent), 1e-11)
+    xs, ys = np.stack([X, X + 0.01, X * 1.1]), np.stack([Y, Y * 0.9, Y + 0.02])
+    outs, tangents = ft.vmap(lambda a, b: ft.jvp(f, (a, b), (tx, ty)))(xs, ys)
+    wide = [np.broadcast_to(t, (3, *t.shape)) for t in (tx, ty)]
+    same(ft.jvp(ft.vmap(f), (xs, ys), tuple(wide)), (outs, tangents), 1e-11)
+    for i in range(3):
+        same((outs[i], tangents[i]), ft.jvp(f, (xs[i], ys[i]), (tx, ty)), 1e-11)
+    rows = ft.vmap(lambda a: ft.jvp(lambda b: both(a, b), (Y,), (ty,))[1])(xs)
+    for i in range(3):
+        same([r[i] for r in rows], ft.jvp(lambda b, i=i: both(xs[i], b), (Y,), (ty,))[1], 1e-9)
+    blocks = ft.hessian(f, argnums=(0, 1))(x, y)
+    for i in range(2):
+        row = blocks[i][0].reshape(-1, 6) @ tx.ravel() + blocks[i][1].reshape(-1, 3) @ ty
+        same((row,), (second[i].ravel(),), 1e-9)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
 
 
 @given(programs())
 @settings(
-    max_examples=150,
+    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_programs_that_write_in_place(written_in_place: None, source: str) -> None:
     check_program(source)
+    check_nestings(source)
 
 
 @pytest.mark.slow
 @given(programs(length=14))
 @settings(
-    max_examples=2000,
+    max_examples=1000,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_many_programs_that_write_in_place(written_in_place: None, source: str) -> None:
     check_program(source)
+    check_nestings(source)
+
+
+def steps(n: int) -> Callable[[Any], Any]:
+    def run(p: Any) -> Any:
+        u = np.zeros_like(p, shape=(n, 400))
+        u[0] = p
+        for t in range(n - 1):
+            u[t + 1] = u[t] + 0.1 * np.sin(u[t])
+        return np.sum(u[-1] ** 2) + np.sum(u[::2])
+
+    return run
+
+
+P = np.linspace(0.1, 1, 400)
+NESTINGS: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda f: ft.grad(f)(P),
+    "jvp": lambda f: ft.jvp(f, (P,), (P,)),
+    "vmap": lambda f: ft.vmap(f)(np.stack([P, P + 1])),
+    "checkpoint": lambda f: ft.grad(ft.checkpoint(f))(P),
+    "jvp(grad)": lambda f: ft.jvp(ft.grad(f), (P,), (P,)),
+    "vmap(grad)": lambda f: ft.vmap(ft.grad(f))(np.stack([P, P + 1])),
+    "grad(vmap)": lambda f: ft.grad(lambda q: np.sum(ft.vmap(f)(q)))(np.stack([P, P + 1])),
+    "grad(grad)": lambda f: ft.grad(lambda q: np.sum(ft.grad(f)(q) * q))(P),
+    "grad(jvp)": lambda f: ft.grad(lambda q: ft.jvp(f, (q,), (P,))[1])(P),
+    "jvp(jvp)": lambda f: ft.jvp(lambda q: ft.jvp(f, (q,), (P,))[1], (P,), (P,)),
+    "linearize": lambda f: ft.linearize(f, P)[1](P),
+    "hessian": lambda f: ft.hessian(lambda s: f(P * s[0] + s[1]))(np.array([1.0, 0.5])),
+    "vmap(jvp(grad))": lambda f: ft.vmap(lambda q: ft.jvp(ft.grad(f), (q,), (P,))[1])(
+        np.stack([P, P + 1])
+    ),
+}
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+def test_work_grows_with_what_is_written(nesting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of whole arrays are as many for a long loop as for a short one."""
+    copies = []
+
+    def counted(holder: Any, name: str) -> None:
+        call = getattr(holder, name)
+
+        def copying(x: Any, *args: Any, **params: Any) -> Any:
+            copies.append(x.shape)
+            return call(x, *args, **params)
+
+        monkeypatch.setattr(holder, name, copying)
+
+    counted(overwriting, "own_copy")
+    for operation in (p.index_update, p.index_add):
+        counted(primitive_of(operation), "impl")
+    counts = []
+    for n in (15, 30):
+        copies.clear()
+        NESTINGS[nesting](steps(n))
+        counts.append(len(copies))
+    assert counts[0] == counts[1] <= 10
 
 
 def test_a_loop_copies_a_large_array_once() -> None:

@@ -6,9 +6,13 @@ wrapper of their own. All others have none (``functrans.numpy.sum is numpy.sum``
 more by construction, and timing it would only compare NumPy with itself. The tests check that no
 wrapper is left out.
 
-A Python function takes some 60 nanoseconds, so what NumPy does in as much (`asarray` of an array,
-`array`, `zeros`, `ones`) cannot reach the target: these have to know whether a transform runs,
-since inside one traced values can be written into their arrays.
+What NumPy writes in Python too (`ones`, `zeros_like`, `take`) costs no more than its own, since
+ours then does the same in one call. Where NumPy's function is one of C, the call of a Python
+function comes on top, some 50 nanoseconds, and 40 more to ask whether a transform runs. Three
+functions cannot reach the target for that, because NumPy needs as little: `asarray` of an array (11
+nanoseconds against 60), `zeros` (60 against 140) and `array` (80 against 190). They cannot be
+NumPy's own either: NumPy would not ask about a list of traced values, and traced values could not
+be written into its arrays.
 """
 
 from __future__ import annotations

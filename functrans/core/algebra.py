@@ -18,8 +18,8 @@ class Algebra:
     """``add(x, y)``, ``multiply(x, y)``, ``negative(x)``, ``where(c, x, y)``, ``real(x)``,
     ``not_equal(x, y)``, ``sum(x, axes=, keepdims=)``, ``reshape(x, shape=)``,
     ``broadcast_to(x, shape=)``, ``astype(x, dtype=)``, ``transpose(x, axes=)``,
-    ``index_add(x, y, *arrays, index=)``, ``concatenate(*xs, axis=)``, ``first_axis(x, i)``
-    (``x[i]``), ``rows(x, start, stop)``
+    ``index(x, *arrays, index=)``, ``index_add(x, y, *arrays, index=)``,
+    ``concatenate(*xs, axis=)``, ``first_axis(x, i)`` (``x[i]``), ``rows(x, start, stop)``
     (``x[start:stop]``) and ``stack(xs)``."""
 
     __slots__ = (
@@ -28,6 +28,7 @@ class Algebra:
         "broadcast_to",
         "concatenate",
         "first_axis",
+        "index",
         "index_add",
         "multiply",
         "negative",
@@ -55,6 +56,7 @@ class Algebra:
     concatenate: Callable[..., Array]
     rows: Callable[[Array, int, int], Array]
     first_axis: Callable[[Array, int], Array]
+    index: Callable[..., Array]
     index_add: Callable[..., Array]
     stack: Callable[..., Array]
 

@@ -108,10 +108,6 @@ class TracedArray:
         """Another array with a content of its own, down to the memory."""
         raise NotImplementedError
 
-    def kept_apart(self, whole: Any) -> Any:
-        """This array, a part of another, such that it does not keep the memory of that."""
-        return self
-
     def become(self, content: Any) -> None:
         """Take over the content of another array of my interpreter, or a constant to it."""
         raise NotImplementedError

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray
+from functrans.core.overwriting import holds_alone, item_alone, overwritten
+from functrans.core.primitive import primitive_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, shape_of
 
 
@@ -170,20 +173,12 @@ class Cotangents:
 
     def add(self, index: int, g: Any, space: ArrayType | None) -> None:
         """Add a settled cotangent; `space` is the type of the value (needed for a Scattered)."""
-        held = self.values[index]
         if type(g) is Scattered:
             assert space is not None
-            if type(held) is Masked and index in self.owned and _scatter_masked(held, g):
-                return
-            if type(held) is not Masked:
-                if held is None:
-                    self.touched[index] = [g]
-                elif index in self.touched:
-                    self.touched[index].append(g)
-                self._scatter(index, held, g, space)
-                return
-            g = Masked(dense(g, space), _touched_mask([g], space.shape))
-        elif self.touched and index in self.touched:
+            self._scatter(index, g, space)
+            return
+        held = self.values[index]
+        if self.touched and index in self.touched:
             if type(g) is Masked:
                 held = self.mask_untouched(index, held)
             else:
@@ -211,8 +206,8 @@ class Cotangents:
         self.owned.discard(index)
         return g, owned
 
-    def give(self, index: int, g: Masked) -> None:
-        """Add a masked cotangent whose memory nobody else has."""
+    def give(self, index: int, g: Any) -> None:
+        """Add a cotangent whose memory nobody else has."""
         if self.values[index] is None:
             self.values[index] = g
             self.owned.add(index)
@@ -227,20 +222,28 @@ class Cotangents:
             self.touched.pop(index, None)
         del self.values[length:]
 
-    def _scatter(self, index: int, held: Any, g: Scattered, space: ArrayType) -> None:
-        value = project_dtype(g.value, space.dtype)
+    def _scatter(self, index: int, g: Scattered, space: ArrayType) -> None:
+        """Add at an index, in the memory of what is there if nobody else has it."""
+        alone = item_alone(self.values, index)
+        held = self.values[index]
+        owned = index in self.owned
+        if type(held) is Masked:
+            lanes = np.ones(shape_of(g.value), bool) if g.mask is None else g.mask
+            value_alone = alone and holds_alone(held, "value")
+            mask_alone = alone and holds_alone(held, "mask")
+            value = _added(held.value, g.value, g, owned, value_alone)
+            mask = _added(held.mask, lanes, g, owned, mask_alone)
+            self.values[index] = Masked(value, mask)
+            self.owned.add(index)
+            return
         if held is None:
+            self.touched[index] = [g]
             held = np.zeros(space.shape, space.dtype)  # not a scalar: it is added to in place
-            self.owned.add(index)
-        elif type(held) is np.ndarray and index not in self.owned:
-            held = held.copy()
-            self.owned.add(index)
-        if type(held) is np.ndarray and _is_plain(value) and all(map(_is_plain, g.arrays)):
-            g.index.add_at(held, value, g.arrays)
-            self.values[index] = held
-        else:
-            self.values[index] = algebra.index_add(held, value, *g.arrays, index=g.index)
-            self.owned.discard(index)
+            owned = True
+        elif index in self.touched:
+            self.touched[index].append(g)
+        self.values[index] = _added(held, g.value, g, owned, alone)
+        self.owned.add(index)
 
     def mask_untouched(self, index: int, g: Any) -> Any:
         """A cotangent made of Scattered ones alone, with its untouched lanes structurally zero."""
@@ -248,29 +251,23 @@ class Cotangents:
         return g if type(mask) is np.ndarray and mask.all() else Masked(g, mask)
 
 
-def _scatter_masked(held: Masked, g: Scattered) -> bool:
-    """Add to the memory of a masked cotangent, if it and what is added are plain."""
-    parts = (held.value, held.mask, g.value, *g.arrays)
-    if not (all(map(_is_plain, parts)) and (g.mask is None or _is_plain(g.mask))):
-        return False
-    g.index.add_at(held.value, project_dtype(g.value, held.value.dtype), g.arrays)
-    mask = np.ones(shape_of(g.value), bool) if g.mask is None else g.mask
-    g.index.add_at(held.mask, mask, g.arrays)
-    return True
+def _added(held: Array, value: Array, g: Scattered, owned: bool, alone: bool) -> Any:
+    """``held[index] += value``, where `g` says; `held` is given up.
 
-
-def _is_plain(x: Any) -> bool:
-    return isinstance(x, np.ndarray | np.generic)
+    Whether nobody else has its memory is for a plain value that it is `owned`, and for a traced one
+    that what held it was `alone` in that.
+    """
+    value = project_dtype(value, dtype_of(held))
+    alone = alone if isinstance(held, TracedArray) else owned
+    return overwritten(primitive_of(algebra.index_add), held, value, g.arrays, g.index, alone)
 
 
 def _touched_mask(parts: list[Scattered], shape: Shape) -> Array:
     lanes: Array = np.zeros(shape, bool)
+    primitive = primitive_of(algebra.index_add)
     for part in parts:
         mask = np.ones(shape_of(part.value), bool) if part.mask is None else part.mask
-        if type(lanes) is np.ndarray and _is_plain(mask) and all(map(_is_plain, part.arrays)):
-            part.index.add_at(lanes, mask, part.arrays)
-        else:
-            lanes = algebra.index_add(lanes, mask, *part.arrays, index=part.index)
+        lanes = overwritten(primitive, lanes, mask, part.arrays, part.index, True)
     return lanes
 
 

@@ -8,7 +8,7 @@ started inside a transform, ``asyncio.to_thread``) would carry the interpreter t
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from functrans.core.errors import describe_function
 from functrans.core.explain import explained
@@ -64,6 +64,9 @@ class Interpreter:
     values_known = True
     """Whether an array of mine has one plain value, which may be asked for."""
 
+    overwrites = False
+    """Whether values of mine can be written to in their own memory, see `overwrite`."""
+
     hidden = ""
     """What messages of NumPy show and the user did not write."""
 
@@ -95,10 +98,19 @@ class Interpreter:
         raise NotImplementedError
 
     def overwrite(
-        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
+        self,
+        primitive: Primitive,
+        x: Any,
+        y: Array,
+        arrays: tuple[Array, ...],
+        index: Any,
+        alone: bool = True,
     ) -> Any:
-        """The array `x` of mine after ``x[index] = y``, which takes its place: carried out in its
-        own memory. None: it cannot be, and `primitive`, which makes a copy, does it."""
+        """The value `x` after an operation at an index, which takes its place: carried out in its
+        own memory, see :mod:`functrans.core.overwriting`. At least one of the operands is mine.
+
+        None: it cannot be, nothing has happened, and `primitive`, which makes a copy, does it.
+        """
         return None
 
     def fresh(self, content: Array) -> Any:
@@ -124,7 +136,7 @@ class Interpreter:
         with under(self.parent):
             return call.run(args) if self.parent is None else self.parent.custom(call, args)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         self._below = stack.top
         stack.top = self
         self.closed = False

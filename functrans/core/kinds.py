@@ -41,6 +41,8 @@ from functrans.core.types import Array, ArrayType, dtype_of, shape_of, type_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functrans.core.overwriting import InPlace
+
     Function: TypeAlias = Callable[..., Any]
     Partial: TypeAlias = Function | str | int | Zero | None
 
@@ -349,6 +351,7 @@ def general(
     outputs: int | None = None,
     masks: str | None = None,
     below: Function | None = None,
+    in_place: InPlace | None = None,
 ) -> Function:
     """A function whose rules are written out.
 
@@ -383,6 +386,7 @@ def general(
         outputs=outputs,
         masks=masks,
         below=primitive_of(below) if below else None,
+        in_place=in_place,
         samples=samples,
     )
     return public_function(primitive, impl, len(pushes or pulls or ()))

@@ -8,7 +8,7 @@ parameters. Exactly what is named is kept until the rule runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from functrans.core.types import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from functrans.core.overwriting import InPlace
 
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
@@ -188,6 +190,33 @@ def types_of(ans: Any) -> Any:
     return tuple(map(type_of, ans)) if isinstance(ans, tuple) else type_of(ans)
 
 
+class HigherOrder(Protocol):
+    """What transforms do with an operation whose parameters are graphs, on flat operands.
+
+    Each method runs under the interpreter below the one that asks. None stands for a zero tangent
+    or cotangent.
+    """
+
+    def jvp(
+        self, primals: list[Any], tangents: list[Any], params: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The outputs and their tangents."""
+        ...
+
+    def vjp(
+        self, values: list[Any], wanted: list[bool], params: dict[str, Any]
+    ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        """The outputs, and the function from their cotangents to those of the operands."""
+        ...
+
+    def batch(
+        self, size: int, values: list[Any], batched: list[bool], params: dict[str, Any]
+    ) -> tuple[list[Any], list[bool]]:
+        """The outputs, and which of them have the batch axis (at 0), as `batched` says of the
+        operands."""
+        ...
+
+
 class Primitive:
     """One operation and everything that the interpreters may ask of it.
 
@@ -222,6 +251,9 @@ class Primitive:
     fast : tuple or None
         ``pull, place`` of each pull in turn, where all operands of an elementwise function have
         such rules without parameters.
+    higher : HigherOrder or None
+        In place of all of the above, what transforms do with an operation whose parameters are
+        graphs.
     below : Primitive or None
         What a transform that differentiates the operation asks its parent for in its place: the
         same values, with other derivatives. For those that are determined together with the
@@ -229,6 +261,9 @@ class Primitive:
     effects : bool
         True: carrying it out does more than its outputs tell (it prints, it calls the user back).
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
+    in_place : InPlace or None
+        How it is carried out in the memory of its first operand, see
+        :mod:`functrans.core.overwriting`.
     samples : callable or None
         ``() -> list of Sample``: where the generic tests try it, hard points included.
     call : callable
@@ -252,7 +287,9 @@ class Primitive:
         "differentiable",
         "effects",
         "fast",
+        "higher",
         "impl",
+        "in_place",
         "kind",
         "masks",
         "name",
@@ -281,6 +318,8 @@ class Primitive:
         masks: str | None = None,
         below: Primitive | None = None,
         effects: bool = False,
+        higher: HigherOrder | None = None,
+        in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -294,6 +333,8 @@ class Primitive:
         self.masks = masks
         self.below = below
         self.effects = effects
+        self.higher = higher
+        self.in_place = in_place
         self.pushes = pushes
         self.pulls = pulls
         self.push_all = push_all

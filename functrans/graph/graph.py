@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core import tree
+from functrans.core.algebra import algebra
 from functrans.core.errors import InputTypeError, TreeError
-from functrans.core.primitive import Primitive
+from functrans.core.overwriting import apart, is_large, item_alone, overwritten
+from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ class Graph:
     """
 
     __slots__ = (
+        "_lent",
         "_releases",
+        "derived",
         "equations",
         "in_tree",
         "inputs",
@@ -124,6 +128,8 @@ class Graph:
         self.equations = equations
         self.outputs = outputs
         self._releases: list[list[Variable]] | None = None
+        self.derived: dict[Any, Any] = {}  # what transforms have made of this graph
+        self._lent: set[Variable] | None = None
         self.in_tree: tree.TreeDef | None = None
         self.out_tree: tree.TreeDef | None = None
         self.program: Any = None
@@ -173,24 +179,37 @@ class Graph:
             self._releases = _last_uses(self.equations, self.outputs)
         return self._releases
 
-    def evaluate(self, values: Sequence[Array]) -> list[Array]:
-        """Run the program; its operations go through the current interpreter."""
+    def _given_up(self) -> set[Variable]:
+        """The variables whose memory an operation may use that is the last to need them."""
+        if self._lent is None:
+            self._lent = {
+                equation.inputs[0]
+                for equation, released in zip(self.equations, self.releases, strict=True)
+                if _gives_up(equation, released)
+            }
+        return self._lent
+
+    def evaluate(
+        self, values: Sequence[Array], at: Callable[[str], None] | None = None
+    ) -> list[Array]:
+        """Run the program; its operations go through the current interpreter.
+
+        `at` is told the line of each equation before it runs.
+        """
         if len(values) != len(self.inputs):
             raise InputTypeError(
                 f"graph {self.name} takes {len(self.inputs)} arrays, got {len(values)}"
             )
         known: dict[Variable, Array] = dict(zip(self.inputs, values, strict=True))
+        given_up = self._given_up()
         for equation, released in zip(self.equations, self.releases, strict=True):
-            args = [known[x] if type(x) is Variable else x for x in equation.inputs]
+            if at is not None:
+                at(equation.line)
             if equation.errstate is None:
-                ans = equation.primitive.call(*args, **equation.params)
+                _carry_out(equation, known, released, given_up)
             else:
                 with np.errstate(**equation.errstate):
-                    ans = equation.primitive.call(*args, **equation.params)
-            if equation.primitive.outputs is None:
-                known[equation.outputs[0]] = ans
-            else:
-                known.update(zip(equation.outputs, ans, strict=True))
+                    _carry_out(equation, known, released, given_up)
             for variable in released:
                 del known[variable]
         return [known[x] if type(x) is Variable else x for x in self.outputs]
@@ -312,6 +331,46 @@ def _last_uses(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[li
         releases.append([variable for variable in mentioned if variable not in needed])
         needed.update(mentioned)
     return releases[::-1]
+
+
+def _gives_up(equation: Equation, released: Sequence[Variable]) -> bool:
+    """Whether an operation that can be carried out in the memory of its first operand is the last
+    to need that."""
+    if equation.primitive.in_place is None:
+        return False
+    x, *others = equation.inputs
+    return type(x) is Variable and x in released and not any(other is x for other in others)
+
+
+def _carry_out(
+    equation: Equation,
+    known: dict[Variable, Array],
+    released: Sequence[Variable],
+    given_up: set[Variable],
+) -> None:
+    """Enter the outputs of an equation among what is `known`; values that are `given_up` later lend
+    it their memory, if that is large."""
+    primitive, inputs = equation.primitive, equation.inputs
+    reused = (
+        bool(given_up) and bool(inputs) and type(inputs[0]) is Variable and inputs[0] in given_up
+    )
+    alone = reused and item_alone(known, inputs[0])
+    args = [known[x] if type(x) is Variable else x for x in inputs]
+    if reused and is_large(args[0]):
+        if _gives_up(equation, released):
+            x, y, *arrays = args
+            index = equation.params["index"]
+            known[equation.outputs[0]] = overwritten(primitive, x, y, tuple(arrays), index, alone)
+            return
+        if primitive is primitive_of(algebra.index):
+            part = primitive.call(*args, **equation.params)
+            known[equation.outputs[0]] = apart(part, args[0])
+            return
+    ans = primitive.call(*args, **equation.params)
+    if primitive.outputs is None:
+        known[equation.outputs[0]] = ans
+    else:
+        known.update(zip(equation.outputs, ans, strict=True))
 
 
 def _fits(x: Any, wanted: ArrayType) -> bool:

@@ -31,6 +31,7 @@ from functrans.core.explain import NAMESPACE as _NAMESPACE
 from functrans.numpy import (  # type: ignore[no-redef]
     bits as bits,
     calculus as calculus,
+    completed as completed,
     contraction as contraction,
     creation as creation,
     fft as fft,
@@ -39,6 +40,7 @@ from functrans.numpy import (  # type: ignore[no-redef]
     indexing as indexing,
     inspection as inspection,
     joining as joining,
+    likenesses as likenesses,
     linalg as linalg,
     linear_algebra as linear_algebra,
     methods as methods,
@@ -102,10 +104,10 @@ globals().update(standard.missing_before(_numpy.lib.NumpyVersion(_numpy.__versio
 # NumPy looks for traced arrays in some of these functions' arguments only. The others stay its own,
 # so that a call outside of transforms costs nothing; lists of traced values go through `array`.
 for _name in ("take", "select", "piecewise", "interp", "pad", "lexsort", "polyint"):
-    globals()[_name] = registry.complete(getattr(_numpy, _name))
+    globals()[_name] = getattr(completed, _name)
 # Arrays like a plain one: inside a transform, traced values can be written into them.
 for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
-    globals()[_name] = registry.inside(getattr(_numpy, _name))
+    globals()[_name] = getattr(likenesses, _name)
 
 operators.attach()
 ufuncs.attach()

@@ -1,4 +1,4 @@
-"""Making arrays: from nested lists with traced values, like another array, and along ranges."""
+"""Making arrays: from nested lists with traced values, of one value, and along ranges."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
@@ -13,9 +14,12 @@ from functrans.core.interpreter import stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
-from functrans.numpy.operands import contains_traced, operand, promoted
+from functrans.numpy.operands import NUMERIC_KINDS, contains_traced, operand, promoted
 from functrans.numpy.options import checked_device, unsupported
 from functrans.numpy.registry import implements, method
+
+# Looked up once: numpy's attributes take long.
+_array, _asarray, _empty, _zeros = np.array, np.asarray, np.empty, np.zeros
 
 
 def array(
@@ -61,14 +65,10 @@ def array(
     >>> ft.grad(lambda x: np.sum(ft.numpy.array([[x, 2.0], [3.0, x * x]])))(3.0).item()
     7.0
     """
-    if (
-        stack.top is None
-        and copy is True
-        and order == "K"
-        and not (subok or ndmin or like is not None)
-    ):
-        return np.array(object, dtype)  # the keywords of the general call cost as much as it does
-    if stack.top is None or type(object) is np.ndarray or not contains_traced(object):
+    plain = type(object) is ndarray or stack.top is None
+    if plain and copy is True and order == "K" and not (subok or ndmin) and like is None:
+        return _array(object, dtype)  # the keywords of the general call cost as much as it does
+    if plain or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     x = reductions.cast(operand(object), dtype)
     if copy and x is object:
@@ -116,12 +116,12 @@ def asarray(
     array([[ 1., -1.],
            [ 2., -2.]])
     """
-    plain = type(a) is np.ndarray
+    plain = type(a) is ndarray
     if copy is None and device is None and like is None:
         if plain and dtype is None and order is None:
             return a
         if stack.top is None:
-            return np.asarray(a, dtype, order)
+            return _asarray(a, dtype, order)
     if plain or stack.top is None or not contains_traced(a):
         new: Any = np.asarray(a, dtype, order, device=device, copy=copy, like=like)
         return writable(new) if copy else new
@@ -157,8 +157,8 @@ def zeros(
     >>> float(ft.grad(f)(0.0))
     -0.0
     """
-    if stack.top is None and device is None and like is None:
-        return np.zeros(shape, dtype, order)
+    if device is None and like is None and stack.top is None:
+        return _zeros(shape, dtype, order)
     return fresh(np.zeros(shape, dtype, order, device=device, like=like))
 
 
@@ -185,8 +185,11 @@ def ones(
     >>> ft.numpy.ones(2)
     array([1., 1.])
     """
-    if stack.top is None and device is None and like is None:
-        return np.ones(shape, dtype, order)
+    if device is None and like is None and stack.top is None:
+        new = _empty(shape, dtype, order)  # as in numpy.ones, which is written in Python too
+        if new.dtype.kind in NUMERIC_KINDS:
+            new.fill(1)
+            return new
     return fresh(np.ones(shape, dtype, order, device=device, like=like))
 
 
@@ -213,8 +216,8 @@ def empty(
     >>> ft.numpy.empty((2, 3)).shape
     (2, 3)
     """
-    if stack.top is None and device is None and like is None:
-        return np.empty(shape, dtype, order)
+    if device is None and like is None and stack.top is None:
+        return _empty(shape, dtype, order)
     return fresh(np.empty(shape, dtype, order, device=device, like=like))
 
 
@@ -255,11 +258,20 @@ def full(
     >>> ft.grad(lambda x: np.sum(ft.numpy.full((2, 3), x)))(1.0).item()
     6.0
     """
-    if stack.top is None and device is None and like is None:
-        return np.full(shape, fill_value, dtype, order)
+    if device is None and like is None and stack.top is None:
+        if dtype is None:  # as in numpy.full, which is written in Python too
+            fill_value = _asarray(fill_value)
+            dtype = fill_value.dtype
+            if not fill_value.ndim and dtype.kind in NUMERIC_KINDS:
+                new = _empty(shape, dtype, order)
+                new.fill(fill_value)
+                return new
+        new = _empty(shape, dtype, order)
+        np.copyto(new, fill_value, casting="unsafe")
+        return new
     if stack.top is None or not contains_traced(fill_value):
         return fresh(np.full(shape, fill_value, dtype, order, device=device, like=like))
-    return _filled(fill_value, shape, dtype)
+    return filled(fill_value, shape, dtype)
 
 
 def fresh(content: Any) -> Array:
@@ -278,79 +290,10 @@ def writable(copied: Any) -> Array:
     return fresh(copied) if copied.dtype.kind in "fc" else copied
 
 
-def _filled(value: Any, shape: Any, dtype: Any) -> Array:
+def filled(value: Any, shape: Any, dtype: Any) -> Array:
     """A new array of a traced value, or of one in each place."""
     x = shapes.broadcast_to(reductions.cast(operand(value), dtype), shape)
     return _copy_method(x) if x is value else x
-
-
-def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
-    """The shape and dtype of a new array like another."""
-    x = operand(prototype)
-    return (shape_of(x) if shape is None else shape), (dtype_of(x) if dtype is None else dtype)
-
-
-@implements(np.zeros_like)
-def zeros_like(
-    a: Any,
-    dtype: Any = None,
-    order: Any = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Array:
-    """Zeros of the shape and dtype of an array."""
-    return fresh(np.zeros(*_like(a, dtype, shape), device=device))
-
-
-@implements(np.ones_like)
-def ones_like(
-    a: Any,
-    dtype: Any = None,
-    order: Any = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Array:
-    """Ones of the shape and dtype of an array."""
-    return fresh(np.ones(*_like(a, dtype, shape), device=device))
-
-
-@implements(np.empty_like)
-def empty_like(
-    prototype: Any,
-    /,
-    dtype: Any = None,
-    order: Any = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Array:
-    """An array of the shape and dtype of an array, with arbitrary elements."""
-    return fresh(np.empty(*_like(prototype, dtype, shape), device=device))
-
-
-@implements(np.full_like)
-def full_like(
-    a: Any,
-    fill_value: Any,
-    dtype: Any = None,
-    order: Any = "K",
-    subok: bool = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Array:
-    """An array of the shape and dtype of another, with one value, which may be traced."""
-    checked_device(device)
-    wanted, kind = _like(a, dtype, shape)
-    value = reductions.cast(operand(fill_value), kind)
-    if isinstance(value, TracedArray):
-        return _filled(fill_value, wanted, kind)
-    return fresh(np.full(wanted, value, kind))
 
 
 @method("copy")
@@ -388,8 +331,11 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
     >>> float(ft.grad(f)(3.0)), table
     (6.0, array([0., 1., 2.]))
     """
-    x = operand(a)
-    if isinstance(x, TracedArray):
+    if type(a) is ndarray and stack.top is None:
+        return a.copy(order)
+    if isinstance(a, TracedArray):
+        return _copy_method(a)
+    if stack.top is not None and isinstance(x := operand(a), TracedArray):  # of a list
         return _copy_method(x)
     return fresh(np.array(a, order=order, subok=subok))
 

@@ -60,26 +60,14 @@ def implements(*functions: Any, views: bool = False) -> Callable[[F], F]:
 
 def complete(function: Any) -> Callable[..., Any]:
     """NumPy's `function`, handed over to traced arrays in whichever argument they come."""
-    own = FUNCTIONS[function]
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if stack.top is None:
             return function(*args, **kwargs)
         if contains_traced(args) or contains_traced(tuple(kwargs.values())):
-            return own(*args, **kwargs)
+            return FUNCTIONS[function](*args, **kwargs)
         return function(*args, **kwargs)
-
-    return call
-
-
-def inside(function: Any) -> Callable[..., Any]:
-    """NumPy's `function` outside of transforms, and ours inside one, whatever the arguments are."""
-    own = FUNCTIONS[function]
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return (function if stack.top is None else own)(*args, **kwargs)
 
     return call
 

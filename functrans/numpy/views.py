@@ -19,6 +19,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
+from functrans.core.overwriting import apart, is_large
 from functrans.core.types import Array, dtype_of, shape_of
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class Place:
         It is a view even where NumPy's function gives a copy of the numbers (``x.flat``).
     views : list of weakref.ref
         The views of this array.
+    written : bool
+        It was written to: what is read of it is kept apart from its memory.
     """
 
-    __slots__ = ("always", "base", "key", "numbers", "pruned", "read", "show", "views")
+    __slots__ = ("always", "base", "key", "numbers", "pruned", "read", "show", "views", "written")
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Place:
         self.views: list[weakref.ref[Any]] = []
         self.pruned = 8
         self.numbers: Any = None
+        self.written = False
 
     def enter(self, view: TracedArray) -> None:
         """Add a view; those that are gone are dropped now and then."""
@@ -108,7 +112,15 @@ def getitem(x: TracedArray, key: Any) -> Any:
 
 def _part(x: TracedArray, basic: Any) -> Any:
     ans = p.getitem(x, basic)
-    return ans.kept_apart(x) if isinstance(ans, TracedArray) else ans
+    return apart(ans, x) if _is_written(x) and isinstance(ans, TracedArray) else ans
+
+
+def _is_written(x: Any) -> bool:
+    while x is not None and x.place is not None:
+        if x.place.written:
+            return True
+        x = x.place.base
+    return False
 
 
 def basic_key(x: TracedArray, key: Any) -> Any:
@@ -188,10 +200,8 @@ def flat(x: TracedArray) -> Any:
 
 def write(x: TracedArray, key: Any, y: Array) -> None:
     """``x[key] = y``, seen by all arrays that share the elements."""
-    if x.place is None:
-        x.become(p.setitem(x, key, y, replaces=True))
-        return
-    check_writable(x)
+    if x.place is not None:
+        check_writable(x)
     replace(x, p.setitem(x, key, y, replaces=True), key)
 
 
@@ -207,11 +217,18 @@ def replace(x: TracedArray, content: Any, key: Any = ...) -> None:
     """Give `x` a content that differs from its present one at `key` only, and all others theirs."""
     x.become(content)
     if x.place is None:
+        if is_large(x):
+            x.place = Place()
+            x.place.written = True
+        return
+    x.place.written = True
+    if x.place.base is None and not x.place.views:
         return
     done = [x]
     view = x
     while (base := _base(view)) is not None and view.place.key is not None:
         base.become(p.setitem(base, view.place.key, view, replaces=True))
+        base.place.written = True
         done.append(base)
         view = base
     if base is not None:

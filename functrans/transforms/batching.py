@@ -20,6 +20,7 @@ from functrans.core.errors import (
 )
 from functrans.core.explain import unknown_value
 from functrans.core.interpreter import CustomCall, Interpreter, under
+from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.graph.inference import output_types
@@ -84,6 +85,7 @@ class Batch(Interpreter):
     __slots__ = ("size",)
 
     transform = "vmap"
+    overwrites = True
     values_known = False
     hidden = "; shapes may include the mapped axis, which is then the first"
 
@@ -111,6 +113,10 @@ class Batch(Interpreter):
             batched.append(mine)
         if not any(batched):
             return self.hand_down(primitive, args, params)
+        if primitive.higher is not None:
+            with under(self.parent):
+                outs, flags = primitive.higher.batch(self.size, values, batched, params)
+            return tuple(map(self._wrap, outs, flags))
         with under(self.parent):
             ans = self._batched(primitive, values, tuple(batched), params)
             if watching.batched is not None:
@@ -132,6 +138,28 @@ class Batch(Interpreter):
             return primitive.batch(*values, batched=batched, **params)
         full = [x if b else self.spread(x) for x, b in zip(values, batched, strict=True)]
         return primitive.batch(*full, **params)
+
+    def overwrite(
+        self,
+        primitive: Primitive,
+        x: Any,
+        y: Array,
+        arrays: tuple[Array, ...],
+        index: Any,
+        alone: bool = True,
+    ) -> Any:
+        """The operation in all lanes at once."""
+        if not is_large(x) or primitive.in_place is None:
+            return None
+        mine = self.owns(x)
+        alone = alone and mine and holds_alone(x, "value")
+        flags = (True, *map(self.owns, (y, *arrays)))
+        operands = [self._lower(z) for z in (y, *arrays)]
+        with under(self.parent):
+            whole = x.value if mine else self.spread(x)
+            lanes, index = primitive.in_place.batched((whole, *operands), flags, index)
+            _, y, *rest = lanes
+            return BatchArray(self, overwritten(primitive, whole, y, tuple(rest), index, alone))
 
     def spread(self, x: Array) -> Array:
         """A value that is the same in all lanes, with the batch axis it lacks."""

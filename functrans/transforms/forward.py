@@ -22,7 +22,8 @@ from functrans.core.cotangent import (
 )
 from functrans.core.errors import InputTypeError, missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, under
-from functrans.core.primitive import ZERO, Primitive, types_of
+from functrans.core.overwriting import holds_alone, is_large, overwritten
+from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import (
     Selection,
@@ -97,6 +98,8 @@ class Forward(Interpreter):
 
     __slots__ = ("transform",)
 
+    overwrites = True
+
     def __init__(self, function: object = None, transform: str = "jvp") -> None:
         super().__init__(function)
         self.transform = transform
@@ -134,6 +137,8 @@ class Forward(Interpreter):
             else:
                 primals.append(x)
                 tangents.append(None)
+        if primitive.higher is not None and any(t is not None for t in tangents):
+            return self._higher(primitive.higher, primals, tangents, params)
         below = primitive.below if mine and self.parent is not None else None
         ans = self.hand_down(below or primitive, primals, params)
         if not mine or not primitive.differentiable:
@@ -157,11 +162,56 @@ class Forward(Interpreter):
             for a, t in zip(ans, out, strict=True)
         )
 
+    def _higher(
+        self,
+        higher: HigherOrder,
+        primals: list[Array],
+        tangents: list[Any],
+        params: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        with under(self.parent), np.errstate(all="ignore"):
+            outs, ts = higher.jvp(primals, list(map(plain, tangents)), params)
+        return tuple(map(self.dual, outs, ts))
+
     def _constant(self, ans: Any) -> Any:
         """A result of arrays with zero tangents, in a handle: it may be a view of one of them."""
         if type(ans) is tuple:
             return tuple(map(self._constant, ans))
         return ForwardArray(self, ans, None) if is_inexact(dtype_of(ans)) else ans
+
+    def overwrite(
+        self,
+        primitive: Primitive,
+        x: Any,
+        y: Array,
+        arrays: tuple[Array, ...],
+        index: Any,
+        alone: bool = True,
+    ) -> Any:
+        """The same operation on primal and tangent, as it is linear in both operands."""
+        if not is_large(x):
+            return None
+        tangent_alone = alone
+        primal, tangent = x, None
+        if self.owns(x):
+            tangent_alone = alone and type(x.tangent) is not Masked and holds_alone(x, "tangent")
+            alone = alone and holds_alone(x, "primal")
+            primal, tangent = x.primal, plain(x.tangent)
+        value, t = self.split(y)
+        with under(self.parent):
+            ans = overwritten(primitive, primal, value, arrays, index, alone)
+            kind = type_of(ans)
+            if not is_inexact(kind.dtype):
+                return ans
+            if t is None and (tangent is None or not primitive.in_place.erases):  # type: ignore[union-attr]
+                return ForwardArray(self, ans, tangent)
+            with np.errstate(all="ignore"):
+                if tangent is None:
+                    tangent, tangent_alone = zeros(kind), True
+                if t is None:
+                    t = False  # a zero of every type
+                tangent = overwritten(primitive, tangent, t, arrays, index, tangent_alone)
+        return ForwardArray(self, ans, tangent)
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         def lifted(*values: Any) -> list[Any]:

@@ -1,67 +1,57 @@
-"""Writes into large arrays in reverse mode, at the cost of what is written.
-
-A traced array never changes: writing gives it another content, which costs a copy. Where nobody but
-the array itself holds the memory of its content, that memory is written to instead, and on the way
-back the cotangent's memory likewise. What is read of an array that is written to is a copy, if it
-is a small part, so that it does not hold the memory.
-"""
+"""The tape entry of a write into the memory of a large array, see
+:mod:`functrans.core.overwriting`: on the way back the cotangent's memory is used likewise."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.array import TracedArray
-from functrans.core.cotangent import Cotangents, Masked, settle
-from functrans.transforms.walk import walk
+from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray, duplicate
+from functrans.core.cotangent import Cotangents, Masked, plain, settle
+from functrans.core.overwriting import Holder, holds_alone, overwritten
+from functrans.core.types import Array, shape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.primitive import Primitive
-    from functrans.core.types import Array, ArrayType
-
-LARGE = 16_384
-"""Bytes from which on a write is done so: less is copied faster than it is looked after."""
-
-PART = 4
-"""A part of an array that is read is copied if it has at most a fourth of the elements."""
+    from functrans.core.types import ArrayType
 
 
 class Overwrite:
-    """The entry of a write on a tape: the cotangent is read where it was written to, erased there,
-    and handed on.
+    """The entry: the cotangent is read where it was written to, erased there if what stood there
+    is gone, and handed on.
 
     Attributes
     ----------
     primitive : Primitive
-        `index_update`.
-    key : tuple
-        The index, as NumPy takes it.
+        `index_update` or `index_add`.
+    index, arrays : Index, tuple of array
+        Where it was written to, no place twice.
     x, y : int or None
         The places of the array and of what was written; None for constants.
-    y_type : ArrayType
-    links : tuple
-        Of the same operation as it is recorded elsewhere.
+    x_type, y_type : ArrayType
     """
 
-    __slots__ = ("key", "links", "primitive", "x", "y", "y_type")
+    __slots__ = ("arrays", "index", "primitive", "x", "x_type", "y", "y_type")
 
     def __init__(
         self,
         primitive: Primitive,
-        key: Any,
-        x: int | None,
-        y: int | None,
+        index: Any,
+        arrays: tuple[Array, ...],
+        places: Sequence[int | None],
+        x_type: ArrayType,
         y_type: ArrayType,
-        links: Any,
     ) -> None:
         self.primitive = primitive
-        self.key = key
-        self.x = x
-        self.y = y
+        self.index = index
+        self.arrays = arrays
+        self.x, self.y = places
+        self.x_type = x_type
         self.y_type = y_type
-        self.links = links
 
     @property
     def args(self) -> list[tuple[None, int | None]]:
@@ -73,63 +63,37 @@ class Overwrite:
         g, owned = cotangents.taken(k + 1)
         if g is None:
             return
-        value, mask = (g.value, g.mask) if type(g) is Masked else (g, None)
-        if type(value) is not np.ndarray or not (mask is None or type(mask) is np.ndarray):
-            cotangents.values[k] = g
-            walk(iter([(k, (self.primitive, self.links))]), cotangents)
-            return
         if self.y is not None:
-            part = np.array(value[self.key])
-            lanes = None if mask is None else np.array(mask[self.key])
-            d: Any = part if lanes is None or lanes.all() else Masked(part, lanes)
-            cotangents.add(self.y, settle(d, self.y_type), self.y_type)
-        if self.x is not None:
-            if not owned:
-                value = value.copy()
-                mask = None if mask is None else mask.copy()
-            if mask is None:
-                mask = np.ones(value.shape, bool)
-            value[self.key] = 0
-            mask[self.key] = False
-            cotangents.give(self.x, Masked(value, mask))
+            cotangents.add(self.y, settle(self._part(g), self.y_type), self.y_type)
+        if self.x is None:
+            return
+        if not self.primitive.in_place.erases:  # type: ignore[union-attr]
+            if owned:
+                cotangents.give(self.x, g)
+            else:
+                cotangents.add(self.x, g, self.x_type)
+            return
+        value = Holder(plain(g))
+        if type(g) is Masked:
+            mask, mask_owned = Holder(g.mask), owned
+        else:
+            mask, mask_owned = Holder(np.ones(shape_of(g), bool)), True
+        del g
+        cotangents.give(self.x, Masked(self._erased(value, owned), self._erased(mask, mask_owned)))
 
+    def _part(self, g: Any) -> Any:
+        part = self._read(plain(g))
+        if type(g) is not Masked:
+            return part
+        lanes = self._read(g.mask)
+        return part if not isinstance(lanes, TracedArray) and lanes.all() else Masked(part, lanes)
 
-def content_to_write(x: TracedArray) -> Any:
-    """The memory of the content of a traced array if it may be written to, else a copy of it; None
-    if it is small, or no memory."""
-    value = x.underlying
-    if type(value) is not np.ndarray or value.nbytes < LARGE:
-        return None
-    del value
-    if references(x) == ALONE and x.underlying.base is None and x.underlying.flags.writeable:
-        return x.underlying
-    return x.underlying.copy(order="K")
+    def _read(self, g: Array) -> Array:
+        """The part as an array of its own, so that it does not hold the memory."""
+        part = algebra.index(g, *self.arrays, index=self.index)
+        return part if type(part) is np.ndarray and part.base is None else duplicate(part)
 
-
-def references(x: Any) -> int:
-    """How many references there are to the content of an array, with that of this function."""
-    return sys.getrefcount(x.underlying)
-
-
-class _Alone:
-    """Holds a content as a traced array does."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Array) -> None:
-        self.value = value
-
-    @property
-    def underlying(self) -> Array:
-        return self.value
-
-
-ALONE = references(_Alone(np.empty(1)))
-"""The references to a content that only its array holds."""
-
-
-def apart(part: Any, whole: Any) -> Any:
-    """A part of an array, as a copy unless it is large."""
-    if type(part) is np.ndarray and part.size * PART <= whole.size:
-        return part.copy()
-    return part
+    def _erased(self, g: Holder, owned: bool) -> Any:
+        """What the holder holds, which is given up, with zeros in that place."""
+        alone = holds_alone(g, "value") if isinstance(g.value, TracedArray) else owned
+        return overwritten(self.primitive, g.value, False, self.arrays, self.index, alone)

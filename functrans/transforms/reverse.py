@@ -25,6 +25,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
+from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
     SCALARS,
@@ -39,7 +40,7 @@ from functrans.core.types import (
     type_of,
 )
 from functrans.transforms.origins import origin
-from functrans.transforms.overwriting import Overwrite, apart, content_to_write
+from functrans.transforms.overwriting import Overwrite
 from functrans.transforms.replay import Replay
 from functrans.transforms.walk import pull_back
 
@@ -108,12 +109,6 @@ class ReverseArray(TracedArray):
     def duplicate(self) -> ReverseArray:
         return self.interpreter.array(duplicate(self.value), self.index)
 
-    def kept_apart(self, whole: Any) -> Any:
-        interpreter = self.interpreter
-        if interpreter.written and interpreter.owns(whole) and whole.index in interpreter.written:
-            self.value = apart(self.value, whole.value)
-        return self
-
     def become(self, content: Any) -> None:
         if not self.interpreter.owns(content):
             self.check_constant(content)
@@ -129,9 +124,8 @@ class Reverse(Interpreter):
 
     `recording` is False while a checkpointed function runs for its value only: its arrays have no
     place on the tape, and `touched` tells whether it met an array of mine. `base` is the index of
-    the tape's first entry; `written` has the indices of large arrays after a write. `turn` is held
-    while a checkpointed function runs again, on a tape in place of mine: a pullback may be called
-    by several threads at once.
+    the tape's first entry. `turn` is held while a checkpointed function runs again, on a tape in
+    place of mine: a pullback may be called by several threads at once.
     """
 
     __slots__ = (
@@ -143,8 +137,9 @@ class Reverse(Interpreter):
         "touched",
         "transform",
         "turn",
-        "written",
     )
+
+    overwrites = True
 
     def __init__(self, function: object = None, transform: str = "vjp") -> None:
         super().__init__(function)
@@ -155,7 +150,6 @@ class Reverse(Interpreter):
         self.touched = False
         self.turn: threading.RLock | None = None
         self.constants = Constants()
-        self.written: set[int] = set()
         self.inputs: tuple[Any, ...] | None = None  # what messages call them by
 
     def variable(self, value: Array) -> ReverseArray:
@@ -208,6 +202,8 @@ class Reverse(Interpreter):
                 mine.append(i)
             else:
                 values.append(x)
+        if primitive.higher is not None and mine and self.recording:
+            return self._higher(primitive, args, values, mine, params)
         parent = self.parent
         if parent is None:
             ans = primitive.impl(*values, **params)
@@ -357,6 +353,28 @@ class Reverse(Interpreter):
             return ans
         return tuple(self._several(primitive, links, ans))
 
+    def _higher(
+        self,
+        primitive: Primitive,
+        args: Any,
+        values: list[Array],
+        mine: list[int],
+        params: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        """Record an operation whose parameters are graphs by its own reverse mode."""
+        wanted = [False] * len(args)
+        for i in mine:
+            wanted[i] = True
+        with under(self.parent):
+            outs, pull_all = primitive.higher.vjp(values, wanted, params)  # type: ignore[union-attr]
+
+        def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
+            found = pull_all(list(gs))
+            return [found[i] for i in mine]
+
+        link = (pull, [args[i].index for i in mine], (), _NONE, [type_of(values[i]) for i in mine])
+        return tuple(self._several(primitive, [link], outs))
+
     def _several(self, primitive: Any, links: Any, outs: Sequence[Any]) -> list[Any]:
         """Record an operation with several outputs: they stand on the tape right behind it."""
         tape = self.tape
@@ -402,30 +420,36 @@ class Reverse(Interpreter):
         return self._several(replay, None, outs)
 
     def overwrite(
-        self, primitive: Primitive, x: Any, y: Array, arrays: tuple[Array, ...], index: Any
+        self,
+        primitive: Primitive,
+        x: Any,
+        y: Array,
+        arrays: tuple[Array, ...],
+        index: Any,
+        alone: bool = True,
     ) -> Any:
-        """A large array written to in its own memory, or once in a copy that is its own."""
-        value = self.lower(y)
-        if not (self.owns(x) and self.recording) or index.may_repeat(tuple(map(shape_of, arrays))):
+        """The operation, with an entry that carries cotangents in their own memory too."""
+        if not is_large(x) or index.may_repeat(tuple(map(shape_of, arrays))):
             return None
-        if any(isinstance(z, TracedArray) for z in (value, *arrays)):
-            return None
-        content = content_to_write(x)
-        if content is None:
-            return None
+        if not self.recording:
+            self.touched = True
         arrays = tuple(map(self.constants.keep, arrays))
-        args, values = (x, y, *arrays), (x.value, value, *arrays)
-        mine = [0, 1] if self.owns(y) else [0]
-        links = links_of(self, primitive, args, values, mine, {"index": index}, content)
-        key = index.key(arrays)
-        content[key] = value
-        place = y.index if self.owns(y) else None
-        entry = Overwrite(primitive, key, x.index, place, type_of(value), links)
-        self.tape.append(((type_of(content),), (entry, None)))
+        mine = self.owns(x)
+        alone = alone and (not mine or holds_alone(x, "value"))
+        value = self.lower(y)
+        with under(self.parent):
+            content = overwritten(primitive, self.lower(x), value, arrays, index, alone)
+        kind = type_of(content)
+        if not is_inexact(kind.dtype):
+            return content
+        if not self.recording:
+            return self._unrecorded(content)
+        places = [z.index if self.owns(z) else None for z in (x, y)]
+        self.tape.append(
+            ((kind,), (Overwrite(primitive, index, arrays, places, kind, type_of(value)), None))
+        )
         self.tape.append(None)
-        written = self.base + len(self.tape) - 1
-        self.written.add(written)
-        return self.array(content, written)
+        return self.array(content, self.base + len(self.tape) - 1)
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         mine = [i for i, x in enumerate(args) if self.owns(x)]

@@ -92,7 +92,15 @@ class Stage(Interpreter):
     unless `at_once`: then the constants are the values of one call, and so are its effects.
     """
 
-    __slots__ = ("_errstate", "at_once", "constants", "equations", "inputs", "transform")
+    __slots__ = (
+        "_errstate",
+        "at_once",
+        "constants",
+        "equations",
+        "inputs",
+        "line",
+        "transform",
+    )
 
     values_known = False
 
@@ -102,6 +110,7 @@ class Stage(Interpreter):
         super().__init__(function)
         self.transform = transform
         self.at_once = at_once
+        self.line: str | None = None  # that of the equations to come; None: where the user is
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.constants = Constants(small=-1)  # a constant stands once in a graph
@@ -145,9 +154,12 @@ class Stage(Interpreter):
         single = primitive.outputs is None
         outputs = (Variable(types),) if single else tuple(map(Variable, types))
         kept = tuple([x if type(x) is Variable else self.constants.keep(x) for x in inputs])
-        self._record(Equation(primitive, kept, params, outputs, user_line()))
+        self._record(Equation(primitive, kept, params, outputs, self._line()))
         arrays = tuple([StageArray(self, v) for v in outputs])
         return arrays[0] if single else arrays
+
+    def _line(self) -> str:
+        return user_line() if self.line is None else self.line
 
     def _record(self, equation: Equation) -> None:
         """Enter an equation, with the reports of errors that the function has turned off or on."""
@@ -168,7 +180,7 @@ class Stage(Interpreter):
         outputs = tuple(Variable(type_of(o)) for o in outs)
         inputs = tuple(x.variable if self.owns(x) else self.constants.keep(x) for x in args)
         params = {"call": call}
-        self._record(Equation(CUSTOM_CALL, inputs, params, outputs, user_line()))
+        self._record(Equation(CUSTOM_CALL, inputs, params, outputs, self._line()))
         return [StageArray(self, v) for v in outputs]
 
     def graph(self, name: str, outputs: list[Any]) -> Graph:

@@ -14,8 +14,11 @@ import functrans as ft
 from functrans.core.errors import DegenerateWarning
 from functrans.core.primitive import REGISTRY, Primitive
 from functrans.core.types import dtype_of
+from functrans.primitives.gamma_quantile import gamma_shape_ratio
+from functrans.primitives.random_wald import tail_moment
 from functrans.testing import check_grads, rules
 from functrans.testing.cases import Case, cases_of
+from functrans.testing.differences import close
 from tests.mutants.derivatives import derivative_mutants, rule_places, zero_mutants
 from tests.mutants.other_rules import batch_mutants, flag_mutants, impl_mutants, shape_mutants
 from tests.mutants.records import Mutant, Watch
@@ -152,7 +155,47 @@ def check_solved(case: Case) -> None:
         check_undone(case.name, case.call, case.sample.args)
 
 
-OWN_CHECKS = {"itairy": check_itairy}
+def gamma_motion(a: Any, w: Any) -> Any:
+    return np.negative(gamma_shape_ratio(a, w, 1))
+
+
+def wald_motion(mean: Any, z: Any) -> Any:
+    return 2 * z**1.5 / mean**2 * tail_moment(np.sqrt(z) / mean + 1 / np.sqrt(z), 0)
+
+
+MOTIONS = {"random_loggamma": gamma_motion, "random_wald": wald_motion}
+
+
+def check_motion(case: Case) -> None:
+    """A variable that moves with its parameter as ``dz/da = motion(a, z)``, along which no
+    difference of its formula can be taken: derivatives of both orders, in all modes."""
+    key, a = case.sample.args
+    if dtype_of(a) != np.float64 or not np.size(a):
+        return
+    motion, call = MOTIONS[case.name], case.call
+    z = call(key, a)
+    slope, curve = ft.jvp(motion, (a, z), (np.ones_like(a), motion(a, z)))
+
+    def pull(a: Any, g: Any) -> Any:
+        return ft.vjp(lambda a: call(key, a), a)[1](g)[0]
+
+    def push(a: Any, t: Any) -> Any:
+        return ft.jvp(lambda a: call(key, a), (a,), (t,))[1]
+
+    g = np.arange(1.0, 1 + np.size(a)).reshape(np.shape(a))[()]
+    for derivative in (pull, push):
+        of_a, of_g = (
+            ft.jvp(derivative, (a, g), pair)[1] for pair in ((g, None), (None, np.ones_like(a)))
+        )
+        expected = (g * slope, g * g * curve, slope)
+        for one, other in zip((derivative(a, g), of_a, of_g), expected, strict=True):
+            close(one, other, case.what, rtol=1e-10, atol=0)
+
+
+OWN_CHECKS: dict[str, Callable[[Case], None]] = {
+    "itairy": check_itairy,
+    **dict.fromkeys(MOTIONS, check_motion),
+}
 SOLVED = {"bdtrik", "bdtrin", "nbdtrik", "nbdtrin", "fdtridfd", "ncfdtrinc"}
 
 

@@ -1,0 +1,62 @@
+"""``call``: a graph as one operation, which is what a jitted function is under other transforms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functrans.compile import program
+from functrans.control.derived import batch_graph, jvp_graph, vjp_graph
+from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import ArrayType
+    from functrans.graph.graph import Graph
+
+Params = dict[str, Any]
+
+
+def _run(*values: Any, graph: Graph, policy: Any = "cut") -> tuple[Any, ...]:
+    return tuple(program(graph)(*values))
+
+
+def _types(*types: ArrayType, graph: Graph, policy: Any = "cut") -> tuple[ArrayType, ...]:
+    return tuple(graph.output_types)
+
+
+class _Call:
+    """Each transform of a call calls the transformed graph."""
+
+    def jvp(
+        self, primals: list[Any], tangents: list[Any], params: Params
+    ) -> tuple[list[Any], list[Any]]:
+        graph, nonzero = jvp_graph(params["graph"], flags_of(tangents))
+        outs = call(*merged(primals, tangents), **{**params, "graph": graph})
+        count = len(nonzero)
+        return list(outs[:count]), filled(nonzero, list(outs[count:]))
+
+    def vjp(
+        self, values: list[Any], wanted: list[bool], params: Params
+    ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        halves = vjp_graph(params["graph"], tuple(wanted), params.get("policy", "cut"))
+        results = call(*values, **{**params, "graph": halves.forward})
+        count = len(halves.live)
+        residuals = [*results[count:], *(values[i] for i in halves.kept)]
+
+        def pull(gs: list[Any]) -> list[Any]:
+            found = call(
+                *residuals, *chosen(halves.live, gs), **{**params, "graph": halves.backward}
+            )
+            return halves.gradients(found)
+
+        return list(results[:count]), pull
+
+    def batch(
+        self, size: int, values: list[Any], batched: list[bool], params: Params
+    ) -> tuple[list[Any], list[bool]]:
+        graph, flags = batch_graph(params["graph"], size, tuple(batched))
+        return list(call(*values, **{**params, "graph": graph})), list(flags)
+
+
+call = higher_order("call", _run, _types, _Call())

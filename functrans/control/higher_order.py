@@ -1,0 +1,59 @@
+"""Declaring a higher-order primitive, and the least that each of them needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from functrans.core.interpreter import stack
+from functrans.core.primitive import HigherOrder, Primitive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import ArrayType
+
+
+def higher_order(
+    name: str,
+    impl: Callable[..., tuple[Any, ...]],
+    shape: Callable[..., tuple[ArrayType, ...]],
+    rules: HigherOrder,
+) -> Callable[..., tuple[Any, ...]]:
+    """The function of a primitive whose parameters are graphs.
+
+    `impl` works on plain values, and `shape` on their types.
+    """
+    primitive = Primitive(name, "higher-order", impl, outputs=0, shape=shape, higher=rules)
+
+    def call(*args: Any, **params: Any) -> tuple[Any, ...]:
+        interpreter = stack.top
+        if interpreter is None:
+            return impl(*args, **params)
+        return interpreter.process(primitive, args, params)  # type: ignore[no-any-return]
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"The higher-order primitive ``{name}``."
+    call.primitive = primitive  # type: ignore[attr-defined]
+    primitive.call = call
+    return call
+
+
+def merged(first: list[Any], second: list[Any]) -> list[Any]:
+    """Two lists as the operands of a graph: the second without its gaps."""
+    return first + [x for x in second if x is not None]
+
+
+def flags_of(values: list[Any]) -> tuple[bool, ...]:
+    """Which tangents or cotangents there are."""
+    return tuple(x is not None for x in values)
+
+
+def filled(flags: tuple[bool, ...], values: list[Any]) -> list[Any]:
+    """The values in their places, None elsewhere."""
+    rest = iter(values)
+    return [next(rest) if flag else None for flag in flags]
+
+
+def chosen(flags: tuple[bool, ...], values: list[Any]) -> list[Any]:
+    """The values where the flag holds."""
+    return [x for x, flag in zip(values, flags, strict=True) if flag]
