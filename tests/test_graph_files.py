@@ -290,3 +290,15 @@ def test_damaged_bytes(saved: Path) -> None:
 def test_a_missing_file_is_pythons_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ft.Graph.load(tmp_path / "nothing")
+
+
+def test_reports_of_errors_come_back(tmp_path: Path) -> None:
+    """Rules are silent about floating-point errors, in a graph from a file too."""
+    x = np.array([0.0, 1.0])
+    graph = ft.make_graph(ft.grad(lambda x: np.sum(np.sqrt(x))))(x)
+    found = reloaded(graph, tmp_path)
+    states = [equation.errstate for equation in found.equations]
+    assert states == [equation.errstate for equation in graph.equations]
+    assert any(states)
+    with np.errstate(all="raise"):
+        assert found(x).tolist() == [np.inf, 0.5]

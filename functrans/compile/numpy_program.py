@@ -48,8 +48,12 @@ class Program:
     >>> graph = ft.make_graph(lambda x: np.sin(x) * 2.0)(np.zeros(3))
     >>> program(graph)(np.zeros(3))
     [array([0., 0., 0.])]
-    >>> print(program(graph).source.splitlines()[1].partition("#")[0])
-        v1 = sin(v0)
+    >>> for line in program(graph).source.splitlines()[-4:]:
+    ...     print(line.partition("  #")[0])
+        sin(v0, b0)
+        v0 = multiply(b0, 2.0)
+        pool.append(buffers)
+        return [v0]
     """
 
     __slots__ = ("__weakref__", "_equations", "_run", "_shared", "filename", "name", "source")

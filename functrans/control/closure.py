@@ -15,7 +15,7 @@ from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import OutputTypeError, describe_function, describe_output
 from functrans.core.types import ArrayType, is_array, type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.graph import Graph, Variable
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import ForwardArray
 from functrans.transforms.reverse import ReverseArray
@@ -92,7 +92,7 @@ def lifted(graph: Graph) -> tuple[Graph, list[Any]]:
         return variables[key]
 
     equations = [
-        Equation(e.primitive, tuple(map(lift, e.inputs)), e.params, e.outputs, e.line)
+        e.changed(inputs=tuple(map(lift, e.inputs)))
         if any(isinstance(x, TracedArray) for x in e.inputs)
         else e
         for e in graph.equations

@@ -78,6 +78,7 @@ def _graph_json(graph: Graph, writer: Writer) -> dict[str, Any]:
                     "params": {k: writer.value(v) for k, v in equation.params.items()},
                     "outputs": list(map(new, equation.outputs)),
                     "line": equation.line,
+                    **({"errstate": equation.errstate} if equation.errstate else {}),
                 }
             )
     with _refused(f"graph {graph.name}: an output"):
@@ -175,6 +176,13 @@ def _array(data: bytes) -> np.ndarray[Any, Any]:
     return np.frombuffer(content, dtype).reshape(shape)
 
 
+_KINDS_OF_ERRORS = {
+    (kind, how)
+    for kind in ("divide", "over", "under", "invalid")
+    for how in ("ignore", "warn", "raise", "call", "print", "log")
+}
+
+
 def _graph_of(written: Any, reader: Reader) -> Graph:
     known = [Variable(type_of_json(kind)) for kind in written["inputs"]]
     inputs = list(known)
@@ -196,7 +204,12 @@ def _graph_of(written: Any, reader: Reader) -> Graph:
         outputs = tuple([Variable(type_of_json(kind)) for kind in entry["outputs"]])
         _check_types(primitive, operands, params, outputs)
         known += outputs
-        equations.append(Equation(primitive, operands, params, outputs, str(entry["line"])))
+        errstate = entry.get("errstate")
+        if errstate is not None and not _KINDS_OF_ERRORS.issuperset(errstate.items()):
+            raise Damaged(f"the errstate {errstate}")
+        equations.append(
+            Equation(primitive, operands, params, outputs, str(entry["line"]), errstate)
+        )
     graph = Graph(str(written["name"]), inputs, equations, [operand(x) for x in written["outputs"]])
     for name, leaves in (("in_tree", graph.inputs), ("out_tree", graph.outputs)):
         if written[name] is not None:
