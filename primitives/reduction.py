@@ -60,8 +60,15 @@ def restore_axes(a: Array, shape: Shape, axes: Axes) -> Array:
     return a if own == kept else algebra.reshape(a, shape=kept)
 
 
+def spread(x: np.generic, shape: Shape) -> Array:
+    """A scalar in every place of a shape: ``np.broadcast_to`` without its costly iterator."""
+    return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # read-only, as the scalar is
+
+
 def expand_reduced(a: Array, shape: Shape, axes: Axes) -> Array:
     """An array reduced from `shape`, stretched back to it."""
+    if isinstance(a, np.generic):  # a constant to all interpreters
+        return spread(a, shape)
     return algebra.broadcast_to(restore_axes(a, shape, axes), shape=shape)
 
 

@@ -10,7 +10,7 @@ from numpy import ndarray
 from functrans.core.kinds import linear
 from functrans.core.types import Array, ArrayType, Shape, shape_of
 
-from .reduction import sum
+from .reduction import spread, sum
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
@@ -64,10 +64,8 @@ transpose: Function = linear(
 
 
 def broadcast_to_impl(x: Array, *, shape: Shape) -> Array:
-    """``np.broadcast_to``; for scalars, which sums pull back, without the costly iterator."""
-    if not isinstance(x, np.generic):
-        return np.broadcast_to(x, shape)
-    return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # read-only, as the scalar is
+    """``np.broadcast_to``, and its like for scalars."""
+    return spread(x, shape) if isinstance(x, np.generic) else np.broadcast_to(x, shape)
 
 
 def broadcast_to_transpose(g: Array, x_type: ArrayType, *, shape: Shape) -> Array:

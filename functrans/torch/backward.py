@@ -14,9 +14,9 @@ from functrans.core.cotangent import Cotangents, plain
 from functrans.core.interpreter import stack, under
 from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
-from functrans.torch.engine import ENGINE, EngineArray, mode
+from functrans.torch.engine import ENGINE, EngineArray, mode, record
 from functrans.torch.names import backward_name
-from functrans.torch.operation import NEITHER, NOTHING, Node, Output, Packed, Saved
+from functrans.torch.operation import NEITHER, NOTHING, OUTPUT, Edge, Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
 from functrans.transforms.walk import pull_back, walk as carry
 
@@ -59,23 +59,26 @@ class _Hook:
 _HOOK = _Hook()
 
 
-def reachable(roots: Sequence[Node]) -> tuple[dict[int, Node], list[Node]]:
-    """All nodes on which these depend, themselves included, by their orders; and which of them are
-    leaves, or are not ready."""
-    found: dict[int, Node] = {}
+def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
+    """All nodes on which these depend, theirs included, by their orders, and by the places of
+    outputs; and which of them are leaves, or are not ready."""
+    found: dict[int, Node] = {place: node for node, _, place in roots}
     others: list[Node] = []
-    waiting = list(roots)
-    while waiting:
-        node = waiting.pop()
-        order = node.order
-        if order not in found:
-            found[order] = node
-            if node.ready is not None:
-                for edge in node.edges:
-                    waiting.append(edge[0])
-            else:
-                others.append(node)
-                waiting += [edge[0] for edge in node.all_edges() if edge is not None]
+    waiting = list(found.values())
+    for node in waiting:  # which grows
+        if node.ready is not None:
+            edges: Any = node.edges
+        elif node.types is not None and found.get(node.order) is node:
+            continue  # come to by another output
+        else:
+            found[node.order] = node
+            others.append(node)
+            edges = [edge for edge in node.all_edges() if edge is not None]
+        for edge in edges:
+            place = edge[2]
+            if place not in found:
+                found[place] = near = edge[0]
+                waiting.append(near)
     return found, others
 
 
@@ -134,12 +137,12 @@ def walk(
     found : list
         The cotangents of `wanted`; None for what was not reached.
     """
-    found, others = reachable([edge[0] for edge, _ in roots])
+    found, others = reachable([edge for edge, _ in roots])
     path: _Graph | _Tape
     if not (wanted or create_graph or Node.any_hooks or anomalies.state.check_nan):
         path = _Graph(found, others, keep)
     else:
-        nodes = [found[order] for order in sorted(found)]
+        nodes = [found[order] for order in sorted(found) if found[order].order == order]
         asked = set(wanted)
         needed, carrying = leading_to(asked, nodes) if asked else (None, None)
         watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)
@@ -153,7 +156,8 @@ def walk(
     cotangents = path.cotangents
     asking = create_graph or Node.any_hooks or len(path.leaves) < len(others)
     if asking:  # there is code in the graph, besides rules, that asks what pass it is in
-        recording, mode.grad = mode.grad, create_graph
+        recording = mode.grad
+        record(create_graph)
         outer, running.now = running.now, Pass(list(found.values()))
     try:
         with under(interpreter or (bottom() if create_graph else None)):
@@ -162,7 +166,8 @@ def walk(
             path.carry()
     finally:
         if asking:
-            running.now, mode.grad = outer, recording
+            running.now = outer
+            record(recording)
     leaves: dict[Node, Any] = {}
     values, owned = cotangents.values, cotangents.owned
     for node, k in path.leaves.items():
@@ -206,12 +211,14 @@ class _Graph:
                 handles = node.handles
                 if handles is not NOTHING and handles is not NEITHER:
                     for handle in handles:
-                        if type(handle) is EngineArray and handle._version is None:
+                        if (type(handle) is EngineArray and handle._version is None) or (
+                            handle is OUTPUT and node.version is None
+                        ):
                             saves = True  # never written to
                         elif handle is not None and _check(node, handle):
                             saves = True
                 yield order, (node.primitive, links)
-            elif node.is_leaf:
+            elif node.is_leaf or order != node.order:
                 continue
             else:
                 links, saves = _unpacked(node, False, None, self.place)

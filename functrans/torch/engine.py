@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import Interpreter, stack, under
-from functrans.core.primitive import X_TYPE, ZERO
+from functrans.core.primitive import X_TYPE
 from functrans.core.types import (
     CONTAINERS,
     Array,
@@ -37,7 +37,7 @@ from functrans.torch.operation import (
     sequence,
 )
 from functrans.transforms.forward import tangent_or_zero
-from functrans.transforms.reverse import derived_pull, links_of, pull_of, transpose_linear
+from functrans.transforms.reverse import links_of, pull_of, transpose_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +57,17 @@ class Mode(threading.local):
 
 
 mode = Mode()
+
+quiet: set[int] = set()
+"""The threads that do not record. While there are none nobody has to look at `mode`, which takes as
+long as a tenth of an operation."""
+
+
+def record(enabled: bool) -> None:
+    """Let this thread record, or not."""
+    mode.grad = enabled
+    (quiet.discard if enabled else quiet.add)(threading.get_ident())
+
 
 _new_array = object.__new__
 
@@ -158,7 +169,7 @@ class Engine(Interpreter):
     transform = "functrans.torch"
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        if len(args) == 1 and primitive.pulls is not None and primitive.outputs is None:
+        if len(args) == 1 and primitive.briefs and primitive.outputs is None:
             return self._one(primitive, args[0], params)
         values = []
         mine = []
@@ -235,14 +246,24 @@ class Engine(Interpreter):
             return impl(x, **params)
         value, edge = x.value, x.index
         ans = impl(value, **params)
-        if edge is None or not (mode.grad and primitive.differentiable and is_inexact(ans.dtype)):
+        if (
+            edge is None
+            or (quiet and not mode.grad)
+            or not primitive.differentiable
+            or not is_inexact(ans.dtype)
+        ):
             return EngineArray(ans)
-        rule: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]
-        if rule is ZERO:
+        space = None if primitive.masks == "lanes" else type_of(value)
+        if primitive.briefs and primitive.briefs[0]:
+            pull, place, takes_params = primitive.briefs[0]
+            kept, handle = (value, None, ans)[place], saved_handle((x, None, OUTPUT)[place])
+            ready = ((pull, edge[2], kept, params if takes_params else None, space),)
+            return self._made(primitive, ready, (edge,), (handle,), ans)
+        rule = pull_of(primitive, 0)
+        if rule is None:
             return EngineArray(ans)
-        space = type_of(value)
         if rule.names == X_TYPE:
-            kept = handle = (space,)
+            kept = handle = (space or type_of(value),)
         else:
             kept = rule.select(ans, (value,))
             handle = _handles(kept, (value,), (x,), (ans,))
@@ -281,7 +302,7 @@ class Engine(Interpreter):
             return primitive.impl(x)
         fast = primitive.fast
         edge = x.index
-        if edge is None or fast is None or not mode.grad:
+        if edge is None or fast is None or (quiet and not mode.grad):
             return self.process(primitive, (x,), _NONE)
         pull, place = fast
         impl = primitive.impl
@@ -314,7 +335,7 @@ class Engine(Interpreter):
         if not (x_ours or y_ours):
             return primitive.impl(x, y)
         fast = primitive.fast
-        if fast is None or not mode.grad:
+        if fast is None or (quiet and not mode.grad):
             return self.process(primitive, (x, y), _NONE)
         a, b = x, y
         x_edge: Any = None
@@ -463,7 +484,7 @@ class grad_mode:
 
     def __enter__(self) -> None:
         self.before = mode.grad
-        mode.grad = self.enabled
+        record(self.enabled)
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad = self.before
+        record(self.before)

@@ -97,7 +97,7 @@ def dim_index(dim: Any, ndim: int) -> int:
 def dim_tuple(dim: Any, ndim: int) -> tuple[int, ...]:
     """Axes counted from the front: all of them for None or an empty tuple."""
     if dim is None or (isinstance(dim, tuple | list) and not dim):
-        return tuple(range(ndim))
+        return ((), (0,), (0, 1))[ndim] if ndim < 3 else tuple(range(ndim))
     dims = [dim_index(d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,))]
     if len(set(dims)) != len(dims):
         twice = next(d for d in dims if dims.count(d) > 1)

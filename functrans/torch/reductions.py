@@ -42,7 +42,9 @@ def _summand(a: Any, dtype: Any) -> Any:
 
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of the elements."""
-    a = _summand(tensor_array(input, "sum"), dtype)
+    a = tensor_array(input, "sum")
+    if dtype is not None or a.dtype.kind in "biu":
+        a = _summand(a, dtype)
     ans = wrap(p.sum(a, axes=dim_tuple(dim, len(a.shape)), keepdims=keepdim))
     return ans if dim is None else _named(ans, "SumBackward1")
 

@@ -15,7 +15,7 @@ from functrans.core.interpreter import Interpreter, _back_to, stack
 from functrans.core.types import Array
 from functrans.torch import engine
 from functrans.torch.backward import bottom
-from functrans.torch.engine import mode
+from functrans.torch.engine import mode, record
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import ForwardArray
 from functrans.transforms.reverse import ReverseArray
@@ -64,7 +64,7 @@ def _constant(x: Any) -> Any:
 def switch(enabled: bool) -> tuple[bool, Interpreter | None]:
     """Record or do not from now on; returns what :func:`switch_back` takes."""
     before = mode.grad, stack.top
-    mode.grad = enabled
+    record(enabled)
     top = stack.top
     if top is not None and top is not bottom():
         if enabled and type(top) is Unrecorded:
@@ -76,7 +76,7 @@ def switch(enabled: bool) -> tuple[bool, Interpreter | None]:
 
 def switch_back(before: tuple[bool, Interpreter | None]) -> None:
     """Undo :func:`switch`."""
-    mode.grad = before[0]
+    record(before[0])
     _back_to(before[1])
 
 

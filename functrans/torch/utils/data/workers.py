@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from functrans.torch import dtypes
-from functrans.torch.engine import mode
+from functrans.torch.engine import mode, record
 
 
 class WorkerInfo(NamedTuple):
@@ -68,7 +68,7 @@ class Workers:
         def begin(info: WorkerInfo) -> None:
             # What is set by thread is that of the thread which made the workers.
             dtypes.set_default_dtype(settings[0])
-            mode.grad = settings[1]
+            record(settings[1])
             _current.info = info
             if init is not None:
                 init(info.id)
