@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.cotangent import Cotangents, plain
-from functrans.core.interpreter import stack, under
+from functrans.core.cotangent import Cotangents, Masked
+from functrans.core.interpreter import _back_to, stack, under
 from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
 from functrans.torch.engine import ENGINE, EngineArray, mode, record
@@ -62,7 +62,7 @@ _HOOK = _Hook()
 def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
     """All nodes on which these depend, theirs included, by their orders, and by the places of
     outputs; and which of them are leaves, or are not ready."""
-    found: dict[int, Node] = {place: node for node, _, place in roots}
+    found: dict[int, Node] = {edge.order: edge.node for edge in roots}
     others: list[Node] = []
     waiting = list(found.values())
     for node in waiting:  # which grows
@@ -75,9 +75,9 @@ def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
             others.append(node)
             edges = [edge for edge in node.all_edges() if edge is not None]
         for edge in edges:
-            place = edge[2]
+            place = edge.order
             if place not in found:
-                found[place] = near = edge[0]
+                found[place] = near = edge if type(edge) is Node else edge.node
                 waiting.append(near)
     return found, others
 
@@ -85,11 +85,11 @@ def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
 def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[Node]]:
     """The nodes whose rules have to run for the cotangents of these leaves and outputs, and those
     whose cotangents are needed."""
-    ends = {edge[0] for edge in wanted}
+    ends = {edge.node for edge in wanted}
     needed: set[Node] = set()
     for node in nodes:
         for edge in node.all_edges():
-            if edge is not None and (edge[0] in needed or edge[0] in ends):
+            if edge is not None and (edge.node in needed or edge.node in ends):
                 needed.add(node)
                 break
     return needed, needed | ends
@@ -147,7 +147,7 @@ def walk(
         needed, carrying = leading_to(asked, nodes) if asked else (None, None)
         watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)
         partly = asked and (
-            len(carrying or ()) < len(nodes) or not all(edge[0].is_leaf for edge in asked)
+            len(carrying or ()) < len(nodes) or not all(edge.node.is_leaf for edge in asked)
         )
         if create_graph or watched or partly or anomalies.state.check_nan:
             path = _Tape(nodes, asked, needed, carrying, create_graph)
@@ -159,25 +159,29 @@ def walk(
         recording = mode.grad
         record(create_graph)
         outer, running.now = running.now, Pass(list(found.values()))
+    above = stack.top
+    stack.top = interpreter or (bottom() if create_graph else None)  # as `under` does
     try:
-        with under(interpreter or (bottom() if create_graph else None)):
-            for edge, g in roots:
-                cotangents.add(path.place(edge), g, None)
-            path.carry()
+        for edge, g in roots:
+            cotangents.add(path.place(edge), g, None)
+        path.carry()
     finally:
+        _back_to(above)
         if asking:
             running.now = outer
             record(recording)
     leaves: dict[Node, Any] = {}
     values, owned = cotangents.values, cotangents.owned
     for node, k in path.leaves.items():
-        g, values[k] = plain(values[k]), None
+        g, values[k] = values[k], None
+        if type(g) is Masked:
+            g = g.value
         if type(g) is np.ndarray and k not in owned and (getrefcount(g) > 2 or g.base is not None):
             g = g.copy()  # what other values share is nobody's to write to
         leaves[node] = g
     if not keep:
         path.release()
-    return leaves, path.found(wanted, leaves)
+    return leaves, path.found(wanted, leaves) if wanted else []
 
 
 class _Graph:
@@ -196,7 +200,7 @@ class _Graph:
                 values.update(dict.fromkeys(range(node.first, node.first + len(node.types))))
 
     def place(self, edge: Any) -> int:
-        return edge[2]  # type: ignore[no-any-return]
+        return edge.order  # type: ignore[no-any-return]
 
     def carry(self) -> None:
         carry(self._entries(), self.cotangents)
@@ -236,7 +240,7 @@ class _Graph:
 
     def found(self, wanted: Sequence[Any], leaves: dict[Node, Any]) -> list[Any]:
         """The cotangents of the wanted leaves."""
-        return [leaves.get(edge[0]) for edge in wanted]
+        return [leaves.get(edge.node) for edge in wanted]
 
 
 def _check(node: Node, handle: Any) -> bool:
@@ -310,8 +314,8 @@ class _Tape:
         self.cotangents = Cotangents(len(tape))
 
     def place(self, edge: Any) -> int:
-        place = self.places[edge[0]]
-        return place if type(place) is int else place[edge[1]]
+        place = self.places[edge.node]
+        return place if type(place) is int else place[edge.number]
 
     def carry(self) -> None:
         pull_back(self.tape, self.cotangents, keep=False)
@@ -326,8 +330,8 @@ class _Tape:
 
 
 def _place(edge: Any) -> int:
-    place = edge[0].place
-    return place if type(place) is int else place[edge[1]]
+    place = edge.node.place
+    return place if type(place) is int else place[edge.number]
 
 
 def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: set[Any]) -> None:
@@ -367,11 +371,11 @@ def _unpacked(
     saves = False
     for pull, index, residuals, params, space in node.links:
         if carrying is not None:
-            if type(index) is tuple:
-                if index[0] not in carrying:
+            if type(index) is not list:
+                if index.node not in carrying:
                     continue
             else:
-                index = [e if e is not None and e[0] in carrying else None for e in index]
+                index = [e if e is not None and e.node in carrying else None for e in index]
         if type(residuals) is not tuple:
             (residuals,), saves_more = _values(node, (residuals,), create_graph)
             saves = saves or saves_more
@@ -379,7 +383,7 @@ def _unpacked(
             residuals, saves_more = _values(node, residuals, create_graph)
             saves = saves or saves_more
         at: Any
-        if type(index) is tuple:
+        if type(index) is not list:
             at = place(index)
         else:
             at = [None if edge is None else place(edge) for edge in index]
@@ -419,8 +423,8 @@ def modified(value: Any, index: Any, now: int, then: int) -> RuntimeError:
     """PyTorch's error for a saved value that was written to."""
     origin = ""
     if index is not None:
-        name = re.sub(r"Backward\d*$", "", backward_name(index[0]))
-        origin = f", which is output {index[1]} of {name}"
+        name = re.sub(r"Backward\d*$", "", backward_name(index.node))
+        origin = f", which is output {index.number} of {name}"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{type_string(value)} {list(shape_of(value))}]{origin}, is at version {now}; "

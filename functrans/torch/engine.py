@@ -98,7 +98,7 @@ class EngineArray(TracedArray):
     @property
     def version(self) -> list[int]:
         if self._version is None:
-            self._version = [0] if self.index is None else self.index[0].counter()
+            self._version = [0] if self.index is None else self.index.node.counter()
         return self._version
 
     @version.setter
@@ -158,7 +158,7 @@ class EngineArray(TracedArray):
             np.copyto(memory, value, casting="unsafe")
         version[0] += 1
         if mode.grad and index is not None:
-            index[0].version, index[0].at = version, version[0]
+            index.node.version, index.node.at = version, version[0]
 
 
 class Engine(Interpreter):
@@ -232,7 +232,7 @@ class Engine(Interpreter):
                 pull, link_params = rule.apply, params
                 kept = rule.select(ans, values)
                 handle = _handles(kept, values, args, (ans,))
-            ready.append((pull, edge[2], kept, link_params, type_of(values[i])))
+            ready.append((pull, edge.order, kept, link_params, type_of(values[i])))
             edges.append(edge)
             handles.append(handle)
         if not ready:
@@ -257,7 +257,7 @@ class Engine(Interpreter):
         if primitive.briefs and primitive.briefs[0]:
             pull, place, takes_params = primitive.briefs[0]
             kept, handle = (value, None, ans)[place], saved_handle((x, None, OUTPUT)[place])
-            ready = ((pull, edge[2], kept, params if takes_params else None, space),)
+            ready = ((pull, edge.order, kept, params if takes_params else None, space),)
             return self._made(primitive, ready, (edge,), (handle,), ans)
         rule = pull_of(primitive, 0)
         if rule is None:
@@ -267,7 +267,7 @@ class Engine(Interpreter):
         else:
             kept = rule.select(ans, (value,))
             handle = _handles(kept, (value,), (x,), (ans,))
-        ready = ((rule.apply, edge[2], kept, params, space),)
+        ready = ((rule.apply, edge.order, kept, params, space),)
         return self._made(primitive, ready, (edge,), (handle,), ans)
 
     def _made(
@@ -279,8 +279,8 @@ class Engine(Interpreter):
         new.edges = edges
         new.handles = handles
         new.out = ans
-        new.order = order = next(sequence)
-        return EngineArray(ans, (new, 0, order))
+        new.order = next(sequence)
+        return EngineArray(ans, new)
 
     def residuals(
         self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
@@ -319,31 +319,32 @@ class Engine(Interpreter):
             kept, new.handles = None, NOTHING
         else:
             kept, new.handles = (value, None, ans)[place], saved_handle(((x, None, OUTPUT)[place],))
-        new.ready = ((pull, edge[2], kept, None, None),)
+        new.ready = ((pull, edge.order, kept, None, None),)
         new.edges = (edge,)
         new.out = ans
-        new.order = order = next(sequence)
+        new.order = next(sequence)
         out = _new_array(EngineArray)
         out.place = None
         out.value = ans
-        out.index = (new, 0, order)
+        out.index = new
         out._version = None
         return out
 
     def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
-        x_ours, y_ours = type(x) is EngineArray, type(y) is EngineArray
-        if not (x_ours or y_ours):
+        x_edge: Any
+        y_edge: Any
+        if type(x) is type(y) is EngineArray:
+            a, x_edge, b, y_edge = x.value, x.index, y.value, y.index
+            written = x._version or y._version
+        elif type(x) is EngineArray:
+            a, x_edge, b, y_edge, written = x.value, x.index, y, None, x._version
+        elif type(y) is EngineArray:
+            a, x_edge, b, y_edge, written = x, None, y.value, y.index, y._version
+        else:
             return primitive.impl(x, y)
         fast = primitive.fast
         if fast is None or (quiet and not mode.grad):
             return self.process(primitive, (x, y), _NONE)
-        a, b = x, y
-        x_edge: Any = None
-        y_edge: Any = None
-        if x_ours:
-            a, x_edge = x.value, x.index
-        if y_ours:
-            b, y_edge = y.value, y.index
         impl = primitive.impl
         ans = impl(a, b)
         if x_edge is None and y_edge is None:
@@ -354,51 +355,51 @@ class Engine(Interpreter):
             type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape
         ):
             shape, dtype = ans.shape, ans.dtype
-            if x_edge and (a.dtype is not dtype or a.shape != shape):
+            if x_edge is not None and (a.dtype is not dtype or a.shape != shape):
                 x_space = type_of(a)
-            if y_edge and (b.dtype is not dtype or b.shape != shape):
+            if y_edge is not None and (b.dtype is not dtype or b.shape != shape):
                 y_space = type_of(b)
         new = Node()
         if x_place == y_place == 2:  # nothing is kept
-            if x_edge and y_edge:
+            if x_edge is not None and y_edge is not None:
                 new.ready = (
-                    (x_pull, x_edge[2], None, None, x_space),
-                    (y_pull, y_edge[2], None, None, y_space),
+                    (x_pull, x_edge.order, None, None, x_space),
+                    (y_pull, y_edge.order, None, None, y_space),
                 )
                 new.edges, new.handles = (x_edge, y_edge), NEITHER
             else:
                 pull, edge, space = (
-                    (x_pull, x_edge, x_space) if x_edge else (y_pull, y_edge, y_space)
+                    (x_pull, x_edge, x_space) if x_edge is not None else (y_pull, y_edge, y_space)
                 )
-                new.ready = ((pull, edge[2], None, None, space),)
+                new.ready = ((pull, edge.order, None, None, space),)
                 new.edges, new.handles = (edge,), NOTHING
         else:
             values = (a, b, None, ans)
             handles = (x, y, None, OUTPUT)
-            if x_edge and y_edge:
+            if x_edge is not None and y_edge is not None:
                 new.ready = (
-                    (x_pull, x_edge[2], values[x_place], None, x_space),
-                    (y_pull, y_edge[2], values[y_place], None, y_space),
+                    (x_pull, x_edge.order, values[x_place], None, x_space),
+                    (y_pull, y_edge.order, values[y_place], None, y_space),
                 )
                 new.edges = (x_edge, y_edge)
                 new.handles = handles[x_place], handles[y_place]
-            elif x_edge:
-                new.ready = ((x_pull, x_edge[2], values[x_place], None, x_space),)
+            elif x_edge is not None:
+                new.ready = ((x_pull, x_edge.order, values[x_place], None, x_space),)
                 new.edges = (x_edge,)
                 new.handles = (handles[x_place],)
             else:
-                new.ready = ((y_pull, y_edge[2], values[y_place], None, y_space),)
+                new.ready = ((y_pull, y_edge.order, values[y_place], None, y_space),)
                 new.edges = (y_edge,)
                 new.handles = (handles[y_place],)
-            if x_ours and x._version or y_ours and y._version:
+            if written:
                 new.handles = saved_handle(new.handles)
         new.primitive = primitive
         new.out = ans
-        new.order = order = next(sequence)
+        new.order = next(sequence)
         out = _new_array(EngineArray)
         out.place = None
         out.value = ans
-        out.index = (new, 0, order)
+        out.index = new
         out._version = None
         return out
 

@@ -41,7 +41,7 @@ def check_writable(x: Tensor) -> None:
     place = x.array.place
     while place is not None and place.base is not None:
         base = place.base
-        if base.index is not None and base.index[0].is_leaf:
+        if base.index is not None and base.index.node.is_leaf:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 "operation."
@@ -58,7 +58,7 @@ def _keep_outputs(array: Any) -> None:
     """Let nodes whose output is about to be written to have it as it is."""
     while type(array) is EngineArray:
         index = array.index
-        maker: Any = None if index is None else index[0]
+        maker: Any = None if index is None else index.node
         if getattr(getattr(maker, "primitive", None), "name", "") in OVERWRITTEN:
             array.version = array.version  # from now on it is not the node's
             maker.keep_output()

@@ -24,7 +24,7 @@ class GradFn:
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
         """The nodes that a gradient goes to next."""
         return tuple(
-            (None, 0) if edge is None else (GradFn(edge[0], edge[1]), edge[1])
+            (None, 0) if edge is None else (GradFn(edge.node, edge.number), edge.number)
             for edge in self.node.all_edges()
         )
 

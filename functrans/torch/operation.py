@@ -36,10 +36,6 @@ class _Rare:
     version: Any = None
 
 
-Edge = tuple["Node", int, int]
-"""An output of a node: the node, the number of the output, and its place in a walk."""
-
-
 class Node(_Rare):
     """One operation of the graph.
 
@@ -53,7 +49,7 @@ class Node(_Rare):
         None for a leaf.
     ready : tuple of tuples, or None
         Links as on a tape, with the orders of nodes for places.
-    edges : tuple of Edge
+    edges : tuple of Node or Branch
         Where the ready links lead to.
     handles : tuple
         For each ready link what it keeps, as the array of a tensor that was never written to, or as
@@ -83,25 +79,32 @@ class Node(_Rare):
         "ready",
     )
 
+    number = 0
+
     any_hooks = False
     """Whether any node ever had a hook: until then walks need not look for them."""
 
     primitive: Any
     ready: tuple[Any, ...] | None
-    edges: tuple[Edge, ...]
+    edges: tuple[Node | Branch, ...]
     handles: tuple[Any, ...]
     out: Any
     order: int
     place: Any
 
     @property
+    def node(self) -> Node:
+        """Itself, as what an edge leads to; see :class:`Branch`."""
+        return self
+
+    @property
     def first(self) -> int:
         """The place of the first output in a walk, which the others follow."""
         return self.order if self.types is None else self.order + 1
 
-    def output(self, number: int = 0) -> Edge:
-        """One of its outputs, as edges to it say it."""
-        return self, number, self.first + number
+    def output(self, number: int = 0) -> Node | Branch:
+        """One of its outputs, as what edges lead to."""
+        return self if self.types is None else Branch(self, number)
 
     @property
     def is_leaf(self) -> bool:
@@ -195,6 +198,36 @@ def node(primitive: Any, links: Any, out: Any, types: Any = None) -> Node:
             # Again only if another thread has taken one in between.
             new.order, *numbers = [next(sequence) for _ in range(1 + len(types))]
     return new
+
+
+class Branch:
+    """One of several outputs of a node, as what an edge leads to; where there is only one output
+    the node itself stands for it.
+
+    Attributes
+    ----------
+    node : Node
+    number : int
+        Which output.
+    order : int
+        Its place in a walk.
+    """
+
+    __slots__ = ("node", "number", "order")
+
+    def __init__(self, node: Node, number: int) -> None:
+        self.node = node
+        self.number = number
+        self.order = node.first + number
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Branch and other.order == self.order
+
+    def __hash__(self) -> int:
+        return self.order
+
+
+Edge = Node | Branch
 
 
 class Saved:

@@ -25,7 +25,7 @@ def _named(tensor: Tensor, name: str) -> Tensor:
     """The result under the name that PyTorch gives its node."""
     index = tensor.index
     if index is not None:
-        index[0].name = name
+        index.node.name = name
     return tensor
 
 

@@ -82,7 +82,7 @@ class Packing(Interpreter):
     def _seen(self, ans: Any) -> Any:
         first = ans[0] if type(ans) is tuple else ans
         if type(first) is EngineArray and first.index is not None:
-            self._pack_node(first.index[0])
+            self._pack_node(first.index.node)
         return ans
 
     def _pack_node(self, node: Node) -> None:
@@ -181,6 +181,6 @@ def _shown(node: Node, r: Any) -> Tensor:
     array = r.array
     if array.version[0] != r.at:
         raise modified(array.value, array.index, array.version[0], r.at)
-    variable = None if array.index is None else array.index[0].variable
+    variable = None if array.index is None else array.index.node.variable
     leaf: Tensor | None = None if variable is None else variable()
     return wrap(array.snapshot()) if leaf is None else leaf

@@ -437,7 +437,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     if type(ans) is EngineArray:
         ans.version = a.version
         if ans.index is not None:
-            ans.index[0].name = _INDEXED[type(_last(basic))]
+            ans.index.node.name = _INDEXED[type(_last(basic))]
     return wrap(ans)
 
 

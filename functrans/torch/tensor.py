@@ -145,7 +145,7 @@ class Tensor:
 
     @property
     def output_nr(self) -> int:
-        return 0 if self.index is None else int(self.index[1])
+        return 0 if self.index is None else int(self.index.number)
 
     def is_floating_point(self) -> bool:
         """Whether the elements are real floating-point numbers."""
@@ -201,18 +201,18 @@ class Tensor:
         if self.array.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if type(self.array) is EngineArray and self.array.index is None:
-            self.array.index = leaf_node(self).output()
+            self.array.index = leaf_node(self)
         return self
 
     @property
     def is_leaf(self) -> bool:
         index = self.index
-        return index is None or index[0].is_leaf
+        return index is None or index.node.is_leaf
 
     @property
     def grad_fn(self) -> GradFn | None:
         index = self.index
-        return None if index is None or index[0].is_leaf else GradFn(index[0], index[1])
+        return None if index is None or index.node.is_leaf else GradFn(index.node, index.number)
 
     @property
     def grad(self) -> Tensor | None:
@@ -325,7 +325,7 @@ class Tensor:
         """
         if self.index is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        node, number, _ = self.index
+        node, number = self.index.node, self.index.number
         hooks = node.hooked("hooks", dict).setdefault(number, [])
 
         def call(g: Any) -> Any:
@@ -343,7 +343,7 @@ class Tensor:
             raise RuntimeError(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
-        node = self.index[0]
+        node = self.index.node
         if node.accumulated is None:
             node.accumulated = []
         node.accumulated.append(hook)

@@ -119,13 +119,13 @@ def titled(function: F) -> F:
         title: str | None = ""
         for out in outs:
             index = out.index if isinstance(out, Tensor) else None
-            if index is None or index[0].is_leaf or _is_argument(index[0], args):
+            if index is None or index.node.is_leaf or _is_argument(index.node, args):
                 continue
             if title == "":
                 title = form(args, kwargs)
             if title is None:
                 return result
-            index[0].name = f"{title[:-1]}Backward{title[-1]}"
+            index.node.name = f"{title[:-1]}Backward{title[-1]}"
         return result
 
     _titled[function] = call
@@ -134,4 +134,4 @@ def titled(function: F) -> F:
 
 def _is_argument(node: Any, args: tuple[Any, ...]) -> bool:
     """Whether a result is an argument as it came, whose node has its name."""
-    return any(isinstance(x, Tensor) and x.index is not None and x.index[0] is node for x in args)
+    return any(isinstance(x, Tensor) and x.index is not None and x.index.node is node for x in args)

@@ -42,7 +42,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             "It is not possible to get the gradient edge for a Tensor that does not "
             "require gradients"
         )
-    node, number, _ = tensor.index
+    node, number = tensor.index.node, tensor.index.number
     return GradientEdge(Node(node, number), number)
 
 
@@ -172,7 +172,7 @@ def register_multi_grad_hook(
                 if first:
                     fn(g)
                 return
-            expected = sum(t.index[0] in now.nodes for t in given)
+            expected = sum(t.index.node in now.nodes for t in given)
             if sum(other is not None for other in grads) == expected:
                 fn(grads)
 

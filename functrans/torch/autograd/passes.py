@@ -111,7 +111,7 @@ def backward(
     if wanted:
         for t, g in zip(wanted, found, strict=True):
             if g is not None:
-                accumulate(t, g, t.index[0])
+                accumulate(t, g, t.index.node)
         return
     for node, g in leaves.items():
         variable = node.variable()

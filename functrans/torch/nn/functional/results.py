@@ -13,7 +13,7 @@ from functrans.torch.tensor import Tensor, wrap
 def named(array: Any, name: str) -> Tensor:
     """The tensor of a result, whose node has the name that PyTorch gives it."""
     if type(array) is EngineArray and array.index is not None:
-        array.index[0].name = name
+        array.index.node.name = name
     return wrap(array)
 
 
