@@ -13,7 +13,7 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
 
 from functrans import extend as extend, numpy as numpy, primitives as primitives
 from functrans._version import __version__ as __version__
-from functrans.core import errors as errors, tree as tree
+from functrans.core import errors as errors, generators as _generators, tree as tree
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
 from functrans.transforms.batching import vmap as vmap
@@ -47,6 +47,15 @@ if TYPE_CHECKING:
     )
     from functrans.transforms.nonfinite import explain_nan as explain_nan
     from functrans.transforms.showing import show as show
+
+
+def _load_generators() -> _Any:
+    from functrans.random import generators
+
+    return generators
+
+
+_generators.Hook.load = staticmethod(_load_generators)
 
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""

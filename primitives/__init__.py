@@ -175,6 +175,18 @@ from .random import (
     random_uniform as random_uniform,
     truncated_quantile as truncated_quantile,
 )
+from .random_generators import (
+    generator_beta as generator_beta,
+    generator_draw as generator_draw,
+    generator_lognormal as generator_lognormal,
+    generator_pareto as generator_pareto,
+    generator_pick as generator_pick,
+    generator_power as generator_power,
+    generator_standard_gamma as generator_standard_gamma,
+    generator_triangular as generator_triangular,
+    generator_wald as generator_wald,
+    generator_weibull as generator_weibull,
+)
 from .random_rejection import (
     random_binomial as random_binomial,
     random_loggamma as random_loggamma,

@@ -5,17 +5,28 @@ In the form of tests/error_snapshots.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+import functrans as ft
 from functrans import random
-from functrans.core.errors import InputTypeError
+from functrans.core.errors import InputTypeError, MissingRuleError, RandomnessError
 
 Row = tuple[Callable[[], Any], type[Exception], str]
 
 KEY = random.key(0)
+OUTSIDE = np.random.default_rng(0)
+
+
+def _beta_without_scipy() -> Any:
+    module = "functrans.primitives.special_beta"
+    with mock.patch.dict(sys.modules, {module: None}):  # type: ignore[dict-item]
+        ft.grad(lambda a, rng: rng.beta(a, 2.0))(1.0, np.random.default_rng(0))
+
 
 SNAPSHOTS: dict[str, Row] = {
     "a seed as a key": (
@@ -60,6 +71,61 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: random.randint(KEY, 2, 0.0, 3),
         InputTypeError,
         r"bounds of type weak float64\[\] and weak int64\[\] and dtype int64, at .*integers",
+    ),
+    "a captured generator in a graph": (
+        lambda: ft.make_graph(lambda x: x + OUTSIDE.normal())(1.0),
+        RandomnessError,
+        r"make_graph.*drew numbers from the generator OUTSIDE, at .*Pass the generator as an arg",
+    ),
+    "a generator in a loop that is staged": (
+        lambda: ft.grad(
+            lambda x, rng: ft.scan(lambda c, _: (c * rng.normal(), c), x, None, length=3)[0]
+        )(1.0, np.random.default_rng(0)),
+        RandomnessError,
+        r"a generator is drawn from in scan.* at .*Draw before it",
+    ),
+    "a captured generator in a checkpoint": (
+        lambda: ft.grad(ft.checkpoint(lambda x: x * OUTSIDE.normal()))(1.0),
+        RandomnessError,
+        r"checkpoint.*drew numbers from the generator OUTSIDE, at .*runs again",
+    ),
+    "a checkpoint with the generator of a graph": (
+        lambda: ft.make_graph(ft.grad(ft.checkpoint(lambda x, rng: x * rng.normal())))(
+            1.0, np.random.default_rng(0)
+        ),
+        RandomnessError,
+        r"checkpoint: a generator that is an input of a graph .* at .*Draw before the function",
+    ),
+    "a distribution of a generator without rules": (
+        lambda: ft.grad(lambda a, rng: rng.dirichlet(a)[0])(np.ones(2), np.random.default_rng(0)),
+        MissingRuleError,
+        r"Generator.dirichlet takes no traced parameters .* at .*standard_gamma\(alpha\)",
+    ),
+    "traced chances of a choice": (
+        lambda: ft.grad(lambda p, rng: rng.choice(2.0 * p, p=p))(
+            np.full(2, 0.5), np.random.default_rng(0)
+        ),
+        MissingRuleError,
+        r"Generator.choice: p is traced, at .*stop_gradient",
+    ),
+    "an array for the numbers of a generator": (
+        lambda: ft.vmap(lambda rng: rng.random(out=np.empty(2)), None, axis_size=2)(
+            np.random.default_rng(0)
+        ),
+        MissingRuleError,
+        r"Generator.random: out cannot be given to a traced generator, at",
+    ),
+    "an array for gamma variables of a generator": (
+        lambda: ft.grad(lambda a, rng: rng.standard_gamma(a, out=np.empty(2)))(
+            1.0, np.random.default_rng(0)
+        ),
+        MissingRuleError,
+        r"standard_gamma: dtype and out cannot be given with a traced shape, at",
+    ),
+    "beta variables without SciPy": (
+        _beta_without_scipy,
+        MissingRuleError,
+        r"Generator.beta: its derivatives need SciPy, at",
     ),
     "nothing to choose from": (
         lambda: random.choice(KEY, 1.5),

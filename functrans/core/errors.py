@@ -242,6 +242,24 @@ class GraphError(FunctransError, ValueError):
     """
 
 
+class RandomnessError(FunctransError, RuntimeError):
+    """Random numbers would not be what they look like: one set of them where two are meant, or the
+    same ones in every run.
+
+    Split a key for each use, and pass generators as arguments:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> def noisy(x, rng):                       # not: a generator from outside of the function
+    ...     return x + rng.normal(size=2)
+    >>> graph = ft.make_graph(noisy)(np.zeros(2), np.random.default_rng(0))
+    >>> rng = np.random.default_rng(1)
+    >>> bool((graph(np.zeros(2), rng) == graph(np.zeros(2), rng)).any())
+    False
+    """
+
+
 class RegistrationError(FunctransError, ValueError):
     """A primitive, rule or pytree type was declared twice or wrongly.
 

@@ -182,8 +182,9 @@ def _general_remedy(called: str) -> str:
         )
     if called and hasattr(np.random.Generator, called):
         return (
-            "draw numbers that do not depend on it and transform them (loc + scale * "
-            "rng.standard_normal(size); for a choice, x[rng.permutation(len(x))])"
+            "pass the generator as an argument of the transformed function too, or draw numbers "
+            "that do not depend on it and transform them (loc + scale * rng.standard_normal(size); "
+            "for a choice, x[rng.permutation(len(x))])"
         )
     if called in ("vectorize", "frompyfunc", "fromiter"):
         return "apply NumPy functions to the whole array, or map over it with functrans.vmap"

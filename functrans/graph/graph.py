@@ -9,6 +9,7 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.errors import InputTypeError, TreeError
+from functrans.core.generators import GENERATOR_TYPE, is_generator, operand_of
 from functrans.core.overwriting import apart, is_large, item_alone, overwritten
 from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, ArrayType, is_array, type_of
@@ -156,7 +157,7 @@ class Graph:
                     f"graph {self.name}: the argument at {_argument(paths[j])} is {given}, but "
                     f"the graph was made for {variable.type}. Make a graph for these types."
                 )
-        outs = self.evaluate(leaves)
+        outs = self.evaluate(list(map(operand_of, leaves)))
         return outs if self.out_tree is None else tree.unflatten(self.out_tree, outs)
 
     @property
@@ -374,6 +375,8 @@ def _carry_out(
 
 
 def _fits(x: Any, wanted: ArrayType) -> bool:
+    if is_generator(x) or wanted == GENERATOR_TYPE:
+        return is_generator(x) and wanted == GENERATOR_TYPE
     if not is_array(x):
         return False
     kind = type_of(x)

@@ -17,7 +17,8 @@ from functrans.core.errors import (
     describe_function,
     describe_output,
 )
-from functrans.core.types import WEAK, Array, ArrayType, is_array, is_inexact, type_of
+from functrans.core.generators import is_generator, traced
+from functrans.core.types import OPERANDS, WEAK, Array, ArrayType, is_array, is_inexact, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,6 +83,8 @@ class Selection:
     ) -> tuple[list[Any], Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
         """The selected arguments, and the function that puts others into their places."""
         if self.bare and self.argnums and 0 <= (only := self.argnums[0]) < len(args):
+            if len(args) > 1 or kwargs:
+                args, kwargs = with_generators(args, kwargs, (only,))
             return [args[only]], lambda new: ((*args[:only], *new, *args[only + 1 :]), kwargs)
         places: list[int | str] = [self._place(i, len(args)) for i in self.argnums]
         places += [self._named_place(name, args, kwargs) for name in self.argnames]
@@ -91,6 +94,7 @@ class Selection:
                 f"argnames={self.argnames})"
             )
         picked = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
+        args, kwargs = with_generators(args, kwargs, places)
 
         def replace(new: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
             positional = list(args)
@@ -147,6 +151,24 @@ class Selection:
 
     def __str__(self) -> str:
         return f"{self.transform}({describe_function(self.fun)})"
+
+
+def with_generators(
+    args: tuple[Any, ...], kwargs: dict[str, Any], places: Sequence[int | str]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments, with generators that take traced arrays in the place of NumPy's in those that
+    are not at these places."""
+    found = {
+        k: tree.map(traced, x)
+        for k, x in (*enumerate(args), *kwargs.items())
+        if type(x) not in OPERANDS and k not in places and any(map(is_generator, tree.leaves(x)))
+    }
+    if not found:
+        return args, kwargs
+    return (
+        tuple(found.get(i, x) for i, x in enumerate(args)),
+        {name: found.get(name, x) for name, x in kwargs.items()},
+    )
 
 
 _WITHOUT_ARGNUMS = ("vjp", "jvp", "linearize", "hvp")
@@ -221,7 +243,9 @@ def primal_leaves(
         trees.append(treedef)
         for j, leaf in enumerate(leaves):
             primal = None if allow_int and type(leaf) is int else as_primal(leaf)
-            if primal is None and not (allow_int and _is_discrete(leaf)):
+            if primal is None and is_generator(leaf):
+                leaves[j] = traced(leaf)
+            elif primal is None and not (allow_int and _is_discrete(leaf)):
                 path = tree.key_string(tree.leaf_paths(treedef)[j])
                 remedy = selection.leaf_remedy(leaf)
                 raise refuse_leaf(selection, selection.label(i), path, leaf, remedy)

@@ -19,6 +19,7 @@ from functrans.core.errors import (
     describe_output,
 )
 from functrans.core.explain import unknown_value
+from functrans.core.generators import Lanes, TracedGenerator, is_generator, operand_of
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import Primitive
@@ -342,7 +343,11 @@ def _run(
 ) -> Any:
     with Batch(size, fun) as batch:
         new = [
-            x if axis is None else BatchArray(batch, own_handle(x))
+            BatchArray(batch, own_handle(x))
+            if axis is not None
+            else _shared(batch, x)
+            if is_generator(x)
+            else x
             for x, axis in zip(values, axes, strict=True)
         ]
         args, kwargs = tree.unflatten(treedef, new)
@@ -357,6 +362,11 @@ def _run(
             for o, axis, path in zip(outs, places, paths, strict=True)
         ],
     )
+
+
+def _shared(batch: Batch, generator: Any) -> TracedGenerator:
+    """A generator of which each lane draws numbers of its own."""
+    return TracedGenerator(BatchArray(batch, Lanes(operand_of(generator), batch.size)))
 
 
 def _place(batch: Batch, who: str, out: Any, axis: int | None, path: str) -> Any:
@@ -425,7 +435,7 @@ def _mapped_size(
     leaves_of: dict[int, list[int]] = {}  # by the size of their mapped axis
     checked: list[int | None] = []
     for j, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
-        if axis is None:
+        if axis is None or is_generator(x):
             checked.append(None)
             continue
         if not isinstance(axis, int | np.integer):

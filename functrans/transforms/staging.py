@@ -14,11 +14,19 @@ from functrans.core.constants import Constants
 from functrans.core.errors import (
     InputTypeError,
     OutputTypeError,
+    RandomnessError,
     describe_function,
     describe_output,
     user_line,
 )
 from functrans.core.explain import unknown_value
+from functrans.core.generators import (
+    GENERATOR_TYPE,
+    TracedGenerator,
+    is_generator,
+    moved,
+    states,
+)
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
@@ -97,6 +105,7 @@ class Stage(Interpreter):
         "at_once",
         "constants",
         "equations",
+        "generators",
         "inputs",
         "line",
         "transform",
@@ -115,6 +124,21 @@ class Stage(Interpreter):
         self.equations: list[Equation] = []
         self.constants = Constants(small=-1)  # a constant stands once in a graph
         self._errstate = np.geterr()
+
+    def __enter__(self) -> Stage:
+        self.generators = [] if self.at_once else states(self.function)
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        if error is None and (name := moved(self.generators)):
+            raise RandomnessError(
+                f"{self!r}: while the function was staged, it drew numbers from the generator "
+                f"{name}, at {user_line()}: these would be the same in every run of the graph. "
+                "Pass the generator as an argument of the transformed function, or draw with "
+                "functrans.random and a key."
+            )
 
     @property
     def lost(self) -> str:
@@ -275,7 +299,9 @@ def _stage(
     leaves, in_tree = tree.flatten((args, kwargs))
     with Stage(fun, transform) as stage:
         variables = [
-            stage.variable(_staged_type(fun, transform, in_tree, j, x))
+            TracedGenerator(stage.variable(GENERATOR_TYPE))
+            if is_generator(x)
+            else stage.variable(_staged_type(fun, transform, in_tree, j, x))
             for j, x in enumerate(leaves)
         ]
         new_args, new_kwargs = tree.unflatten(in_tree, variables)
