@@ -28,7 +28,7 @@ def chain(x: Any) -> Any:
 
 
 def pieces(graph: Graph) -> list[Any]:
-    return Buffers(graph).spaces
+    return Buffers(graph.equations, graph.releases, graph.outputs).spaces
 
 
 def test_results_in_the_middle_live_in_memory_that_stays() -> None:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.fusion import Group
 from functrans.graph.graph import Variable
 from functrans.graph.passes.layout import Layouts
 
 if TYPE_CHECKING:
-    from functrans.graph.graph import Equation, Graph
+    from collections.abc import Sequence
+
+    from functrans.graph.graph import Equation
 
 Space = tuple[tuple[int, ...], np.dtype[Any]]
 
@@ -37,20 +40,29 @@ class Buffers:
         The number of the piece that holds a variable.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Equation | Group],
+        releases: Sequence[list[Variable]],
+        outputs: Sequence[Any],
+    ) -> None:
         self.spaces: list[Space] = []
         self.places: dict[Variable, int] = {}
         self._free: dict[Space, list[int]] = {}
         self._bytes = 0
-        pinned = {x for x in graph.outputs if type(x) is Variable}
-        for equation in graph.equations:
-            if not _copies(equation):
-                pinned.update([x for x in equation.inputs if type(x) is Variable])
-        layouts = Layouts(graph)
-        for equation, released in zip(graph.equations, graph.releases, strict=True):
-            layouts.see(equation)
-            self._place(equation, released, pinned, layouts)
-            taken = {self.places.get(v) for v in equation.outputs if v not in released}
+        pinned = {x for x in outputs if type(x) is Variable}
+        for step in steps:
+            if not (isinstance(step, Group) or _copies(step)):
+                pinned.update([x for x in step.inputs if type(x) is Variable])
+        layouts = Layouts((), ())
+        for step, released in zip(steps, releases, strict=True):
+            if isinstance(step, Group):
+                for equation in step.equations:
+                    layouts.see(equation)
+            else:
+                layouts.see(step)
+                self._place(step, released, pinned, layouts)
+            taken = {self.places.get(v) for v in step.outputs if v not in released}
             for v in released:
                 place = self.places.get(v)
                 if place is not None and place not in taken:
@@ -70,7 +82,7 @@ class Buffers:
         if out in pinned or not kind.size or not kind.ndim or not layouts.contiguous(out):
             return
         space = kind.shape, kind.dtype
-        if equation.primitive.kind != "bilinear":
+        if equation.primitive.kind != "bilinear" and kind.size > 1:  # NumPy is slow in place on 1
             for x in equation.inputs:
                 if type(x) is Variable and x in released and x in self.places:
                     place = self.places[x]

@@ -95,11 +95,10 @@ class Program:
         """Note the user's line of the operation that raised an error, if nobody has yet."""
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is self._run.__code__:
+            if trace.tb_frame.f_code.co_filename == self.filename:
                 equation: Equation | None = self._equations[trace.tb_lineno - 1]
                 if equation is not None and not getattr(error, "__notes__", None):
                     error.add_note(f"in graph {self.name}, at {equation.line}")
-                return
             trace = trace.tb_next
 
     def __repr__(self) -> str:

@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.buffers import Buffers
+from functrans.compile.fusion import Chunks, Group, grouped
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
-from functrans.graph.graph import Variable
+from functrans.core.types import type_of
+from functrans.graph.graph import Variable, last_uses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.graph.graph import Equation, Graph
 
 LARGE = 32_768
 """Bytes of a value from which on its name is deleted at once; others go with the next value of that
 name."""
 
-_TAKEN = re.compile(r"[bvcp]\d+|errstate|buffers|pool|new_buffers|IndexError")
+_TAKEN = re.compile(
+    r"[botvxcp]\d+|(block|plain|chunks)\d+|program|errstate|copyto|buffers|pool|new_buffers|IndexError"
+)
 
 _TAKE_BUFFERS = (  # calls within calls, and other threads, take others
     "    try:",
@@ -45,16 +51,20 @@ class Source:
 
     def __init__(self, graph: Graph, function: str) -> None:
         self.graph = graph
-        self.buffers = Buffers(graph)
         self.lines: list[str] = []
         self.equations: list[Equation | None] = []
         self.names: dict[str, Any] = {}
         self._constants: dict[int, str] = {}
         self._functions: dict[int, str] = {}
-        self._registers: dict[Variable, str] = {}
+        self._registers: dict[Any, str] = {}
         self._free: list[str] = []
         self._count = 0
         self._errstate: dict[str, Any] | None = None
+        self._steps = grouped(graph)
+        self._releases = last_uses(self._steps, graph.outputs)
+        self.buffers = Buffers(self._steps, self._releases, graph.outputs)
+        for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
+            self._block(step, i)
         self._write(function)
 
     def text(self) -> str:
@@ -75,8 +85,15 @@ class Source:
                 self._line(line)
             places = ", ".join([f"b{i}" for i in range(len(self.buffers.spaces))])
             self._line(f"    {places}, = buffers")
-        for equation, released in zip(graph.equations, graph.releases, strict=True):
-            self._equation(equation, released)
+        groups = 0
+        for step, released in zip(self._steps, self._releases, strict=True):
+            if isinstance(step, Group):
+                operands = "".join([f", {self._operand(x)}" for x in step.inputs])
+                call = f"chunks{groups}(block{groups}, plain{groups}{operands})"
+                self._assign(step.outputs, call, self._under(None), released)
+                groups += 1
+            else:
+                self._equation(step, released)
         if self.buffers.spaces:
             self._line("    pool.append(buffers)")
         self._line(f"    return [{', '.join(map(self._operand, graph.outputs))}]")
@@ -84,19 +101,83 @@ class Source:
     def _equation(self, equation: Equation, released: list[Variable]) -> None:
         indent = self._under(equation.errstate)
         call = self._call(equation)
-        outputs = [self._name(v) for v in equation.outputs]
-        left = outputs[0] if equation.primitive.outputs is None else ", ".join(outputs) + ","
-        left = f"{left} = " if outputs else ""
         if equation.outputs and equation.outputs[0] in self.buffers.places:
-            # By position, which is faster; these would take it as one more array to compare.
-            by = "out=" if equation.primitive.name in ("maximum", "minimum") else ""
-            left, call = "", f"{call[:-1]}, {by}{outputs[0]})"
-        self._line(f"{indent}{left}{call}  # {equation.line}", equation)
+            name = self._name(equation.outputs[0])
+            self._line(f"{indent}{_into(equation, call, name)}  # {equation.line}", equation)
+            self._forget(released, indent)
+        else:
+            self._assign(equation.outputs, call, indent, released, equation)
+
+    def _assign(
+        self,
+        outputs: Sequence[Variable],
+        call: str,
+        indent: str,
+        released: list[Variable],
+        equation: Equation | None = None,
+    ) -> None:
+        """The line of a call whose results get names."""
+        names = [self._name(v) for v in outputs]
+        single = equation is not None and equation.primitive.outputs is None
+        left = names[0] if single else "".join([f"{name}, " for name in names]).rstrip()
+        left = f"{left} = " if outputs else ""
+        where = "" if equation is None else f"  # {equation.line}"
+        self._line(f"{indent}{left}{call}{where}", equation)
+        self._forget(released, indent)
+
+    def _forget(self, released: list[Variable], indent: str) -> None:
+        """Let go of values that nobody needs any more."""
         dead = {self._registers.pop(v): v for v in released if v not in self.buffers.places}
         large = [name for name, v in dead.items() if _bytes(v) > LARGE]
         if large:
             self._line(f"{indent}del {', '.join(large)}")
         self._free.extend(dead)
+
+    def _block(self, group: Group, number: int) -> None:
+        """Two functions for a group: of a block, into given memory, and of whole arrays."""
+        inputs = {x if type(x) is Variable else id(x): f"x{i}" for i, x in enumerate(group.inputs)}
+        results = {v: f"o{i}" for i, v in enumerate(group.outputs)}
+        self._registers = {**inputs, **results}
+        pieces: list[np.dtype[Any]] = []
+        free: dict[np.dtype[Any], list[str]] = {}
+        start = len(self.lines)
+        self._line("")
+        for equation, released in zip(
+            group.equations, last_uses(group.equations, group.outputs), strict=True
+        ):
+            indent = self._under(equation.errstate)
+            call = self._call(equation)
+            (out,) = equation.outputs
+            dead = [v for v in released if v not in inputs and v is not out]
+            for v in dead:
+                free.setdefault(v.type.dtype, []).append(self._registers[v])
+            if out not in results:
+                if not free.get(out.type.dtype):
+                    free.setdefault(out.type.dtype, []).append(f"t{len(pieces)}")
+                    pieces.append(out.type.dtype)
+                self._registers[out] = free[out.type.dtype].pop()
+            line = _into(equation, call, self._registers[out])
+            self._line(f"{indent}{line}  # {equation.line}", equation)
+        arguments = [*inputs.values(), *results.values(), *[f"t{i}" for i in range(len(pieces))]]
+        self.lines[start] = f"def block{number}({', '.join(arguments)}):"
+
+        self._registers, self._errstate = dict(inputs), None
+        self._line(f"def plain{number}({', '.join(inputs.values())}):")
+        for i, equation in enumerate(group.equations):
+            self._registers[equation.outputs[0]] = f"v{i}"
+            indent = self._under(equation.errstate)
+            line = f"{indent}v{i} = {self._call(equation)}  # {equation.line}"
+            self._line(line, equation)
+        self._line(f"    return [{', '.join([self._registers[v] for v in group.outputs])}]")
+
+        self.names[f"chunks{number}"] = Chunks(
+            group.type.shape,
+            [v.type.dtype for v in group.outputs],
+            pieces,
+            [x.type if type(x) is Variable else type_of(x) for x in group.inputs],
+        )
+        self.names["copyto"] = np.copyto
+        self._registers, self._errstate = {}, None
 
     def _under(self, errstate: dict[str, Any] | None) -> str:
         """Open the block of the equations that report these errors; returns its indentation."""
@@ -140,6 +221,8 @@ class Source:
                 "constant, so it has no program on plain arrays. Stage the function with that "
                 "value as an argument"
             )
+        if id(x) in self._registers:  # a constant that is an argument of a block
+            return self._registers[id(x)]
         return _literal(x) or self._constant(x, "c")
 
     def _constant(self, value: Any, kind: str) -> str:
@@ -159,6 +242,15 @@ class Source:
             self._functions[id(primitive)] = name
             self.names[name] = primitive.impl
         return name
+
+
+def _into(equation: Equation, call: str, name: str) -> str:
+    """The call of an operation that writes to memory of a name."""
+    if not isinstance(equation.primitive.impl, np.ufunc):
+        return f"copyto({name}, {call})"
+    # By position, which is faster; these would take it as one more array to compare.
+    by = "out=" if equation.primitive.name in ("maximum", "minimum") else ""
+    return f"{call[:-1]}, {by}{name})"
 
 
 def _bytes(variable: Variable) -> int:

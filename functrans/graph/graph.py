@@ -177,7 +177,7 @@ class Graph:
     def releases(self) -> list[list[Variable]]:
         """For each equation the variables that nothing needs after it: their values may go."""
         if self._releases is None:
-            self._releases = _last_uses(self.equations, self.outputs)
+            self._releases = last_uses(self.equations, self.outputs)
         return self._releases
 
     def _given_up(self) -> set[Variable]:
@@ -323,10 +323,12 @@ def with_graphs(params: dict[str, Any], change: Callable[[Graph], Graph]) -> dic
     }
 
 
-def _last_uses(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[list[Variable]]:
+def last_uses(steps: Sequence[Any], outputs: Sequence[Any]) -> list[list[Variable]]:
+    """For each equation, or what has `inputs` and `outputs` like one, the variables that nothing
+    needs after it."""
     needed = {x for x in outputs if type(x) is Variable}
     releases = []
-    for equation in reversed(equations):
+    for equation in reversed(steps):
         mentioned = dict.fromkeys(x for x in equation.inputs if type(x) is Variable)
         mentioned.update(dict.fromkeys(equation.outputs))
         releases.append([variable for variable in mentioned if variable not in needed])

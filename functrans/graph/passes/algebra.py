@@ -34,7 +34,7 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.makers: dict[Variable, Equation] = {}
-        self.layouts = Layouts(graph)
+        self.layouts = Layouts(graph.equations, graph.outputs)
 
     def rewrite(self, equation: Equation) -> Equation | tuple[Any, ...] | None:
         for rule in _RULES.get(equation.primitive.name, ()):

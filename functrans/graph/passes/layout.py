@@ -14,9 +14,9 @@ import numpy as np
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from functrans.graph.graph import Equation, Graph
+    from functrans.graph.graph import Equation
 
 EXACT = frozenset(
     (
@@ -32,11 +32,11 @@ EXACT = frozenset(
 class Layouts:
     """What is known of the layouts of a graph's values as a pass walks over it."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, equations: Sequence[Equation], outputs: Sequence[Any]) -> None:
         self._made: set[Variable] = set()
         self._contiguous: set[Variable] = set()
-        self._pinned: set[Variable] = {x for x in graph.outputs if type(x) is Variable}
-        for equation in graph.equations:
+        self._pinned: set[Variable] = {x for x in outputs if type(x) is Variable}
+        for equation in equations:
             for x in equation.inputs:
                 if type(x) is Variable and not _indifferent(equation, x):
                     self._pinned.add(x)
