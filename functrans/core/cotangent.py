@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
@@ -87,7 +88,7 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     if g_shape == shape:
         return g
     extra = len(g_shape) - len(shape)
-    if type(g) is np.ndarray and g_shape[extra:] == shape and extra == 1:
+    if type(g) is ndarray and g_shape[extra:] == shape and extra == 1:
         # As of the bias of a layer, which every training step has; a constant to all interpreters.
         return g.reshape(shape) if g_shape[0] == 1 else np.add.reduce(g, axis=0)
     axes = tuple(range(extra)) + tuple(
@@ -183,7 +184,7 @@ class Cotangents:
                 held = self.mask_untouched(index, held)
             else:
                 del self.touched[index]
-        if type(held) is np.ndarray and type(g) is np.ndarray:
+        if type(held) is ndarray and type(g) is ndarray:
             if index in self.owned:
                 np.add(held, g, out=held)
             else:
@@ -248,7 +249,7 @@ class Cotangents:
     def mask_untouched(self, index: int, g: Any) -> Any:
         """A cotangent made of Scattered ones alone, with its untouched lanes structurally zero."""
         mask = _touched_mask(self.touched.pop(index), shape_of(g))
-        return g if type(mask) is np.ndarray and mask.all() else Masked(g, mask)
+        return g if type(mask) is ndarray and mask.all() else Masked(g, mask)
 
 
 def _added(held: Array, value: Array, g: Scattered, owned: bool, alone: bool) -> Any:
@@ -296,7 +297,7 @@ def add_masked(a: Any, b: Any) -> Any:
     if type(a) is Masked and type(b) is Masked:
         total = algebra.add(a.value, b.value)
         either = algebra.not_equal(algebra.add(a.mask, b.mask), False)
-        return total if type(either) is np.ndarray and either.all() else Masked(total, either)
+        return total if type(either) is ndarray and either.all() else Masked(total, either)
     return algebra.add(plain(a), plain(b))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy import ndarray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ _new: Any = object.__new__
 def type_of(x: Array) -> ArrayType:
     """The :class:`ArrayType` of a value; the value itself if it is one already."""
     cls = type(x)
-    if cls is np.ndarray:
+    if cls is ndarray:
         new: ArrayType = _new(ArrayType)  # recording asks often, and __init__ takes as long again
         new.shape, new.dtype, new.weak = x.shape, x.dtype, False
         return new

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sys import getrefcount
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 from functrans.core.cotangent import Cotangents, Masked
 from functrans.core.interpreter import _back_to, stack, under
@@ -176,7 +176,7 @@ def walk(
         g, values[k] = values[k], None
         if type(g) is Masked:
             g = g.value
-        if type(g) is np.ndarray and k not in owned and (getrefcount(g) > 2 or g.base is not None):
+        if type(g) is ndarray and k not in owned and (getrefcount(g) > 2 or g.base is not None):
             g = g.copy()  # what other values share is nobody's to write to
         leaves[node] = g
     if not keep:

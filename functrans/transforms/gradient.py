@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core import tree
 from functrans.core.array import TracedArray, snapshot
@@ -341,7 +342,7 @@ def _collect(
             g = zeros(type_of(leaf))
         elif type(g) is Masked:
             g = g.value
-        if type(g) is np.ndarray:
+        if type(g) is ndarray:
             if not g.ndim and type(leaf) is not np.ndarray:
                 g = g[()]  # the gradient of a number is a number
             elif index not in cotangents.owned:

@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from functrans.core.array import TracedArray, duplicate, for_reading, snapshot
 from functrans.core.constants import Constants
@@ -292,9 +293,7 @@ class Reverse(Interpreter):
         values = (a, b, None, ans)
         x_space = y_space = None
         if not (
-            type(a) is type(b) is np.ndarray
-            and a.dtype is b.dtype is ans.dtype
-            and a.shape == b.shape
+            type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape
         ):
             shape, dtype = ans.shape, ans.dtype
             if x_mine and (type(a) in WEAK or a.dtype is not dtype or a.shape != shape):
