@@ -119,6 +119,11 @@ SNAPSHOTS: dict[str, Row] = {
         errors.GraphFileError,
         r"debug_callback at .* holds the Python function print\('{}'\), which a file cannot hold",
     ),
+    "a program that needs more than NumPy": (
+        lambda: ft.make_graph(lambda a: ft.debug.io_callback(np.sin, a, a))(X).export(),
+        errors.GraphFileError,
+        "io_callback at .* holds effects outside of the program; stage the function without it",
+    ),
     "a file that is no graph": (
         loaded,
         errors.GraphFileError,

@@ -50,3 +50,30 @@ def same_bits(found: Any, expected: Any) -> bool:
         and np.asarray(x).tobytes() == np.asarray(y).tobytes()
         for x, y in pairs
     )
+
+
+def control_flow() -> Iterator[tuple[str, ft.Graph, tuple[Any, ...]]]:
+    """Graphs with nested graphs: loops and branches, their gradients and lanes."""
+    x = np.linspace(0.1, 1.0, 4)
+
+    def body(c: Any, y: Any) -> Any:
+        return np.sin(c * y), c + y
+
+    functions = {
+        "scan": lambda x: ft.scan(body, x[0], x)[0],
+        "scheduled scan": lambda x: ft.scan(body, x[0], x, checkpoint=ft.every(2))[0],
+        "while_loop": lambda x: ft.while_loop(
+            lambda c: c[0] < 5, lambda c: (c[0] + 1, c[1] * np.sin(c[1])), (0, x)
+        )[1],
+        "fori_loop": lambda x: ft.fori_loop(0, 4, lambda i, c: c * np.cos(c), x),
+        "cond": lambda x: ft.cond(np.sum(x) > 1, lambda x: np.sin(x), lambda x: x * 2.0, x),
+        "switch": lambda x: ft.switch(np.argmax(x), [np.sin, np.cos, np.exp], x),
+        "map": lambda x: ft.map(lambda y: np.sin(y) * y, x),
+        "associative_scan": lambda x: ft.associative_scan(np.multiply, x),
+    }
+    for name, f in functions.items():
+        gradient = ft.grad(lambda x, f=f: np.sum(f(x)))
+        yield name, ft.make_graph(f)(x), (x,)
+        yield f"gradient of {name}", ft.make_graph(gradient)(x), (x,)
+        lanes = np.stack([x, x[::-1] - 0.5])
+        yield f"vmap of {name}", ft.make_graph(ft.vmap(f))(lanes), (lanes,)

@@ -16,7 +16,7 @@ import functrans as ft
 from functrans.core.errors import GraphFileError
 from functrans.core.primitive import REGISTRY
 from tests.error_snapshots import X
-from tests.graph_files import graphs, names, same_bits
+from tests.graph_files import control_flow, graphs, names, same_bits
 from tests.test_graph import nested
 
 
@@ -166,6 +166,13 @@ def test_nested_graphs_and_derivatives(tmp_path: Path) -> None:
     assert ft.grad(found)(0.3) == np.cos(0.3)
 
 
+def test_control_flow_and_its_derivatives(tmp_path: Path) -> None:
+    for name, graph, args in control_flow():
+        found = reloaded(graph, tmp_path)
+        assert str(found) == str(graph), name
+        assert same_bits(found(*args), graph(*args)), name
+
+
 def parts(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -243,6 +250,10 @@ BAD_FILES: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]]
     "wrong children": (
         edited(lambda head: head["graph"].update(out_tree=["dict", ["a", "b"], ["*"]])),
         "a dict with 1 children",
+    ),
+    "a record of another package": (
+        edited(equation(inputs=[0, [{"record": ["decimal:Decimal", {}]}]])),
+        "a record decimal:Decimal",
     ),
     "objects by dtype": (edited(equation(inputs=[0, [{"dtype": "|O"}]])), "the dtype"),
 }

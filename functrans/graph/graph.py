@@ -278,6 +278,48 @@ class Graph:
 
         return load(path)
 
+    def export(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the graph as a Python module that needs NumPy alone.
+
+        The module has one function, with the name of the graph, the structure of its arguments
+        (called ``argument0``, ``argument1`` and so on) and of its result, one line an operation and
+        the user's lines beside them. What is more than a call of NumPy comes along as source text,
+        and so do the constants. Dataclasses come back as namespaces.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it; an existing file is replaced.
+
+        Returns
+        -------
+        str
+            The text of the module.
+
+        Raises
+        ------
+        GraphFileError
+            An operation needs SciPy or calls a Python function of the user's.
+
+        Examples
+        --------
+        >>> import numpy as np, functrans as ft
+        >>> text = ft.make_graph(lambda x: np.sum(x[1:] * 2.0))(np.ones(3)).export()
+        >>> for line in text.splitlines()[-4:]:
+        ...     print(line.partition("  #")[0])
+            b = a[1:]
+            c = np.multiply(b, 2.0)
+            d = np.add.reduce(c, 0, None, None, False)
+            return d
+        """
+        from functrans.graph.files.export import module_text
+
+        text = module_text(self)
+        if path is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return text
+
     def text(self, *, lines: bool = False) -> str:
         """The print-out: one typed line an equation, nested graphs indented under theirs.
 

@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import io
 import json
-import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,12 @@ from functrans.core.errors import GraphFileError
 from functrans.core.primitive import REGISTRY, Primitive
 from functrans.core.types import Array, ArrayType, type_of
 from functrans.graph.files.values import (
+    OURS,
     Damaged,
     Reader,
     Unsupported,
     Writer,
+    refused,
     type_of_json,
 )
 from functrans.graph.graph import Equation, Graph, Variable
@@ -38,8 +39,6 @@ FORMAT = "functrans graph"
 VERSION = 1
 """The version of the format that is written. Files of older versions can be read, of newer ones
 not."""
-
-_OURS = re.compile(r"functrans(\.\w+)+")
 
 
 def save(path: str | os.PathLike[str], graph: Graph) -> None:
@@ -65,11 +64,11 @@ def _graph_json(graph: Graph, writer: Writer) -> dict[str, Any]:
     def operand(x: Any) -> Any:
         return numbers[x] if type(x) is Variable else [writer.value(x)]
 
-    with _refused(f"graph {graph.name}"):
+    with refused(f"graph {graph.name}"):
         written: dict[str, Any] = {"name": graph.name, "inputs": list(map(new, graph.inputs))}
     equations = []
     for equation in graph.equations:
-        with _refused(f"graph {graph.name}: {equation.primitive.name} at {equation.line}"):
+        with refused(f"graph {graph.name}: {equation.primitive.name} at {equation.line}"):
             _check_savable(equation.primitive)
             equations.append(
                 {
@@ -81,10 +80,10 @@ def _graph_json(graph: Graph, writer: Writer) -> dict[str, Any]:
                     **({"errstate": equation.errstate} if equation.errstate else {}),
                 }
             )
-    with _refused(f"graph {graph.name}: an output"):
+    with refused(f"graph {graph.name}: an output"):
         written |= {"equations": equations, "outputs": list(map(operand, graph.outputs))}
     for name, treedef in (("in_tree", graph.in_tree), ("out_tree", graph.out_tree)):
-        with _refused(f"graph {graph.name}: its {name}"):
+        with refused(f"graph {graph.name}: its {name}"):
             written[name] = None if treedef is None else writer.tree(treedef)
     return written
 
@@ -97,14 +96,6 @@ def _check_savable(primitive: Primitive) -> None:
         )
     if REGISTRY.get(primitive.name) is not primitive:
         raise Unsupported("a primitive that is no longer registered")
-
-
-@contextlib.contextmanager
-def _refused(where: str) -> Iterator[None]:
-    try:
-        yield
-    except Unsupported as refusal:
-        raise GraphFileError(f"{where} holds {refusal}.") from None
 
 
 def load(path: str | os.PathLike[str]) -> Graph:
@@ -221,7 +212,7 @@ def _graph_of(written: Any, reader: Reader) -> Graph:
 
 
 def _primitive(name: Any, module: Any, line: Any) -> Primitive:
-    if name not in REGISTRY and _OURS.fullmatch(str(module)):
+    if name not in REGISTRY and OURS.fullmatch(str(module)):
         with contextlib.suppress(ImportError):  # a part of this package, as those that need SciPy
             importlib.import_module(module)
     if name not in REGISTRY:

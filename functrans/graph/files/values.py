@@ -6,6 +6,9 @@ which says what it is.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import re
 import sys
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -19,16 +22,20 @@ from functrans.core.containers import (
     _StaticFields,
     classify,
 )
+from functrans.core.errors import GraphFileError
 from functrans.core.primitive import REGISTRY, Primitive
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Graph
 from functrans.primitives.index_expression import ARRAY, Index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FACTORIES = {t.__name__: t for t in (bool, int, float, complex, str, list, tuple, dict, set)}
 """What a defaultdict may make."""
+
+OURS = re.compile(r"functrans(\.\w+)+")
+"""The names of the modules of this package, which may be imported to read a file."""
 
 _KINDS = "biufcSUmM"
 _UFUNCS = ("numpy", "scipy.special")
@@ -40,6 +47,15 @@ _OWN: dict[str, type[Any]] = {
 
 class Unsupported(Exception):
     """A value that no file holds; the message says what it is, and the remedy."""
+
+
+@contextlib.contextmanager
+def refused(where: str) -> Iterator[None]:
+    """What a file cannot hold, as an error that says where it stands."""
+    try:
+        yield
+    except Unsupported as refusal:
+        raise GraphFileError(f"{where} holds {refusal}.") from None
 
 
 class Damaged(Exception):
@@ -113,19 +129,27 @@ class Writer:
     def _array(self, x: np.ndarray[Any, Any]) -> list[Any]:
         """The number of an array, the order of its axes in memory, and its shape.
 
-        What is broadcast takes no room; what is laid out in another order comes back in it, since
-        matrix products of other layouts have other rounding errors.
+        What is laid out in another order comes back in it, since matrix products of other layouts
+        have other rounding errors.
         """
         if id(x) not in self._places:
             dtype_text(x.dtype)
-            part = x[tuple(slice(0, 1) if n and not s else slice(None) for n, s in _axes(x))]
-            order = sorted(range(x.ndim), key=lambda i: -abs(part.strides[i]))
-            self.arrays.append(
-                np.ascontiguousarray(part.transpose(order)).reshape([part.shape[i] for i in order])
-            )
-            entry = [len(self.arrays) - 1, order, list(x.shape)]
+            stored, order, shape = packed(x)
+            self.arrays.append(stored)
+            entry = [len(self.arrays) - 1, order, list(shape)]
             self._places[id(x)] = entry, x  # the array stays, and so its id
         return self._places[id(x)][0]  # type: ignore[no-any-return]
+
+
+def packed(x: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], list[int], tuple[int, ...]]:
+    """An array in the order of its memory, the order of its axes there, and its shape.
+
+    Axes along which it is broadcast have length 1.
+    """
+    part = x[tuple(slice(0, 1) if n and not s else slice(None) for n, s in _axes(x))]
+    order = sorted(range(x.ndim), key=lambda i: -abs(part.strides[i]))
+    shape = [part.shape[i] for i in order]
+    return np.ascontiguousarray(part.transpose(order)).reshape(shape), order, x.shape
 
 
 def _axes(x: np.ndarray[Any, Any]) -> Any:
@@ -182,6 +206,15 @@ def _index(writer: Writer, x: Index) -> Any:
     return {"index": [["array" if e is ARRAY else [writer.value(e)] for e in x.entries], x.unique]}
 
 
+def _record(writer: Writer, x: Any) -> Any:
+    """A dataclass of ours, such as the schedule of a scan."""
+    cls = type(x)
+    if not (cls.__module__.startswith("functrans.") and hasattr(cls, "__dataclass_fields__")):
+        return None
+    fields = {name: writer.value(getattr(x, name)) for name in cls.__dataclass_fields__}
+    return {"record": [_import_path(cls), {k: v for k, v in fields.items() if k in vars(x)}]}
+
+
 def _scalar(writer: Writer, x: np.generic) -> Any:
     return {"scalar": [dtype_text(x.dtype), x.tobytes().hex()]}
 
@@ -197,7 +230,7 @@ _ENCODERS: dict[type[Any], Callable[[Writer, Any], Any]] = {
     Graph: lambda writer, x: {"graph": writer.graph(x)},
     tree.TreeDef: lambda writer, x: {"tree": writer.tree(x)},
     np.ufunc: _ufunc,
-    object: _function,
+    object: lambda writer, x: _function(writer, x) or _record(writer, x),
 }
 
 
@@ -219,6 +252,7 @@ class Reader:
             "graph": graph,
             "index": self._index,
             "primitive": _primitive,
+            "record": self._record,
             "scalar": _scalar_of,
             "slice": lambda json: slice(*self.values(json)),
             "sorted": self._sorted,
@@ -283,6 +317,21 @@ class Reader:
                 array = np.broadcast_to(array, tuple(shape))
             self._made[key] = array
         return self._made[key]
+
+    def _record(self, json: Any) -> Any:
+        path, fields = json
+        module, _, name = path.partition(":")
+        with contextlib.suppress(ImportError):
+            if OURS.fullmatch(module):
+                importlib.import_module(module)
+        cls = _imported(module, name)
+        wanted = getattr(cls, "__dataclass_fields__", {})
+        if not (OURS.fullmatch(module) and wanted and set(fields) <= set(wanted)):
+            raise Damaged(f"a record {path}")
+        made = object.__new__(cls)  # nothing of it runs
+        for key, value in fields.items():
+            object.__setattr__(made, key, self.value(value))
+        return made
 
     def _sorted(self, json: Any) -> Any:
         keys, order = map(self.values, json)
