@@ -146,7 +146,7 @@ def test_implementations_are_spelt_out() -> None:
     for name, steps in (("sech_square", 3), ("one_minus_square", 3), ("relu", 1), ("sigmoid", 1)):
         primitive = REGISTRY[name].call
         graph = ft.make_graph(primitive)(x)
-        assert len(lowered(graph).equations) == steps
+        assert len(lowered(graph).equations) == steps, name
         with np.errstate(all="warn", under="ignore"):
             check_program(graph, [x])
             check_program(ft.make_graph(lambda x, f=primitive: f(x) + 1)(x), [x])
@@ -162,5 +162,36 @@ def test_what_does_not_give_the_same_is_not_spelt_out() -> None:
     )
     x = np.ones(3)
     graph = ft.make_graph(cunning)(x)
-    assert lowered(graph) is graph
+    assert [e.primitive for e in lowered(graph).equations] == [graph.equations[0].primitive]
     check_program(graph, [x])
+
+
+NUMBERS = (0, 1, -1, 2, 300, -129, 2**31, 2**53 + 1, 2**70, True, 0.1, -0.0, 1e300, 1e-300)
+NUMBERS += (np.inf, np.nan, 1j, np.float32(0.1), np.float64(0.1), np.int8(3), np.uint8(200))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", "?bBhilefdFD")
+def test_numbers_convert_as_in_the_call(dtype: str) -> None:
+    """Whatever they are: the same values, dtypes, warnings and errors."""
+    x = np.array([0, 1, 2, 3, 100]).astype(dtype)
+    for number in NUMBERS:
+        for ufunc in (np.add, np.multiply, np.power, np.less, np.maximum, np.divide, np.equal):
+
+            def f(x: Any, ufunc: Any = ufunc, number: Any = number) -> Any:
+                return ufunc(x, number), ufunc(number, x)
+
+            try:
+                with np.errstate(all="ignore"):
+                    graph = ft.make_graph(f)(x)
+                    graph.evaluate([x])
+            except (TypeError, OverflowError, ValueError):
+                continue
+            check_program(graph, [x])
+
+
+def test_numbers_are_converted_once() -> None:
+    graph = lowered(ft.make_graph(lambda x: np.sin(x * 2.0) * 2.0 + x)(np.ones(3, np.float32)))
+    one, other = (e.inputs[1] for e in graph.equations if e.primitive.name == "multiply")
+    assert one is other
+    assert one.dtype == np.float32

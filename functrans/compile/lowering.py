@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from functrans.compile.operands import Prepared
 from functrans.core.primitive import BY_UFUNC
 from functrans.core.types import SCALARS, ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
@@ -33,13 +34,14 @@ LARGEST = 16
 
 
 def lowered(graph: Graph) -> Graph:
-    """The graph with elementwise operations as the ufuncs that they consist of, where they do."""
+    """The graph with elementwise operations as the ufuncs that they consist of, where they do, and
+    with the numbers that these take as arrays."""
     equations: list[Equation] = []
+    prepared = Prepared()
     for equation in graph.equations:
         recipe = _recipe_of(equation)
-        equations.extend([equation] if recipe is None else _spelt_out(equation, recipe))
-    if len(equations) == len(graph.equations):
-        return graph
+        spelt = [equation] if recipe is None else _spelt_out(equation, recipe)
+        equations.extend(map(prepared.of, spelt))
     return like(graph, equations, graph.outputs)
 
 

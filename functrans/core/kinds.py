@@ -475,7 +475,7 @@ def ufunc_shape(ufunc: np.ufunc) -> Function:
 
     def shape(*types: ArrayType) -> Any:
         common = np.broadcast_shapes(*(t.shape for t in types))
-        given = tuple(_PYTHON_TYPES[t.dtype.kind] if t.weak else t.dtype for t in types)
+        given = tuple(PYTHON_TYPES[t.dtype.kind] if t.weak else t.dtype for t in types)
         resolved = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)
         outputs = tuple(ArrayType(common, d) for d in resolved[ufunc.nin :])
         return outputs[0] if ufunc.nout == 1 else outputs
@@ -483,7 +483,8 @@ def ufunc_shape(ufunc: np.ufunc) -> Function:
     return shape
 
 
-_PYTHON_TYPES: dict[str, Any] = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
+PYTHON_TYPES: dict[str, Any] = {"b": np.dtype(bool), "i": int, "f": float, "c": complex}
+"""What ufuncs take for the dtype of a Python number, by the kind of dtype."""
 
 
 def _elementwise_call(
