@@ -250,6 +250,11 @@ ROWS: dict[str, Row] = {
         (lambda x: mp.npdf(x),),
         one([x for x in LINE if abs(x) <= 38] + [-38.0, -5.5, 8.2]),
     ),
+    "over_cosh_square": Row(
+        lambda x, y: x * sech2(y),
+        (lambda x, y: sech2(y), lambda x, y: -2 * x * sech2(y) * mp.tanh(y)),
+        [(x, y) for x in (1.0, -2.5, 0.0) for y in (*LINE, 300.0)],
+    ),
     "sech_square": Row(sech2, (lambda x: -2 * sech2(x) * mp.tanh(x),), one([*LINE, 354.0, -372.0])),
     "arctan_slope": Row(
         lambda x: 1 / (1 + x * x), (lambda x: -2 * x / (1 + x * x) ** 2,), one(LINE)
@@ -437,6 +442,7 @@ REASONS = {
     "sinc": "a function of the rounded `pi * x`. NumPy's values are not 0 at whole numbers, hence "
     "the number of ulp there.",
     "modified_bessel": "`numpy.i0` is as far off at 700, and the derivative is a mean of orders.",
+    "over_cosh_square": "as `sech_square`.",
     "sech_square": "the square of a `cosh` that is off by more than 1 ulp in NumPy's float32.",
     "tanh": "as `sech_square`.",
 }

@@ -5,6 +5,7 @@ In the form of tests/error_snapshots.py.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,27 @@ from functrans.core import errors
 Row = tuple[Callable[[], Any], type[Exception], str]
 
 X = np.ones(3)
+LOG: list[int] = []
+NUMBER = ft.ArrayType((), float)
 
 
 def keep(carry: Any, x: Any) -> Any:
     return carry, x
+
+
+def drifting() -> Callable[[Any], Any]:
+    """A function that gives something else each time."""
+    numbers = itertools.count()
+
+    def following(x: Any) -> Any:
+        return x + next(numbers)
+
+    return lambda x: ft.debug.pure_callback(following, NUMBER, x)
+
+
+@ft.jit
+def positive(x: Any) -> Any:
+    return np.sum(x) if np.sum(x) > 0 else 0.0 * np.sum(x)
 
 
 SNAPSHOTS: dict[str, Row] = {
@@ -161,5 +179,82 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.associative_scan(lambda a, b: a[:0], X),
         errors.OutputTypeError,
         r"the function returned float64\[0\] for elements of float64\[1\]",
+    ),
+    "jit of a value": (
+        lambda: ft.jit(1.0),  # type: ignore[call-overload]
+        errors.InputTypeError,
+        r"jit takes a function, got float.*Write jit\(f\)\(x\), not jit\(f\(x\)\)",
+    ),
+    "jit with branches of another kind": (
+        lambda: ft.jit(np.sin, branches="both"),  # type: ignore[call-overload]
+        errors.OptionError,
+        "jit: branches is 'both'; it takes 'follow' or 'error'",
+    ),
+    "jit without paths": (
+        lambda: ft.jit(np.sin, max_paths=0),
+        errors.InputTypeError,
+        "jit: max_paths must be an int of at least 1, got 0",
+    ),
+    "static arguments by no number": (
+        lambda: ft.jit(keep, static_argnums=(1.5,)),  # type: ignore[call-overload]
+        errors.InputTypeError,
+        r"jit: static_argnums must be ints, got \(1.5,\)",
+    ),
+    "static arguments by no name": (
+        lambda: ft.jit(keep, static_argnames=(1,)),  # type: ignore[call-overload]
+        errors.InputTypeError,
+        r"jit: static_argnames must be strings, got \(1,\)",
+    ),
+    "static arguments by an unknown name": (
+        lambda: ft.jit(keep, static_argnames="y"),
+        errors.InputTypeError,
+        r"jit\(keep .*\): static_argnames=\['y'\] names no argument; the function has "
+        r"\['carry', 'x'\]",
+    ),
+    "a static argument that cannot be hashed": (
+        lambda: ft.jit(keep, static_argnums=1)(1.0, [1]),
+        errors.InputTypeError,
+        r"jit\(keep .*\): the static argument 'x' is a list, which cannot be hashed",
+    ),
+    "an argument that is no array": (
+        lambda: ft.jit(keep)({"a": "text"}, 1.0),
+        errors.InputTypeError,
+        r"jit\(keep .*\): argument 'carry'\['a'\] is a str, which a program cannot take. Name it",
+    ),
+    "a matrix as an argument": (
+        lambda: ft.jit(keep)(np.ma.masked_array([1.0]), 1.0),
+        errors.InputTypeError,
+        r"jit\(keep .*\): argument 'carry' is a numpy.ma.MaskedArray.*pass a plain array",
+    ),
+    "a condition as an error": (
+        lambda: ft.jit(lambda x: x if x > 0 else -x, branches="error")(1.0),
+        errors.ConversionError,
+        r"bool\(\) of a traced bool\[\] in jit\(<lambda> .*Write numpy.where",
+    ),
+    "a path too many": (
+        lambda: list(map(ft.jit(lambda x: x if x > 0 else -x, max_paths=1), (1.0, -1.0))),
+        errors.ConversionError,
+        r"jit\(<lambda> .*\) has 1 paths through its Python conditions already.*functrans.cond",
+    ),
+    "a condition that differs between lanes": (
+        lambda: [ft.grad(positive)(X), ft.vmap(positive)(np.ones((2, 3)))],
+        errors.ConversionError,
+        "the function of a jit branches in Python on a value of which each lane",
+    ),
+    "a result that is no array": (
+        lambda: ft.jit(lambda x: {"a": "text"})(1.0),
+        errors.OutputTypeError,
+        r"jit\(<lambda> .*\): the function returned a str at \['a'\]; a staged function returns",
+    ),
+    "a side effect": (
+        lambda: ft.jit(lambda x: LOG.append(1) or x)(1.0),  # type: ignore[func-returns-value]
+        errors.SideEffectError,
+        r"jit\(<lambda> .*\): while the function was staged, the elements of the global LOG are "
+        "others.*functrans.debug.callback",
+    ),
+    "a program that does something else": (
+        lambda: ft.jit(drifting(), debug=True)(1.0),
+        errors.GraphError,
+        r"jit\(<lambda> .*\): the program gives .* where its operations, carried out one by one",
     ),
 }

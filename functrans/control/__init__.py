@@ -7,6 +7,7 @@ Their primitives take graphs as parameters, and the rules of these transform the
 
 from functrans.control.associative import associative_scan as associative_scan
 from functrans.control.conditional import cond as cond, switch as switch
+from functrans.control.jit import jit as jit
 from functrans.control.repetition import fori_loop as fori_loop, while_loop as while_loop
 from functrans.control.scanning import map as map, scan as scan
 from functrans.control.schedules import binomial as binomial, every as every

@@ -33,11 +33,16 @@ class Constants:
         if x.nbytes <= self._small:
             return x.copy(order="K")
         known = self._large.get(id(x))
-        if known is not None and _same_bytes(*known):
+        if known is not None and same_bits(*known):
             return known[1]
         copy = _compact_copy(x)
         self._large[id(x)] = (x, copy)
         return copy
+
+    @property
+    def originals(self) -> list[np.ndarray[Any, Any]]:
+        """The arrays that copies have been made of, as far as these are found again."""
+        return [x for x, _ in self._large.values()]
 
     def keep_among(self, residuals: tuple[Any, ...], constants: Sequence[Any]) -> tuple[Any, ...]:
         """The residuals of a rule with those among `constants` as they are now."""
@@ -63,8 +68,13 @@ def _compact_copy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.broadcast_to(x[kept].copy(), x.shape)
 
 
-def _same_bytes(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays of one layout are equal to the bit, signs of zeros and NaN included."""
-    if x.flags.forc and y.flags.forc:
-        return x.ravel("K").data.cast("B") == y.ravel("K").data.cast("B")
-    return x.tobytes() == y.tobytes()
+def same_bits(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays of one shape and dtype are equal to the bit, signs of zeros and NaN
+    included."""
+    words = _WORDS.get(x.dtype.itemsize)
+    if words is None or not (x.flags.forc and x.strides == y.strides):
+        return x.tobytes() == y.tobytes()
+    return np.array_equal(x.ravel("K").view(words), y.ravel("K").view(words))
+
+
+_WORDS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)} | {16: np.dtype("u8")}

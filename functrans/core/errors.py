@@ -277,6 +277,23 @@ class RegistrationError(FunctransError, ValueError):
     """
 
 
+class SideEffectError(FunctransError, RuntimeError):
+    """A function changed something outside of itself while it was staged, which the program that is
+    made of it would not do again.
+
+    Return what is to be kept:
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> @ft.jit
+    ... def step(state, x):
+    ...     return {"count": state["count"] + 1, "sum": state["sum"] + x}    # not: count += 1
+    >>> step({"count": 0, "sum": 0.0}, 2.0)
+    {'count': np.int64(1), 'sum': np.float64(2.0)}
+    """
+
+
 class GraphFileError(FunctransError, ValueError):
     """A graph cannot be written to a file or exported, or a file holds none that can be read.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, Self
 
 import numpy as np
 
@@ -81,10 +81,10 @@ class StageArray(TracedArray):
         self.variable = content.variable
 
     def concrete(self, wanted: str) -> Any:
-        raise unknown_value(self, wanted)
+        return self.interpreter.value_of(self, wanted)
 
     def describe_value(self) -> str:
-        return ""
+        return self.interpreter.described(self)
 
     def birth(self) -> str:
         for equation in self.interpreter.equations:
@@ -125,7 +125,7 @@ class Stage(Interpreter):
         self.constants = Constants(small=-1)  # a constant stands once in a graph
         self._errstate = np.geterr()
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         self.generators = [] if self.at_once else states(self.function)
         super().__enter__()
         return self
@@ -146,6 +146,14 @@ class Stage(Interpreter):
 
     def owns(self, x: Any) -> bool:
         return type(x) is StageArray and x.interpreter is self
+
+    def value_of(self, array: StageArray, wanted: str) -> Any:
+        """The value that is asked for while the function is staged."""
+        raise unknown_value(array, wanted)
+
+    def described(self, array: StageArray) -> str:
+        """The value for printing, starting with a comma; empty where there is none."""
+        return ""
 
     def variable(self, kind: ArrayType) -> StageArray:
         """A new input of the graph."""

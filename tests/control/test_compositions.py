@@ -21,12 +21,14 @@ TRANSFORMS: dict[str, Callable[[Scalar], Scalar]] = {
     "grad": ft.grad,
     "jvp": lambda f: lambda x: ft.jvp(f, (x,), (1.3,))[1],
     "stage": lambda f: lambda x: ft.make_graph(f)(x)(x),
+    "jit": ft.jit,
     "vmap": lambda f: lambda x: np.sum(ft.vmap(f)(x * SCALES)),
 }
 
 # What each comes to without control flow primitives: no lanes, no graphs.
 REFERENCES: dict[str, Callable[[Scalar], Scalar]] = TRANSFORMS | {
     "stage": lambda f: f,
+    "jit": lambda f: f,
     "vmap": lambda f: lambda x: sum(f(x * scale) for scale in SCALES),
 }
 

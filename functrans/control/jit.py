@@ -1,0 +1,442 @@
+"""``jit``: a function staged once for each kind of arguments, and run as a program from then on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
+
+import numpy as np
+
+from functrans.compile import program
+from functrans.control.reads import Arrays, Reads
+from functrans.control.tracing import Paths, Trace, trace
+from functrans.core import tree
+from functrans.core.array import TracedArray
+from functrans.core.errors import InputTypeError, OptionError, describe_function
+from functrans.core.interpreter import stack
+from functrans.core.types import WEAK, is_array, type_of
+from functrans.transforms.arguments import argument_label, positional_names, subclass_refused
+from functrans.transforms.staging import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from functrans.graph.graph import Graph
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Branches = Literal["follow", "error"]
+
+KEPT = 256
+"""How many functions' traces are kept."""
+
+
+class Table:
+    """The programs of a function: by signature, with the arrays that they took for constants.
+
+    `reads` is kept so that no other object gets the address of one that the function reads.
+    """
+
+    __slots__ = ("constants", "paths", "reads")
+
+    def __init__(self, reads: Reads | None) -> None:
+        self.reads = reads
+        self.paths: dict[Hashable, Paths] = {}
+        self.constants = Arrays()
+
+
+_TABLES: OrderedDict[Hashable, Table] = OrderedDict()
+"""The programs of functions by what these do: their code, what they read, and the options."""
+
+
+class CacheInfo(NamedTuple):
+    """How a jitted function has fared.
+
+    Attributes
+    ----------
+    hits, misses : int
+        Calls that found a program, and those that had to stage.
+    size : int
+        Programs at hand for the function as it is.
+    reasons : tuple of str
+        Why each miss was one, the last 32.
+    """
+
+    hits: int
+    misses: int
+    size: int
+    reasons: tuple[str, ...]
+
+
+class Lowered(NamedTuple):
+    """What a call is carried out by: see :meth:`Jitted.lower`.
+
+    Attributes
+    ----------
+    graph : Graph
+    source : str
+        The program that it runs as.
+    """
+
+    graph: Graph
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.graph}\n\n{self.source}"
+
+
+class Jitted(Generic[P, R]):
+    """A function that runs as a program: what :func:`jit` returns."""
+
+    def __init__(
+        self,
+        fun: Callable[P, R],
+        static_argnums: int | Sequence[int],
+        static_argnames: str | Sequence[str],
+        debug: bool,
+        branches: Branches,
+        max_paths: int,
+    ) -> None:
+        if not callable(fun):
+            raise InputTypeError(
+                f"jit takes a function, got {type(fun).__name__}. Write jit(f)(x), not jit(f(x))."
+            )
+        if branches not in ("follow", "error"):
+            raise OptionError(f"jit: branches is {branches!r}; it takes 'follow' or 'error'")
+        if not isinstance(max_paths, int) or max_paths < 1:
+            raise InputTypeError(f"jit: max_paths must be an int of at least 1, got {max_paths!r}")
+        self.fun = fun
+        self.static_argnums, self.static_argnames = _statics(fun, static_argnums, static_argnames)
+        self.debug = debug
+        self.branches = branches
+        self.max_paths = max_paths
+        self._reads: Reads | None = None
+        self._table = Table(None)
+        self._hits = 0
+        self._misses = 0
+        self._reasons: list[str] = []
+        self._last: Any = None
+        update_wrapper(self, fun, updated=())
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        interpreter = stack.top
+        while interpreter is not None:
+            if isinstance(interpreter, Stage):  # which makes a program of all of it
+                return self.fun(*args, **kwargs)
+            interpreter = interpreter.parent
+        paths, leaves, build = self._prepared(args, kwargs)
+        return paths.run(leaves, partial(self._trace, build, leaves))  # type: ignore[no-any-return]
+
+    def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
+        """The graph of this call after all passes, and the source of its program."""
+        paths, leaves, build = self._prepared(args, kwargs)
+        if not paths.traces:
+            paths.add(self._trace(build, leaves))
+        graph = paths.traces[-1].graph
+        return Lowered(graph, program(graph).source)
+
+    def cache_info(self) -> CacheInfo:
+        """Hits and misses of this object, and why each miss was one."""
+        size = sum(len(paths.traces) for paths in self._table.paths.values())
+        return CacheInfo(self._hits, self._misses, size, tuple(self._reasons))
+
+    def clear_cache(self) -> None:
+        """Forget the programs of this function."""
+        self._table.paths.clear()
+        self._reads = None
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else partial(self, instance)
+
+    def _prepared(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Paths, list[Any], Any]:
+        """The programs for such a call, the arrays in it, and what puts others in their places."""
+        statics, args, kwargs = self._split(args, kwargs)
+        leaves, in_tree = tree.flatten((args, kwargs))
+        kinds = tuple([_kind(x) for x in leaves])
+        if None in kinds:
+            self._refuse(leaves, in_tree, kinds.index(None))
+        signature = (in_tree, kinds, statics)
+        why = self._refresh()
+        paths = self._table.paths.get(signature)
+        if paths is None:
+            paths = self._table.paths[signature] = Paths(repr(self), self.max_paths)
+            self._note(why or self._difference(signature))
+        elif not paths.traces:
+            self._note(why or "staged before, but not run")
+        else:
+            self._hits += 1
+        self._last = signature
+
+        def build(values: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            return self._joined(statics, *tree.unflatten(in_tree, values))
+
+        return paths, leaves, build
+
+    def _trace(self, build: Any, leaves: list[Any]) -> Trace:
+        assert self._reads is not None
+        follow = self.branches == "follow"
+        found = trace(
+            self.fun,
+            self._reads,
+            self._table.constants,
+            build,
+            leaves,
+            follow=follow,
+            stepwise=self.debug,
+        )
+        if found.closed:  # values of one call, not to be found by another
+            self._table.paths.clear()
+            self._reads = None
+        return found
+
+    def _refresh(self) -> str | None:
+        """See what the function reads; why earlier programs are of no use, if they are not."""
+        reads, why = self._reads, None
+        if reads is not None and not reads.traced:
+            why = reads.change() or self._table.constants.change()
+            if why is None:
+                return None
+        self._reads = reads = Reads(self.fun)
+        if reads.traced:
+            self._table = Table(reads)
+            return "the function closes over values of a transform"
+        key = (reads.key, self.branches, self.max_paths, self.debug)
+        known = _TABLES.get(key)
+        if known is None or known.constants.change() is not None:
+            known = _TABLES[key] = Table(reads)
+            if len(_TABLES) > KEPT:
+                _TABLES.popitem(last=False)
+        _TABLES.move_to_end(key)
+        self._table = known
+        return why
+
+    def _note(self, reason: str) -> None:
+        self._misses += 1
+        self._reasons = [*self._reasons[-31:], reason]
+
+    def _difference(self, signature: Any) -> str:
+        if self._last is None:
+            return "the first call"
+        in_tree, kinds, statics = signature
+        old_tree, old_kinds, old_statics = self._last
+        if statics != old_statics:
+            return f"static arguments {_shown(statics)} in place of {_shown(old_statics)}"
+        if in_tree != old_tree:
+            return f"arguments of the structure {in_tree} in place of {old_tree}"
+        for path, kind, old in zip(tree.leaf_paths(in_tree), kinds, old_kinds, strict=True):
+            if kind != old:
+                where = tree.key_string(path[1:])
+                return f"the argument at {where} is {_spoken(kind)} in place of {_spoken(old)}"
+        return "the programs were forgotten"
+
+    def _split(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], dict[str, Any]]:
+        """The static arguments by place and name, and the others."""
+        if not (self.static_argnums or self.static_argnames):
+            return (), args, kwargs
+        places = {i % len(args) if -len(args) <= i < 0 else i for i in self.static_argnums}
+        statics: list[tuple[Any, Any]] = [(i, args[i]) for i in sorted(places) if i < len(args)]
+        statics += [(name, kwargs[name]) for name in self.static_argnames if name in kwargs]
+        for place, value in statics:
+            try:
+                hash(value)
+            except TypeError:
+                label = (
+                    argument_label(self.fun, place)
+                    if isinstance(place, int)
+                    else f"argument {place!r}"
+                )
+                raise InputTypeError(
+                    f"{self!r}: the static {label} is a {type(value).__name__}, which cannot be "
+                    "hashed. A static argument tells one program from another: give a tuple in "
+                    "place of a list, or pass arrays as ordinary arguments."
+                ) from None
+        named = {place for place, _ in statics if isinstance(place, str)}
+        others = tuple(x for i, x in enumerate(args) if i not in places)
+        rest = {name: x for name, x in kwargs.items() if name not in named}
+        return tuple((p, type(v), v) for p, v in statics), others, rest
+
+    def _joined(
+        self, statics: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if not statics:
+            return args, kwargs
+        positional = list(args)
+        for place, _, value in statics:  # in the order of their places
+            if isinstance(place, int):
+                positional.insert(place, value)
+        return tuple(positional), kwargs | {p: v for p, _, v in statics if isinstance(p, str)}
+
+    def _refuse(self, leaves: list[Any], in_tree: tree.TreeDef, j: int) -> None:
+        _, first, *rest = tree.leaf_paths(in_tree)[j]
+        label = (
+            argument_label(self.fun, first.key)
+            if isinstance(first.key, int) and not self.static_argnums
+            else f"argument {first.key!r}"
+        )
+        where = f"{label}{tree.key_string(tuple(rest))}"
+        x = leaves[j]
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
+            raise subclass_refused(self, where, x)
+        what = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+        raise InputTypeError(
+            f"{self!r}: {where} is {what}, which a program cannot take. Name it in static_argnums "
+            "or static_argnames if it is hashable, or bind it beforehand (functools.partial)."
+        )
+
+    def __repr__(self) -> str:
+        return f"jit({describe_function(self.fun)})"
+
+
+def _kind(x: Any) -> Any:
+    """What a program depends on of an argument; None for what is no array."""
+    cls = type(x)
+    if cls is np.ndarray:
+        return (x.shape, x.dtype) if x.dtype.kind in "biufc" else None
+    if cls in WEAK:
+        return cls
+    if isinstance(x, np.ndarray) or not is_array(x):
+        return None
+    kind = type_of(x)
+    if isinstance(x, TracedArray):
+        cls = TracedArray
+    return (cls, kind.shape, kind.dtype, kind.weak) if kind.dtype.kind in "biufc" else None
+
+
+def _spoken(kind: Any) -> str:
+    if isinstance(kind, type):
+        return f"a {kind.__name__}"
+    shape, dtype = kind if len(kind) == 2 else kind[1:3]
+    return f"{dtype.name}[{','.join(map(str, shape))}]"
+
+
+def _shown(statics: tuple[Any, ...]) -> str:
+    return ", ".join(f"{place}={value!r}" for place, _, value in statics) or "none"
+
+
+def _statics(
+    fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Positions and names; those of arguments that can be given both ways are in both."""
+    numbers = {argnums} if isinstance(argnums, int) else set(argnums)
+    names = {argnames} if isinstance(argnames, str) else set(argnames)
+    if not all(isinstance(i, int) and not isinstance(i, bool) for i in numbers):
+        raise InputTypeError(f"jit: static_argnums must be ints, got {argnums!r}")
+    if not all(isinstance(name, str) for name in names):
+        raise InputTypeError(f"jit: static_argnames must be strings, got {argnames!r}")
+    known = positional_names(fun)
+    unknown = names - set(known) - _keyword_names(fun)
+    if unknown and not _takes_any(fun):
+        raise InputTypeError(
+            f"jit({describe_function(fun)}): static_argnames={sorted(unknown)!r} names no "
+            f"argument; the function has {known + sorted(_keyword_names(fun))}"
+        )
+    names |= {known[i] for i in numbers if -len(known) <= i < len(known)}
+    numbers |= {known.index(name) for name in names if name in known}
+    return tuple(sorted(numbers)), tuple(sorted(names))
+
+
+def _keyword_names(fun: Callable[..., Any]) -> set[str]:
+    return {p.name for p in _parameters(fun) if p.kind is p.KEYWORD_ONLY}
+
+
+def _takes_any(fun: Callable[..., Any]) -> bool:
+    parameters = _parameters(fun)
+    return not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _parameters(fun: Callable[..., Any]) -> list[Any]:
+    import inspect
+
+    try:
+        return list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+@overload
+def jit(
+    fun: Callable[P, R],
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    debug: bool = False,
+    branches: Branches = "follow",
+    max_paths: int = 32,
+) -> Jitted[P, R]: ...
+@overload
+def jit(
+    fun: None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    debug: bool = False,
+    branches: Branches = "follow",
+    max_paths: int = 32,
+) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    debug: bool = False,
+    branches: Branches = "follow",
+    max_paths: int = 32,
+) -> Any:
+    """A function that is staged once for each kind of arguments and run as a program from then on.
+
+    The results are those of `fun` to the bit. Programs are found by the structure, shapes and
+    dtypes of the arguments, by static arguments, and by what the function reads: its code, what it
+    closes over, globals, attributes. So ``jit(lambda x: ...)`` in a loop finds its program, and an
+    array that is changed after it was read leads to a new one.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays. Left out, the call returns a decorator.
+    static_argnums, static_argnames : int, str or sequence of these
+        Arguments that are no arrays (sizes, flags, functions); hashable. There is a program for
+        each value.
+    debug : bool
+        Carry out the operations one by one while the function runs, so that printing and a debugger
+        show values, and check that the program gives the same.
+    branches : {"follow", "error"}
+        What a Python ``if`` or ``while`` on an array does: the program is made for the path that
+        this call takes, and other paths get programs of their own; or it is an error.
+    max_paths : int
+        How many paths there may be for one kind of arguments.
+
+    Returns
+    -------
+    Jitted
+        With the signature of `fun`, and ``lower(*args)``, ``cache_info()`` and ``clear_cache()``.
+
+    Raises
+    ------
+    ConversionError
+        `fun` asks for a value that is not known while it is staged.
+    InputTypeError
+        An argument that is neither static nor an array; a static one that cannot be hashed.
+    SideEffectError
+        `fun` changes something that it reads.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> @ft.jit
+    ... def step(x, rate):
+    ...     return x - rate * np.sin(x)
+    >>> step(np.zeros(3), 0.1), step(np.ones(3), 0.1).round(3)
+    (array([0., 0., 0.]), array([0.916, 0.916, 0.916]))
+    >>> step.cache_info()
+    CacheInfo(hits=1, misses=1, size=1, reasons=('the first call',))
+    """
+    options = (static_argnums, static_argnames, debug, branches, max_paths)
+    if fun is None:
+        return lambda function: Jitted(function, *options)
+    return Jitted(fun, *options)

@@ -1,0 +1,192 @@
+"""What a function reads besides its arguments: its code, what it closes over, its globals.
+
+A trace of a function is good for another function with the same code that reads the same, and stays
+good for as long as nothing that it has read changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray
+from functrans.core.constants import same_bits
+from functrans.core.errors import is_user_code
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+_PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), np.dtype)
+_NUMBERS = (float, complex, np.generic)  # equal numbers may differ in the sign of a zero
+_MISSING = object()
+
+
+class Arrays:
+    """Arrays as they were when they were read."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], str]] = {}
+
+    def keep(self, array: np.ndarray[Any, Any], what: str) -> None:
+        """Remember an array as it is now; `what` is what messages call it."""
+        self._kept.setdefault(id(array), (array, array.copy(order="K"), what))
+
+    def __contains__(self, array: np.ndarray[Any, Any]) -> bool:
+        return id(array) in self._kept
+
+    def change(self) -> str | None:
+        """What has changed since, in words; None if nothing has."""
+        for array, copy, what in self._kept.values():
+            if array.shape != copy.shape or array.dtype != copy.dtype:
+                return f"the array {what} has another type"
+            if not same_bits(array, copy):
+                return f"the elements of the array {what} are others"
+        return None
+
+
+class Reads:
+    """What a function reads, as it was when this was made.
+
+    Attributes
+    ----------
+    key : hashable
+        Equal for functions that do the same with the same arguments.
+    traced : bool
+        Whether an array of a transform is among it.
+    """
+
+    def __init__(self, function: Any) -> None:
+        self.traced = False
+        self._slots: list[tuple[Any, Any, Any, str]] = []  # namespace, name, value, what to call it
+        self._cells: list[tuple[Any, Any, str]] = []
+        self._lists: list[tuple[Any, tuple[Any, ...], str]] = []
+        self._arrays = Arrays()
+        self._seen: dict[int, int] = {}
+        self._held: list[Any] = []  # so that no other object gets its address
+        self.key: Hashable = self._walk(function, getattr(function, "__name__", "the function"))
+
+    def change(self) -> str | None:
+        """What has changed since, in words; None if nothing has."""
+        for namespace, name, value, what in self._slots:
+            if namespace.get(name, _MISSING) is not value:
+                return f"{what} is another object"
+        for cell, value, what in self._cells:
+            if _contents(cell) is not value:
+                return f"{what} is another object"
+        for container, items, what in self._lists:
+            now = _items(container)
+            if len(now) != len(items) or any(a is not b for a, b in zip(now, items, strict=True)):
+                return f"the elements of {what} are others"
+        return self._arrays.change()
+
+    def has(self, array: np.ndarray[Any, Any]) -> bool:
+        """Whether an array is among what the function reads."""
+        return array in self._arrays
+
+    def _walk(self, value: Any, what: str) -> Hashable:
+        kind = type(value)
+        if isinstance(value, _PLAIN):
+            return kind, value
+        if isinstance(value, _NUMBERS):
+            return kind, repr(value)
+        if id(value) in self._seen:
+            return "seen", self._seen[id(value)]
+        self._seen[id(value)] = len(self._seen)
+        self._held.append(value)
+        if isinstance(value, TracedArray):
+            self.traced = True
+            return "traced", id(value)
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            self._arrays.keep(value, what)
+            digest = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
+            return kind, value.shape, value.dtype, digest
+        if isinstance(value, FunctionType):
+            return self._function(value, what)
+        if isinstance(value, MethodType):
+            return "method", self._walk(value.__func__, what), self._walk(value.__self__, what)
+        if isinstance(value, functools.partial):
+            parts = (value.func, value.args, value.keywords)
+            return "partial", *(self._walk(part, what) for part in parts)
+        if isinstance(value, tuple | list | set | frozenset | dict):
+            return self._container(value, what)
+        if isinstance(value, type | ModuleType):
+            return "named", id(value)
+        return "object", id(value), *self._attributes(value, what)
+
+    def _function(self, function: FunctionType, what: str) -> Hashable:
+        code = function.__code__
+        parts: list[Hashable] = [code]
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            inner = f"{name} of {what}"
+            self._cells.append((cell, _contents(cell), inner))
+            parts.append(self._walk(_contents(cell), inner))
+        for default in (function.__defaults__, function.__kwdefaults__):
+            parts.append(self._walk(default, f"the defaults of {what}"))
+        if is_user_code(code.co_filename):
+            names = function.__globals__
+            for name in sorted(_names(code)):
+                if name in names:
+                    parts.append((name, self._slot(names, name, f"the global {name}")))
+                    self._module(names[name], _names(code), parts)
+        return tuple(parts)
+
+    def _module(self, module: Any, names: set[str], parts: list[Hashable]) -> None:
+        """What the names in a function's code may be in a module of the user's."""
+        if isinstance(module, ModuleType) and is_user_code(getattr(module, "__file__", None) or ""):
+            for name in sorted(names & vars(module).keys()):
+                what = f"{module.__name__}.{name}"
+                parts.append((name, self._slot(vars(module), name, what)))
+
+    def _slot(self, namespace: dict[str, Any], name: str, what: str) -> Hashable:
+        value = namespace[name]
+        self._slots.append((namespace, name, value, what))
+        return self._walk(value, what)
+
+    def _container(self, value: Any, what: str) -> Hashable:
+        items = _items(value)
+        if not isinstance(value, tuple | frozenset):
+            self._lists.append((value, items, what))
+        walked = [self._walk(x, what) for x in items]
+        if isinstance(value, set | frozenset):
+            walked.sort(key=repr)
+        return type(value), *walked
+
+    def _attributes(self, value: Any, what: str) -> list[Hashable]:
+        attributes = getattr(value, "__dict__", None)
+        if not isinstance(attributes, dict) or not is_user_code(_file_of(type(value))):
+            wrapped = getattr(value, "__wrapped__", None)
+            return [] if wrapped is None else [self._walk(wrapped, what)]
+        return [(name, self._slot(attributes, name, f"{what}.{name}")) for name in attributes]
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return _MISSING
+
+
+def _items(container: Any) -> tuple[Any, ...]:
+    if isinstance(container, dict):
+        return (*container, *container.values())
+    return tuple(container)
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names of globals and attributes in a function's code and in the functions within it."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _names(constant)
+    return found
+
+
+def _file_of(cls: type) -> str:
+    import sys
+
+    module = sys.modules.get(cls.__module__)
+    return getattr(module, "__file__", None) or ""

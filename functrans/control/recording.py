@@ -1,0 +1,151 @@
+"""Staging with the values of one call at hand, for Python's ``if`` and ``while`` and for debugging.
+
+A condition that Python asks for is answered with the value in this call, and the answer is recorded
+as a guard: the program that results is good for all calls in which every guard holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray
+from functrans.core.errors import ConversionError, user_line
+from functrans.core.interpreter import stack, under
+from functrans.core.primitive import Primitive
+from functrans.core.types import ArrayType, is_array
+from functrans.graph.graph import Equation, Variable
+from functrans.transforms.staging import Stage, StageArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class PathLeft(BaseException):
+    """A guard of a program does not hold. Not an Exception, which a user's function may catch.
+
+    `outcomes` are those of the guards up to this one.
+    """
+
+    def __init__(self, outcomes: tuple[bool, ...]) -> None:
+        self.outcomes = outcomes
+
+
+class Recording(Stage):
+    """Stages a function, and knows the values that the inputs have in this call.
+
+    Attributes
+    ----------
+    outcomes : list of bool
+        What Python was answered, in order.
+    """
+
+    __slots__ = ("_done", "_known", "follow", "outcomes", "stepwise")
+
+    def __init__(self, function: object, *, follow: bool, stepwise: bool) -> None:
+        super().__init__(function, "jit")
+        self.follow = follow
+        self.stepwise = stepwise
+        self.outcomes: list[bool] = []
+        self._known: dict[Variable, Any] = {}
+        self._done = 0
+
+    def input(self, kind: ArrayType, value: Any) -> StageArray:
+        """A new input of the graph, with its value if that is known."""
+        array = self.variable(kind)
+        plain = plain_value(value)
+        if plain is not None:
+            self._known[array.variable] = plain
+        return array
+
+    def process(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        ans = super().process(primitive, args, params)
+        if self.stepwise:
+            self._advance()
+        return ans
+
+    def _advance(self) -> None:
+        """Carry out the equations that have been recorded since."""
+        known = self._known
+        for equation in self.equations[self._done :]:
+            self._done += 1
+            args = [known.get(x, _UNKNOWN) if type(x) is Variable else x for x in equation.inputs]
+            if equation.effects or any(x is _UNKNOWN or isinstance(x, TracedArray) for x in args):
+                continue
+            primitive = equation.primitive
+            with under(None), np.errstate(all="ignore"):
+                ans = primitive.call(*args, **equation.params)
+            outs = (ans,) if primitive.outputs is None else ans
+            known.update(zip(equation.outputs, outs, strict=True))
+
+    def value_of(self, array: StageArray, wanted: str) -> Any:
+        if wanted != "bool" or not (self.follow or self.stepwise):
+            return super().value_of(array, wanted)
+        self._advance()
+        value = self._known.get(array.variable, _UNKNOWN)
+        if value is _UNKNOWN:
+            return super().value_of(array, wanted)
+        outcome = bool(value)
+        self.outcomes.append(outcome)
+        params = {"outcomes": tuple(self.outcomes)}
+        self.equations.append(Equation(GUARD, (array.variable,), params, (), user_line()))
+        return outcome
+
+    def described(self, array: StageArray) -> str:
+        value = self._known.get(array.variable, _UNKNOWN) if self.stepwise else _UNKNOWN
+        return "" if value is _UNKNOWN else f", value {value!r}"
+
+    def values(self, outs: Sequence[Any]) -> list[Any]:
+        """The values of outputs in this call, where everything has been carried out."""
+        return [self._known.get(x.variable, x) if self.owns(x) else x for x in outs]
+
+
+_UNKNOWN = object()
+
+
+def plain_value(x: Any) -> Any:
+    """The plain value of an array under all transforms; None where it is not known."""
+    if not isinstance(x, TracedArray):
+        return x if is_array(x) else None
+    try:
+        return x.concrete("value")
+    except ConversionError:
+        return None
+
+
+def _guard(x: Any, *, outcomes: tuple[bool, ...]) -> tuple[()]:
+    if bool(x) is not outcomes[-1]:
+        raise PathLeft((*outcomes[:-1], bool(x)))
+    return ()
+
+
+def _guard_batch(x: Any, *, outcomes: tuple[bool, ...]) -> tuple[()]:
+    raise ConversionError(
+        "the function of a jit branches in Python on a value of which each lane of a vmap has "
+        "another. Write functrans.cond or numpy.where, or jit the mapped function and branch on "
+        "what the lanes share."
+    )
+
+
+GUARD = Primitive(
+    "guard",
+    "general",
+    _guard,
+    batch=_guard_batch,
+    shape=lambda x, *, outcomes: (),
+    differentiable=False,
+    outputs=0,
+    effects=True,
+)
+"""Stands in a graph where Python was told whether a condition holds."""
+
+
+def _call_guard(x: Any, *, outcomes: tuple[bool, ...]) -> Any:
+    interpreter = stack.top
+    if interpreter is None:
+        return _guard(x, outcomes=outcomes)
+    return interpreter.process(GUARD, (x,), {"outcomes": outcomes})
+
+
+GUARD.call = _call_guard

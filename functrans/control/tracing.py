@@ -1,0 +1,171 @@
+"""Traces: what ``jit`` makes of a function for one signature, one for each path through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.compile import program
+from functrans.control.call import call
+from functrans.control.closure import lifted
+from functrans.control.reads import Arrays, Reads
+from functrans.control.recording import PathLeft, Recording
+from functrans.core import tree
+from functrans.core.constants import same_bits
+from functrans.core.errors import (
+    ConversionError,
+    GraphError,
+    OutputTypeError,
+    SideEffectError,
+    describe_function,
+    describe_output,
+)
+from functrans.core.interpreter import stack
+from functrans.core.types import WEAK, is_array, type_of
+from functrans.graph.passes import optimize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.graph.graph import Graph
+
+
+class Trace:
+    """One path through a function, as a graph.
+
+    Attributes
+    ----------
+    graph : Graph
+        Takes the values in `closed`, then the leaves of the arguments.
+    closed : list of traced arrays
+        What the function reads of the transforms around it.
+    out_tree : TreeDef
+    outcomes : tuple of bool
+        What Python was told of the conditions on this path.
+    """
+
+    __slots__ = ("closed", "graph", "out_tree", "outcomes")
+
+    def __init__(
+        self,
+        graph: Graph,
+        closed: list[Any],
+        out_tree: tree.TreeDef,
+        outcomes: tuple[bool, ...],
+    ) -> None:
+        self.graph = graph
+        self.closed = closed
+        self.out_tree = out_tree
+        self.outcomes = outcomes
+
+    def run(self, leaves: Sequence[Any]) -> Any:
+        """The result for these arguments; raises PathLeft if they take another path."""
+        if stack.top is None:
+            outs: Sequence[Any] = program(self.graph)(*leaves)
+        else:
+            outs = call(*self.closed, *leaves, graph=self.graph)
+        return tree.unflatten(self.out_tree, outs)
+
+
+class Paths:
+    """The traces of a function for one signature, by what its conditions came to."""
+
+    def __init__(self, who: str, limit: int) -> None:
+        self.who = who
+        self.limit = limit
+        self.traces: list[Trace] = []
+        self._by_prefix: dict[tuple[bool, ...], Trace] = {}
+
+    def run(self, leaves: Sequence[Any], again: Callable[[], Trace]) -> Any:
+        """Run the path that the arguments take; `again` traces one that is new."""
+        trace = self.traces[-1] if self.traces else self.add(again())
+        while True:
+            try:
+                return trace.run(leaves)
+            except PathLeft as left:
+                known = self._by_prefix.get(left.outcomes)
+            trace = known or self.add(again())
+
+    def add(self, trace: Trace) -> Trace:
+        if len(self.traces) == self.limit:
+            raise ConversionError(
+                f"{self.who} has {self.limit} paths through its Python conditions already, and "
+                "this call takes another. Write functrans.cond or functrans.while_loop, which are "
+                "staged once, or raise max_paths."
+            )
+        self.traces.append(trace)
+        for n in range(len(trace.outcomes) + 1):
+            self._by_prefix[trace.outcomes[:n]] = trace
+        return trace
+
+
+def trace(
+    fun: Callable[..., Any],
+    reads: Reads,
+    constants: Arrays,
+    build: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    leaves: Sequence[Any],
+    *,
+    follow: bool,
+    stepwise: bool,
+) -> Trace:
+    """Stage one call. ``build(leaves)`` puts leaves into the places of the arguments.
+
+    The program is good for as long as what the function reads stays the same, and the arrays that
+    it has met besides, which join `constants`.
+    """
+    who = f"jit({describe_function(fun)})"
+    with Recording(fun, follow=follow, stepwise=stepwise) as recording:
+        variables = [recording.input(type_of(x), x) for x in leaves]
+        args, kwargs = build(variables)
+        out = fun(*args, **kwargs)
+    outs, out_tree = tree.flatten(out)
+    for o, path in zip(outs, tree.leaf_paths(out_tree), strict=True):
+        if not is_array(o):
+            where = tree.key_string(path)
+            raise OutputTypeError(
+                f"{who}: the function returned {describe_output(o)}{where and f' at {where}'}; a "
+                "staged function returns arrays. Return what is none from another function."
+            )
+    changed = reads.change()
+    if changed is not None:
+        raise SideEffectError(
+            f"{who}: while the function was staged, {changed}. The program that is made of it "
+            "would not do that again. Return the new value, or call functrans.debug.callback for "
+            "an effect that is meant."
+        )
+    raw = recording.graph(getattr(fun, "__name__", "function"), outs)
+    for array in recording.constants.originals:
+        if not reads.has(array):
+            constants.keep(array, f"that is used at {_first_use(recording, array)}")
+    graph, closed = lifted(raw)
+    graph = optimize(graph, checked=stepwise)
+    if stepwise:
+        _compare(who, graph, closed, leaves, recording.values(outs))
+    return Trace(graph, closed, out_tree, tuple(recording.outcomes))
+
+
+def _first_use(recording: Recording, array: Any) -> str:
+    copy = recording.constants.keep(array)
+    for equation in recording.equations:
+        if any(x is copy for x in equation.inputs):
+            return equation.line
+    return "an unknown line"
+
+
+def _compare(
+    who: str, graph: Graph, closed: list[Any], leaves: Sequence[Any], stepwise: list[Any]
+) -> None:
+    """Raise unless the program gives what the steps gave."""
+    if closed or any(
+        type(x) not in WEAK and not isinstance(x, np.ndarray | np.generic) for x in leaves
+    ):
+        return
+    for made, wanted in zip(program(graph)(*leaves), stepwise, strict=True):
+        a, b = np.asarray(made), np.asarray(wanted)
+        if a.dtype != b.dtype or a.shape != b.shape or not same_bits(a, b):
+            raise GraphError(
+                f"{who}: the program gives {made!r} where its operations, carried out one by one, "
+                f"give {wanted!r}. This is a mistake in functrans: please report it."
+            )

@@ -1,0 +1,273 @@
+"""jit: the same results, programs found again, and what happens where a program cannot be made."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans as ft
+from functrans.core import errors
+
+X = np.linspace(0.1, 1.0, 5)
+
+SCALE = np.ones(5)
+
+
+def same(found: Any, wanted: Any) -> None:
+    """Equal by type and to the bit, leaf by leaf."""
+    a, b = ft.tree.leaves(found), ft.tree.leaves(wanted)
+    assert ft.tree.structure(found) == ft.tree.structure(wanted)
+    for x, y in zip(a, b, strict=True):
+        assert type(x) is type(y)
+        np.testing.assert_array_equal(x, y, strict=True)
+        np.testing.assert_array_equal(np.signbit(np.real(x)), np.signbit(np.real(y)))
+
+
+def loss(params: dict[str, Any], x: Any) -> Any:
+    hidden = np.tanh(params["w"] @ x + params["b"])
+    return np.sum(np.where(hidden > 0.2, hidden**2, np.abs(hidden))) / len(hidden)
+
+
+PARAMS = {"w": np.random.default_rng(0).normal(size=(4, 5)), "b": np.zeros(4)}
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "a loss": (loss, (PARAMS, X)),
+    "its gradient": (ft.value_and_grad(loss), (PARAMS, X)),
+    "a hessian": (ft.hessian(lambda x: np.sum(np.sin(x) * x)), (X,)),
+    "lanes": (ft.vmap(lambda x: np.sum(np.exp(-x) * X)), (np.outer(X, X),)),
+    "numbers of Python": (lambda x, n: np.multiply(x, n) + 1, (2.0, 3)),
+    "single precision": (lambda x: np.exp(x) / 3, (X.astype(np.float32),)),
+    "complex numbers": (lambda x: np.abs(np.exp(1j * x) + x), (X,)),
+    "writes": (lambda x: _written(x), (X,)),
+    "an argument itself": (lambda x, y: (x, y, x), (X, np.float64(2.0))),
+    "a constant": (lambda x: (SCALE, 3.0), (X,)),
+    "an empty array": (lambda x: np.sum(x) + x, (np.zeros((0, 3)),)),
+    "a linear solver": (lambda x: np.linalg.solve(np.outer(x, x) + np.eye(5), x), (X,)),
+}
+
+
+def _written(x: Any) -> Any:
+    out = np.zeros_like(x)
+    out[1:3] = x[:2] * 2
+    out[0] += x[-1]
+    return out
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_results_are_those_of_the_function(name: str) -> None:
+    function, args = FUNCTIONS[name]
+    jitted = ft.jit(function)
+    for _ in range(2):
+        same(jitted(*args), function(*args))
+    assert jitted.cache_info()[:2] == (1, 1)
+
+
+def test_results_may_be_written_to() -> None:
+    jitted = ft.jit(lambda x: (x, SCALE, x.reshape(5, 1)))
+    x = X.copy()
+    first = jitted(x)
+    for result in first:
+        result[:] = -1.0
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(jitted(x)[1], np.ones(5))
+
+
+def test_a_lambda_in_a_loop_finds_its_program() -> None:
+    for i in range(3):
+        jitted = ft.jit(lambda x: x * 2 + 12345)
+        assert jitted(1.0) == 12347.0
+        assert jitted.cache_info().hits == (i > 0)
+
+
+def test_functions_that_differ_in_what_they_close_over_differ() -> None:
+    def scaled(factor: Any) -> Any:
+        return ft.jit(lambda x: x * factor)
+
+    assert [scaled(n)(2.0) for n in (1.0, 2.0, np.float64(3.0))] == [2.0, 4.0, 6.0]
+    same(scaled(-0.0)(0.0), -0.0 * np.float64(0.0))
+    same(scaled(0.0)(0.0), 0.0 * np.float64(0.0))
+
+
+def test_an_array_that_changes_is_read_again() -> None:
+    weights = np.ones(2)
+    jitted = ft.jit(lambda x: x * weights)
+    jitted(3.0)
+    weights[1] = 5.0
+    np.testing.assert_array_equal(jitted(3.0), [3.0, 15.0])
+    assert "weights" in jitted.cache_info().reasons[-1]
+
+
+class Model:
+    """Holds what a method reads."""
+
+    def __init__(self) -> None:
+        self.weights = [np.ones(2), np.ones(2)]
+        self.rate = 1.0
+
+    def __call__(self, x: Any) -> Any:
+        return self.rate * x * self.weights[0]
+
+
+def test_what_an_object_holds_is_read_again() -> None:
+    model = Model()
+    jitted = ft.jit(lambda x: model(x))
+    jitted(3.0)
+    model.weights[0][0] = 2.0
+    np.testing.assert_array_equal(jitted(3.0), [6.0, 3.0])
+    model.weights[0] = np.zeros(2)
+    np.testing.assert_array_equal(jitted(3.0), [0.0, 0.0])
+    model.weights = [np.full(2, 7.0)]
+    model.rate = 2.0
+    np.testing.assert_array_equal(jitted(3.0), [42.0, 42.0])
+    assert jitted.cache_info().misses == 4
+
+
+def test_an_array_that_only_the_trace_has_met_is_watched() -> None:
+    hidden = {1: np.ones(2)}
+
+    class Opaque:
+        __slots__ = ()
+
+        def get(self) -> Any:
+            return hidden[1]
+
+    opaque = Opaque()
+    jitted = ft.jit(lambda x: x + opaque.get())
+    jitted(1.0)
+    hidden[1][0] = 4.0
+    np.testing.assert_array_equal(jitted(1.0), [5.0, 2.0])
+
+
+def test_each_kind_of_arguments_has_a_program() -> None:
+    jitted = ft.jit(lambda x: x + 1)
+    for x in (1, 1.0, np.float32(1), np.ones(2), np.ones(2, np.float32), np.ones((2, 1))):
+        same(jitted(x), np.add(x, 1))
+    reasons = jitted.cache_info().reasons
+    assert len(reasons) == 6
+    assert reasons[-1] == "the argument at [0] is float64[2,1] in place of float32[2]"
+
+
+def test_static_arguments() -> None:
+    @ft.jit(static_argnums=1, static_argnames="kind")
+    def power(x: Any, n: int, *, kind: str = "plain") -> Any:
+        for _ in range(n):
+            x = x * x
+        return x if kind == "plain" else -x
+
+    assert power(2.0, 2) == power(2.0, n=2) == 16.0
+    assert power(2.0, 1, kind="negative") == -4.0
+    assert power.cache_info().misses == 3
+    assert "static arguments" in power.cache_info().reasons[-1]
+
+
+def test_paths_of_python_conditions() -> None:
+    @ft.jit
+    def f(x: Any) -> Any:
+        if x > 0:
+            return np.sqrt(x)
+        while x < -1:
+            x = x / 2
+        return x * x
+
+    for x in map(np.float64, (4.0, -0.5, -3.0, 9.0, -0.25, -2.5, -9.0)):
+        same(f(x), f.fun(x))
+        same(ft.grad(f)(x), ft.grad(f.fun)(x))
+        same(ft.grad(ft.grad(f))(x), ft.grad(ft.grad(f.fun))(x))
+        same(ft.jit(ft.grad(f))(x), ft.grad(f.fun)(x))
+        same(ft.jvp(f, (x,), (x,)), ft.jvp(f.fun, (x,), (x,)))
+    assert f.cache_info().misses == 2  # for plain numbers and for traced ones
+
+
+def test_conditions_can_be_an_error() -> None:
+    f = ft.jit(lambda x: x if x > 0 else -x, branches="error")
+    with pytest.raises(errors.ConversionError, match=r"numpy\.where"):
+        f(1.0)
+
+
+def test_paths_have_a_limit() -> None:
+    def count(x: Any) -> Any:
+        n = 0.0
+        while x > n:
+            n += 1
+        return x * n
+
+    f = ft.jit(count, max_paths=3)
+    assert [f(float(i)) for i in range(3)] == [0.0, 1.0, 4.0]
+    with pytest.raises(errors.ConversionError, match="has 3 paths .*while_loop"):
+        f(3.0)
+    assert f(2.0) == 4.0
+
+
+def test_debugging_shows_values(capsys: pytest.CaptureFixture[str]) -> None:
+    @ft.jit(debug=True)
+    def f(x: Any) -> Any:
+        y = x * 2
+        print(y)
+        return np.sin(y)
+
+    same(f(X), np.sin(X * 2))
+    assert repr(X * 2) in capsys.readouterr().out
+
+
+def test_values_of_transforms_around_it() -> None:
+    def f(x: Any) -> Any:
+        return ft.jit(lambda y: np.sin(y * x))(x) + ft.jit(lambda y: y * y)(2.0)
+
+    same(ft.grad(f)(0.5), ft.grad(lambda x: np.sin(x * x) + 4.0)(0.5))
+    same(ft.vmap(f)(X), np.sin(X * X) + 4.0)
+    same(ft.jit(f)(0.5), np.sin(np.float64(0.25)) + 4.0)
+
+
+def test_threads_share_programs() -> None:
+    f = ft.jit(lambda x: np.sum(np.sin(x) * x))
+    found: list[Any] = [None] * 8
+    barrier = threading.Barrier(8)
+
+    def work(i: int) -> None:
+        barrier.wait()
+        found[i] = [ft.grad(f)(X * (i + 1)) for _ in range(20)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, results in enumerate(found):
+        wanted = ft.grad(f.fun)(X * (i + 1))
+        for result in results:
+            same(result, wanted)
+
+
+def test_staging_is_linear_in_the_length_of_a_loop() -> None:
+    """A loop of ten thousand steps has as many equations, and no recursion goes as deep."""
+
+    def loop(x: Any) -> Any:
+        for _ in range(5000):
+            x = np.sin(x) * 1.01
+        return x
+
+    graph = ft.jit(ft.grad(loop)).lower(0.5).graph
+    assert len(graph.equations) <= 30_000
+    same(ft.jit(ft.grad(loop))(0.5), ft.grad(loop)(0.5))
+
+
+def test_a_method_takes_its_object() -> None:
+    class Counter:
+        step = 2.0
+
+        @ft.jit(static_argnums=0)
+        def advance(self, x: Any) -> Any:
+            return x + self.step
+
+    assert Counter().advance(1.0) == 3.0
+
+
+def test_what_is_seen_of_a_call() -> None:
+    lowered = ft.jit(lambda x: np.sin(x) * 2).lower(X)
+    assert "sin" in str(lowered.graph)
+    assert "def program" in lowered.source
+    assert str(lowered) == f"{lowered.graph}\n\n{lowered.source}"
