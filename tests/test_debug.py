@@ -69,6 +69,26 @@ def test_print(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys) == lines
 
 
+def test_effects_of_functions_with_rules_stay_in_graphs(capsys: pytest.CaptureFixture[str]) -> None:
+    @ft.custom
+    def g(x: Any) -> Any:
+        debug.print("g {}", x)
+        return 2.0 * x
+
+    g.defvjp(lambda x: (g(x), None), lambda residuals, ct: (2.0 * ct,))
+
+    def unused(x: Any) -> Any:
+        g(x)
+        return x
+
+    for graph in (ft.make_graph(unused)(1.0), ft.make_graph(ft.grad(g))(1.0)):
+        assert graph.effects and shown(capsys) == []
+        graph(3.0)
+        assert shown(capsys) == ["g 3.0"]
+    plain = ft.custom(lambda x: 2.0 * x)
+    assert not ft.make_graph(plain)(1.0).effects
+
+
 def test_derivatives_are_those_without_it() -> None:
     def plain(x: Any) -> Any:
         return np.sum(np.sin(x) ** 2)

@@ -199,6 +199,16 @@ def test_large_values_go_when_nobody_needs_them() -> None:
     assert [line for line in lines if "del " in line] == ["    del a", "    del b", "    del c"]
 
 
+def test_errors_are_reported_as_by_the_graph() -> None:
+    """Inner values of derivative formulas do not warn, operations of the program do."""
+    graph = ft.make_graph(ft.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0))))(X)
+    function = exported(graph)
+    zeros = np.zeros(3)
+    assert function(zeros).tolist() == graph(zeros).tolist() == [0.0] * 3
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        exported(ft.make_graph(lambda x: 1.0 / x)(X))(zeros)
+
+
 def test_what_is_refused() -> None:
     reasons = {
         "custom_call at .*Python functions with rules of their own": ft.custom(lambda x: x + 0.0),

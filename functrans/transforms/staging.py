@@ -211,8 +211,9 @@ class Stage(Interpreter):
             outs = call.run([types.variable(type_of(x)) if is_array(x) else x for x in args])
         outputs = tuple(Variable(type_of(o)) for o in outs)
         inputs = tuple(x.variable if self.owns(x) else self.constants.keep(x) for x in args)
-        params = {"call": call}
-        self._record(Equation(CUSTOM_CALL, inputs, params, outputs, self._line()))
+        effects = any(equation.effects for equation in types.equations)
+        primitive = CUSTOM_CALL_WITH_EFFECTS if effects else CUSTOM_CALL
+        self._record(Equation(primitive, inputs, {"call": call}, outputs, self._line()))
         return [StageArray(self, v) for v in outputs]
 
     def graph(self, name: str, outputs: list[Any]) -> Graph:
@@ -229,6 +230,12 @@ def _custom_call(*args: Any, call: CustomCall) -> list[Any]:
 CUSTOM_CALL = Primitive("custom_call", "custom", _custom_call, outputs=0)
 """Stands in graphs for a call of a user's function with rules of its own."""
 CUSTOM_CALL.call = _custom_call
+
+CUSTOM_CALL_WITH_EFFECTS = Primitive(
+    "custom_call_with_effects", "custom", _custom_call, outputs=0, effects=True
+)
+"""The same where the function does more than its outputs tell."""
+CUSTOM_CALL_WITH_EFFECTS.call = _custom_call
 
 
 def make_graph(fun: Callable[P, Any]) -> Callable[P, Graph]:

@@ -174,15 +174,22 @@ class _Function:
     def lines(self) -> Iterator[str]:
         for v in self.graph.inputs:
             self.variable(v)
+        errstate: dict[str, Any] | None = None
         for equation, released in zip(self.graph.equations, self.graph.releases, strict=True):
             with refused(f"graph {self.graph.name}: {equation.primitive.name} at {equation.line}"):
                 text = self._call(equation)
+            if equation.errstate != errstate:
+                errstate = equation.errstate
+                if errstate:
+                    states = ", ".join(f"{kind}={how!r}" for kind, how in errstate.items())
+                    yield f"    with np.errstate({states}):"
+            indent = "        " if errstate else "    "
             outs = list(map(self.variable, equation.outputs))
             left = outs[0] if equation.primitive.outputs is None else f"{', '.join(outs)},"
-            yield f"    {left} = {text}  # {equation.line}" if outs else f"    {text}"
+            yield f"{indent}{left} = {text}  # {equation.line}"
             large = [v for v in released if v.type.size * v.type.dtype.itemsize > LARGE]
             if large:
-                yield f"    del {', '.join(sorted(map(self.variable, large)))}"
+                yield f"{indent}del {', '.join(sorted(map(self.variable, large)))}"
 
     def _call(self, equation: Equation) -> str:
         primitive = equation.primitive
