@@ -28,6 +28,12 @@ def _beta_without_scipy() -> Any:
         ft.grad(lambda a, rng: rng.beta(a, 2.0))(1.0, np.random.default_rng(0))
 
 
+def _used_twice(keys: Any) -> None:
+    with random.checking_keys():
+        random.normal(keys["noise"])
+        random.uniform(keys["noise"])
+
+
 SNAPSHOTS: dict[str, Row] = {
     "a seed as a key": (
         lambda: random.normal(0),
@@ -126,6 +132,12 @@ SNAPSHOTS: dict[str, Row] = {
         _beta_without_scipy,
         MissingRuleError,
         r"Generator.beta: its derivatives need SciPy, at",
+    ),
+    "a key used twice": (
+        lambda: _used_twice({"noise": KEY}),
+        RandomnessError,
+        r"the key in argument 'keys'\['noise'\] of type uint32\[2\] and value \[0, 0\] is used "
+        r"twice: for normal numbers at .* and for uniform numbers at .*functrans.random.split",
     ),
     "nothing to choose from": (
         lambda: random.choice(KEY, 1.5),

@@ -10,6 +10,7 @@ continuous distributions are differentiable by the parameters.
 np.float64(0.656072)
 """
 
+from functrans.random.checking import checking_keys as checking_keys
 from functrans.random.continuous import (
     cauchy as cauchy,
     double_sided_maxwell as double_sided_maxwell,
