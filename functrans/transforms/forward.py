@@ -24,7 +24,7 @@ from functrans.core.errors import InputTypeError, missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
-from functrans.core.types import Array, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
 from functrans.transforms.arguments import (
     Selection,
     checked,
@@ -94,15 +94,22 @@ class ForwardArray(TracedArray):
 
 
 class Forward(Interpreter):
-    """Carries a tangent with each primal; a zero tangent is absent."""
+    """Carries a tangent with each primal; a zero tangent is absent.
 
-    __slots__ = ("transform",)
+    With `later` the tangents come when the primals are gone (``linearize``): so an operation whose
+    parameters are graphs is carried out on the primals alone, and its linear part by itself.
+    """
+
+    __slots__ = ("later", "transform")
 
     overwrites = True
 
-    def __init__(self, function: object = None, transform: str = "jvp") -> None:
+    def __init__(
+        self, function: object = None, transform: str = "jvp", later: bool = False
+    ) -> None:
         super().__init__(function)
         self.transform = transform
+        self.later = later
 
     def owns(self, x: Any) -> bool:
         return type(x) is ForwardArray and x.interpreter is self
@@ -170,7 +177,10 @@ class Forward(Interpreter):
         params: dict[str, Any],
     ) -> tuple[Any, ...]:
         with under(self.parent), np.errstate(all="ignore"):
-            outs, ts = higher.jvp(primals, list(map(plain, tangents)), params)
+            if self.later:
+                outs, ts = _higher_in_halves(higher, primals, tangents, params)
+            else:
+                outs, ts = higher.jvp(primals, list(map(plain, tangents)), params)
         return tuple(map(self.dual, outs, ts))
 
     def _constant(self, ans: Any) -> Any:
@@ -253,6 +263,26 @@ class Forward(Interpreter):
                 self.dual(o, match(t, o) if is_inexact(dtype_of(o)) and t is not None else None)
                 for o, t in zip(outs, ts, strict=True)
             ]
+
+
+def _higher_in_halves(
+    higher: HigherOrder, primals: list[Array], tangents: list[Any], params: dict[str, Any]
+) -> tuple[list[Any], list[Any]]:
+    """The outputs of an operation with graphs, and their tangents by the transpose of its pullback,
+    which has all that is not linear in it."""
+    outs, pull = higher.vjp(primals, [t is not None for t in tangents], params)
+    smooth = [is_inexact(dtype_of(o)) for o in outs]
+    kinds = [type_of(o) for o, s in zip(outs, smooth, strict=True) if s]
+    given = [(i, type_of(t)) for i, t in enumerate(tangents) if t is not None]
+
+    def cotangents(*gs: Any) -> tuple[Any, ...]:
+        rest = iter(gs)
+        found = pull([next(rest) if s else None for s in smooth])
+        return tuple(zeros(kind) if found[i] is None else found[i] for i, kind in given)
+
+    spaces = tuple(ArrayType(kind.shape, kind.dtype) for kind in kinds)
+    ts = iter(transpose_linear(cotangents, spaces, tuple(plain(tangents[i]) for i, _ in given)))
+    return outs, [next(ts) if s else None for s in smooth]
 
 
 def push_forward(

@@ -70,7 +70,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     with Stage(fun, "linearize", at_once=True) as stage:
         variables = [None if x is None else stage.variable(_strong(x)) for x in leaves]
-        with Forward(fun, "linearize") as forward:
+        with Forward(fun, "linearize", later=True) as forward:
             new = [
                 leaf if x is None else forward.dual(own_handle(x), t)
                 for x, leaf, t in zip(leaves, all_leaves, variables, strict=True)
