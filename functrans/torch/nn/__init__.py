@@ -78,6 +78,21 @@ from functrans.torch.nn.embedding import (
     Embedding as Embedding,
     EmbeddingBag as EmbeddingBag,
 )
+from functrans.torch.nn.lazy import (
+    LazyBatchNorm1d as LazyBatchNorm1d,
+    LazyBatchNorm2d as LazyBatchNorm2d,
+    LazyBatchNorm3d as LazyBatchNorm3d,
+    LazyConv1d as LazyConv1d,
+    LazyConv2d as LazyConv2d,
+    LazyConv3d as LazyConv3d,
+    LazyConvTranspose1d as LazyConvTranspose1d,
+    LazyConvTranspose2d as LazyConvTranspose2d,
+    LazyConvTranspose3d as LazyConvTranspose3d,
+    LazyInstanceNorm1d as LazyInstanceNorm1d,
+    LazyInstanceNorm2d as LazyInstanceNorm2d,
+    LazyInstanceNorm3d as LazyInstanceNorm3d,
+    LazyLinear as LazyLinear,
+)
 from functrans.torch.nn.linear import (
     Bilinear as Bilinear,
     Flatten as Flatten,
@@ -141,6 +156,7 @@ from functrans.torch.nn.padding import (
 from functrans.torch.nn.parameter import (
     Buffer as Buffer,
     Parameter as Parameter,
+    UninitializedBuffer as UninitializedBuffer,
     UninitializedParameter as UninitializedParameter,
 )
 from functrans.torch.nn.pooling import (

@@ -13,6 +13,7 @@ from functrans.torch.nn import (
     convolution,
     distance as distance,
     embedding,
+    lazy as lazy,
     linear as linear,
     loss as loss,
     module as module,

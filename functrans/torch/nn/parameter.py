@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from functrans.core import tree
 from functrans.core.types import CONTAINERS
@@ -83,13 +83,147 @@ class Buffer(Tensor):
         pass
 
 
-class UninitializedParameter:
-    """Not supported: a parameter whose shape is not known yet."""
+class Uninitialized(Tensor):
+    """What parameters and buffers share whose shape is not known yet: of them only the dtype is.
+
+    Functions of tensors refuse them, as they have no memory until `materialize` makes it.
+    """
+
+    __slots__ = ()
+
+    cls_to_become: ClassVar[type[Tensor]]
+
+    def _begin(self, requires_grad: bool, device: Any, dtype: Any) -> Any:
+        like = empty(0, device=device, dtype=dtype)
+        self.__dict__.update(_dtype=like.dtype, _wanted=requires_grad)
+        return self
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            "torch.nn.parameter.UninitializedParameter is not supported by functrans.torch"
+        pass
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become a parameter or buffer of a shape, with arbitrary elements.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        device : device, optional
+        dtype : dtype, optional
+            By default its own.
+        """
+        made = empty(shape, device=device, dtype=self.dtype if dtype is None else dtype)
+        del self.__dict__["_dtype"]
+        wanted = self.__dict__.pop("_wanted")
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        self.array = made.array
+        self.requires_grad_(wanted)
+
+    def converted(self, fn: Any) -> Any:
+        """Itself in the dtype that a conversion of tensors gives."""
+        self.__dict__["_dtype"] = fn(empty(0, dtype=self.dtype)).dtype
+        return self
+
+    @property
+    def dtype(self) -> Any:
+        return self.__dict__["_dtype"]
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
         )
+
+    @property
+    def index(self) -> Any:
+        return None
+
+    @property
+    def requires_grad(self) -> bool:
+        return bool(self.__dict__["_wanted"])
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.__dict__["_wanted"] = wanted
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Whether the parameter will need a gradient."""
+        self.__dict__["_wanted"] = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """Itself: there is nothing to share."""
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        memo[id(self)] = copied = type(self)(self.requires_grad, dtype=self.dtype)
+        return copied
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+    def __repr__(self) -> str:  # type: ignore[override]
+        return f"<{type(self).__name__}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "array":
+            raise ValueError(
+                "Attempted to use an uninitialized parameter. This happens with a lazy module "
+                "that has not seen an input yet: call it with a batch first, which tells the "
+                "shapes of its parameters."
+            )
+        return super().__getattr__(name)
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A parameter whose shape is not known yet, as lazy modules have them.
+
+    Parameters
+    ----------
+    requires_grad : bool
+    device : device, optional
+    dtype : dtype, optional
+
+    Examples
+    --------
+    >>> import functrans.torch as torch
+    >>> p = torch.nn.UninitializedParameter()
+    >>> p
+    <UninitializedParameter>
+    >>> p.materialize((2, 3))
+    >>> type(p).__name__, p.shape
+    ('Parameter', torch.Size([2, 3]))
+    """
+
+    __slots__ = ()
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Tensor.__new__(cls)._begin(requires_grad, device, dtype)
+
+
+class UninitializedBuffer(Uninitialized):
+    """A buffer whose shape is not known yet; see `UninitializedParameter`."""
+
+    __slots__ = ()
+
+    cls_to_become = Tensor
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> Any:
+        return Tensor.__new__(cls)._begin(requires_grad, device, dtype)
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, Uninitialized)
 
 
 for _cls in (Parameter, Buffer):

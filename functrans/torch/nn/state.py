@@ -11,7 +11,7 @@ import numpy as np
 from functrans.torch.creation import as_tensor
 from functrans.torch.engine import grad_mode
 from functrans.torch.nn.hooks import HookTable, RemovableHandle
-from functrans.torch.nn.parameter import Parameter
+from functrans.torch.nn.parameter import Parameter, is_lazy
 from functrans.torch.nn.traversal import Traversal
 from functrans.torch.tensor import Tensor
 
@@ -272,6 +272,10 @@ class State(Traversal):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(given)}"
             )
+        if is_lazy(own):
+            if is_lazy(given):
+                return None
+            return f"{key} has no shape yet; a lazy module takes it from the state it loads"
         if not own.shape and given.shape == (1,):  # old states have counts of one element so
             given = given[0]
         if given.shape != own.shape:

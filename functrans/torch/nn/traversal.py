@@ -9,7 +9,7 @@ from functrans.torch import dtypes
 from functrans.torch.creation import empty_like
 from functrans.torch.devices import check_device
 from functrans.torch.engine import EngineArray
-from functrans.torch.nn.parameter import Parameter
+from functrans.torch.nn.parameter import Parameter, Uninitialized
 from functrans.torch.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -207,6 +207,9 @@ class Traversal:
         for parameter in self._parameters.values():
             if parameter is None:
                 continue
+            if isinstance(parameter, Uninitialized):
+                parameter.converted(fn)
+                continue
             converted = fn(parameter.data)
             g = parameter.grad
             if type(parameter.array) is EngineArray and converted is not parameter:
@@ -215,7 +218,8 @@ class Traversal:
                 parameter._grad = fn(g.data).requires_grad_(g.requires_grad)
         for name, buffer in self._buffers.items():
             if buffer is not None:
-                self._buffers[name] = fn(buffer)
+                lazy = isinstance(buffer, Uninitialized)
+                self._buffers[name] = buffer.converted(fn) if lazy else fn(buffer)
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
