@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -24,8 +23,14 @@ OUTSIDE = np.random.default_rng(0)
 
 def _beta_without_scipy() -> Any:
     module = "functrans.primitives.special_beta"
-    with mock.patch.dict(sys.modules, {module: None}):  # type: ignore[dict-item]
+    before = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
         ft.grad(lambda a, rng: rng.beta(a, 2.0))(1.0, np.random.default_rng(0))
+    finally:
+        del sys.modules[module]
+        if before is not None:
+            sys.modules[module] = before
 
 
 def _used_twice(keys: Any) -> None:
