@@ -329,3 +329,29 @@ def test_wrong_parameters() -> None:
         ft.grad(lambda s, rng: rng.nrmal(s))(1.0, new())
     with pytest.raises(MissingRuleError, match="out cannot be given"):
         ft.vmap(lambda rng: rng.random(out=np.empty(2)), axis_size=2, in_axes=None)(new())
+
+
+def test_jitted_functions_draw() -> None:
+    """Each call draws anew, on any path through the function, and under every transform."""
+
+    def f(x: Any, rng: Any) -> Any:
+        noise = rng.normal(x, 2.0)
+        if np.sum(x) > 3:
+            noise = noise * 2
+        return np.sum(noise * x + rng.gamma(np.abs(x) + 0.1) * rng.random())
+
+    jitted, rng, other = ft.jit(f), new(), new()
+    for x in (A, A, A / 4, A, A / 4):  # the second path is left after numbers were drawn
+        assert jitted(x, other) == f(x, rng)
+    assert state(other) == state(rng)
+    assert jitted.cache_info().misses == 1
+    expected = ft.grad(f)(A, new())
+    for gradient in (ft.grad(jitted), ft.jit(ft.grad(f)), ft.jit(ft.grad(jitted))):
+        np.testing.assert_allclose(gradient(A, new()), expected, rtol=1e-13)
+
+    def straight(x: Any, rng: Any) -> Any:
+        return rng.normal(x) * rng.gamma(x)
+
+    lanes = ft.vmap(straight, in_axes=(0, None))
+    for function in (ft.jit(lanes), ft.vmap(ft.jit(straight), in_axes=(0, None))):
+        assert function(A, new()).tobytes() == lanes(A, new()).tobytes()

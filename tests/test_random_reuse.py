@@ -17,7 +17,7 @@ KEY = random.key(11)
 
 
 def twice(key: Any, x: Any = 1.0) -> Any:
-    return x * random.normal(key) + random.gamma(key, 2.0)
+    return x * random.normal(key) + random.gamma(key, x)
 
 
 def once(key: Any, x: Any = 1.0) -> Any:
@@ -42,6 +42,13 @@ WAYS: dict[str, Callable[[Callable[..., Any]], Callable[[Any], Any]]] = {
         lambda key: ft.make_graph(ft.vmap(f))(random.split(key, 3))(
             random.split(random.fold_in(key, 7), 3)
         )
+    ),
+    "jit": lambda f: lambda key: ft.jit(f)(key),
+    "grad of jit": lambda f: lambda key: ft.grad(lambda x: ft.jit(f)(key, x))(1.5),
+    "jit of grad": lambda f: lambda key: ft.jit(ft.grad(f, argnums=1))(key, 1.5),
+    "vmap of jit": lambda f: lambda key: ft.vmap(ft.jit(f))(random.split(key, 3)),
+    "jit of checkpoint": lambda f: (
+        lambda key: ft.jit(ft.grad(ft.checkpoint(f), argnums=1))(key, 1.5)
     ),
     "checkpoint": lambda f: lambda key: ft.grad(ft.checkpoint(lambda x: f(key, x)))(1.5),
     "checkpoint of vmap": lambda f: (
@@ -78,7 +85,8 @@ def test_reuse_is_found_and_nothing_else(way: str) -> None:
     assert message.count(f"test_random_reuse.py:{line} in twice") == 2
     assert "for normal numbers" in message and "for gamma variables" in message
     assert "functrans.random.split(key)" in message
-    assert way.startswith("graph") or message.startswith("the key in argument 'key' of type uint32")
+    staged = way.startswith("graph") or "jit" in way
+    assert staged or message.startswith("the key in argument 'key' of type uint32")
 
 
 def test_a_loop_that_forgets_to_split() -> None:
@@ -128,14 +136,10 @@ def test_nothing_is_remembered_outside() -> None:
                 random.normal(KEY)
 
 
-def test_graphs_that_are_called() -> None:
-    """As a jitted function is: what it does with its key counts at each call."""
-    from functrans.control.call import call
-
-    graph = ft.make_graph(once)(KEY)
+def test_jitted_functions_use_their_keys_at_each_call() -> None:
+    jitted = ft.jit(once)
     with checking_keys():
-        call(KEY, 1.0, graph=ft.make_graph(once)(KEY, 1.0))
+        jitted(KEY)
+        jitted(random.key(3))
         with pytest.raises(RandomnessError, match="for other keys at .* and for other keys at"):
-            call(KEY, graph=graph)
-    with checking_keys(), pytest.raises(RandomnessError, match="in graph twice is used twice"):
-        call(KEY, graph=ft.make_graph(twice)(KEY))
+            jitted(KEY)

@@ -14,6 +14,7 @@ from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, OptionError, describe_function
+from functrans.core.generators import TracedGenerator, is_generator, operand_of
 from functrans.core.interpreter import stack
 from functrans.core.types import WEAK, is_array, type_of
 from functrans.transforms.arguments import argument_label, positional_names, subclass_refused
@@ -127,6 +128,9 @@ class Jitted(Generic[P, R]):
                 return self.fun(*args, **kwargs)
             interpreter = interpreter.parent
         paths, leaves, build = self._prepared(args, kwargs)
+        if TracedGenerator in self._last[1] and TracedGenerator in map(type, leaves):
+            # Its lanes draw one by one.
+            return self.fun(*args, **kwargs)
         return paths.run(leaves, partial(self._trace, build, leaves))  # type: ignore[no-any-return]
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
@@ -159,6 +163,8 @@ class Jitted(Generic[P, R]):
         kinds = tuple([_kind(x) for x in leaves])
         if None in kinds:
             self._refuse(leaves, in_tree, kinds.index(None))
+        if TracedGenerator in kinds:
+            leaves = [_plain_generator(x) if is_generator(x) else x for x in leaves]
         signature = (in_tree, kinds, statics)
         why = self._refresh()
         paths = self._table.paths.get(signature)
@@ -172,6 +178,11 @@ class Jitted(Generic[P, R]):
         self._last = signature
 
         def build(values: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if TracedGenerator in kinds:
+                values = [
+                    TracedGenerator(x) if kind is TracedGenerator else x
+                    for x, kind in zip(values, kinds, strict=True)
+                ]
             return self._joined(statics, *tree.unflatten(in_tree, values))
 
         return paths, leaves, build
@@ -300,6 +311,8 @@ def _kind(x: Any) -> Any:
         return (x.shape, x.dtype) if x.dtype.kind in "biufc" else None
     if cls in WEAK:
         return cls
+    if is_generator(x):
+        return TracedGenerator
     if isinstance(x, np.ndarray) or not is_array(x):
         return None
     kind = type_of(x)
@@ -308,7 +321,14 @@ def _kind(x: Any) -> Any:
     return (cls, kind.shape, kind.dtype, kind.weak) if kind.dtype.kind in "biufc" else None
 
 
+def _plain_generator(x: Any) -> Any:
+    """The generator itself, unless what stands for it is traced."""
+    return x if isinstance(operand_of(x), TracedArray) else operand_of(x)
+
+
 def _spoken(kind: Any) -> str:
+    if kind is TracedGenerator:
+        return "a Generator"
     if isinstance(kind, type):
         return f"a {kind.__name__}"
     shape, dtype = kind if len(kind) == 2 else kind[1:3]
@@ -398,7 +418,8 @@ def jit(
     Parameters
     ----------
     fun : callable
-        Takes and returns pytrees of arrays. Left out, the call returns a decorator.
+        Takes and returns pytrees of arrays. Left out, the call returns a decorator. Arguments may
+        be ``numpy.random.Generator`` objects, from which the program draws.
     static_argnums, static_argnames : int, str or sequence of these
         Arguments that are no arrays (sizes, flags, functions); hashable. There is a program for
         each value.

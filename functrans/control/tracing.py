@@ -21,6 +21,7 @@ from functrans.core.errors import (
     describe_function,
     describe_output,
 )
+from functrans.core.generators import is_generator
 from functrans.core.interpreter import stack
 from functrans.core.types import WEAK, is_array, type_of
 from functrans.graph.passes import optimize
@@ -81,9 +82,13 @@ class Paths:
         """Run the path that the arguments take; `again` traces one that is new."""
         trace = self.traces[-1] if self.traces else self.add(again())
         while True:
+            # A program that is left may have drawn numbers.
+            drawn = _states(leaves) if trace.outcomes else []
             try:
                 return trace.run(leaves)
             except PathLeft as left:
+                for generator, state in drawn:
+                    generator.bit_generator.state = state
                 known = self._by_prefix.get(left.outcomes)
             trace = known or self.add(again())
 
@@ -98,6 +103,10 @@ class Paths:
         for n in range(len(trace.outcomes) + 1):
             self._by_prefix[trace.outcomes[:n]] = trace
         return trace
+
+
+def _states(leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return [(x, x.bit_generator.state) for x in leaves if is_generator(x)]
 
 
 def trace(
