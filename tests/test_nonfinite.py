@@ -134,6 +134,65 @@ def test_python_values_and_writes() -> None:
     assert origin is not None and origin.operation == "divide"
 
 
+def body(c: Any, y: Any) -> Any:
+    return np.sqrt(c - y), c
+
+
+def rooted(x: Any) -> Any:
+    return ft.scan(body, x[0], x)[0]
+
+
+def branched(x: Any) -> Any:
+    return ft.cond(x[0] > 0, lambda x: np.sum(np.exp(x) - np.exp(x)), np.sum, x)
+
+
+STEPS = np.linspace(0.1, 1.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("program", "run"),
+    [
+        (rooted, "run 2 of body of scan"),
+        (ft.make_graph(rooted)(STEPS), "run 2 of body of scan"),
+        (ft.jit(rooted), "run 2 of scan body in graph of call"),
+        (ft.grad(rooted), "of body of scan"),
+    ],
+)
+def test_inside_of_loops(program: Any, run: str) -> None:
+    """The operation and the round are found by running the graph step by step."""
+    found = ft.explain_nan(program)(STEPS)
+    origin = found.origin
+    assert origin is not None and origin.operation == "sqrt"
+    assert run in origin.within and origin.operands[0].value == -0.4
+    assert re.search(line_of(body), origin.line)
+    with pytest.raises(NonFiniteError, match=line_of(body)), QUIET(), debug.nans():
+        program(STEPS)
+
+
+def test_inside_of_branches() -> None:
+    origin = ft.explain_nan(branched)(1000.0 * STEPS).origin
+    assert origin is not None and origin.operation == "subtract"
+    assert "branches[1] of cond" in origin.within
+    assert [cause.operation for cause in origin.causes] == ["exp"]
+
+
+def test_effects_do_not_happen_twice() -> None:
+    seen: list[float] = []
+
+    def noted(c: Any, y: Any) -> Any:
+        debug.callback(lambda c: seen.append(float(c)), c)
+        return np.sqrt(c - y), None
+
+    origin = ft.explain_nan(lambda x: ft.scan(noted, x[0], x)[0])(STEPS).origin
+    assert origin is not None and origin.operation == "sqrt" and len(seen) == 4
+
+    def asked(c: Any, y: Any) -> Any:
+        return np.sqrt(c - debug.io_callback(lambda y: y, y, y)), None
+
+    origin = ft.explain_nan(lambda x: ft.scan(asked, x[0], x)[0])(STEPS).origin
+    assert origin is not None and origin.operation == "scan"
+
+
 class TestGuard:
     @pytest.mark.parametrize("name", [n for n in PROGRAMS if n != "graph of vmap"])
     def test_rules_that_make_it(self, name: str) -> None:

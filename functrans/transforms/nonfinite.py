@@ -18,6 +18,7 @@ from functrans.core.interpreter import CustomCall, Interpreter
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, shape_of, type_of
 from functrans.transforms.arguments import argument_label
 from functrans.transforms.circumstances import Circumstances, Operation, Tapes
+from functrans.transforms.rerun import first_inside
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class Origin:
         ``"backward"`` or ``"tangent"`` in a derivative rule, otherwise empty.
     rule : Operation or None
         The operation of the program whose derivative that rule gives, with its line.
+    within : str
+        The operation whose graph it is an operation of (``scan``, ``cond``), with its line and the
+        run of the graph; empty outside of graphs.
     causes : tuple of Origin
         What made the infinities that a NaN was made of.
     """
@@ -89,6 +93,7 @@ class Origin:
     lane: tuple[int, ...] = ()
     mode: str = ""
     rule: Operation | None = None
+    within: str = ""
     causes: tuple[Origin, ...] = ()
     serial: int = 0
 
@@ -104,6 +109,8 @@ class Origin:
             phase = "in the backward pass" if self.mode == "backward" else "in forward mode"
             by = f"by {self.operation} {phase}, in" if self.operation else f"{phase}, by"
             text = f"{what} was made {by} the derivative of {rule}"
+        if self.within:
+            text += f", in {self.within}"
         if self.lane:
             text += f", in lane {', '.join(map(str, self.lane))}"
         lines = [text, *(f"  operand {i}: {x}" for i, x in enumerate(self.operands))]
@@ -212,7 +219,7 @@ class WatchArray(TracedArray):
 class Watch(Interpreter):
     """Lets each result remember the operation that made the first NaN or infinity in it."""
 
-    __slots__ = ("_count", "tapes")
+    __slots__ = ("_count", "_with_graphs", "tapes")
 
     transform = "explain_nan"
 
@@ -220,6 +227,7 @@ class Watch(Interpreter):
         super().__init__(function)
         self.tapes = Tapes()
         self._count = 0
+        self._with_graphs: dict[int, tuple[Any, ...]] = {}  # by the serial of their origin
 
     def owns(self, x: Any) -> bool:
         return type(x) is WatchArray and x.interpreter is self
@@ -256,7 +264,10 @@ class Watch(Interpreter):
                 known = [self._origins_of(x, primitive.name, around.line) for x in args]
                 for j in (0, 1):
                     if bad[j]:
-                        origins[j] = self._origin(j, primitive, values, out, known, around)
+                        found = self._origin(j, primitive, values, out, known, around)
+                        origins[j] = found
+                        if found.serial == self._count and primitive.kind == "higher-order":
+                            self._with_graphs[self._count] = primitive, values, params
             if any(map(self.owns, args)) or any(origins):
                 made.append(WatchArray(self, out, (origins[0], origins[1])))
             else:
@@ -286,6 +297,13 @@ class Watch(Interpreter):
         self._count += 1
         causes = [pair[1] for pair in known if pair[1] is not None and j == 0]
         return _made(j, primitive, values, out, tuple(causes), around, self._count)
+
+    def looked_into(self, origin: Origin) -> Origin:
+        """The origin with the operation inside, where it is one whose parameters are graphs."""
+        operation = self._with_graphs.get(origin.serial)
+        found = operation and _inside(origin, *operation)
+        causes = tuple(map(self.looked_into, origin.causes))
+        return replace(found or origin, causes=causes + (found.causes if found else ()))
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         return function(*args)
@@ -328,16 +346,20 @@ class Guard(Interpreter):
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         ans = self.hand_down(primitive, args, params)
-        self._operated(primitive, args, ans)
+        self._operated(primitive, args, ans, params)
         return ans
 
-    def _operated(self, primitive: Primitive, args: Sequence[Any], ans: Any) -> None:
+    def _operated(
+        self, primitive: Primitive, args: Sequence[Any], ans: Any, params: Any = None
+    ) -> None:
         around = self._tapes.around(primitive.name)
         if around.rule is None:  # a rule may pass through values that it does not return
             for out in (ans,) if primitive.outputs is None else ans:
                 for j in self._kinds:
                     if _is_made(j, out, args):
-                        self._raise(_made(j, primitive, args, out, (), around))
+                        origin = _made(j, primitive, args, out, (), around)
+                        inner = primitive.kind == "higher-order" and params is not None
+                        self._raise((inner and _inside(origin, primitive, args, params)) or origin)
 
     def _pushed(
         self, primitive: Primitive, tangents: Sequence[Any], primals: Sequence[Any], out: Any
@@ -458,6 +480,44 @@ def _origin(
     )
 
 
+def _inside(
+    origin: Origin, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]
+) -> Origin | None:
+    """What an operation whose parameters are graphs made, by the operation inside."""
+    if any(isinstance(x, TracedArray) for x in values):
+        return None
+
+    def first(j: int) -> Origin | None:
+        def look(equation: Any, args: Sequence[Any], outs: Sequence[Any]) -> Origin | None:
+            around = Circumstances(equation.line, "", None, (), None)
+            for out in outs:
+                if _is_made(j, out, args):
+                    return _made(j, equation.primitive, args, out, (), around, origin.serial)
+            return None
+
+        found = first_inside(primitive, values, params, look)
+        if found is None:
+            return None
+        made: Origin = found[0]
+        run = found[1]
+        return replace(made, within=f"{run} of {origin.operation} at {origin.line}")
+
+    j = _KINDS.index(origin.kind)
+    found = first(j)
+    if (
+        found is None
+        or j
+        or not any(np.isinf(x.value).any() for x in found.operands if _is_real(x))
+    ):
+        return found
+    cause = first(1)
+    return replace(found, causes=() if cause is None else (cause,))
+
+
+def _is_real(x: Seen) -> bool:
+    return x.value is not None and x.type.dtype.kind in "fc"
+
+
 def _seen(x: Any, shape: Shape | None, index: tuple[int, ...]) -> Seen:
     """An operand; with `shape`, at the element that broadcasts to this index of it."""
     if x is None or not is_array(x):
@@ -519,7 +579,8 @@ def explain_nan(fun: Callable[P, Any]) -> Callable[P, Explanation]:
         for j in (0, 1):
             found = [origin for pair in pairs if (origin := pair[j]) is not None]
             if found:
-                return Explanation(name, min(found, key=lambda origin: origin.serial), value)
+                first = min(found, key=lambda origin: origin.serial)
+                return Explanation(name, watch.looked_into(first), value)
         return Explanation(name, None, value)
 
     return explained
