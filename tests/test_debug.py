@@ -58,6 +58,17 @@ PROGRAMS: dict[str, tuple[Any, list[str]]] = {
     "vmap of graph": (lambda: ft.vmap(ft.make_graph(f)(SCALAR))(X), LANES),
     "graph of grad": (lambda: ft.make_graph(ft.grad(f))(X)(X), BOTH),
     "grad of graph": (lambda: ft.grad(ft.make_graph(f)(X))(X), BOTH),
+    "jit": (lambda: ft.jit(f)(SCALAR), [LINE]),
+    "jit again": (lambda: [ft.jit(f)(SCALAR) for _ in range(2)], [LINE] * 2),
+    "grad of jit": (lambda: ft.grad(ft.jit(f))(SCALAR), [LINE]),
+    "jit of grad": (lambda: ft.jit(ft.grad(f))(SCALAR), [LINE]),
+    "vmap of jit": (lambda: ft.vmap(ft.jit(f))(X), LANES),
+    "jit of vmap of grad": (lambda: ft.jit(ft.vmap(ft.grad(f)))(X), LANES),
+    "scan": (lambda: ft.scan(lambda c, x: (c, f(x)), 0.0, X), LANES),
+    "jit of scan": (lambda: ft.jit(lambda x: ft.map(f, x))(X), LANES),
+    "grad of scan": (lambda: ft.grad(lambda x: np.sum(ft.map(f, x)))(X), LANES),
+    "cond": (lambda: ft.cond(SCALAR > 0, f, lambda x: x, SCALAR), [LINE]),
+    "vmap of cond": (lambda: ft.vmap(lambda x: ft.cond(x > 1, f, np.cos, x))(X), LANES[1:]),
     "graph of vmap of grad": (lambda: ft.make_graph(ft.vmap(ft.grad(f)))(X)(X), LANES),
 }
 

@@ -169,6 +169,13 @@ def test_inside_of_loops(program: Any, run: str) -> None:
         program(STEPS)
 
 
+def test_backward_passes_of_jitted_functions_know_the_line() -> None:
+    for program in (ft.grad(ft.jit(root)), ft.vmap(ft.grad(ft.jit(root)))):
+        origin = ft.explain_nan(program)(BAD).origin
+        assert origin is not None and origin.operation == "divide"
+        assert re.search(f"{line_of(root)}, in the backward pass", origin.line), origin.line
+
+
 def test_inside_of_branches() -> None:
     origin = ft.explain_nan(branched)(1000.0 * STEPS).origin
     assert origin is not None and origin.operation == "subtract"

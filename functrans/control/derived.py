@@ -6,6 +6,7 @@ control flow are built of these.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from functrans.core.algebra import algebra
@@ -18,10 +19,10 @@ from functrans.transforms.batching import Batch, BatchArray
 from functrans.transforms.forward import Forward
 from functrans.transforms.reverse import Reverse, ReverseArray
 from functrans.transforms.staging import Stage
-from functrans.transforms.walk import pull_back
+from functrans.transforms.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 Flags: TypeAlias = tuple[bool, ...]
@@ -129,21 +130,45 @@ def joint_graph(graph: Graph, wanted: Flags) -> tuple[Graph, Flags, Flags]:
         inputs = list(map(stage.variable, graph.input_types))
         with Reverse() as reverse:
             args = [reverse.variable(x) if w else x for x, w in zip(inputs, wanted, strict=True)]
-            outs = evaluate(stage, graph, args)
+            starts: list[int] = []  # on the tape, of the operations of each line
+            lines: list[str] = []
+
+            def at(line: str) -> None:
+                stage.line = line
+                starts.append(len(reverse.tape))
+                lines.append(line)
+
+            outs = graph.evaluate(args, at)
         live = tuple(map(reverse.owns, outs))
         cotangents = Cotangents(len(reverse.tape))
         for o, own in zip(outs, live, strict=True):
             if own:
                 kind = strong(type_of(o.value))
                 cotangents.add(o.index, stage.variable(kind), kind)
-        stage.line = "the backward pass"
-        pull_back(reverse.tape, cotangents, keep=False)
+
+        def backwards() -> Iterator[tuple[int, Any]]:
+            """The entries of the tape, each with the line of its operation for what comes of it."""
+            for k in range(len(reverse.tape) - 1, -1, -1):
+                place = bisect_right(starts, k) - 1
+                stage.line = _backward_line(lines[place]) if place >= 0 else _BACKWARD
+                yield k, reverse.tape[k]
+
+        walk(backwards(), cotangents, reverse.tape)
+        stage.line = _BACKWARD
         grads = [
             plain(cotangents.values[x.index]) if isinstance(x, ReverseArray) else None for x in args
         ]
     outputs = [reverse.lower(o) for o in outs] + [g for g in grads if g is not None]
     joint = stage.graph(graph.name, outputs)
     return joint, live, tuple(g is not None for g in grads)
+
+
+_BACKWARD = "the backward pass"
+
+
+def _backward_line(line: str) -> str:
+    """The line of an equation of a derivative rule, by that of the operation that it is about."""
+    return line if line.endswith(_BACKWARD) else f"{line}, in {_BACKWARD}"
 
 
 def batch_graph(
