@@ -195,3 +195,29 @@ def test_numbers_are_converted_once() -> None:
     one, other = (e.inputs[1] for e in graph.equations if e.primitive.name == "multiply")
     assert one is other
     assert one.dtype == np.float32
+
+
+def test_reports_are_switched_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With NumPy's state as it is kept here, and with numpy.errstate where there is no such place."""
+    x = np.array([0.0, 1.0])
+    for missing in (False, True):
+        if missing:
+            monkeypatch.setattr("functrans.compile.reports._make_state", None)
+        graph = ft.make_graph(ft.value_and_grad(lambda x: np.sum(np.sqrt(x))))(x)
+        made = program(graph)
+        assert ("with errstate(" in made.source) == missing
+        with np.errstate(all="raise"):
+            before = np.geterr()
+            value, gradient = made(x)
+            assert np.geterr() == before
+        assert gradient.tolist() == [np.inf, 0.5]
+
+
+def test_reports_are_switched_back_after_an_error() -> None:
+    inv = ft.make_graph(ft.grad(lambda x: np.sum(np.sqrt(np.linalg.inv(x)))))(np.eye(2))
+    made = program(optimize(inv))
+    with np.errstate(all="warn"):
+        before = np.geterr()
+        with pytest.raises(np.linalg.LinAlgError):
+            made(np.zeros((2, 2)))
+        assert np.geterr() == before

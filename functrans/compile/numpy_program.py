@@ -7,6 +7,7 @@ import linecache
 import os
 import sys
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from functrans.compile.source import Source
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functrans.core.types import Array
     from functrans.graph.graph import Equation, Graph
 
@@ -40,6 +43,8 @@ class Program:
         The text of the function; tracebacks and debuggers show its lines.
     filename : str
         The name under which they find it.
+    run : callable
+        What a call of the program calls, for those who are in a hurry.
 
     Examples
     --------
@@ -48,15 +53,19 @@ class Program:
     >>> graph = ft.make_graph(lambda x: np.sin(x) * 2.0)(np.zeros(3))
     >>> program(graph)(np.zeros(3))
     [array([0., 0., 0.])]
-    >>> for line in program(graph).source.splitlines()[-4:]:
+    >>> for line in program(graph).source.splitlines()[-8:]:
     ...     print(line.partition("  #")[0])
-        sin(v0, b0)
-        v0 = multiply(b0, 2.0)
-        pool.append(buffers)
-        return [v0]
+            sin(v0, b0)
+            v0 = multiply(b0, c0)
+            pool.append(buffers)
+            return [v0]
+        except Exception as error:
+            explain(error)
+            raise
+    # c0 = array(2.)
     """
 
-    __slots__ = ("__weakref__", "_equations", "_run", "_shared", "filename", "name", "source")
+    __slots__ = ("__weakref__", "_function", "filename", "name", "run", "source")
 
     def __init__(self, graph: Graph) -> None:
         source = Source(lowered(graph), "program")
@@ -67,39 +76,23 @@ class Program:
             os.path.dirname(__file__), f"<graph {graph.name} {next(_numbers)}>"
         )
         names = source.names
+        names["explain"] = partial(_explain, self.filename, graph.name, source.equations)
         exec(compile(self.source, self.filename, "exec"), names)
-        self._run = names["program"]
-        self._equations = source.equations
-        self._shared = _may_share(graph)
+        self._function = names["program"]
+        shared = _may_share(graph)
+        self.run = partial(_own, self._function, shared) if shared else self._function
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.filename] = (len(self.source), None, lines, self.filename)
         weakref.finalize(self, linecache.cache.pop, self.filename, None)
 
     def __call__(self, *values: Array) -> list[Array]:
-        try:
-            outs: list[Array] = self._run(*values)
-        except Exception as error:
-            self._explain(error)
-            raise
-        for i in self._shared:
-            if isinstance(outs[i], np.ndarray) and not _alone(outs, i):
-                outs[i] = np.array(outs[i])
+        outs: list[Array] = self.run(*values)
         return outs
 
     def kept(self) -> list[tuple[np.ndarray[Any, Any], ...]]:
         """The memory that is kept for later calls: that of each call that ran at the same time."""
-        pool: list[Any] = self._run.__globals__.get("pool", [])
+        pool: list[Any] = self._function.__globals__.get("pool", [])
         return pool
-
-    def _explain(self, error: Exception) -> None:
-        """Note the user's line of the operation that raised an error, if nobody has yet."""
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self.filename:
-                equation: Equation | None = self._equations[trace.tb_lineno - 1]
-                if equation is not None and not getattr(error, "__notes__", None):
-                    error.add_note(f"in graph {self.name}, at {equation.line}")
-            trace = trace.tb_next
 
     def __repr__(self) -> str:
         return f"<program of graph {self.name}>"
@@ -126,6 +119,26 @@ def program(graph: Graph) -> Program:
         graph.program = Program(graph)
     made: Program = graph.program
     return made
+
+
+def _explain(filename: str, name: str, equations: list[Equation | None], error: Exception) -> None:
+    """Note the user's line of the operation that raised an error, if nobody has yet."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            equation = equations[trace.tb_lineno - 1]
+            if equation is not None and not getattr(error, "__notes__", None):
+                error.add_note(f"in graph {name}, at {equation.line}")
+        trace = trace.tb_next
+
+
+def _own(function: Callable[..., list[Array]], shared: list[int], *values: Array) -> list[Array]:
+    """The results of a function, with copies of those that share memory with something else."""
+    outs = function(*values)
+    for i in shared:
+        if isinstance(outs[i], np.ndarray) and not _alone(outs, i):
+            outs[i] = np.array(outs[i])
+    return outs
 
 
 def _may_share(graph: Graph) -> list[int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from functrans.compile.buffers import Buffers
 from functrans.compile.fusion import Chunks, Group, grouped
+from functrans.compile.reports import kept_state, reset_reports, set_reports
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
 from functrans.core.types import type_of
@@ -26,14 +27,14 @@ LARGE = 32_768
 name."""
 
 _TAKEN = re.compile(
-    r"[botvxcp]\d+|(block|plain|chunks)\d+|program|errstate|copyto|buffers|pool|new_buffers|IndexError"
+    r"[botvxcps]\d+|(block|plain|chunks)\d+|program|errstate|token|set_reports|reset_reports|explain|error|Exception|copyto|buffers|pool|new_buffers|IndexError"
 )
 
 _TAKE_BUFFERS = (  # calls within calls, and other threads, take others
-    "    try:",
-    "        buffers = pool.pop()",
-    "    except IndexError:",
-    "        buffers = new_buffers()",
+    "try:",
+    "    buffers = pool.pop()",
+    "except IndexError:",
+    "    buffers = new_buffers()",
 )
 
 
@@ -60,6 +61,9 @@ class Source:
         self._free: list[str] = []
         self._count = 0
         self._errstate: dict[str, Any] | None = None
+        self._base = "    "
+        self._switched = False
+        self._states: dict[str, str] = {}
         self._steps = grouped(graph)
         self._releases = last_uses(self._steps, graph.outputs)
         self.buffers = Buffers(self._steps, self._releases, graph.outputs)
@@ -68,23 +72,31 @@ class Source:
         self._write(function)
 
     def text(self) -> str:
-        return "\n".join(self.lines) + "\n"
+        """All lines, and behind them what the names of constants stand for."""
+        shown = [
+            f"# {name} = {_described(x)}"
+            for name, x in self.names.items()
+            if re.fullmatch(r"[cp]\d+", name)
+        ]
+        return "\n".join([*self.lines, *shown]) + "\n"
 
     def _line(self, text: str, equation: Equation | None = None) -> None:
         self.lines.append(text)
         self.equations.append(equation)
 
     def _write(self, function: str) -> None:
-        graph = self.graph
-        inputs = ", ".join([self._name(v) for v in graph.inputs])
+        outputs = self.graph.outputs
+        inputs = ", ".join([self._name(v) for v in self.graph.inputs])
         self._line(f"def {function}({inputs}):")
+        self._line("    try:")
+        self._base = "        "
         if self.buffers.spaces:
             self.names["pool"] = []
             self.names["new_buffers"] = self.buffers.new
             for line in _TAKE_BUFFERS:
-                self._line(line)
-            places = ", ".join([f"b{i}" for i in range(len(self.buffers.spaces))])
-            self._line(f"    {places}, = buffers")
+                self._line(self._base + line)
+            places = "".join([f"b{i}, " for i in range(len(self.buffers.spaces))])
+            self._line(f"{self._base}{places.rstrip()} = buffers")
         groups = 0
         for step, released in zip(self._steps, self._releases, strict=True):
             if isinstance(step, Group):
@@ -94,9 +106,13 @@ class Source:
                 groups += 1
             else:
                 self._equation(step, released)
+        self._under(None)
         if self.buffers.spaces:
-            self._line("    pool.append(buffers)")
-        self._line(f"    return [{', '.join(map(self._operand, graph.outputs))}]")
+            self._line(f"{self._base}pool.append(buffers)")
+        self._line(f"{self._base}return [{', '.join(map(self._operand, outputs))}]")
+        self._line("    except Exception as error:")
+        self._line("        explain(error)")
+        self._line("        raise")
 
     def _equation(self, equation: Equation, released: list[Variable]) -> None:
         indent = self._under(equation.errstate)
@@ -158,16 +174,18 @@ class Source:
                 self._registers[out] = free[out.type.dtype].pop()
             line = _into(equation, call, self._registers[out])
             self._line(f"{indent}{line}  # {equation.line}", equation)
+        self._under(None)
         arguments = [*inputs.values(), *results.values(), *[f"t{i}" for i in range(len(pieces))]]
         self.lines[start] = f"def block{number}({', '.join(arguments)}):"
 
-        self._registers, self._errstate = dict(inputs), None
+        self._registers = dict(inputs)
         self._line(f"def plain{number}({', '.join(inputs.values())}):")
         for i, equation in enumerate(group.equations):
             self._registers[equation.outputs[0]] = f"v{i}"
             indent = self._under(equation.errstate)
             line = f"{indent}v{i} = {self._call(equation)}  # {equation.line}"
             self._line(line, equation)
+        self._under(None)
         self._line(f"    return [{', '.join([self._registers[v] for v in group.outputs])}]")
 
         self.names[f"chunks{number}"] = Chunks(
@@ -177,19 +195,31 @@ class Source:
             [x.type if type(x) is Variable else type_of(x) for x in group.inputs],
         )
         self.names["copyto"] = np.copyto
-        self._registers, self._errstate = {}, None
+        self._registers = {}
 
     def _under(self, errstate: dict[str, Any] | None) -> str:
         """Open the block of the equations that report these errors; returns its indentation."""
+        if errstate == self._errstate:
+            return self._base if errstate is None else self._base + "    "
+        if self._switched:
+            self._line(f"{self._base}finally:")
+            self._line(f"{self._base}    reset_reports(token)")
+            self._switched = False
+        self._errstate = errstate
         if errstate is None:
-            self._errstate = None
-            return "    "
-        if errstate != self._errstate:
-            self._errstate = errstate
+            return self._base
+        states = ", ".join([f"{kind}={how!r}" for kind, how in errstate.items()])
+        state = kept_state(errstate)
+        if state is None:
             self.names["errstate"] = np.errstate
-            states = ", ".join([f"{kind}={how!r}" for kind, how in errstate.items()])
-            self._line(f"    with errstate({states}):")
-        return "        "
+            self._line(f"{self._base}with errstate({states}):")
+        else:
+            self._switched = True
+            name = self._states.setdefault(states, f"s{len(self._states)}")
+            self.names |= {name: state, "set_reports": set_reports, "reset_reports": reset_reports}
+            self._line(f"{self._base}token = set_reports({name})  # {states}")
+            self._line(f"{self._base}try:")
+        return self._base + "    "
 
     def _call(self, equation: Equation) -> str:
         arguments = list(map(self._operand, equation.inputs))
@@ -242,6 +272,14 @@ class Source:
             self._functions[id(primitive)] = name
             self.names[name] = primitive.impl
         return name
+
+
+def _described(x: Any) -> str:
+    """A constant or parameter on one line."""
+    if isinstance(x, np.ndarray) and x.ndim:
+        return str(type_of(x))
+    text = repr(x)
+    return text if len(text) <= 80 and "\n" not in text else f"a {type(x).__name__}"
 
 
 def _into(equation: Equation, call: str, name: str) -> str:
