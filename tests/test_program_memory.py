@@ -198,19 +198,20 @@ def test_numbers_are_converted_once() -> None:
 
 
 def test_reports_are_switched_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NumPy's state as it is kept here, and with numpy.errstate where there is no such place."""
+    """In the place where NumPy keeps them, or with numpy.errstate where there is no such place."""
     x = np.array([0.0, 1.0])
     for missing in (False, True):
         if missing:
-            monkeypatch.setattr("functrans.compile.reports._make_state", None)
+            monkeypatch.setattr("functrans.compile.reports._current", None)
         graph = ft.make_graph(ft.value_and_grad(lambda x: np.sum(np.sqrt(x))))(x)
         made = program(graph)
         assert ("with errstate(" in made.source) == missing
-        with np.errstate(all="raise"):
-            before = np.geterr()
-            value, gradient = made(x)
-            assert np.geterr() == before
-        assert gradient.tolist() == [np.inf, 0.5]
+        for state in ({"all": "raise"}, {"all": "warn"}, {"divide": "raise", "under": "warn"}):
+            with np.errstate(**state):
+                before = np.geterr()
+                value, gradient = made(x)
+                assert np.geterr() == before
+            assert gradient.tolist() == [np.inf, 0.5]
 
 
 def test_reports_are_switched_back_after_an_error() -> None:

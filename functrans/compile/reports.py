@@ -1,49 +1,65 @@
-"""Which floating-point errors NumPy reports, switched as a whole.
+"""Which floating-point errors NumPy reports, switched faster than by ``numpy.errstate``.
 
-``numpy.errstate`` builds the state anew wherever it is entered, which takes as long as four small
-operations. What it builds is kept here, and set where NumPy keeps it, if this NumPy has that place.
+That builds the state anew wherever it is entered, which takes as long as four small operations.
+What it builds is kept here, and set where NumPy keeps it, if this NumPy has that place.
 """
 
 from __future__ import annotations
 
-import contextvars
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-KINDS = frozenset(("divide", "over", "under", "invalid"))
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_PLAIN = frozenset(("ignore", "warn", "raise"))
-"""The ways to report that need nothing else to be known."""
+KEPT = 16
+"""States of callers for which a switch keeps its own."""
 
 
-def _places() -> tuple[Any, Any, Any]:
-    """What sets NumPy's state, resets it, and makes one; None each where there is no such place."""
+def _places() -> tuple[Any, Any]:
+    """Where NumPy keeps its state, and what makes one; None each in a NumPy that does otherwise."""
     try:
         umath: Any = importlib.import_module("numpy._core.umath")
-        return umath._extobj_contextvar.set, umath._extobj_contextvar.reset, umath._make_extobj
-    except (ImportError, AttributeError):  # a NumPy that keeps its state elsewhere
-        return None, None, None
+        return umath._extobj_contextvar, umath._make_extobj
+    except (ImportError, AttributeError):
+        return None, None
 
 
-set_reports, reset_reports, _make_state = _places()
+_current, _make_state = _places()
 
 
-def kept_state(errstate: dict[str, Any]) -> Any:
-    """What ``set_reports`` takes for a state that says everything; None where there is no such
-    thing, and ``numpy.errstate`` has to be entered.
+def switch(errstate: dict[str, Any]) -> Callable[[], Any] | None:
+    """A function that turns reports on and off as ``numpy.errstate(**errstate)`` does where it is
+    entered, and returns what :func:`switch_back` takes; None where ``numpy.errstate`` is needed.
 
     Examples
     --------
     >>> import numpy as np
-    >>> state = kept_state(dict.fromkeys(KINDS, "ignore"))
-    >>> if state is not None:
-    ...     token = set_reports(state)
+    >>> silent = switch({"divide": "ignore"})
+    >>> if silent is not None:
+    ...     token = silent()
     ...     try:
     ...         assert np.divide(1.0, 0.0) == np.inf
     ...     finally:
-    ...         reset_reports(token)
+    ...         switch_back(token)
     """
-    if _make_state is None or set(errstate) != KINDS or not _PLAIN.issuperset(errstate.values()):
+    if _current is None:
         return None
-    # With NumPy's defaults for what it holds besides: the size of buffers.
-    return contextvars.Context().run(_make_state, **errstate)
+    get, put, make = _current.get, _current.set, _make_state
+    made: dict[Any, Any] = {}
+
+    def enter() -> Any:
+        before = get()
+        state = made.get(before)
+        if state is None:
+            if len(made) >= KEPT:
+                made.clear()
+            state = made[before] = make(**errstate)  # and the rest as it is now
+        return put(state)
+
+    return enter
+
+
+def switch_back(token: Any) -> None:
+    """Report errors as before the switch."""
+    _current.reset(token)

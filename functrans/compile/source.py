@@ -11,7 +11,7 @@ import numpy as np
 
 from functrans.compile.buffers import Buffers
 from functrans.compile.fusion import Chunks, Group, grouped
-from functrans.compile.reports import kept_state, reset_reports, set_reports
+from functrans.compile.reports import switch, switch_back
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
 from functrans.core.types import type_of
@@ -27,7 +27,7 @@ LARGE = 32_768
 name."""
 
 _TAKEN = re.compile(
-    r"[botvxcps]\d+|(block|plain|chunks)\d+|program|errstate|token|set_reports|reset_reports|explain|error|Exception|copyto|buffers|pool|new_buffers|IndexError"
+    r"[botvxcps]\d+|(block|plain|chunks)\d+|program|errstate|token|switch_back|explain|error|Exception|copyto|buffers|pool|new_buffers|IndexError"
 )
 
 _TAKE_BUFFERS = (  # calls within calls, and other threads, take others
@@ -203,21 +203,21 @@ class Source:
             return self._base if errstate is None else self._base + "    "
         if self._switched:
             self._line(f"{self._base}finally:")
-            self._line(f"{self._base}    reset_reports(token)")
+            self._line(f"{self._base}    switch_back(token)")
             self._switched = False
         self._errstate = errstate
         if errstate is None:
             return self._base
         states = ", ".join([f"{kind}={how!r}" for kind, how in errstate.items()])
-        state = kept_state(errstate)
-        if state is None:
+        enter = switch(errstate)
+        if enter is None:
             self.names["errstate"] = np.errstate
             self._line(f"{self._base}with errstate({states}):")
         else:
             self._switched = True
             name = self._states.setdefault(states, f"s{len(self._states)}")
-            self.names |= {name: state, "set_reports": set_reports, "reset_reports": reset_reports}
-            self._line(f"{self._base}token = set_reports({name})  # {states}")
+            self.names |= {name: self.names.get(name, enter), "switch_back": switch_back}
+            self._line(f"{self._base}token = {name}()  # {states}")
             self._line(f"{self._base}try:")
         return self._base + "    "
 
