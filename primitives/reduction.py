@@ -32,6 +32,8 @@ def reducing(ufunc: np.ufunc) -> Function:
         # By position: keywords cost a tenth of the call.
         return reduce(x, axes[0] if len(axes) == 1 else axes, None, None, keepdims)
 
+    made: Any = impl
+    made.positional_reduce = reduce  # programs of graphs call it themselves
     return impl
 
 

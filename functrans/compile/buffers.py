@@ -26,6 +26,9 @@ Space = tuple[tuple[int, ...], np.dtype[Any]]
 LIMIT = 1 << 26
 """Bytes of memory that a program keeps at most."""
 
+LINE = 64
+"""Bytes of a line of the cache."""
+
 _COPYING = frozenset(("sum", "mean", "where", "clip", "astype", "concatenate"))
 """Operations, besides ufuncs, whose results are always new arrays."""
 
@@ -100,8 +103,16 @@ class Buffers:
             self.spaces.append(space)
 
     def new(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """The pieces for one run at a time."""
-        return tuple([np.empty(shape, dtype) for shape, dtype in self.spaces])
+        """The pieces for one run at a time, side by side, each at the start of a line of the
+        cache."""
+        sizes = [int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.spaces]
+        memory = np.empty(sum(sizes) + LINE * (len(sizes) + 1), np.uint8)
+        start = -memory.ctypes.data % LINE
+        pieces = []
+        for (shape, dtype), size in zip(self.spaces, sizes, strict=True):
+            pieces.append(memory[start : start + size].view(dtype).reshape(shape))
+            start += -(-size // LINE) * LINE
+        return tuple(pieces)
 
 
 def _copies(equation: Equation) -> bool:

@@ -222,6 +222,11 @@ class Source:
         return self._base + "    "
 
     def _call(self, equation: Equation) -> str:
+        if hasattr(equation.primitive.impl, "positional_reduce"):
+            (x,), axes = equation.inputs, equation.params["axes"]
+            axis = axes[0] if len(axes) == 1 else axes
+            rest = f"{axis}, None, None, {equation.params.get('keepdims', False)}"
+            return f"{self._function(equation)}({self._operand(x)}, {rest})"
         arguments = list(map(self._operand, equation.inputs))
         for key, value in equation.params.items():
             if keyword.iskeyword(key) or not key.isidentifier():
@@ -270,7 +275,7 @@ class Source:
             while keyword.iskeyword(name) or _TAKEN.fullmatch(name) or name in self.names:
                 name += "_"
             self._functions[id(primitive)] = name
-            self.names[name] = primitive.impl
+            self.names[name] = getattr(primitive.impl, "positional_reduce", primitive.impl)
         return name
 
 
