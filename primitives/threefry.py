@@ -22,6 +22,22 @@ PARITY = 0x1BD11BDA
 CHUNK = 1 << 15  # blocks at a time: the working arrays stay in cache; divides 2**32
 WORD = np.dtype(np.uint32)
 MASK = 0xFFFFFFFF
+FEW = 6  # blocks that Python's numbers encrypt faster than arrays
+
+
+def encrypted(key: tuple[int, int], high: int, low: int) -> tuple[int, int]:
+    """One block, in Python's numbers: for a few, arrays take longer."""
+    first, second = key
+    schedule = (first, second, first ^ second ^ PARITY)
+    high, low = high + first, low + second
+    for group in range(5):
+        for rotation in ROTATIONS[group % 2]:
+            high = (high + low) & MASK
+            low &= MASK
+            low = ((low << rotation) & MASK | low >> (32 - rotation)) ^ high
+        high += schedule[(group + 1) % 3]
+        low += schedule[(group + 2) % 3] + group + 1
+    return high & MASK, low & MASK
 
 
 def encrypt(key: tuple[Any, Any], high: Array, low: Array) -> None:
@@ -30,6 +46,15 @@ def encrypt(key: tuple[Any, Any], high: Array, low: Array) -> None:
     The key is a pair of uint32 scalars, or of arrays of the counters' shape.
     """
     first, second = key
+    if high.size <= FEW:
+        keys = zip(*(np.broadcast_to(k, high.shape).tolist() for k in key), strict=True)
+        pairs = [
+            encrypted(k, *counter)
+            for k, counter in zip(keys, zip(high.tolist(), low.tolist(), strict=True), strict=True)
+        ]
+        for i, (a, b) in enumerate(pairs):
+            high[i], low[i] = a, b
+        return
     if isinstance(first, np.ndarray):
         third: Any = first ^ second
         third ^= np.uint32(PARITY)

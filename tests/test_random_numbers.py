@@ -26,12 +26,14 @@ VECTORS = [
 
 @pytest.mark.parametrize(("key", "counter", "expected"), VECTORS)
 @pytest.mark.parametrize("single", [True, False])
-def test_published_vectors(key: Any, counter: Any, expected: Any, single: bool) -> None:
-    high, low = (np.array([c], np.uint32) for c in counter)
+@pytest.mark.parametrize("count", [1, threefry.FEW + 1])
+def test_published_vectors(key: Any, counter: Any, expected: Any, single: bool, count: int) -> None:
+    """With one key or one for each block; few blocks take Python's numbers, many arrays."""
+    high, low = (np.full(count, c, np.uint32) for c in counter)
     scalars = tuple(np.array(key, np.uint32))
-    pair = scalars if single else tuple(np.array([k]) for k in scalars)
+    pair = scalars if single else tuple(np.full(count, k) for k in scalars)
     threefry.encrypt(pair, high, low)  # type: ignore[arg-type]
-    assert (high[0], low[0]) == expected
+    assert set(zip(high.tolist(), low.tolist(), strict=True)) == {expected}
 
 
 # Every sampler, of scalars and of vectors, with parameters that suit it.
@@ -120,7 +122,7 @@ def test_keys_give_different_numbers(name: str) -> None:
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("n", [1, 511, 512, threefry.CHUNK - 1, threefry.CHUNK + 3])
+@pytest.mark.parametrize("n", [1, 5, 7, 511, 512, threefry.CHUNK - 1, threefry.CHUNK + 3])
 def test_numbers_do_not_depend_on_how_many_are_drawn(n: int) -> None:
     """Of uniform, normal and gamma variables, and of keys, the first are the same."""
     longest = threefry.CHUNK + 3

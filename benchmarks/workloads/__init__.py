@@ -9,6 +9,7 @@ from benchmarks.workloads import (
     import_time,
     mlp,
     per_example,
+    random_normal,
     rnn,
     scalar_function,
     tape,
@@ -26,6 +27,7 @@ WORKLOADS: tuple[AnyWorkload, ...] = (
     hessian.WORKLOAD,
     per_example.WORKLOAD,
     rnn.WORKLOAD,
+    random_normal.WORKLOAD,
     import_time.WORKLOAD,
     tape.WORKLOAD,
     # Last: with functrans.torch an engine lies below what the others measure.
