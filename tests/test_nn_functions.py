@@ -230,3 +230,12 @@ def test_refusals(i: int) -> None:
     call, error, message = REFUSED[i]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_root_of_a_window_of_zeros_has_no_slope() -> None:
+    x = np.array([0.0, 0.0, 3.0, -4.0])
+    slope = ft.grad(lambda x: np.sum(nn.lp_pool1d(x, 2.0, 2)))(x)
+    np.testing.assert_allclose(slope, [0.0, 0.0, 0.6, -0.8], rtol=1e-15)
+    check_grads(
+        lambda x: nn.lp_pool2d(x, 4.0, (2, 1), ceil_mode=True), (np.arange(1.0, 10).reshape(3, 3),)
+    )

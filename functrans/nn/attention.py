@@ -123,6 +123,9 @@ def multi_head_attention(
     dropout_p: float = 0.0,
     rng: np.random.Generator | None = None,
     batch_first: bool = False,
+    bias_k: Any = None,
+    bias_v: Any = None,
+    add_zero_attn: bool = False,
 ) -> tuple[Array, Array | None]:
     """Attention of several heads, each with its own projections of queries, keys and values.
 
@@ -157,13 +160,19 @@ def multi_head_attention(
         Needed for `dropout_p`.
     batch_first : bool
         The first two axes of inputs and output are (n, time).
+    bias_k, bias_v : array_like, optional
+        One more key, and its value, shape (features,) or (1, 1, features): they are the same for
+        all examples, and no mask leaves them out.
+    add_zero_attn : bool
+        One more key and value of zeros.
 
     Returns
     -------
     out : array
         In the shape of `query`.
     weights : array or None
-        Shape (n, queries, keys), or (n, num_heads, queries, keys).
+        Shape (n, queries, keys), or (n, num_heads, queries, keys), with the keys that were added
+        as the last.
 
     Raises
     ------
@@ -200,6 +209,23 @@ def multi_head_attention(
         )
     ]
     mask = _joint_mask(name, key_padding_mask, attn_mask, (n, num_heads, length, keys))
+    if (bias_k is None) != (bias_v is None):
+        raise ValueError(f"{name}: give both bias_k and bias_v, or neither")
+    for i, bias in ((1, bias_k), (2, bias_v)):
+        more = []
+        if bias is not None:
+            row = p.reshape(operand(bias), shape=(1, 1, features))
+            more.append(_head_axes(p.broadcast_to(row, shape=(1, n, features)), num_heads))
+        if add_zero_attn:
+            shape = (n, num_heads, 1, features // num_heads)
+            more.append(np.zeros(shape, dtype_of(heads[i])))
+        if more:
+            heads[i] = p.concatenate(heads[i], *more, axis=2)
+    added = (bias_k is not None) + add_zero_attn
+    if mask is not None and added:
+        kind = dtype_of(mask)
+        open_to_all = np.full((*shape_of(mask)[:-1], added), kind.kind == "b", kind)
+        mask = p.concatenate(mask, open_to_all, axis=len(shape_of(mask)) - 1)
     scale = 1 / math.sqrt(features // num_heads)
     weights = _weights(heads[0], heads[1], mask, scale, dropout_p, rng)
     mixed = p.transpose(p.matmul(weights, heads[2]), axes=(2, 0, 1, 3))

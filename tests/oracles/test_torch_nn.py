@@ -334,6 +334,7 @@ ROWS += [
         )
         for size in (1, (3, 4), (None, 3), (9, 2))
     ],
+    row(nn.lp_pool1d, "lp_pool1d", LINES, norm_type=2.0, kernel_size=3, stride=2),
     row(nn.adaptive_avg_pool1d, "adaptive_avg_pool1d", LINES, output_size=4),
     row(nn.adaptive_max_pool1d, "adaptive_max_pool1d", LINES, output_size=3),
 ]

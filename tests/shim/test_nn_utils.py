@@ -158,7 +158,5 @@ def test_transformers_learn_under_transforms() -> None:
         )
     mask = nn.Transformer.generate_square_subsequent_mask(3)
     assert mask.tolist()[0] == [0.0, -math.inf, -math.inf]
-    with pytest.raises(NotImplementedError, match="add_zero_attn"):
-        nn.MultiheadAttention(4, 2, add_zero_attn=True)
     with pytest.raises(NotImplementedError, match=r"torch\.nn\.utils\.prune"):
         nn.utils.prune  # noqa: B018

@@ -29,6 +29,12 @@ LAYERS: list[tuple[str, tuple[int, ...] | tuple[tuple[int, ...], ...]]] = [
     ("nn.MultiheadAttention(4, 2, bias=False, batch_first=True)", ((2, 3, 4),) * 3),
     ("nn.MultiheadAttention(4, 2, kdim=3, vdim=5)", ((3, 2, 4), (6, 2, 3), (6, 2, 5))),
     ("nn.MultiheadAttention(4, 1)", ((3, 4),) * 3),
+    ("nn.MultiheadAttention(4, 2, add_bias_kv=True)", ((3, 2, 4), (5, 2, 4), (5, 2, 4))),
+    (
+        "nn.MultiheadAttention(4, 2, add_zero_attn=True, kdim=3, vdim=3)",
+        ((3, 2, 4), *((6, 2, 3),) * 2),
+    ),
+    ("nn.MultiheadAttention(4, 2, add_bias_kv=True, add_zero_attn=True)", ((3, 4),) * 3),
     ("nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0)", (3, 2, 4)),
     (
         "nn.TransformerEncoderLayer(4, 2, 6, 0.0, 'gelu', batch_first=True, norm_first=True)",
@@ -65,6 +71,10 @@ def test_states_and_masks() -> None:
         ("nn.LSTMCell(3, 2)", "m(x[0], (h[0], h[0] * 2))"),
         ("nn.MultiheadAttention(4, 2)", "m(z, z, z, key_padding_mask=pad)"),
         ("nn.MultiheadAttention(4, 2)", "m(z, z, z, attn_mask=causal, is_causal=True)"),
+        (
+            "nn.MultiheadAttention(4, 2, add_bias_kv=True, add_zero_attn=True)",
+            "m(z, z, z, key_padding_mask=pad, attn_mask=causal)",
+        ),
         ("nn.MultiheadAttention(4, 2)", "m(z, z, z, average_attn_weights=False)"),
         ("nn.MultiheadAttention(4, 2)", "m(z, z, z, need_weights=False)[0]"),
         (

@@ -13,7 +13,7 @@ from functrans.torch.nn.module import Module
 from functrans.torch.nn.parameter import Parameter
 from functrans.torch.operands import tensor_array
 from functrans.torch.random import source
-from functrans.torch.tensor import Tensor, UnsupportedError, wrap
+from functrans.torch.tensor import Tensor, wrap
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -30,8 +30,10 @@ class MultiheadAttention(Module):
     dropout : float
         The probability that a weight is omitted, in training.
     bias : bool
-    add_bias_kv, add_zero_attn : bool
-        Not supported.
+    add_bias_kv : bool
+        One more key and value, which are parameters.
+    add_zero_attn : bool
+        One more key and value of zeros.
     kdim, vdim : int, optional
         The features of keys and values, if they are not `embed_dim`.
     batch_first : bool
@@ -51,6 +53,8 @@ class MultiheadAttention(Module):
     q_proj_weight: Any
     k_proj_weight: Any
     v_proj_weight: Any
+    bias_k: Any
+    bias_v: Any
 
     def __init__(
         self,
@@ -71,12 +75,6 @@ class MultiheadAttention(Module):
                 "embed_dim and num_heads must be greater than 0, got "
                 f"embed_dim={embed_dim} and num_heads={num_heads} instead"
             )
-        for option, given in (("add_bias_kv", add_bias_kv), ("add_zero_attn", add_zero_attn)):
-            if given:
-                raise UnsupportedError(
-                    f"torch.nn.MultiheadAttention with {option}=True is not supported by "
-                    "functrans.torch"
-                )
         super().__init__()
         self.embed_dim = embed_dim
         self.kdim = embed_dim if kdim is None else kdim
@@ -99,6 +97,9 @@ class MultiheadAttention(Module):
         self.register_parameter("in_proj_bias", added)
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, **made)
         self.bias_k = self.bias_v = None
+        if add_bias_kv:
+            self.bias_k = Parameter(empty((1, 1, embed_dim), **made))
+            self.bias_v = Parameter(empty((1, 1, embed_dim), **made))
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 
@@ -110,6 +111,9 @@ class MultiheadAttention(Module):
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
             init.zeros_(self.out_proj.bias)
+        for row in (self.bias_k, self.bias_v):
+            if row is not None:
+                init.xavier_normal_(row)
 
     def forward(
         self,
@@ -145,5 +149,8 @@ class MultiheadAttention(Module):
             dropout_p=dropout,
             rng=source(None) if dropout else None,
             batch_first=self.batch_first,
+            bias_k=array_or_none(self.bias_k),
+            bias_v=array_or_none(self.bias_v),
+            add_zero_attn=self.add_zero_attn,
         )
         return wrap(out), None if weights is None else wrap(weights)

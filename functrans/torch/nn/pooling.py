@@ -179,6 +179,55 @@ class AvgPool3d(_AvgPoolNd):
     function = staticmethod(F.avg_pool3d)
 
 
+class _LPPoolNd(Module):
+    function: Any
+
+    def __init__(
+        self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(  # type: ignore[no-any-return]
+            *(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """The root of the sum of powers of every window of sequences.
+
+    Examples
+    --------
+    >>> import functrans.torch as torch
+    >>> torch.nn.LPPool1d(2, 2)(torch.tensor([[3.0, 4.0, 0.0, 2.0]]))
+    tensor([[5., 2.]])
+    """
+
+    function = staticmethod(F.lp_pool1d)
+
+
+class LPPool2d(_LPPoolNd):
+    """The root of the sum of powers of every window of images."""
+
+    function = staticmethod(F.lp_pool2d)
+
+
+class LPPool3d(_LPPoolNd):
+    """The root of the sum of powers of every window of volumes."""
+
+    function = staticmethod(F.lp_pool3d)
+
+
 class _AdaptiveAvgPoolNd(Module):
     function: Any
 

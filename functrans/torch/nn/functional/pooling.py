@@ -179,6 +179,26 @@ avg_pool2d = of_rank(_avg_pool, "avg_pool2d", 2, _AVG.format(axes=_COUNTS[1]))
 avg_pool3d = of_rank(_avg_pool, "avg_pool3d", 3, _AVG.format(axes=_COUNTS[2]))
 
 
+def _lp_pool(
+    name: str,
+    axes: int,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    a = _pooled(name, axes, input, (kernel_size, 0, 1))
+    array = computed(getattr(pure, name), a, norm_type, kernel_size, stride, ceil_mode=ceil_mode)
+    return named(array, "PowBackward0")
+
+
+_LP = """The root of the sum of powers of every window over the last {axes}."""
+lp_pool1d, lp_pool2d, lp_pool3d = (
+    of_rank(_lp_pool, f"lp_pool{n}d", n, _LP.format(axes=_COUNTS[n - 1])) for n in (1, 2, 3)
+)
+
+
 def _adaptive_avg(name: str, axes: int, input: Tensor, output_size: Any) -> Tensor:
     a = _pooled(name, axes, input)
     whole = output_size == 1 or tuple(_each(output_size, axes)) == (1,) * axes
