@@ -17,7 +17,6 @@ from functrans.core import errors as errors, generators as _generators, tree as 
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
 from functrans.transforms.batching import vmap as vmap
-from functrans.transforms.checkpoint import checkpoint as checkpoint
 from functrans.transforms.custom import custom as custom
 from functrans.transforms.forward import jvp as jvp
 from functrans.transforms.gradient import grad as grad, value_and_grad as value_and_grad, vjp as vjp
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     from functrans.control import (
         associative_scan as associative_scan,
         binomial as binomial,
+        checkpoint as checkpoint,
+        checkpoint_policies as checkpoint_policies,
         cond as cond,
         every as every,
         fori_loop as fori_loop,
@@ -70,6 +71,8 @@ _ELSEWHERE = {
     (
         "associative_scan",
         "binomial",
+        "checkpoint",
+        "checkpoint_policies",
         "cond",
         "every",
         "fori_loop",

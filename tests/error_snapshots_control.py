@@ -257,4 +257,9 @@ SNAPSHOTS: dict[str, Row] = {
         errors.GraphError,
         r"jit\(<lambda> .*\): the program gives .* where its operations, carried out one by one",
     ),
+    "a policy that is none": (
+        lambda: ft.checkpoint(np.sin, policy="dots"),  # type: ignore[call-overload]
+        errors.InputTypeError,
+        "checkpoint: policy is 'dots'; it takes a function of an equation",
+    ),
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
+from functrans.graph.graph import graphs_in
 
 X = np.array([1.0, 2.0, 3.0])
 W = np.array([0.3, 0.2, 0.1])
@@ -99,3 +100,36 @@ def test_memory() -> None:
 
     # 200 values without, one block of 20 and the 10 inputs with.
     assert peak(ft.checkpoint) < 0.25 * peak(lambda f: f)
+
+
+def dense(x: Any) -> Any:
+    return np.sum(np.sin(np.tanh(x @ x)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (ft.checkpoint_policies.nothing_saveable, 0),
+        (ft.checkpoint_policies.dots_saveable, 1),
+        (ft.checkpoint_policies.everything_saveable, 4),
+    ],
+)
+def test_a_policy_says_what_is_kept(policy: Any, kept: int) -> None:
+    """Besides the argument: nothing; the product; all that the backward pass needs."""
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    function = ft.checkpoint(dense, policy=policy)
+    np.testing.assert_allclose(ft.grad(function)(x), ft.grad(dense)(x), rtol=1e-14)
+    np.testing.assert_allclose(ft.hessian(function)(x), ft.hessian(dense)(x), rtol=1e-12)
+    graph = ft.make_graph(ft.grad(function))(x)
+    forward = next(graphs_in(e.params) for e in graph.equations if e.primitive.name == "call")
+    (halves,) = forward
+    assert len(halves.outputs) == 1 + kept
+
+
+def test_a_checkpointed_function_is_one_operation_of_a_graph() -> None:
+    """So that what runs again is not shared with what has run before."""
+    x = np.eye(3)
+    graph = ft.make_graph(ft.checkpoint(dense))(x)
+    assert [e.primitive.name for e in graph.equations] == ["call"]
+    np.testing.assert_array_equal(graph(x), dense(x))
+    np.testing.assert_allclose(ft.grad(graph)(x), ft.grad(dense)(x), rtol=1e-14)

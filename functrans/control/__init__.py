@@ -5,7 +5,9 @@ Their primitives take graphs as parameters, and the rules of these transform the
 :mod:`functrans.control.closure`.
 """
 
+from functrans.control import checkpoint_policies as checkpoint_policies
 from functrans.control.associative import associative_scan as associative_scan
+from functrans.control.checkpointing import checkpoint as checkpoint
 from functrans.control.conditional import cond as cond, switch as switch
 from functrans.control.jit import jit as jit
 from functrans.control.repetition import fori_loop as fori_loop, while_loop as while_loop

@@ -9,8 +9,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import numpy as np
+
 from functrans.core.algebra import algebra
+from functrans.core.array import TracedArray
 from functrans.core.cotangent import Cotangents, plain, zeros
+from functrans.core.errors import ConversionError
 from functrans.core.interpreter import stack, under
 from functrans.core.types import ArrayType, is_inexact, shape_of, type_of
 from functrans.graph.graph import Graph
@@ -29,9 +33,14 @@ Flags: TypeAlias = tuple[bool, ...]
 
 
 def cached(graph: Graph, key: Any, make: Callable[[], T]) -> T:
-    """What has been made of a graph, kept with it under this key."""
+    """What has been made of a graph, kept with it under this key.
+
+    It is made where floating-point errors are reported, so that what a rule says of them is seen to
+    be said by the rule.
+    """
     if key not in graph.derived:
-        graph.derived[key] = make()
+        with np.errstate(all="warn"):
+            graph.derived[key] = make()
     return graph.derived[key]  # type: ignore[no-any-return]
 
 
@@ -229,3 +238,13 @@ def deferred() -> bool:
             return True
         interpreter = interpreter.parent
     return False
+
+
+def known(x: Any) -> Any:
+    """The plain value of an array under all transforms; None where it is not known."""
+    if not isinstance(x, TracedArray):
+        return x
+    try:
+        return x.concrete("value")
+    except ConversionError:
+        return None

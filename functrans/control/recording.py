@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.control.derived import known
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.interpreter import stack, under
 from functrans.core.primitive import Primitive
-from functrans.core.types import ArrayType, is_array
+from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Variable
 from functrans.transforms.staging import Stage, StageArray
 
@@ -54,7 +55,7 @@ class Recording(Stage):
     def input(self, kind: ArrayType, value: Any) -> StageArray:
         """A new input of the graph, with its value if that is known."""
         array = self.variable(kind)
-        plain = plain_value(value)
+        plain = known(value)
         if plain is not None:
             self._known[array.variable] = plain
         return array
@@ -64,6 +65,10 @@ class Recording(Stage):
         if self.stepwise:
             self._advance()
         return ans
+
+    def taken_back(self, first: int) -> list[Equation]:
+        self._done = min(self._done, first)
+        return super().taken_back(first)
 
     def _advance(self) -> None:
         """Carry out the equations that have been recorded since."""
@@ -102,16 +107,6 @@ class Recording(Stage):
 
 
 _UNKNOWN = object()
-
-
-def plain_value(x: Any) -> Any:
-    """The plain value of an array under all transforms; None where it is not known."""
-    if not isinstance(x, TracedArray):
-        return x if is_array(x) else None
-    try:
-        return x.concrete("value")
-    except ConversionError:
-        return None
 
 
 def _guard(x: Any, *, outcomes: tuple[bool, ...]) -> tuple[()]:

@@ -17,6 +17,7 @@ from functrans.control.derived import (
     cached,
     deferred,
     jvp_graph,
+    known,
     reordered,
     spread,
     strong,
@@ -27,7 +28,6 @@ from functrans.control.higher_order import chosen, filled, flags_of, higher_orde
 from functrans.control.lanes import flattened, lanes_of, padded, unflattened
 from functrans.control.late import Late
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray
 from functrans.core.cotangent import zeros
 from functrans.core.types import shape_of, type_of
 from functrans.graph.graph import Variable
@@ -130,7 +130,7 @@ class _While(Late):
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
-        if deferred():
+        if deferred() and any(known(x) is None for x in values):
             return super().vjp(values, wanted, params)
         body, consts = params["body"], params["consts"]
         moving = fixed_point(
@@ -279,11 +279,6 @@ def _record_lanes(
 
 LANES = Index((ARRAY,), unique=True)
 """The index of some lanes, each once."""
-
-
-def known(x: Any) -> Any:
-    """The plain value of a condition."""
-    return x.concrete("bool") if isinstance(x, TracedArray) else x
 
 
 def _more_lanes(

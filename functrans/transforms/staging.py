@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self
 
 import numpy as np
 
@@ -113,6 +113,9 @@ class Stage(Interpreter):
 
     values_known = False
 
+    block: ClassVar[Callable[[Stage, Callable[..., Any], list[Any]], list[Any]] | None] = None
+    """What records a checkpointed function as one operation; there once graphs can be called."""
+
     def __init__(
         self, function: object = None, transform: str = "make_graph", at_once: bool = False
     ) -> None:
@@ -201,8 +204,16 @@ class Stage(Interpreter):
             equation.errstate = {k: how for k, how in current.items() if how != before[k]}
         self.equations.append(equation)
 
+    def taken_back(self, first: int) -> list[Equation]:
+        """Remove the equations from a place on."""
+        equations = self.equations[first:]
+        del self.equations[first:]
+        return equations
+
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
-        return function(*args)
+        if Stage.block is None or any(map(is_generator, args)):
+            return function(*args)
+        return Stage.block(self, function, args)
 
     def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
         if not any(map(self.owns, args)):

@@ -22,6 +22,7 @@ TRANSFORMS: dict[str, Callable[[Scalar], Scalar]] = {
     "jvp": lambda f: lambda x: ft.jvp(f, (x,), (1.3,))[1],
     "stage": lambda f: lambda x: ft.make_graph(f)(x)(x),
     "jit": ft.jit,
+    "linearize": lambda f: lambda x: ft.linearize(f, x)[1](1.3) + 0.0 * ft.linearize(f, x)[0],
     "vmap": lambda f: lambda x: np.sum(ft.vmap(f)(x * SCALES)),
 }
 
@@ -29,6 +30,7 @@ TRANSFORMS: dict[str, Callable[[Scalar], Scalar]] = {
 REFERENCES: dict[str, Callable[[Scalar], Scalar]] = TRANSFORMS | {
     "stage": lambda f: f,
     "jit": lambda f: f,
+    "linearize": lambda f: lambda x: ft.jvp(f, (x,), (1.3,))[1],
     "vmap": lambda f: lambda x: sum(f(x * scale) for scale in SCALES),
 }
 

@@ -271,3 +271,15 @@ def test_what_is_seen_of_a_call() -> None:
     assert "sin" in str(lowered.graph)
     assert "def program" in lowered.source
     assert str(lowered) == f"{lowered.graph}\n\n{lowered.source}"
+
+
+def test_a_generator_draws_anew_in_each_call() -> None:
+    @ft.jit
+    def noisy(x: Any, rng: np.random.Generator) -> Any:
+        return x + rng.normal(size=3)
+
+    rng, reference = np.random.default_rng(3), np.random.default_rng(3)
+    for _ in range(3):
+        np.testing.assert_array_equal(noisy(1.0, rng), 1.0 + reference.normal(size=3))
+    gradient = ft.grad(lambda x: np.sum(noisy(x, rng) ** 2))(1.0)
+    np.testing.assert_allclose(gradient, np.sum(2 * (1.0 + reference.normal(size=3))))

@@ -50,12 +50,13 @@ def flatten_calls(graph: Graph) -> Graph:
 
 
 def _called(equation: Equation) -> Graph | None:
-    """The graph of a plain call."""
+    """The graph of a plain call; one of a checkpointed function keeps to itself, since what it
+    computes again would be shared with what it has computed before."""
     primitive = equation.primitive
     if primitive.kind != "higher-order" or primitive.name != "call":
         return None
     called = equation.params.get("graph")
-    if not isinstance(called, Graph):
+    if not isinstance(called, Graph) or equation.params.get("policy", "cut") != "cut":
         return None
     given = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
     return called if given == called.input_types else None

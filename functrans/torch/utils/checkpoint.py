@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from functrans.control.checkpointing import checkpoint as of_transforms
 from functrans.torch.engine import EngineArray, grad_mode, mode
 from functrans.torch.random import fork_rng, get_rng_state, set_rng_state
 from functrans.torch.saved import packing
 from functrans.torch.tensor import Tensor
-from functrans.transforms.checkpoint import checkpoint as of_transforms
 
 Contexts = tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
 
