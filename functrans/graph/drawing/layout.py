@@ -17,6 +17,8 @@ BESIDE = 22.0
 """The room between two boxes of a layer."""
 PORT = 9.0
 """The room between two lines that leave or reach a box."""
+TALL = 60.0
+"""From this height of a layer on, lines go straight through it, past its boxes."""
 BELOW = 34.0
 """The room between two layers."""
 
@@ -25,8 +27,9 @@ BELOW = 34.0
 class Box:
     """A box with its size; the layout sets the place of its centre.
 
-    A *bend* is where a line passes a layer: a box without a size. The lines that reach a box come
-    in the order of its operands, or of the boxes that they come from if it is `symmetric`.
+    A *bend* is where a line passes a layer: a box without a width, as high as the layer. The lines
+    that reach a box come in the order of its operands, or of the boxes that they come from if it is
+    `symmetric`.
     """
 
     width: float
@@ -55,7 +58,11 @@ class Line:
     def points(self) -> list[tuple[float, float]]:
         top = (self.source.x + self.start, self.source.y + self.source.height / 2)
         bottom = (self.target.x + self.end, self.target.y - self.target.height / 2)
-        return [top, *((b.x, b.y) for b in self.bends), bottom]
+        middle = []
+        for b in self.bends:
+            ends = (b.height / 2, -b.height / 2) if b.height > TALL else (0.0,)
+            middle += [(b.x, b.y - end) for end in ends]
+        return [top, *middle, bottom]
 
 
 def port(i: int, count: int, width: float) -> float:
@@ -80,9 +87,15 @@ def arrange(boxes: Sequence[Box], lines: Sequence[Line]) -> tuple[float, float]:
         height = max(box.height for box in layer)
         for box in layer:
             box.y = y + height / 2
+            if box.bend:
+                box.height = height
+            elif not box.above:
+                box.y = y + height - box.height / 2  # near to what it goes into
+            elif not box.below:
+                box.y = y + box.height / 2
         y += height + BELOW
     _sort_symmetric(lines)
-    left = min(box.x - box.width / 2 for box in boxes)
+    left = min(box.x - box.width / 2 for layer in layers for box in layer)
     for layer in layers:
         for box in layer:
             box.x -= left

@@ -144,7 +144,7 @@ class _Builder:
             for k, v in equation.params.items()
             if v is not False and v is not None and k not in {n.partition("[")[0] for n in inner}
         ]
-        name = _cut(" ".join([primitive.name, *inline, *params]))
+        name = _cut(" ".join([primitive.name, *inline, *params]), 60 if inner else _LONGEST)
         nested = []
         for label, graph in inner.items():
             if self.depth > 0:
@@ -154,7 +154,7 @@ class _Builder:
                 label = f"{label}: {count} operation{'s' if count != 1 else ''}"
                 nested.append((label, Picture([], [], 0.0, 0.0)))
                 tip += f"\n{graph}"
-        small = _cut(left, 40)
+        small = _cut(left, 80 if inner else 40)
         box = self._add(kind if kind in COLOURS else "general", name, small, tip, nested)
         box.symmetric = primitive.name in SYMMETRIC
         operands = [x for x in equation.inputs if not _is_inline(x)]
@@ -239,8 +239,8 @@ def _curve(line: Line) -> str:
     """A smooth curve through the points of a line, which leaves and arrives vertically."""
     points = line.points
     slopes = [0.0]  # sideways for each step down
-    for (x, y), (u, v) in zip(points, points[2:], strict=False):
-        slopes.append((u - x) / (v - y))
+    for (x, y), (w, _), (u, v) in zip(points, points[1:], points[2:], strict=False):
+        slopes.append((u - x) / (v - y) if x != w != u else 0.0)
     slopes.append(0.0)
     (x, y), *rest = points
     text = f"M{x:.1f} {y:.1f}"
