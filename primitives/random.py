@@ -94,9 +94,8 @@ def random_fold_impl(x: Array, y: Array) -> Array:
     keys, number = np.asarray(x), np.asarray(y)
     if number.dtype.kind != "u":
         number = number.astype(np.int64)
-    index = np.broadcast_to(number.astype(LONG), keys.shape[:-1])
-    first, second = (np.atleast_1d(keys[..., i]).copy() for i in range(2))
-    high, low = words((first, second), np.atleast_1d(index))
+    index = np.broadcast_to(number.astype(LONG), keys.shape[:-1]).reshape(-1)
+    high, low = words((keys[..., 0].reshape(-1), keys[..., 1].reshape(-1)), index)
     return np.stack([high, low], axis=-1).reshape(keys.shape)
 
 

@@ -41,7 +41,7 @@ def encrypted(key: tuple[int, int], high: int, low: int) -> tuple[int, int]:
 
 
 def encrypt(key: tuple[Any, Any], high: Array, low: Array) -> None:
-    """Replace the counters (two arrays of 32-bit words) by their encryption.
+    """Replace the counters (two flat arrays of 32-bit words) by their encryption.
 
     The key is a pair of uint32 scalars, or of arrays of the counters' shape.
     """
