@@ -222,3 +222,63 @@ def test_reports_are_switched_back_after_an_error() -> None:
         with pytest.raises(np.linalg.LinAlgError):
             made(np.zeros((2, 2)))
         assert np.geterr() == before
+
+
+def in_place(graph: Graph) -> int:
+    return program(graph).source.count("_in_place(")
+
+
+def test_writes_in_place() -> None:
+    """Into results in the middle that nobody needs afterwards, the first of a loop aside."""
+    x = np.linspace(-1, 1, 12)
+
+    def fill(x: Any) -> Any:
+        u = np.zeros_like(x)
+        u[0] = x[0]
+        for t in range(11):
+            u[t + 1] = np.sin(u[t]) + x[t]
+        return u
+
+    graph = ft.make_graph(fill)(x)
+    assert in_place(graph) == 11
+    check_program(graph, [x])
+    gradient = optimize(ft.make_graph(ft.grad(lambda x: np.sum(fill(x) ** 2)))(x))
+    check_program(gradient, [x])
+
+    def by_numbers(x: Any, i: Any) -> Any:
+        u = np.sin(x)
+        u[i] += 2.0
+        np.add.at(u, i, x[i])
+        return u * 2.0
+
+    graph = ft.make_graph(by_numbers)(x, np.array([1, 3, 1]))
+    assert in_place(graph) == 2
+    check_program(graph, [x, np.array([1, 3, 1])])
+
+
+def test_writes_that_somebody_sees_copy() -> None:
+    """Of inputs, constants and outputs, of what is needed later or looked at by a living view."""
+    x = np.linspace(-1, 1, 6)
+    constant = np.arange(6.0)
+
+    def changed(y: Any) -> Any:
+        z = y.copy()
+        z[2] = 7.0
+        return z
+
+    cases = (
+        lambda x: changed(x),
+        lambda x: changed(constant) + x,
+        lambda x: (y := np.sin(x), changed(y)),
+        lambda x: changed(y := np.sin(x)) + np.cos(y),
+        lambda x: (v := (y := np.sin(x))[1:4], changed(y), v * 2.0)[1:],
+        lambda x: changed(np.sin(x)[::2]),
+        lambda x: changed(np.reshape(np.sin(x), (3, 2)))[1],
+        lambda x: changed(np.broadcast_to(np.sum(x), (6,))),
+        lambda x: changed(np.sin(x) * 2.0),
+    )
+    for case in cases:
+        graph = ft.make_graph(case)(x)
+        check_program(graph, [x])
+        check_program(optimize(graph), [x])
+    assert [in_place(ft.make_graph(case)(x)) for case in cases] == [0, 0, 0, 0, 0, 0, 0, 0, 1]

@@ -55,7 +55,7 @@ class Buffers:
         self._bytes = 0
         pinned = {x for x in outputs if type(x) is Variable}
         for step in steps:
-            if not (isinstance(step, Group) or _copies(step)):
+            if not (isinstance(step, Group) or copies(step)):
                 pinned.update([x for x in step.inputs if type(x) is Variable])
         layouts = Layouts((), ())
         for step, released in zip(steps, releases, strict=True):
@@ -115,7 +115,9 @@ class Buffers:
         return tuple(pieces)
 
 
-def _copies(equation: Equation) -> bool:
+def copies(equation: Equation) -> bool:
     """Whether an operation has read its operands when it returns, and returns new arrays."""
     primitive = equation.primitive
+    if primitive.name == "index":  # by arrays NumPy copies
+        return len(equation.inputs) > 1
     return isinstance(primitive.impl, np.ufunc) or primitive.name in _COPYING

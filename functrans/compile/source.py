@@ -11,6 +11,7 @@ import numpy as np
 
 from functrans.compile.buffers import Buffers
 from functrans.compile.fusion import Chunks, Group, grouped
+from functrans.compile.ownership import writes_in_place
 from functrans.compile.reports import switch, switch_back
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
@@ -67,6 +68,7 @@ class Source:
         self._steps = grouped(graph)
         self._releases = last_uses(self._steps, graph.outputs)
         self.buffers = Buffers(self._steps, self._releases, graph.outputs)
+        self._in_place = writes_in_place(graph.inputs, self._steps, self._releases)
         for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
             self._block(step, i)
         self._write(function)
@@ -116,6 +118,9 @@ class Source:
 
     def _equation(self, equation: Equation, released: list[Variable]) -> None:
         indent = self._under(equation.errstate)
+        if equation in self._in_place:
+            self._overwrite(equation, released, indent)
+            return
         call = self._call(equation)
         if equation.outputs and equation.outputs[0] in self.buffers.places:
             name = self._name(equation.outputs[0])
@@ -123,6 +128,19 @@ class Source:
             self._forget(released, indent)
         else:
             self._assign(equation.outputs, call, indent, released, equation)
+
+    def _overwrite(self, equation: Equation, released: list[Variable], indent: str) -> None:
+        """The line of a write into the memory of the first operand, whose name the result takes."""
+        x, y, *arrays = equation.inputs
+        write = equation.primitive.in_place.write  # type: ignore[union-attr]
+        name = self._constants.setdefault(id(write), f"{self._function(equation)}_in_place")
+        self.names[name] = write
+        index = self._constant(equation.params["index"], "p")
+        key = "".join([f"{self._operand(a)}, " for a in arrays])
+        call = f"{name}({self._operand(x)}, {self._operand(y)}, ({key.rstrip()}), {index})"
+        self._line(f"{indent}{call}  # {equation.line}", equation)
+        self._registers[equation.outputs[0]] = self._registers.pop(x)
+        self._forget([v for v in released if v is not x], indent)
 
     def _assign(
         self,
