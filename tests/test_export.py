@@ -68,6 +68,7 @@ def test_primitives_compute_the_same() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of what the samples are about
 @pytest.mark.parametrize("name", names())
 def test_samples_compute_the_same(name: str) -> None:
     check(name)

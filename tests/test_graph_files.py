@@ -44,6 +44,7 @@ def test_primitives_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of what the samples are about
 @pytest.mark.parametrize("name", ALL)
 def test_samples_come_back(name: str, tmp_path: Path) -> None:
     check(name, tmp_path)
