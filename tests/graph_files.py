@@ -69,6 +69,8 @@ def control_flow() -> Iterator[tuple[str, ft.Graph, tuple[Any, ...]]]:
         "cond": lambda x: ft.cond(np.sum(x) > 1, lambda x: np.sin(x), lambda x: x * 2.0, x),
         "switch": lambda x: ft.switch(np.argmax(x), [np.sin, np.cos, np.exp], x),
         "map": lambda x: ft.map(lambda y: np.sin(y) * y, x),
+        "checkpoint": ft.checkpoint(lambda x: np.sin(np.sin(x)) * x),
+        "jit": ft.jit(lambda x: np.sin(x) * x),
         "associative_scan": lambda x: ft.associative_scan(np.multiply, x),
     }
     for name, f in functions.items():

@@ -256,6 +256,10 @@ BAD_FILES: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]]
         edited(equation(inputs=[0, [{"record": ["decimal:Decimal", {}]}]])),
         "a record decimal:Decimal",
     ),
+    "a policy that is none": (
+        edited(equation(inputs=[0, [{"policy": "annotations"}]])),
+        "the policy 'annotations'",
+    ),
     "objects by dtype": (edited(equation(inputs=[0, [{"dtype": "|O"}]])), "the dtype"),
 }
 

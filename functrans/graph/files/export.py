@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LARGE = 32_768
 """Bytes of a value from which on its name is deleted after its last use."""
 
+_OF_REVERSE_MODE = ("policy", "checkpoint")
+"""Parameters of loops and calls that say what reverse mode keeps: a program has none."""
+
 _CHECK = '''\
 def check(x, name, dtype, shape, weak):
     """Raise unless an argument has the type that the program was made for."""
@@ -203,7 +206,10 @@ class _Function:
         operands = list(map(self.operand, equation.inputs))
         if primitive.name == "index":
             return _indexing(operands, equation.params["index"], self.module.pieces)
-        params = {k: self.module.pieces.expression(v, k) for k, v in equation.params.items()}
+        params = {
+            k: "None" if k in _OF_REVERSE_MODE else self.module.pieces.expression(v, k)
+            for k, v in equation.params.items()
+        }
         inline = self._inlined(primitive.impl, operands, params)
         if inline is not None:
             return inline

@@ -206,8 +206,6 @@ class Pieces:
             return self._code(x, hint)
         if isinstance(x, Graph):
             return self._graph(x)
-        if type(x).__module__ == "functrans.control.schedules":
-            return "None"  # how much reverse mode keeps, and a program has no reverse mode
         raise Unsupported(f"a {type(x).__qualname__}, whose source is not Python")
 
     def shared(self, x: Any, text: str) -> str:

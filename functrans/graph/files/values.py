@@ -37,6 +37,8 @@ FACTORIES = {t.__name__: t for t in (bool, int, float, complex, str, list, tuple
 OURS = re.compile(r"functrans(\.\w+)+")
 """The names of the modules of this package, which may be imported to read a file."""
 
+_POLICIES = "functrans.control.checkpoint_policies"
+
 _KINDS = "biufcSUmM"
 _UFUNCS = ("numpy", "scipy.special")
 
@@ -206,6 +208,19 @@ def _index(writer: Writer, x: Index) -> Any:
     return {"index": [["array" if e is ARRAY else [writer.value(e)] for e in x.entries], x.unique]}
 
 
+def _policy(writer: Writer, x: Any) -> Any:
+    """A policy of ``checkpoint`` that has a name."""
+    module, name = getattr(x, "__module__", ""), getattr(x, "__qualname__", "")
+    return {"policy": name} if module == _POLICIES and _imported(module, name) is x else None
+
+
+def _policy_of(json: Any) -> Any:
+    found = vars(importlib.import_module(_POLICIES)).get(json)
+    if getattr(found, "__module__", "") != _POLICIES:
+        raise Damaged(f"the policy {json!r}")
+    return found
+
+
 def _record(writer: Writer, x: Any) -> Any:
     """A dataclass of ours, such as the schedule of a scan."""
     cls = type(x)
@@ -230,7 +245,7 @@ _ENCODERS: dict[type[Any], Callable[[Writer, Any], Any]] = {
     Graph: lambda writer, x: {"graph": writer.graph(x)},
     tree.TreeDef: lambda writer, x: {"tree": writer.tree(x)},
     np.ufunc: _ufunc,
-    object: lambda writer, x: _function(writer, x) or _record(writer, x),
+    object: lambda writer, x: _function(writer, x) or _policy(writer, x) or _record(writer, x),
 }
 
 
@@ -251,6 +266,7 @@ class Reader:
             "float": float,
             "graph": graph,
             "index": self._index,
+            "policy": _policy_of,
             "primitive": _primitive,
             "record": self._record,
             "scalar": _scalar_of,
