@@ -165,6 +165,7 @@ from functrans.torch.linear_algebra import (
     trace as trace,
 )
 from functrans.torch.methods import METHODS as _METHODS, attach as _attach
+from functrans.torch.outputs import NAMES as _OUT, taking_out as _taking_out
 from functrans.torch.pointwise import rsub as rsub, where as where
 from functrans.torch.random import (
     Generator as Generator,
@@ -235,6 +236,7 @@ for _module, _names in _METHODS.items():
 for _name, _function in list(globals().items()):
     if not _name.startswith("_") and _name in _FORMS and callable(_function):
         globals()[_name] = _titled(_function)
+globals().update(_taking_out(globals(), _OUT.split()))
 
 vmap = func.vmap
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan

@@ -10,6 +10,7 @@ from functrans.core.types import dtype_of
 from functrans.torch import dtypes
 from functrans.torch.dtypes import dtype as DType
 from functrans.torch.operands import floating, tensor_array
+from functrans.torch.outputs import taking_out
 from functrans.torch.tensor import Tensor, UnsupportedError, wrap
 
 
@@ -74,6 +75,12 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DType | None = None, **options: An
 def rfftfreq(n: int, d: float = 1.0, *, dtype: DType | None = None, **options: Any) -> Tensor:
     """The frequencies of `rfft`."""
     return wrap(np.fft.rfftfreq(n, d).astype((dtype or dtypes.get_default_dtype()).numpy))
+
+
+_OUT = """
+fft fft2 fftfreq fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftfreq rfftn
+"""
+globals().update(taking_out(globals(), _OUT.split()))
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,17 @@ from functrans.torch.linear_algebra import (
     svdvals as svdvals,
     vector_norm as vector_norm,
 )
+from functrans.torch.outputs import taking_out
 from functrans.torch.tensor import UnsupportedError
 
 vander = linalg_vander
+
+_OUT = """
+cholesky cholesky_ex cond cross det eig eigh eigvals eigvalsh inv inv_ex matmul matrix_norm
+matrix_power matrix_rank multi_dot norm pinv qr slogdet solve solve_ex solve_triangular svd
+svdvals tensorinv tensorsolve vecdot vector_norm
+"""
+globals().update(taking_out(globals(), _OUT.split()))
 
 
 def __getattr__(name: str) -> Any:

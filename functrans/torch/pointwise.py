@@ -25,6 +25,7 @@ from functrans.torch.operands import (
     tensor_array,
     unwrap,
 )
+from functrans.torch.outputs import written_to
 from functrans.torch.tensor import Tensor, check_sizes, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,15 +37,17 @@ def _unary(name: str, function: Any, *, real: bool = True) -> Any:
     """The torch function of a primitive; `real` makes integers floating-point numbers first."""
     primitive = primitive_of(function)
 
-    def call(input: Tensor) -> Tensor:
+    def call(input: Tensor, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return written_to(name, call(input), out)  # type: ignore[no-any-return]
         a = input.array if type(input) is Tensor else tensor_array(input, name)
         if real and (type(a) is not EngineArray or a.index is None) and a.dtype.kind not in "fc":
             a = floating(a)
-        out = stack.top.unary(primitive, a)  # type: ignore[union-attr]
-        if type(out) is not EngineArray:
-            return wrap(out)
+        ans = stack.top.unary(primitive, a)  # type: ignore[union-attr]
+        if type(ans) is not EngineArray:
+            return wrap(ans)
         new: Tensor = _new(Tensor)  # as `wrap` does, without the call
-        new.array = out
+        new.array = ans
         return new
 
     call.__name__ = call.__qualname__ = name

@@ -18,6 +18,7 @@ from functrans.torch.operands import (
     promoted,
     tensor_array,
 )
+from functrans.torch.outputs import written_to
 from functrans.torch.tensor import Tensor, wrap
 
 
@@ -40,8 +41,12 @@ def _summand(a: Any, dtype: Any) -> Any:
     return _typed(a, dtype)
 
 
-def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def sum(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Tensor:
     """The sum of the elements."""
+    if out is not None:
+        return written_to("sum", sum(input, dim, keepdim, dtype=dtype), out)  # type: ignore[no-any-return]
     a = tensor_array(input, "sum")
     if dtype is not None or a.dtype.kind in "biu":
         a = _summand(a, dtype)

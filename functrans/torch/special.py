@@ -11,6 +11,7 @@ from typing import Any
 from functrans import primitives as p
 from functrans.core.types import WEAK, dtype_of
 from functrans.torch.operands import floating, promoted, tensor_array, unwrap
+from functrans.torch.outputs import taking_out
 from functrans.torch.pointwise import (
     digamma as digamma,
     erf as erf,
@@ -122,6 +123,16 @@ def zeta(input: Any, other: Any) -> Tensor:
         )
     known = [x.concrete("zeta") if hasattr(x, "concrete") else x for x in (a, b)]
     return wrap(p.positive(scipy.special.zeta(*known)))
+
+
+_OUT = """
+airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma entr erf erfc erfcx erfinv exp2 expit
+expm1 gammainc gammaincc gammaln i0 i0e i1 i1e log1p log_ndtr logit logsumexp modified_bessel_i0
+modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln ndtr ndtri polygamma psi
+round scaled_modified_bessel_k0 scaled_modified_bessel_k1 sinc spherical_bessel_j0 xlog1py xlogy
+zeta
+"""
+globals().update(taking_out(globals(), _OUT.split()))
 
 
 def __getattr__(name: str) -> Any:
