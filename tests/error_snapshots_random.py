@@ -39,6 +39,12 @@ def _used_twice(keys: Any) -> None:
         random.uniform(keys["noise"])
 
 
+def _same_in_all_rounds() -> None:
+    key = KEY
+    with random.checking_keys():
+        ft.fori_loop(0, 3, lambda i, x: x + random.normal(key), 0.0)
+
+
 SNAPSHOTS: dict[str, Row] = {
     "a seed as a key": (
         lambda: random.normal(0),
@@ -143,6 +149,12 @@ SNAPSHOTS: dict[str, Row] = {
         RandomnessError,
         r"the key in argument 'keys'\['noise'\] of type uint32\[2\] and value \[0, 0\] is used "
         r"twice: for normal numbers at .* and for uniform numbers at .*functrans.random.split",
+    ),
+    "the key of all rounds of a loop": (
+        _same_in_all_rounds,
+        RandomnessError,
+        r"the key in variable 'key' of type uint32\[2\] and value \[0, 0\] is used for normal at "
+        r".* in each round of a .*fold_in\(key, i\) in round i",
     ),
     "nothing to choose from": (
         lambda: random.choice(KEY, 1.5),

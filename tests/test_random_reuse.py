@@ -103,6 +103,68 @@ def test_a_loop_that_forgets_to_split() -> None:
             random.normal(random.fold_in(KEY, i))
 
 
+def same_key(key: Any, x: Any) -> Any:
+    return ft.scan(lambda c, _: (c * random.normal(key), c), x, None, length=3)[0]
+
+
+def key_of_step(key: Any, x: Any) -> Any:
+    def step(c: Any, i: Any) -> Any:
+        return c * random.normal(random.fold_in(key, i)), c
+
+    return ft.scan(step, x, np.arange(3))[0]
+
+
+def split_in_carry(key: Any, x: Any) -> Any:
+    def step(carry: Any) -> Any:
+        i, key, x = carry
+        key, subkey = random.split(key)
+        return i + 1, key, x * random.normal(subkey)
+
+    return ft.while_loop(lambda carry: carry[0] < 3, step, (0, key, x))[2]
+
+
+def either(key: Any, x: Any) -> Any:
+    def draw(key: Any, x: Any) -> Any:
+        return random.normal(key) * x
+
+    return ft.cond(x > 1, draw, lambda key, x: random.uniform(key) * x, key, x)
+
+
+LOOPED: dict[str, Callable[[Callable[..., Any]], Any]] = {
+    "plain": lambda f: f(KEY, 1.5),
+    "grad": lambda f: ft.grad(lambda x: f(KEY, x))(1.5),
+    "jit": lambda f: ft.jit(f)(KEY, 1.5),
+    "vmap": lambda f: ft.vmap(f)(random.split(KEY), np.array([0.5, 1.5])),
+    "a closed key in lanes": lambda f: ft.vmap(lambda x: f(KEY, x))(np.array([0.5, 1.5])),
+    "jit of grad": lambda f: ft.jit(ft.grad(f, argnums=1))(KEY, 1.5),
+}
+
+
+@pytest.mark.parametrize("way", LOOPED)
+def test_rounds_and_branches(way: str) -> None:
+    """The same key in all rounds is one use too many; of branches one alone uses its key."""
+    run = LOOPED[way]
+    for function in (key_of_step, split_in_carry, either):
+        with checking_keys():
+            run(function)
+    with checking_keys(), pytest.raises(RandomnessError, match="in each round of a scan"):
+        run(same_key)
+    graph = ft.make_graph(same_key)(KEY, 1.5)
+    with checking_keys():
+        graph(KEY, 1.5)  # its draw is not of the loop any more
+
+
+def test_rounds_of_graphs_that_were_made_before() -> None:
+    def same_key(key: Any, x: Any) -> Any:
+        return ft.scan(lambda c, _: (c + random.gamma(key, c), c), x, None, length=3)[0]
+
+    graph, jitted = ft.make_graph(same_key)(KEY, 1.5), ft.jit(same_key)
+    jitted(KEY, 1.5)
+    for function in (graph, jitted):
+        with checking_keys(), pytest.raises(RandomnessError, match="in each round of a scan"):
+            function(KEY, 1.5)
+
+
 @pytest.mark.parametrize(
     "second",
     [

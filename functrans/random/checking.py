@@ -11,11 +11,11 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import RandomnessError, is_user_code, user_frame, user_line
-from functrans.core.interpreter import CustomCall, Interpreter
+from functrans.core.interpreter import CustomCall, Interpreter, stack
 from functrans.core.types import dtype_of, is_array, shape_of, type_of
 from functrans.graph.graph import Graph, Variable, graphs_in
-from functrans.random.arguments import WORD
-from functrans.transforms.staging import StageArray
+from functrans.random.arguments import WORD, looking
+from functrans.transforms.staging import Stage, StageArray
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ TAKES = {
 }
 """The primitives that use up the key in their first operand, and what they make of it."""
 
+
+LOOPS = ("scan", "while_loop", "fori_loop", "associative_scan")
+BRANCHES = ("cond", "switch")
 
 Mark: TypeAlias = tuple[Any, Any]
 """The bits of a key, or the variable of a graph, and the number that is folded in."""
@@ -78,6 +81,7 @@ class KeyWatch(Interpreter):
             data = args[1] if primitive.name == "random_fold" else None
             self._use(args[0], data, Use(TAKES[primitive.name], _line()))
         elif primitive.kind == "higher-order":
+            _check_rounds(primitive.name, params)
             for graph in graphs_in(params):
                 _check_inside(graph)
             if primitive.name == "call":
@@ -91,10 +95,10 @@ class KeyWatch(Interpreter):
         for mark in marks:
             before = self._used.get(mark)
             if before is not None and not _in_backward_pass():
-                what = f"{_held_by(mark)} of type {type_of(key)}{_value(mark)}"
-                _refuse(what, before, use)
-        for mark in marks:
-            self._used.setdefault(mark, use)
+                _refuse(f"{_held_by(mark)} of type {type_of(key)}{_value(mark)}", before, use)
+        if _innermost(BRANCHES, self) is None:  # of branches one alone will run
+            for mark in marks:
+                self._used.setdefault(mark, use)
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         return self.hand_down_checkpointed(function, args)
@@ -103,6 +107,52 @@ class KeyWatch(Interpreter):
         if any(isinstance(x, TracedArray) for x in args):
             return self.hand_down_custom(call, args)
         return call.run(args)
+
+
+def _innermost(transforms: tuple[str, ...], end: Any = None) -> Stage | None:
+    """The innermost of such functions that is being staged, up to an interpreter."""
+    interpreter = stack.top
+    while interpreter is not None and interpreter is not end:
+        if isinstance(interpreter, Stage) and interpreter.transform in transforms:
+            return interpreter
+        interpreter = interpreter.parent
+    return None
+
+
+def _look(who: str, key: Array) -> None:
+    """Raise if a key from outside of a loop is used in its body, which is being staged."""
+    loop = _innermost(LOOPS)
+    if loop is None or who == "fold_in":
+        return
+    root = _lowered(key)
+    if type(root) is StageArray:
+        outside = loop.parent
+        while outside is not None and outside is not root.interpreter:
+            outside = outside.parent
+        if outside is None:
+            return
+        marks: list[Mark] = [(root.variable, None)]
+    else:
+        marks = list(_marks(root, None))
+    what = f"{_held_by(marks[0])} of type {type_of(key)}{_value(marks[0])}"
+    _refuse_rounds(what, f"for {who} at {user_line()}", loop.transform)
+
+
+def _refuse_rounds(key: str, use: object, loop: str) -> NoReturn:
+    raise RandomnessError(
+        f"{key} is used {use} in each round of a {loop}, which gives all rounds the same numbers. "
+        "Let the carry hold a key that each round splits, map over functrans.random.split(key, n), "
+        "or take fold_in(key, i) in round i."
+    )
+
+
+def _check_rounds(name: str, params: dict[str, Any]) -> None:
+    """Raise if the body of a loop uses a key that is the same in all rounds."""
+    body, consts = params.get("body"), params.get("consts")
+    if isinstance(body, Graph) and isinstance(consts, int) and params.get("length") != 1:
+        for i, use in _inputs_used(body):
+            if i < consts:
+                _refuse_rounds(f"a key of type {body.inputs[i].type}", use, name)
 
 
 def _refuse(key: str, before: Use, now: Use) -> NoReturn:
@@ -208,6 +258,7 @@ def _check_inside(graph: Graph) -> None:
         if (before.line, before.purpose) != (use.line, use.purpose):
             _refuse(f"a key of type {variable.type} in graph {graph.name}", before, use)
     for equation in graph.equations:
+        _check_rounds(equation.primitive.name, equation.params)
         for inner in graphs_in(equation.params):
             _check_inside(inner)
 
@@ -218,9 +269,9 @@ class checking_keys:
     Within it each key, known by its bits, may make numbers or other keys once, be it in plain
     calls, under transforms or in lanes of ``vmap``; ``fold_in`` may take it once for each number.
     What runs again in a backward pass (``checkpoint``) may use its keys again, and so may lanes
-    that share a key. Graphs are looked into, but the rounds of a loop that is staged are not told
-    from one another. Outside of the context nothing is checked, at no cost; other threads are not
-    watched.
+    that share a key. Graphs are looked into: a key that is the same in all rounds of a loop may not
+    be used there. Branches of ``cond`` that both use a key take it as an operand. Outside of the
+    context nothing is checked, at no cost; other threads are not watched.
 
     Raises
     ------
@@ -240,12 +291,14 @@ class checking_keys:
     """
 
     def __init__(self) -> None:
-        self._watches: list[KeyWatch] = []
+        self._watches: list[tuple[KeyWatch, Any]] = []
 
     def __enter__(self) -> None:
         watch = KeyWatch()
-        self._watches.append(watch)
+        self._watches.append((watch, looking.look))
         watch.__enter__()
+        looking.look = _look
 
     def __exit__(self, *exc: Any) -> None:
-        self._watches.pop().__exit__(*exc)
+        watch, looking.look = self._watches.pop()
+        watch.__exit__(*exc)
