@@ -25,6 +25,8 @@ BASELINE = "functrans"
 
 PEERS: Mapping[str, Peer] = {
     BASELINE: Peer("functrans", "functrans"),
+    "functrans_jit": Peer("functrans.jit", "functrans"),
+    "functrans_eager": Peer("functrans, not staged", "functrans"),
     "torch": Peer("PyTorch eager", "torch"),
     "jax_jit": Peer("JAX jit", "jax"),
     "jax_eager": Peer("JAX eager", "jax"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.workload import AnyWorkload
 from benchmarks.workloads import (
+    black_scholes,
     chain,
     hessian,
     import_time,
@@ -12,6 +13,7 @@ from benchmarks.workloads import (
     random_normal,
     rnn,
     scalar_function,
+    staged_chain,
     tape,
     tensor_chain,
     tensor_mlp,
@@ -22,6 +24,8 @@ from benchmarks.workloads import (
 WORKLOADS: tuple[AnyWorkload, ...] = (
     untraced.WORKLOAD,
     chain.WORKLOAD,
+    staged_chain.WORKLOAD,
+    black_scholes.WORKLOAD,
     scalar_function.WORKLOAD,
     mlp.WORKLOAD,
     hessian.WORKLOAD,
