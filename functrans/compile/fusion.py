@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Graph
 
-LARGE = 32_768
-"""Elements of an array from which on operations on it are grouped."""
+LARGE = 131_072
+"""Elements of an array from which on operations on it are grouped. Smaller ones stay in the last
+level of the cache as a whole, and there the calls for more blocks cost more than they save."""
 
-CACHE = 1 << 20
+CACHE = 1 << 21
 """Bytes that the pieces of a block are to take together."""
 
 SMALLEST, GREATEST = 1024, 16_384

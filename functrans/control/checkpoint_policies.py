@@ -6,8 +6,8 @@ are kept.
 >>> import numpy as np, functrans as ft
 >>> dense = ft.checkpoint(lambda x: np.tanh(x @ x), policy=ft.checkpoint_policies.dots_saveable)
 >>> ft.grad(lambda x: np.sum(dense(x)))(np.eye(2)).round(3)
-array([[0.84, 1.  ],
-       [1.  , 0.84]])
+array([[0.84, 2.  ],
+       [2.  , 0.84]])
 """
 
 from __future__ import annotations
