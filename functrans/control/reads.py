@@ -35,6 +35,9 @@ class Arrays:
         """Remember an array as it is now; `what` is what messages call it."""
         self._kept.setdefault(id(array), (array, array.copy(order="K"), what))
 
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
     def __contains__(self, array: np.ndarray[Any, Any]) -> bool:
         return id(array) in self._kept
 
@@ -81,7 +84,7 @@ class Reads:
             now = _items(container)
             if len(now) != len(items) or any(a is not b for a, b in zip(now, items, strict=True)):
                 return f"the elements of {what} are others"
-        return self._arrays.change()
+        return self._arrays.change() if self._arrays else None
 
     def has(self, array: np.ndarray[Any, Any]) -> bool:
         """Whether an array is among what the function reads."""
@@ -120,13 +123,15 @@ class Reads:
     def _function(self, function: FunctionType, what: str) -> Hashable:
         code = function.__code__
         parts: list[Hashable] = [code]
+        own = is_user_code(code.co_filename)  # closures of libraries stay what they are
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             inner = f"{name} of {what}"
-            self._cells.append((cell, _contents(cell), inner))
+            if own:
+                self._cells.append((cell, _contents(cell), inner))
             parts.append(self._walk(_contents(cell), inner))
         for default in (function.__defaults__, function.__kwdefaults__):
             parts.append(self._walk(default, f"the defaults of {what}"))
-        if is_user_code(code.co_filename):
+        if own:
             names = function.__globals__
             for name in sorted(_names(code)):
                 if name in names:
