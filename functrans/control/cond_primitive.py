@@ -45,7 +45,7 @@ def _run(
         here = np.flatnonzero(index == i)
         if not here.size:
             continue
-        rows = padded(here)
+        rows = padded(here, branch)
         some = [x[rows] if m else x for x, m in zip(values, lanes, strict=True)]
         outs = program(lanes_of(branch, len(rows), lanes))(*some)
         for whole, part in zip(found, outs, strict=True):

@@ -127,15 +127,13 @@ class Jitted(Generic[P, R]):
         interpreter = stack.top
         again = self._again
         if again is not None and interpreter is None and not kwargs:
-            kinds, run, out_tree, met = again
+            kinds, run, out_tree, reads, met = again
             if len(args) == len(kinds):
                 for x, kind in zip(args, kinds):  # noqa: B905  (strict takes as long as a check)
                     if type(x) is not ndarray or x.dtype is not kind[1] or x.shape != kind[0]:
                         break
                 else:
-                    if self._reads.change() is None and not (
-                        met and self._table.constants.change()
-                    ):  # type: ignore[union-attr]
+                    if reads.change() is None and not (met and self._table.constants.change()):
                         self._hits += 1
                         outs = run(*args)
                         return outs[0] if out_tree is None else tree.unflatten(out_tree, outs)  # type: ignore[no-any-return]
@@ -162,7 +160,7 @@ class Jitted(Generic[P, R]):
             return None
         kinds = tuple([(x.shape, x.dtype) for x in args])
         out_tree = None if only.out_tree == tree.structure(0) else only.out_tree
-        return kinds, program(only.graph).run, out_tree, bool(self._table.constants)
+        return kinds, program(only.graph).run, out_tree, self._reads, bool(self._table.constants)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
         """The graph of this call after all passes, and the source of its program."""

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Graph
 
 
-def padded(lanes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The lanes with the last one repeated up to a power of two, so that few programs serve."""
+def padded(lanes: np.ndarray[Any, Any], *graphs: Graph) -> np.ndarray[Any, Any]:
+    """The lanes with the last one repeated up to a power of two, so that few programs serve; as
+    they are where a graph has effects, which no lane may have twice."""
+    if any(graph.effects for graph in graphs):
+        return lanes
     size = 1 << (len(lanes) - 1).bit_length()
     return np.append(lanes, np.full(size - len(lanes), lanes[-1]))
 

@@ -69,7 +69,7 @@ def _run_lanes(
     flags = mapped + (True,) * len(full)
     active = np.arange(len(full[0]))
     while active.size:
-        rows = padded(active)
+        rows = padded(active, test, body)
         some = [x[rows] if m else x for x, m in zip(fixed, mapped, strict=True)]
         carry = [x[rows] for x in full]
         going_on = program(lanes_of(test, len(rows), flags))
