@@ -285,7 +285,7 @@ truncated_quantile: Function = elementwise(
         Sample(draw((3,), 0.1, 0.9), draw((3,), -2, -1, 1), draw((3,), 0, 2, 2)),
         Sample(draw((2, 3), 0.1, 0.9).T, -1.0, 1.5, label="non-contiguous"),
         Sample(draw((2, 1), 0.1, 0.9), draw((3,), 2, 3), draw((2, 1), 3.5, 4), label="right"),
-        Sample(0.25, -41.0, -40.5, label="far left"),
+        Sample(0.25, -11.5, -11.0, label="far left"),
         Sample(0.5, -math.inf, math.inf, value=0.0, smooth=False, label="all"),
         Sample(0.5, 12.0, math.inf, value=12.0572345570072624, smooth=False, label="far right"),
         Sample(draw((0,), 0.1, 0.9), -1.0, 1.0, label="empty"),
