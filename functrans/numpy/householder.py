@@ -37,6 +37,22 @@ def reflections(x: Array) -> tuple[Array, Array]:
     return h, tau
 
 
+def product(x: Array, factors: Array) -> Array:
+    """The first columns of the product of reflections, which are kept in the columns of `x` as
+    :func:`reflections` tells (but not transposed)."""
+    m, n = shape_of(x)[-2:]
+    lead = shape_of(x)[:-2]
+    kind = dtype_of(x)
+    q: Array = np.broadcast_to(np.eye(m, n, dtype=kind), (*lead, m, n))
+    for k in reversed(range(shape_of(factors)[-1])):
+        head = np.broadcast_to(np.eye(m, dtype=kind)[k, : k + 1], (*lead, k + 1))
+        v = joining.concatenate([head, x[..., k + 1 :, k]], -1)
+        along = p.matmul(_conjugate(v)[..., None, :], q)
+        turn = p.multiply(p.multiply(factors[..., k, None], v)[..., None], along)
+        q = p.subtract(q, turn)
+    return q
+
+
 def _reflection(column: Array) -> tuple[Array, Array, Array]:
     """Factor, direction and new diagonal element that make the end of a vector zero.
 

@@ -143,6 +143,7 @@ from functrans.torch.dtypes import (
     short as short,
     uint8 as uint8,
 )
+from functrans.torch.factorizations import geqrf as geqrf, lu_unpack as lu_unpack
 from functrans.torch.linear_algebra import (
     addmm as addmm,
     baddbmm as baddbmm,

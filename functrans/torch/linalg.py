@@ -18,6 +18,13 @@ from functrans.torch.decompositions import (
     tensorsolve as tensorsolve,
     vecdot as vecdot,
 )
+from functrans.torch.factorizations import (
+    householder_product as householder_product,
+    lu as lu,
+    lu_factor as lu_factor,
+    lu_factor_ex as lu_factor_ex,
+    lu_solve as lu_solve,
+)
 from functrans.torch.linear_algebra import (
     LinAlgError as LinAlgError,
     cholesky as cholesky,
@@ -48,6 +55,7 @@ from functrans.torch.tensor import UnsupportedError
 vander = linalg_vander
 
 _OUT = """
+householder_product lu lu_factor lu_factor_ex lu_solve
 cholesky cholesky_ex cond cross det eig eigh eigvals eigvalsh inv inv_ex matmul matrix_norm
 matrix_power matrix_rank multi_dot norm pinv qr slogdet solve solve_ex solve_triangular svd
 svdvals tensorinv tensorsolve vecdot vector_norm
@@ -73,8 +81,13 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "householder_product",
     "inv",
     "inv_ex",
+    "lu",
+    "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
     "lstsq",
     "matmul",
     "matrix_exp",
