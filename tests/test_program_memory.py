@@ -282,3 +282,32 @@ def test_writes_that_somebody_sees_copy() -> None:
         check_program(graph, [x])
         check_program(optimize(graph), [x])
     assert [in_place(ft.make_graph(case)(x)) for case in cases] == [0, 0, 0, 0, 0, 0, 0, 0, 1]
+
+
+def test_arguments_in_c_order_let_more_stay_in_memory() -> None:
+    """And those in another order have a program of their own, with the bits of that order."""
+    rng = np.random.default_rng(0)
+
+    def f(x: Any, w: Any, b: Any) -> Any:
+        h = np.tanh(x @ w + b)
+        return np.sum(h * 2.0 + np.exp(-h), axis=0), np.sum(np.sin(x) * x) + np.sum(w * w)
+
+    x, w, b = rng.standard_normal((8, 5)), rng.standard_normal((5, 6)), rng.standard_normal(6)
+    graph = ft.make_graph(f)(x, w, b)
+    made = program(graph)
+    assert "c_contiguous" in made.source
+    for a in (x, np.asfortranarray(x), np.repeat(x, 2, 1)[:, ::2], x[::-1]):
+        for v in (w, w.T.copy().T):
+            check_program(graph, [a, v, b])
+    gradient = optimize(
+        ft.make_graph(ft.grad(lambda *p: np.sum(f(*p)[0] ** 2), (0, 1, 2)))(x, w, b)
+    )
+    check_program(gradient, [x, w, b])
+    check_program(gradient, [np.asfortranarray(x), w, b])
+
+
+def test_constants_beside_operands_are_spelt_out_too() -> None:
+    x = np.linspace(-1, 1, 5)
+    graph = ft.make_graph(lambda x: REGISTRY["over_cosh_square"].call(np.arange(5.0), x))(x)
+    assert [e.primitive.name for e in lowered(graph).equations] == ["cosh", "divide", "divide"]
+    check_program(graph, [x])

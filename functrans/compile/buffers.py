@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Space = tuple[tuple[int, ...], np.dtype[Any]]
 
-LIMIT = 1 << 26
+LIMIT = 1 << 24
 """Bytes of memory that a program keeps at most."""
 
 LINE = 64
@@ -48,6 +48,7 @@ class Buffers:
         steps: Sequence[Equation | Group],
         releases: Sequence[list[Variable]],
         outputs: Sequence[Any],
+        contiguous: Sequence[Variable] = (),
     ) -> None:
         self.spaces: list[Space] = []
         self.places: dict[Variable, int] = {}
@@ -57,7 +58,7 @@ class Buffers:
         for step in steps:
             if not (isinstance(step, Group) or copies(step)):
                 pinned.update([x for x in step.inputs if type(x) is Variable])
-        layouts = Layouts((), ())
+        layouts = Layouts((), (), contiguous)
         for step, released in zip(steps, releases, strict=True):
             if isinstance(step, Group):
                 for equation in step.equations:

@@ -36,8 +36,8 @@ LONGEST = 512
 WAITING = 32
 """Operations that may wait for a group to end, each of which keeps something alive."""
 
-_UNBUFFERED = frozenset(("where", "clip"))
-"""Operations of single elements that are no ufuncs."""
+_UNBUFFERED = frozenset(("where", "clip", "sigmoid", "softplus"))
+"""Operations of single elements, whatever the others are, that are no ufuncs."""
 
 
 class Group:

@@ -14,7 +14,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from functrans.compile.operands import Prepared
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import SCALARS, ArrayType
+from functrans.core.types import SCALARS, ArrayType, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
 from functrans.graph.passes.rewriting import like
@@ -136,10 +136,11 @@ def _recipe_of(equation: Equation) -> _Record | None:
     keys = Keys()
     operands: list[Any] = []
     for x in equation.inputs:
-        if type(x) is Variable:
-            if x.type.weak:
+        if type(x) is Variable or type(x) is np.ndarray:
+            kind = x.type if type(x) is Variable else type_of(x)
+            if kind.weak:
                 return None
-            operands.append(ArrayType((len(_HARD),) * bool(x.type.ndim), x.type.dtype))
+            operands.append(ArrayType((len(_HARD),) * bool(kind.ndim), kind.dtype))
         elif type(x) in SCALARS:
             operands.append(x)
         else:
@@ -192,7 +193,7 @@ def _carried_out(record: _Record, operands: list[Any], values: list[Any]) -> Any
 
 def _spelt_out(equation: Equation, recipe: _Record) -> list[Equation]:
     """The equations of a recipe in place of an equation."""
-    known: list[Any] = [x for x in equation.inputs if type(x) is Variable]
+    known: list[Any] = [x for x in equation.inputs if type(x) not in SCALARS]
     equations = []
     last = len(recipe.steps) - 1
     for i, (primitive, operands, errstate) in enumerate(recipe.steps):

@@ -67,8 +67,12 @@ class Program:
 
     __slots__ = ("__weakref__", "_function", "filename", "name", "run", "source")
 
-    def __init__(self, graph: Graph) -> None:
-        source = Source(lowered(graph), "program")
+    def __init__(self, graph: Graph, in_any_order: bool = False) -> None:
+        """`in_any_order`: suppose nothing about the layout of arguments."""
+        steps = lowered(graph)
+        source = Source(steps, "program", contiguous=not in_any_order)
+        if source.contiguous and not source.buffers.spaces:  # for which alone it matters
+            source = Source(steps, "program")
         self.name = graph.name
         self.source = source.text()
         # In the folder of this file, so that messages do not take it for the user's code.
@@ -76,6 +80,8 @@ class Program:
             os.path.dirname(__file__), f"<graph {graph.name} {next(_numbers)}>"
         )
         names = source.names
+        if source.contiguous:
+            names["in_any_order"] = _made_later(steps)
         names["explain"] = partial(_explain, self.filename, graph.name, source.equations)
         exec(compile(self.source, self.filename, "exec"), names)
         self._function = names["program"]
@@ -119,6 +125,19 @@ def program(graph: Graph) -> Program:
         graph.program = Program(graph)
     made: Program = graph.program
     return made
+
+
+def _made_later(graph: Graph) -> Callable[..., list[Array]]:
+    """The program of a graph for arguments in any layout, made when it is needed."""
+    made: list[Program] = []
+
+    def in_any_order(*values: Array) -> list[Array]:
+        if not made:
+            made.append(Program(graph, in_any_order=True))
+        outs: list[Array] = made[0].run(*values)
+        return outs
+
+    return in_any_order
 
 
 def _explain(filename: str, name: str, equations: list[Equation | None], error: Exception) -> None:

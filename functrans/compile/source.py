@@ -28,7 +28,7 @@ LARGE = 32_768
 name."""
 
 _TAKEN = re.compile(
-    r"[botvxcps]\d+|(block|plain|chunks)\d+|program|errstate|token|switch_back|explain|error|Exception|copyto|buffers|pool|new_buffers|IndexError"
+    r"[botvxcps]\d+|(block|plain|chunks)\d+|program|errstate|token|switch_back|in_any_order|explain|error|Exception|copyto|buffers|pool|new_buffers|IndexError"
 )
 
 _TAKE_BUFFERS = (  # calls within calls, and other threads, take others
@@ -47,12 +47,16 @@ class Source:
     lines : list of str
     equations : list of Equation or None
         What each line computes.
+    contiguous : list of Variable
+        The inputs that are taken to be in C order, if `contiguous`: where one is not, the text
+        calls ``in_any_order``.
     names : dict
         The globals of the text: implementations (``sin``), constants (``c0``), parameters (``p0``).
     """
 
-    def __init__(self, graph: Graph, function: str) -> None:
+    def __init__(self, graph: Graph, function: str, contiguous: bool = False) -> None:
         self.graph = graph
+        self.contiguous = [v for v in graph.inputs if contiguous and v.type.ndim > 1]
         self.lines: list[str] = []
         self.equations: list[Equation | None] = []
         self.names: dict[str, Any] = {}
@@ -67,7 +71,7 @@ class Source:
         self._states: dict[str, str] = {}
         self._steps = grouped(graph)
         self._releases = last_uses(self._steps, graph.outputs)
-        self.buffers = Buffers(self._steps, self._releases, graph.outputs)
+        self.buffers = Buffers(self._steps, self._releases, graph.outputs, self.contiguous)
         self._in_place = writes_in_place(graph.inputs, self._steps, self._releases)
         for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
             self._block(step, i)
@@ -90,6 +94,10 @@ class Source:
         outputs = self.graph.outputs
         inputs = ", ".join([self._name(v) for v in self.graph.inputs])
         self._line(f"def {function}({inputs}):")
+        if self.contiguous:
+            flags = [f"{self._registers[v]}.flags.c_contiguous" for v in self.contiguous]
+            self._line(f"    if not ({' and '.join(flags)}):")
+            self._line(f"        return in_any_order({inputs})")
         self._line("    try:")
         self._base = "        "
         if self.buffers.spaces:

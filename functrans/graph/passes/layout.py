@@ -32,9 +32,14 @@ EXACT = frozenset(
 class Layouts:
     """What is known of the layouts of a graph's values as a pass walks over it."""
 
-    def __init__(self, equations: Sequence[Equation], outputs: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        equations: Sequence[Equation],
+        outputs: Sequence[Any],
+        contiguous: Sequence[Variable] = (),
+    ) -> None:
         self._made: set[Variable] = set()
-        self._contiguous: set[Variable] = set()
+        self._contiguous: set[Variable] = set(contiguous)
         self._pinned: set[Variable] = {x for x in outputs if type(x) is Variable}
         for equation in equations:
             for x in equation.inputs:
@@ -61,8 +66,10 @@ class Layouts:
         if equation.primitive.kind == "bilinear":  # matmul: products are made in order
             return out.type.ndim == 2
         whole = [x for x in equation.inputs if np.shape(_typed(x)) == out.type.shape]
-        others = [x for x in equation.inputs if np.shape(_typed(x)) not in ((), out.type.shape)]
-        return bool(whole) and not others and all(map(self.contiguous, whole))
+        others = [x for x in equation.inputs if np.shape(_typed(x)) != out.type.shape]
+        # Those that vary along one axis have no say in the order of the axes.
+        silent = all([sum([n > 1 for n in np.shape(_typed(x))]) <= 1 for x in others])
+        return bool(whole) and silent and all(map(self.contiguous, whole))
 
     def made(self, x: Any) -> bool:
         """Whether a value is a ufunc's result: dense in memory, and a scalar if it is 0-d."""
