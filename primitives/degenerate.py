@@ -97,7 +97,7 @@ def mirrored(x: Array) -> Array:
     return x.mT.conj()
 
 
-def _noise(x: Array) -> Array:
+def column_noise(x: Array) -> Array:
     """How large rounding makes the elements of products that are columns of `x`."""
     eps = np.finfo(x.dtype).eps
     return 16 * eps * x.shape[-1] * np.linalg.norm(x, axis=-2, keepdims=True)
@@ -115,7 +115,7 @@ def _eigh_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
     pairs = equal_pairs(w)
     if not pairs.any():
         return pairs
-    noise = _noise(x)
+    noise = column_noise(x)
     turned = np.abs(x - mirrored(x)) > noise + noise.mT
     return pairs & (turned | _joint(x, noise, used_w, used_v))
 
@@ -148,7 +148,7 @@ def _svd_impl(
     pairs = equal_pairs(s)
     if not (pairs.any() or none.any()):
         return pairs
-    noise_u, noise_v = _noise(x_u), _noise(x_v)
+    noise_u, noise_v = column_noise(x_u), column_noise(x_v)
     apart_u, apart_v = x_u - mirrored(x_u), x_v - mirrored(x_v)
     noise = noise_u + noise_u.mT + noise_v + noise_v.mT
     turned = np.abs(apart_u + apart_v) > noise
@@ -236,13 +236,21 @@ def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
     return np.where(pairs, 0, x) if pairs.any() else x
 
 
-def message(w: Array, doubt: Array, name: str, what: str = "derivative", result: str = "") -> str:
+def message(
+    w: Array,
+    doubt: Array,
+    name: str,
+    what: str = "derivative",
+    result: str = "",
+    remedy: str = "",
+) -> str:
     doubt = np.broadcast_to(doubt, (*w.shape, w.shape[-1]))
     lanes = np.logical_or(doubt, doubt.mT).any(-1)
     lane = tuple(int(i) for i in np.argwhere(lanes.any(-1))[0])
     shown = ", ".join(f"{value:.6g}" for value in w[lane][lanes[lane]][:6])
     place = f" of matrix {', '.join(map(str, lane))}" if lane else ""
-    values, vectors, remedy = _WORDS[name]
+    values, vectors, usual = _WORDS[name]
+    remedy = remedy.format(values=values) or usual
     return (
         f"{name}: the {what} is undetermined between the {vectors} of the {values} {shown}"
         f"{place}, which are equal up to rounding{' or zero' if name == 'svd' else ''}. "
@@ -257,8 +265,16 @@ _ASSUMED = (
 )
 AGAIN = (
     "It is NaN: it depends on more than these {values} and their {vectors}. For functions of "
-    "numpy.linalg.eigvalsh or svdvals that are symmetric in equal values, forward over reverse "
-    "mode (hessian, hvp) is exact."
+    "numpy.linalg.eigvalsh or svdvals that are symmetric in equal values, second derivatives are "
+    "exact in every nesting of modes but jacfwd of jacfwd: use hessian."
+)
+ORDER = (
+    "The function tells these {values} apart, by an order that any change of the matrix changes; "
+    "the result is its derivative for the {vectors} that were computed."
+)
+TOGETHER = (
+    "Use equal {values} alike, as their sum or mean does, numpy.max and numpy.min, or a sum over "
+    "all of a function of each."
 )
 _WORDS = {
     "eigh": (
@@ -298,6 +314,7 @@ settled: Function = general(
     pulls=(lambda g, y, *, name: settled_again(g, y, name=name), ZERO, ZERO),
     batch=lambda x, w, doubt, *, name: settled(x, w, doubt, name=name),
     shape=lambda x, w, doubt, *, name: x,
+    when_split=lambda operands, rates, params: settled(*operands, **params),
     samples=lambda: [
         *(
             Sample(x, np.array([1.0, 2.0]), np.zeros((2, 2), bool), name="eigh")
@@ -382,6 +399,35 @@ unsettled: Function = general(
             pinned=[np.eye(2), None, None],
             label="a pair that does not count",
         ),
+    ],
+)
+
+
+def _told_apart_impl(g: Array, w: Array, used: Array, *, name: str) -> Array:
+    pairs = equal_pairs(w)
+    if name == "svd":  # vanishing values have a kink of their own
+        pairs = pairs & (w != 0)[..., None]
+    if pairs.any():
+        size = np.max(np.abs(g), -1, initial=0)[..., None, None]
+        differ = np.abs(g[..., None, :] - g[..., None]) > np.finfo(w.dtype).eps ** 0.5 * size
+        doubt = pairs & (differ | (used[..., None, :] ^ used[..., None]))
+        if doubt.any():
+            text = message(w, doubt, name, "derivative", ORDER, TOGETHER)
+            warn_user(text, DegenerateWarning)
+    return g
+
+
+told_apart: Function = general(
+    "told_apart",  # the cotangents `g` of values `w`; warns where those of equal values differ
+    _told_apart_impl,
+    pushes=(lambda t: t, ZERO, ZERO),
+    pulls=(lambda g: g, ZERO, ZERO),
+    batch=lambda g, w, used, *, name: told_apart(g, w, used, name=name),
+    shape=lambda g, w, used, *, name: g,
+    masks="lanes",
+    samples=lambda: [
+        Sample(draw((2,), -1, 1), np.array([1.0, 2.0]), np.ones(2, bool), name="eigh"),
+        Sample(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2), bool), name="svd", label="stack"),
     ],
 )
 

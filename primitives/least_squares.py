@@ -13,7 +13,7 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of
 
 from .arithmetic import add, astype, conjugate, multiply, real, real_dtype, subtract
-from .comparison import greater, not_equal
+from .comparison import greater
 from .contraction import matmul, matrix_transpose, reshaped
 from .linalg import (
     adjoint,
@@ -132,7 +132,7 @@ def lstsq_pull(g: Any, ans: Any, x: Array, y: Array, *, rcond: float | None) -> 
     p = pinv(x, cutoff(x, rcond), hermitian=False)
     g_y = matmul(matrix_transpose(p), g_x)
     g_p = matmul(g_x, matrix_transpose(columns))
-    g_a = add(pinv_pull(g_p, p, x, hermitian=False), svdvals_pull(g[3], x, not_equal(g[3], 0)))
+    g_a = add(pinv_pull(g_p, p, x, hermitian=False), svdvals_pull((g[3], g[3]), ans[3:], x))
     if ans[1].size:
         solution = as_columns(ans[0], is_vector)
         left = misfit(solution, x, columns)

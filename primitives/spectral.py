@@ -7,7 +7,8 @@ Hermitian like its matrix.
 Eigenvectors of equal eigenvalues are free to turn into each other, and so are singular vectors.
 The turn is taken to be zero: right for functions of the equal values that are symmetric in them,
 and of the space that their vectors span; where it may not be right there is a warning
-(degenerate.py). Phases of complex vectors do not turn either.
+(degenerate.py). Where a transform tells how the values part (slopes.py), gradients of functions of
+the matrix are right too. Phases of complex vectors do not turn.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from functrans.core.errors import ConversionError
 from functrans.core.kinds import general
 from functrans.core.primitive import ZERO
-from functrans.core.types import Array, ArrayType, dtype_of
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
 from .arithmetic import (
     add,
@@ -29,7 +30,7 @@ from .arithmetic import (
     reciprocal,
     subtract,
 )
-from .comparison import equal, where
+from .comparison import equal, logical_and, logical_not, logical_or, not_equal, where
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import (
     conjugated,
@@ -45,6 +46,7 @@ from .degenerate import (
     marks,
     svd_doubt,
     svd_push_doubt,
+    told_apart,
     turn,
     unmarked,
 )
@@ -60,9 +62,10 @@ from .linalg import (
     squares,
     symmetrized,
 )
-from .reduction import sum
+from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import concatenate
+from .slopes import factor_rates, turned
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -129,12 +132,32 @@ def eigh_tangent(t: Array, basis: tuple[Array, Array], counts: Array | None) -> 
     return real(matrix_diagonal(inner)), matmul(v, turn(inner, w, None, "eigh", counts=counts))
 
 
-def eigh_cotangent(g: Any, used: Any, basis: tuple[Array, Array], counts: Array | None) -> Array:
+def eigh_cotangent(
+    g: Any, used: Any, basis: tuple[Array, Array], counts: Array | None, x: Array | None = None
+) -> Array:
     (g_w, g_v), (w, v) = g, basis
     between = matmul(matrix_transpose(v), g_v)
-    doubt = eigh_doubt(between, w, *used) if used else None
-    inner = add(from_diagonal(g_w), turn(between, w, doubt, "eigh", counts=counts, pulled=True))
+    if counts is None:
+        doubt = eigh_doubt(between, w, *used)
+        inner = turned(between, w, x, doubt, "eigh")
+        g_w = checked_values(g_w, w, *used, name="eigh")
+    else:
+        inner = turn(between, w, None, "eigh", counts=counts, pulled=True)
+    inner = add(from_diagonal(g_w), inner)
     return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
+
+
+def checked_values(g: Array, w: Array, used_w: Array, *used: Array, name: str) -> Array:
+    """The cotangents of values; it warns where a function tells equal ones apart.
+
+    Those whose vectors are used have other cotangents in another basis.
+    """
+    vectors: Array = np.zeros(shape_of(w), bool)
+    for factor in used:
+        vectors = logical_or(vectors, any(not_equal(factor, 0), axes=(factor.ndim - 2,)))
+    alone = logical_and(logical_not(vectors), logical_or(not_equal(used_w, 0), not_equal(g, 0)))
+    checked: Array = told_apart(where(vectors, 0, g), w, alone, name=name)
+    return where(vectors, g, checked)
 
 
 def eigh_shape(x: ArrayType, **params: Any) -> tuple[ArrayType, ArrayType]:
@@ -176,20 +199,15 @@ def eigh_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
 def eigh_pull(g: Any, ans: Any, x: Array) -> Array:
     factors = ans[:2]
     basis = known_eigh(x, *factors, every_lane(ans[0]))
-    return eigh_cotangent(g[:2], g[2:], basis, None)
+    return eigh_cotangent(g[:2], g[2:], basis, None, x)
 
 
 marked_eigh: Function = general(
     "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
     lambda x, *, uplo: marks(np.linalg.eigh(x, uplo)),
-    pushes=(
-        lambda t, ans, x: marks(eigh_tangent(t, known_eigh(x, *ans[:2], every_lane(ans[0])), None)),
-    ),
-    pulls=(
-        lambda g, ans, x: eigh_cotangent(
-            g[:2], g[2:], known_eigh(x, *ans[:2], every_lane(ans[0])), None
-        ),
-    ),
+    pushes=(eigh_push,),
+    pulls=(eigh_pull,),
+    splits=factor_rates,
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
     outputs=4,
@@ -286,14 +304,8 @@ def eig_pull(g: Any, ans: Any, x: Array) -> Array:
 marked_eig: Function = general(
     "eig",
     lambda x: marks(np.linalg.eig(x)),
-    pushes=(
-        lambda t, ans, x: marks(eig_tangent(t, known_eig(x, *ans[:2], every_lane(ans[0])), None)),
-    ),
-    pulls=(
-        lambda g, ans, x: eig_cotangent(
-            g[:2], g[2:], known_eig(x, *ans[:2], every_lane(ans[0])), None
-        ),
-    ),
+    pushes=(eig_push,),
+    pulls=(eig_pull,),
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
     outputs=4,
@@ -379,7 +391,9 @@ def svd_tangent(
     return t_u, t_s, t_vh
 
 
-def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], counts: Array | None) -> Array:
+def svd_cotangent(
+    g: Any, used: Any, basis: tuple[Array, ...], counts: Array | None, x: Array | None = None
+) -> Array:
     (g_u, g_s, g_vh), (u, s, vh) = g, basis
     k = s.shape[-1]
     if u.shape[-1] > k:
@@ -393,14 +407,17 @@ def svd_cotangent(g: Any, used: Any, basis: tuple[Array, ...], counts: Array | N
     turn_u, turn_v = matmul(u_t, g_u), matmul(g_vh, v)
     left = subtract(g_u, matmul(conjugated(u), turn_u))  # outside the span of u
     right = subtract(g_vh, matmul(turn_v, conjugated(vh)))
-    doubt = None
-    if used:
-        used_u, used_s, used_vh = used
-        used_v = matrix_transpose(used_vh[..., :k, :])
-        lanes = used_u[..., :k], used_s, used_v
-        doubt = svd_doubt(turn_u, adjoint(turn_v), left, adjoint(right), s, *lanes)
     between = subtract(turn_u, turn_v)
-    both = multiply(0.5, turn(between, s, doubt, "svd", counts=counts, pulled=True))
+    if counts is None:
+        used_u, used_s, used_vh = used
+        lanes_u, lanes_v = used_u[..., :k], matrix_transpose(used_vh[..., :k, :])
+        lanes = lanes_u, used_s, lanes_v
+        doubt = svd_doubt(turn_u, adjoint(turn_v), left, adjoint(right), s, *lanes)
+        both = turned(between, s, x, doubt, "svd")
+        g_s = checked_values(g_s, s, used_s, lanes_u, lanes_v, name="svd")
+    else:
+        both = turn(between, s, None, "svd", counts=counts, pulled=True)
+    both = multiply(0.5, both)
     apart = multiply(multiply(0.5, zero_at_zero(add(row(s), column(s)))), add(turn_u, turn_v))
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
@@ -466,20 +483,15 @@ def svd_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
 def svd_pull(g: Any, ans: Any, x: Array) -> Array:
     factors = ans[:3]
     basis = known_svd(x, *factors, every_lane(ans[1]))
-    return svd_cotangent(g[:3], g[3:], basis, None)
+    return svd_cotangent(g[:3], g[3:], basis, None, x)
 
 
 marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
     lambda x, *, full: marks(np.linalg.svd(x, full_matrices=full)),
-    pushes=(
-        lambda t, ans, x: marks(svd_tangent(t, known_svd(x, *ans[:3], every_lane(ans[1])), None)),
-    ),
-    pulls=(
-        lambda g, ans, x: svd_cotangent(
-            g[:3], g[3:], known_svd(x, *ans[:3], every_lane(ans[1])), None
-        ),
-    ),
+    pushes=(svd_push,),
+    pulls=(svd_pull,),
+    splits=factor_rates,
     batch=lambda x, *, full: marked_svd(x, full=full),
     shape=lambda x, *, full: svd_shape(x, full=full) * 2,
     outputs=6,

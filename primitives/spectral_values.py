@@ -1,8 +1,9 @@
 """Eigenvalues of Hermitian matrices and singular values alone.
 
 Their cotangents make a matrix, by `hermitian_from` or `singular_from`, whose derivative is exact at
-equal values if the function is symmetric in them: it takes vectors that the tangent leaves apart
-(parting.py). What it cannot know is NaN, with a warning.
+equal values if the function is symmetric in them: in forward mode it takes vectors that the tangent
+leaves apart (parting.py), in reverse mode the slopes that a transform tells (slopes.py). What it
+cannot know is NaN, with a warning.
 
 First derivatives of each of several equal values are those along the vectors that LAPACK returns,
 in both modes. Where a derivative is taken of what they are used for (`Primitive.below`), a tangent
@@ -21,29 +22,43 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
 from .arithmetic import add, multiply, real, subtract
-from .comparison import logical_and, logical_or, not_equal
+from .comparison import equal, logical_and, logical_or, not_equal
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import conjugated, hermitian_samples
-from .degenerate import every_lane, marks, reciprocal_gaps, unmarked
+from .degenerate import every_lane, marks, reciprocal_gaps, told_apart, unmarked
 from .indexing import from_diagonal
 from .linalg import adjoint, symmetrized
-from .parting import noted, pair_doubt, parted, parting_doubt, unpaired, vanishing_doubt
+from .parting import noted, parted, parting_doubt, unpaired, vanishing_doubt
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
+from .slopes import (
+    at_the_bottom,
+    on_diagonal,
+    parting_rates,
+    rotation,
+    slope_products,
+    ties,
+    vanishing_limit,
+    vanishing_rates,
+)
 from .spectral import (
     away_from_zero,
     eigh_constants,
     eigh_shape,
+    eigh_tangent,
     eigvalsh_shape,
     known_eigh,
     known_svd,
     svd_constants,
     svd_samples,
     svd_shape,
+    svd_tangent,
     zero_at_zero,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.kinds import Function
 
 
@@ -51,13 +66,6 @@ def between_equal(inner: Array, g: Array, w: Array, t_g: Array, used: Array, nam
     """``(g[j] - g[i]) / (w[j] - w[i]) * inner`` at ``i, j``; `inner` has nothing between equal
     values."""
     doubt = parting_doubt(inner, w, g, t_g, used, name=name)
-    products = multiply(subtract(row(g), column(g)), unpaired(inner, w, used, name=name))
-    return multiply(reciprocal_gaps(w), noted(products, w, doubt, name=name))
-
-
-def pulled_between(inner: Array, whole: Array, g: Array, w: Array, used: Array, name: str) -> Array:
-    """The same in reverse mode, whose cotangents may have something there: then it is in doubt."""
-    doubt = pair_doubt(inner, whole, w, used, name=name)
     products = multiply(subtract(row(g), column(g)), unpaired(inner, w, used, name=name))
     return multiply(reciprocal_gaps(w), noted(products, w, doubt, name=name))
 
@@ -89,7 +97,7 @@ def hermitian_from_push(ts: Any, x: Array, y: Array, z: Array, *, uplo: str) -> 
 def hermitian_from_pull(g: Array, x: Array, y: Array, z: Array, *, uplo: str) -> Array:
     w, v = known_eigh(x, *eigh_constants(x, uplo=uplo), z)
     inner = matmul(matrix_transpose(v), matmul(g, conjugated(v)))
-    inner = pulled_between(inner, inner, y, w, z, "eigh")
+    inner = slope_products(inner, inner, y, w, x, z, "eigh")
     return symmetrized(matmul(conjugated(v), matmul(inner, matrix_transpose(v))))
 
 
@@ -126,36 +134,116 @@ def used_values(g: Array, mark: Array) -> Array:
     return logical_or(not_equal(mark, 0), not_equal(g, 0))
 
 
-def values_along(t: Array, v: Array) -> tuple[Array, ...]:
+def real_pairing(a: Array, b: Array) -> Array:
+    """The real parts of the inner products of columns."""
+    return sum(real(multiply(conjugated(a), b)), axes=(a.ndim - 2,))
+
+
+def values_along(t: Array, v: Array) -> Array:
     """The tangents of eigenvalues: what the tangent of the matrix is at each vector."""
-    return marks((sum(real(multiply(conjugated(v), matmul(t, v))), axes=(v.ndim - 2,)),))
+    return real_pairing(v, matmul(t, v))
+
+
+def eigh_rates_impl(x: Array, t: Array, *, uplo: Any) -> Array:
+    v = np.linalg.eigh(x, uplo)[1]
+    return np.asarray(np.real(v.conj() * (t @ v)).sum(-2))
+
+
+def eigh_rates_push_matrix(t: Array, x: Array, y: Array, *, uplo: str) -> Array:
+    w, v = eigh_constants(x, uplo=uplo)
+    w, v = known_eigh(x, w, v, every_lane(w))
+    turned = eigh_tangent(t, (w, v), every_lane(w))[1]
+    return multiply(2, real_pairing(turned, matmul(symmetrized(y), v)))
+
+
+def eigh_rates_pull_matrix(g: Array, x: Array, y: Array, *, uplo: str) -> Array:
+    return hermitian_from_pull(matrix_transpose(y), x, g, every_lane(g), uplo=uplo)
+
+
+def eigh_rates_pull_tangent(g: Array, x: Array, *, uplo: str) -> Array:
+    return matrix_transpose(hermitian_from(x, g, every_lane(g), uplo=uplo))
+
+
+def eigh_rates_along(
+    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
+) -> tuple[Array, Array] | None:
+    """At equal values along a tangent of the matrix: by vectors that this leaves apart, so that the
+    rates of a symmetric function need no more than each other's derivatives."""
+    (x, y), (t, t_y) = operands, tangents
+    if t is None or at_the_bottom(t) is None or not ties(eigh_constants(x, **params)[0]):
+        return None
+    t = symmetrized(t)
+    basis = w, v = parted_eigh(t, x, None, **params)
+    change = eigh_tangent(t, basis, every_lane(w))[1]
+    v_h = adjoint(v)
+    turn = rotation(matmul(v_h, matmul(t, v)), matmul(v_h, matmul(t, change)), w)
+    change = add(change, matmul(v, turn))
+    tangent = multiply(2, real_pairing(change, matmul(y, v)))
+    if t_y is not None:
+        tangent = add(tangent, values_along(t_y, v))
+    return values_along(y, v), tangent
+
+
+def eigh_rates_samples() -> list[Sample]:
+    """Matrices as for eigvalsh, each with a Hermitian tangent."""
+    samples = []
+    for case in hermitian_samples(uplo="L")() + hermitian_samples(uplo="U")()[:3]:
+        (x,) = case.args
+        t = draw_complex(x.shape, -1, 1, 3) if x.dtype.kind == "c" else draw(x.shape, -1, 1, 3)
+        t = (t + t.mT.conj()).astype(x.dtype)
+        samples.append(Sample(x, t, label=case.label, along=case.along, **case.params))
+    return [
+        *samples,
+        Sample(np.diag([1.0, 3.0]), np.diag([1.0, 2.0]), uplo="L", smooth=False, value=[1, 2]),
+    ]
+
+
+eigh_rates: Function = general(
+    "eigh_rates",  # the derivatives of eigenvalues of x along the Hermitian matrix y
+    eigh_rates_impl,
+    pushes=(
+        eigh_rates_push_matrix,
+        lambda t, x, *, uplo: eigh_rates(x, t, uplo=uplo),
+    ),
+    pulls=(eigh_rates_pull_matrix, eigh_rates_pull_tangent),
+    along=eigh_rates_along,
+    batch=lambda x, y, *, uplo: eigh_rates(x, y, uplo=uplo),
+    shape=lambda x, y, *, uplo: eigvalsh_shape(x),
+    samples=eigh_rates_samples,
+)
 
 
 def eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
-    w, v = eigh_constants(x, uplo=uplo)
-    return values_along(symmetrized(t), known_eigh(x, w, v, every_lane(w))[1])
+    return marks((eigh_rates(x, symmetrized(t), uplo=uplo),))
 
 
 def parted_eigvalsh_push(t: Array, x: Array, *, uplo: str) -> tuple[Array, ...]:
     t = symmetrized(t)
-    return values_along(t, parted_eigh(t, x, None, uplo)[1])
+    return marks((values_along(t, parted_eigh(t, x, None, uplo)[1]),))
 
 
-def eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Array:
+def eigvalsh_pull(g: tuple[Array, Array], ans: Any, x: Array, *, uplo: str) -> Array:
+    used = used_values(*g)
+    values = told_apart(g[0], ans[0], used, name="eigh")
+    return matrix_transpose(hermitian_from(x, values, used, uplo=uplo))
+
+
+def parted_eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Array:
     return matrix_transpose(hermitian_from(x, g[0], used_values(*g), uplo=uplo))
 
 
-def of_eigvalsh(name: str, push: Any, below: Function | None) -> Function:
+def of_eigvalsh(name: str, push: Any, pull: Any, below: Function | None) -> Function:
     """One of the two primitives with these values."""
     call: Function = general(
         name,
         lambda x, *, uplo: marks((np.linalg.eigvalsh(x, uplo),)),
         pushes=(push,),
-        pulls=(eigvalsh_pull,),
+        pulls=(pull,),
         batch=lambda x, *, uplo: call(x, uplo=uplo),
         shape=lambda x, *, uplo: (eigvalsh_shape(x),) * 2,
         outputs=2,
         below=below,
+        splits=None if below else parting_rates,
         samples=lambda: [
             *hermitian_samples(uplo="L")(),
             *hermitian_samples(uplo="U")(),
@@ -165,8 +253,8 @@ def of_eigvalsh(name: str, push: Any, below: Function | None) -> Function:
     return call
 
 
-parted_eigvalsh = of_eigvalsh("parted_eigvalsh", parted_eigvalsh_push, None)
-marked_eigvalsh = of_eigvalsh("eigvalsh", eigvalsh_push, parted_eigvalsh)
+parted_eigvalsh = of_eigvalsh("parted_eigvalsh", parted_eigvalsh_push, parted_eigvalsh_pull, None)
+marked_eigvalsh = of_eigvalsh("eigvalsh", eigvalsh_push, eigvalsh_pull, parted_eigvalsh)
 
 
 def eigvalsh(x: Array, *, uplo: str) -> Array:
@@ -175,11 +263,6 @@ def eigvalsh(x: Array, *, uplo: str) -> Array:
 
 
 # Singular values.
-
-
-def on_diagonal(lanes: Array) -> Array:
-    """A mask of pairs from a mask of values."""
-    return logical_and(row(lanes), np.eye(lanes.shape[-1], dtype=bool))
 
 
 def parted_svd(t: Array, x: Array, used: Array | None) -> tuple[Array, Array, Array]:
@@ -227,18 +310,21 @@ def singular_from_push(ts: Any, x: Array, y: Array, z: Array) -> Array:
 def singular_from_pull(g: Array, x: Array, y: Array, z: Array) -> Array:
     u, s, vh = known_svd(x, *svd_constants(x), z)
     values = multiply(away_from_zero(s), y)
+    limit, unknown = vanishing_limit(y, s, x)
     u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
     left, right = matmul(g, v), matmul(u_t, g)
     inner = matmul(right, v)
     outside_left = subtract(left, matmul(conjugated(u), inner))
     outside_right = subtract(right, matmul(inner, conjugated(vh)))
     doubt = vanishing_doubt(inner, outside_left, adjoint(outside_right), s, y, z)
+    doubt = logical_and(doubt, unknown)
     hermitian = symmetrized(inner)
     apart = multiply(subtract(inner, hermitian), zero_at_zero(add(row(s), column(s))))
     middle = multiply(apart, add(row(values), column(values)))
-    middle = add(middle, pulled_between(hermitian, inner, values, s, z, "svd"))
+    middle = add(middle, multiply(multiply(inner, row(limit)), column(equal(s, 0))))
+    middle = add(middle, slope_products(hermitian, inner, values, s, x, z, "svd"))
     middle = noted(middle, s, on_diagonal(doubt), name="svd")
-    ratio = multiply(values, zero_at_zero(s))
+    ratio = add(multiply(values, zero_at_zero(s)), limit)
     out = matmul(conjugated(u), matmul(middle, conjugated(vh)))
     if x.shape[-2] > s.shape[-1]:
         out = add(out, matmul(multiply(outside_left, row(ratio)), conjugated(vh)))
@@ -279,34 +365,101 @@ singular_from: Function = general(
 def singular_along(t: Array, u: Array, s: Array, vh: Array) -> Array:
     """The tangents of singular values, 0 for those that vanish."""
     part = matmul(t, adjoint(vh))
-    change = sum(real(multiply(conjugated(u), part)), axes=(u.ndim - 2,))
-    return multiply(away_from_zero(s), change)
+    return multiply(away_from_zero(s), real_pairing(u, part))
+
+
+def svd_rates_impl(x: Array, t: Array) -> Array:
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    rates = np.real(u.conj() * (t @ vh.mT.conj())).sum(-2)
+    return np.asarray(np.where(s == 0, 0, rates))
+
+
+def svd_rates_push_matrix(t: Array, x: Array, y: Array) -> Array:
+    factors = svd_constants(x)
+    u, s, vh = known_svd(x, *factors, every_lane(factors[1]))
+    t_u, _, t_vh = svd_tangent(t, (u, s, vh), every_lane(s))
+    left = real_pairing(t_u, matmul(y, adjoint(vh)))
+    return multiply(away_from_zero(s), add(left, real_pairing(u, matmul(y, adjoint(t_vh)))))
+
+
+def svd_rates_along(
+    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
+) -> tuple[Array, Array] | None:
+    """As `eigh_rates_along`."""
+    (x, y), (t, t_y) = operands, tangents
+    if t is None or at_the_bottom(t) is None or not ties(svd_constants(x)[1]):
+        return None
+    u, s, vh = parted_svd(t, x, None)
+    t_u, _, t_vh = svd_tangent(t, (u, s, vh), every_lane(s))
+    v, t_v, u_h = adjoint(vh), adjoint(t_vh), adjoint(u)
+    second = add(matmul(u_h, matmul(t, t_v)), matmul(vh, matmul(adjoint(t), t_u)))
+    turn = rotation(symmetrized(matmul(u_h, matmul(t, v))), multiply(0.5, second), s)
+    t_u, t_v = add(t_u, matmul(u, turn)), add(t_v, matmul(v, turn))
+    left = real_pairing(t_u, matmul(y, v))
+    tangent = multiply(away_from_zero(s), add(left, real_pairing(u, matmul(y, t_v))))
+    if t_y is not None:
+        tangent = add(tangent, singular_along(t_y, u, s, vh))
+    return singular_along(y, u, s, vh), tangent
+
+
+def svd_rates_pull_matrix(g: Array, x: Array, y: Array) -> Array:
+    return singular_from_pull(conjugated(y), x, g, every_lane(g))
+
+
+def svd_rates_samples() -> list[Sample]:
+    """Matrices as for svdvals, each with a tangent."""
+    samples = []
+    for case in [*svd_samples(), Sample(draw_complex((2, 3), -1, 1), label="complex")]:
+        (x,) = case.args
+        t = draw_complex(x.shape, -1, 1, 3) if x.dtype.kind == "c" else draw(x.shape, -1, 1, 3)
+        samples.append(Sample(x, t.astype(x.dtype), label=case.label))
+    return [*samples, Sample(np.diag([3.0, 1.0]), np.diag([1.0, 2.0]), value=[1, 2])]
+
+
+svd_rates: Function = general(
+    "svd_rates",  # the derivatives of singular values of x along the matrix y
+    svd_rates_impl,
+    pushes=(svd_rates_push_matrix, lambda t, x: svd_rates(x, t)),
+    pulls=(
+        svd_rates_pull_matrix,
+        lambda g, x: conjugated(singular_from(x, g, every_lane(g))),
+    ),
+    along=svd_rates_along,
+    batch=lambda x, y: svd_rates(x, y),
+    shape=lambda x, y: svd_shape(x, full=False)[1],
+    samples=svd_rates_samples,
+)
 
 
 def svdvals_push(t: Array, x: Array) -> Array:
-    factors = svd_constants(x)
-    return singular_along(t, *known_svd(x, *factors, every_lane(factors[1])))
+    return svd_rates(x, t)
 
 
 def parted_svdvals_push(t: Array, x: Array) -> Array:
     return singular_along(t, *parted_svd(t, x, None))
 
 
-def svdvals_pull(g: Array, x: Array, used: Array) -> Array:
-    return conjugated(singular_from(x, g, used))
+def svdvals_pull(g: tuple[Array, Array], ans: Any, x: Array) -> Array:
+    used = used_values(*g)
+    return conjugated(singular_from(x, told_apart(g[0], ans[0], used, name="svd"), used))
 
 
-def of_svdvals(name: str, push: Any, below: Function | None) -> Function:
+def parted_svdvals_pull(g: tuple[Array, Array], x: Array) -> Array:
+    return conjugated(singular_from(x, g[0], used_values(*g)))
+
+
+def of_svdvals(name: str, push: Any, pull: Any, below: Function | None) -> Function:
     """One of the two primitives with these values."""
     call: Function = general(
         name,
         lambda x: marks((np.linalg.svd(x, compute_uv=False),)),
         pushes=(lambda t, x: marks((push(t, x),)),),
-        pulls=(lambda g, x: svdvals_pull(g[0], x, used_values(*g)),),
+        pulls=(pull,),
         batch=lambda x: call(x),
         shape=lambda x: (svd_shape(x, full=False)[1],) * 2,
         outputs=2,
         below=below,
+        splits=None if below else vanishing_rates,
         samples=lambda: [
             *svd_samples(),
             Sample(draw_complex((2, 3), -1, 1), label="complex"),
@@ -318,8 +471,8 @@ def of_svdvals(name: str, push: Any, below: Function | None) -> Function:
     return call
 
 
-parted_svdvals = of_svdvals("parted_svdvals", parted_svdvals_push, None)
-marked_svdvals = of_svdvals("svdvals", svdvals_push, parted_svdvals)
+parted_svdvals = of_svdvals("parted_svdvals", parted_svdvals_push, parted_svdvals_pull, None)
+marked_svdvals = of_svdvals("svdvals", svdvals_push, svdvals_pull, parted_svdvals)
 
 
 def svdvals(x: Array) -> Array:

@@ -100,6 +100,7 @@ def pushed(f: Callable[..., Any], point: list[Any]) -> list[Any]:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of the values at poles
+@pytest.mark.filterwarnings("ignore::functrans.core.errors.DegenerateWarning")
 @pytest.mark.parametrize("namespace", [np, ft.numpy], ids=["numpy", "functrans.numpy"])
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_functrans(row: Row, namespace: Any) -> None:
@@ -164,6 +165,7 @@ def test_torch(row: Row) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of the values at poles
+@pytest.mark.filterwarnings("ignore::functrans.core.errors.DegenerateWarning")
 @pytest.mark.parametrize("row", [r for r in ROWS if r.tensors is not None], ids=lambda r: r.case)
 def test_functrans_torch(row: Row) -> None:
     import functrans.torch

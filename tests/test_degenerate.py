@@ -61,14 +61,23 @@ def span(part: slice) -> Callable[[Array], Array]:
 IDENTITY, ZERO = np.eye(3), np.zeros((3, 3))
 PAIR, TURNED, APART = np.diag([1.0, 1.0, 2.0]), turned(1.0, 1.0, 2.0), turned(1.0, 1.5, 2.0)
 
-UNDETERMINED = {
-    "exponential": (weighted(lambda a: through_eigh(np.exp, a)), [IDENTITY, ZERO, PAIR, TURNED]),
-    "logarithm, 0 at 1": (weighted(lambda a: through_eigh(np.log, a)), [IDENTITY, PAIR, TURNED]),
+OF_THE_MATRIX: dict[str, Any] = {
+    "exponential": (np.exp, weighted, [IDENTITY, ZERO, PAIR, TURNED]),
+    "logarithm, 0 at 1": (np.log, weighted, [IDENTITY, PAIR, TURNED]),
     "one element: all cotangents vanish": (
-        lambda a: through_eigh(np.log, a)[0, 1],
+        np.log,
+        lambda function: lambda a: function(a)[0, 1],
         [IDENTITY, PAIR],
     ),
-    "the matrix itself": (weighted(lambda a: through_eigh(lambda w: w, a)), [IDENTITY, ZERO]),
+    "the matrix itself": (lambda w: w, weighted, [IDENTITY, ZERO]),
+}
+UNDETERMINED = {
+    "one value": (lambda a: np.linalg.eigh(a)[0][0], [IDENTITY, PAIR, TURNED]),
+    "one of the values alone": (lambda a: np.linalg.eigvalsh(a)[1], [IDENTITY, PAIR, TURNED]),
+    "values with weights": (
+        lambda a: np.sum(np.linalg.svdvals(a) * np.array([2.0, 1.0, 1.5])),
+        [IDENTITY, TURNED],
+    ),
     "one vector of a pair": (span(slice(0, 1)), [PAIR, TURNED, IDENTITY]),
     "an element of a vector": (lambda a: np.linalg.eigh(a)[1][2, 1], [TURNED]),
 }
@@ -77,7 +86,14 @@ DETERMINED = {
         lambda a: np.sum(np.sin(np.linalg.eigh(a)[0])),
         [IDENTITY, ZERO, PAIR, TURNED],
     ),
-    "one value": (lambda a: np.linalg.eigh(a)[0][0], [IDENTITY, PAIR, TURNED]),
+    "one value beside the pair": (
+        lambda a: np.linalg.eigh(a)[0][2] + np.linalg.svdvals(a)[0],
+        [PAIR, TURNED],
+    ),
+    "the largest and the smallest": (
+        lambda a: np.linalg.norm(a, 2) + np.linalg.norm(a, -2),
+        [IDENTITY],
+    ),
     "eigvalsh": (lambda a: np.sum(np.linalg.eigvalsh(a) ** 2), [IDENTITY, TURNED]),
     "the space of the pair": (span(slice(0, 2)), [PAIR, TURNED]),
     "all of the space": (span(slice(0, 3)), [IDENTITY, PAIR, TURNED]),
@@ -131,6 +147,59 @@ def test_what_is_undetermined_warns(function: Any, a: Array, way: str) -> None:
 @pytest.mark.parametrize(("function", "a"), cases(DETERMINED))
 def test_what_is_determined_does_not_warn(function: Any, a: Array, way: str) -> None:
     assert not noisy(ways(function, a)[way])
+
+
+@pytest.mark.parametrize(
+    ("h", "outer", "a"),
+    [
+        pytest.param(h, outer, a, id=f"{name}-{i}")
+        for name, (h, outer, points) in OF_THE_MATRIX.items()
+        for i, a in enumerate(points)
+    ],
+)
+def test_functions_of_the_matrix_through_its_vectors(h: Any, outer: Any, a: Array) -> None:
+    """First derivatives in reverse mode are exact; others, and those of graphs, warn."""
+    function = outer(lambda x: through_eigh(h, x))
+    exact = ft.grad(outer(lambda x: eigh_function(h, x)))(a)
+    close = {"rtol": 0, "atol": 1e-13}
+    found = ways(function, a)
+    for way in ("grad", "jacrev", "checkpoint"):
+        result: list[Any] = []
+        assert not noisy(lambda way=way, result=result: result.append(found[way]()))
+        np.testing.assert_allclose(np.squeeze(result[0]), exact, **close)
+    stack = np.stack([APART, a])
+    for whole in (ft.vmap(ft.grad(function)), ft.grad(lambda x: np.sum(ft.vmap(function)(x)))):
+        result = []
+        assert not noisy(lambda whole=whole, result=result: result.append(whole(stack)))
+        np.testing.assert_allclose(result[0][1], exact, **close)
+    value, gradient = ft.value_and_grad(function)(a)
+    assert type(value) is np.float64 and type(gradient) is np.ndarray
+    for way in ("a graph", "jvp of grad", "grad of grad"):
+        assert noisy(found[way])
+
+
+def test_functions_of_a_matrix_through_singular_vectors() -> None:
+    """Odd functions of the singular values are functions of the matrix."""
+    for a in (IDENTITY, TIE, 3 * P):
+        for h in (np.sin, np.arctan):
+            function = weighted(lambda x, h=h: through_svd(h, x))
+            found: list[Any] = []
+            assert not noisy(lambda f=function, a=a, r=found: r.append(ft.grad(f)(a)))
+            direction = WEIGHTS @ P
+            wanted = difference(function, a, direction)
+            np.testing.assert_allclose(np.sum(found[0] * direction), wanted, rtol=1e-6)
+
+
+def test_complex_functions_of_the_matrix() -> None:
+    z = np.linalg.qr(RNG.standard_normal((3, 3)) + 1j * RNG.standard_normal((3, 3)))[0]
+    for a in (z @ np.diag([1.0, 1.0, 3.0]) @ z.conj().T, np.eye(3, dtype=complex)):
+        for h in (np.exp, np.log):
+            of = lambda g: lambda x: np.sum(np.real((WEIGHTS + 1j * SYMMETRIC) * g(x)))  # noqa: E731
+            found: list[Any] = []
+            through = of(lambda x, h=h: through_eigh(h, x))
+            assert not noisy(lambda f=through, a=a, r=found: r.append(ft.grad(f)(a)))
+            exact = ft.grad(of(lambda x, h=h: eigh_function(h, x)))(a)
+            np.testing.assert_allclose(found[0], exact, rtol=0, atol=1e-13)
 
 
 SECOND = {name: DETERMINED[name] for name in ("the exponential", "eigh_function")}
@@ -272,14 +341,111 @@ def test_singular_values_that_vanish() -> None:
     assert not noisy(lambda: ft.hessian(lambda x: np.linalg.svdvals(x)[0] ** 2)(a))
 
 
-@pytest.mark.parametrize("name", ["squares", "cubes", "sum of singular values"])
-@pytest.mark.parametrize("way", ["jacrev of jacfwd", "jacfwd of jacfwd", "jacrev of jacrev"])
-def test_other_words_do_not_know(name: str, way: str) -> None:
-    hessian = SECOND_ORDER[way](SYMMETRIC_FUNCTIONS[name][0])
+@pytest.mark.parametrize(
+    "a",
+    [IDENTITY, PAIR, TURNED, PHASES @ PAIR @ PHASES.conj().T],
+    ids=["identity", "pair", "turned", "complex"],
+)
+@pytest.mark.parametrize("name", SYMMETRIC_FUNCTIONS)
+def test_every_nesting_of_symmetric_functions_is_exact(name: str, a: Array) -> None:
+    function, plain = SYMMETRIC_FUNCTIONS[name]
+    t = (WEIGHTS + 0.5 * np.eye(3)).astype(a.dtype)
+    if a.dtype.kind == "c":
+        t = t + 1j * np.triu(WEIGHTS)
+    pairing = lambda g: np.real(np.sum(g * t))  # noqa: E731
+    expected = ft.grad(lambda x: pairing(ft.grad(plain)(x)))(a)
+    along = ft.jvp(lambda x: ft.jvp(plain, (x,), (t,))[1], (a,), (t,))[1]
+    close = {"rtol": 0, "atol": 1e-12 * max(1, np.abs(expected).max())}
+    doubled = np.stack([a, a])
+    found: dict[str, Any] = {
+        "grad of grad": lambda: ft.grad(lambda x: pairing(ft.grad(function)(x)))(a),
+        "vmap of it": lambda: ft.vmap(ft.grad(lambda x: pairing(ft.grad(function)(x))))(doubled)[1],
+        "graph of it": lambda: ft.make_graph(ft.grad(lambda x: pairing(ft.grad(function)(x))))(a)(
+            a
+        ),
+        "checkpoint": lambda: ft.grad(lambda x: pairing(ft.grad(ft.checkpoint(function))(x)))(a),
+        "grad of jvp": lambda: ft.grad(lambda x: ft.jvp(function, (x,), (t,))[1])(a),
+        "grad of linearize": lambda: ft.grad(lambda x: ft.linearize(function, x)[1](t))(a),
+        "pullback": lambda: ft.vjp(lambda x: pairing(ft.grad(function)(x)), a)[1](np.float64(1))[0],
+    }
+    if a.dtype.kind != "c":
+        found |= {
+            way: lambda way=way: np.einsum("ijkl,kl", SECOND_ORDER[way](function)(a), t)
+            for way in ("jacrev of jacfwd", "jacrev of jacrev")
+        }
+    for way, call in found.items():
+        result: list[Any] = []
+        assert not noisy(lambda call=call, result=result: result.append(call())), way
+        np.testing.assert_allclose(result[0], expected, err_msg=way, **close)
+    forward = ft.jvp(lambda x: ft.jvp(function, (x,), (t,))[1], (a,), (t,))[1]
+    np.testing.assert_allclose(forward, along, **close)
+
+
+def test_several_functions_and_decompositions_of_one_matrix() -> None:
+    """Each lane and each decomposition parts by itself."""
+    weights = np.array([0.3, -1.2, 2.0])
+
+    def powers(a: Array) -> Array:
+        w = np.linalg.eigvalsh(a)
+        return np.stack([np.sum(w**2), np.sum(w**3), np.prod(np.linalg.eigvalsh(a))])
+
+    def plain(a: Array) -> Array:
+        a = hermitian(a)
+        return np.stack([np.sum(a * a), np.trace(a @ a @ a), np.linalg.det(a)])
+
+    def combined(jacobian: Any, function: Any) -> Any:
+        return lambda a: np.sum(weights[:, None, None] * SYMMETRIC * jacobian(function)(a))
+
+    for jacobian in (ft.jacrev, ft.jacfwd):
+        for a in (IDENTITY, PAIR, TURNED):
+            found = ft.grad(combined(jacobian, powers))(a)
+            expected = ft.grad(combined(jacobian, plain))(a)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_jacfwd_of_jacfwd_does_not_know() -> None:
+    """It asks for the value before it has a direction."""
+    hessian = SECOND_ORDER["jacfwd of jacfwd"](SYMMETRIC_FUNCTIONS["squares"][0])
     assert noisy(lambda: hessian(TURNED))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert np.isnan(hessian(TURNED)).any()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.linalg.eigvalsh(a)[0],
+        lambda a: (np.linalg.eigvalsh(a)[0] - 1) ** 2,
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 2 * np.array([1.0, 2.0, 1.0])),
+        lambda a: np.linalg.svdvals(a)[1] ** 2,
+    ],
+)
+def test_second_derivatives_of_what_is_not_symmetric_warn(function: Any) -> None:
+    for way in (
+        lambda a: ft.grad(lambda x: np.sum(SYMMETRIC * ft.grad(function)(x)))(a),
+        lambda a: ft.grad(lambda x: ft.jvp(function, (x,), (SYMMETRIC,))[1])(a),
+        lambda a: ft.jvp(ft.grad(function), (a,), (SYMMETRIC,)),
+    ):
+        assert not noisy(lambda way=way: way(APART))
+        assert noisy(lambda way=way: way(PAIR))
+
+
+def test_even_functions_of_vanishing_singular_values() -> None:
+    """Reverse over either mode: the limit of the first derivative over the value."""
+    tall = np.diag([2.0, 0.0])[[0, 1, 1]]
+    for a in (np.diag([2.0, 1.0, 0.0]), np.diag([2.0, 0.0, 0.0]), ZERO, tall):
+        for k in (2, 4):
+            function = lambda x, k=k: np.sum(np.linalg.svdvals(x) ** k)  # noqa: E731
+            plain = squares if k == 2 else lambda x: squares(x.T @ x)
+            expected = ft.hessian(plain)(a)
+            for way in ("jacrev of jacrev", "jacrev of jacfwd"):
+                found: list[Any] = []
+                hessian = SECOND_ORDER[way](function)
+                assert not noisy(lambda h=hessian, a=a, r=found: r.append(h(a)))
+                np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-12)
+    third = ft.jacrev(SECOND_ORDER["jacrev of jacrev"](lambda x: np.sum(np.linalg.svdvals(x) ** 2)))
+    assert noisy(lambda: third(np.diag([2.0, 1.0, 0.0])))
 
 
 def test_third_derivatives_are_nan_with_a_warning() -> None:
@@ -375,9 +541,20 @@ def test_roundings_of_larger_matrices_are_told_from_doubts(seed: int, dtype: Any
 
     assert not noisy(lambda: ft.grad(space)(a))
     assert not noisy(lambda: ft.grad(lambda x: np.trace(through_eigh(np.sin, x)))(a))
-    assert noisy(lambda: ft.grad(lambda x: np.sum(weights * through_eigh(np.sin, x)))(a))
     assert not noisy(lambda: ft.grad(lambda x: np.sum(weights * polar(x)))(b))
-    assert noisy(lambda: ft.grad(lambda x: np.sum(weights * through_svd(np.sin, x)))(b))
+    assert noisy(lambda: ft.grad(lambda x: np.sum(weights * np.linalg.eigh(x)[1]))(a))
+    assert noisy(lambda: ft.grad(lambda x: np.linalg.eigvalsh(x)[0])(a))
+    assert noisy(lambda: ft.grad(lambda x: np.linalg.svdvals(x)[-1])(b))
+    through: list[Any] = []
+
+    def gradient(function: Any, x: Array) -> Array:
+        return ft.grad(lambda x: np.sum(weights * function(x)))(x)
+
+    assert not noisy(lambda: through.append(gradient(lambda x: through_eigh(np.sin, x), a)))
+    exact = gradient(lambda x: eigh_function(np.sin, x), a)
+    size = np.finfo(dtype).eps * n * max(abs(level), 50) * np.abs(exact).max()
+    np.testing.assert_allclose(through[0], exact, rtol=0, atol=size)
+    assert not noisy(lambda: gradient(lambda x: through_svd(np.sin, x), b))
 
 
 @pytest.mark.parametrize("gap", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 1.0])
@@ -402,9 +579,9 @@ def test_divided_differences_of_close_eigenvalues(order: int, gap: float) -> Non
 
 
 def test_the_warning_names_what_is_needed() -> None:
-    function, _ = UNDETERMINED["exponential"]
+    function = weighted(lambda a: through_eigh(np.exp, a))
     with pytest.warns(DegenerateWarning) as caught:
-        ft.grad(function)(3 * IDENTITY)
+        ft.jvp(ft.grad(function), (3 * IDENTITY,), (ZERO,))
     message = str(caught[0].message)
     for part in ("eigh", "3, 3, 3", "assumes", "eigh_function", "eigvalsh", "test_degenerate.py:"):
         assert part in message
@@ -414,15 +591,15 @@ def test_the_warning_names_what_is_needed() -> None:
 def test_the_warning_names_the_matrix_of_a_stack_and_only_its_values() -> None:
     stack = np.stack([APART, APART, TURNED])
     with pytest.warns(DegenerateWarning, match=r"eigenvalues 1, 1 of matrix 2,"):
-        ft.grad(weighted(lambda a: through_eigh(np.exp, a)))(stack)
+        ft.grad(weighted(lambda a: np.linalg.eigh(a)[1]))(stack)
 
 
-@pytest.mark.parametrize("h", [np.exp, np.log])
+@pytest.mark.parametrize("h", [np.exp, np.cosh])
 def test_complex_matrices(h: Callable[[Array], Array]) -> None:
     z = np.linalg.qr(RNG.standard_normal((3, 3)) + 1j * RNG.standard_normal((3, 3)))[0]
 
     def function(a: Array) -> Array:
-        return np.sum(np.real(WEIGHTS * through_eigh(h, a)))
+        return np.sum(np.real(WEIGHTS * through_eigh(h, a) @ np.linalg.eigh(a)[1]))
 
     def projector(a: Array) -> Array:
         v = np.linalg.eigh(a)[1][:, :2]
@@ -488,9 +665,8 @@ def low_rank(a: Array) -> Array:
 @pytest.mark.parametrize(
     ("function", "a"),
     [
-        (lambda a: through_svd(np.sin, a), IDENTITY),
-        (lambda a: through_svd(np.log, a), IDENTITY),
-        (lambda a: through_svd(np.sin, a), TIE),
+        (lambda a: np.linalg.svd(a)[1][0] * np.eye(3), TIE),
+        (lambda a: through_svd(np.exp, a) @ np.linalg.svd(a)[0], IDENTITY),
         (lambda a: through_svd(lambda s: s, a), ZERO),
         (lambda a: through_svd(lambda s: s, a), np.diag([2.0, 1.0, 0.0])),
         (lambda a: through_svd(lambda s: s, a), np.zeros((3, 3))[:, :]),
@@ -509,7 +685,7 @@ def test_singular_vectors_that_are_undetermined(function: Any, a: Array) -> None
     [
         (lambda a: np.sum(np.sin(np.linalg.svd(a)[1])), TIE),
         (lambda a: np.linalg.norm(a, "nuc"), LOW),
-        (lambda a: np.linalg.svd(a)[1][0], TIE),
+        (lambda a: np.linalg.svd(a)[1][2], TIE),
         (weighted(polar), TIE),
         (weighted(polar), IDENTITY),
         (weighted(low_rank), LOW),

@@ -345,10 +345,11 @@ class NonFiniteError(FunctransError, FloatingPointError):
 
 
 class DegenerateWarning(UserWarning):
-    """A derivative at equal eigenvalues or singular values, which factors do not determine.
+    """A derivative at equal eigenvalues or singular values, which these do not determine.
 
-    The result is right only if it does not depend on how the vectors of equal values turn into
-    each other. The exact way for functions of a Hermitian matrix:
+    The function depends on the order of equal values or on the choice of their vectors, or it may
+    do so for all that is known. The way for functions of a Hermitian matrix that is exact to every
+    order:
 
     >>> import numpy as np, functrans as ft
     >>> def f(a):

@@ -64,6 +64,12 @@ class Interpreter:
     values_known = True
     """Whether an array of mine has one plain value, which may be asked for."""
 
+    differentiates = False
+    """Whether derivatives are taken of what runs above me."""
+
+    remembers = False
+    """Whether derivatives by values of mine may be asked for later, beyond all transforms."""
+
     overwrites = False
     """Whether values of mine can be written to in their own memory, see `overwrite`."""
 

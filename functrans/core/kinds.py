@@ -297,6 +297,7 @@ def nondifferentiable(
     shape: Function | None = None,
     outputs: int | None = None,
     effects: bool = False,
+    when_split: Function | None = None,
 ) -> Function:
     """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting
     indices).
@@ -331,6 +332,7 @@ def nondifferentiable(
         differentiable=False,
         outputs=outputs,
         effects=effects,
+        when_split=when_split,
         samples=samples,
     )
     call = public_function(primitive, impl, operands)
@@ -351,6 +353,9 @@ def general(
     outputs: int | None = None,
     masks: str | None = None,
     below: Function | None = None,
+    along: Function | None = None,
+    splits: Function | None = None,
+    when_split: Function | None = None,
     in_place: InPlace | None = None,
 ) -> Function:
     """A function whose rules are written out.
@@ -386,6 +391,9 @@ def general(
         outputs=outputs,
         masks=masks,
         below=primitive_of(below) if below else None,
+        along=along,
+        splits=splits,
+        when_split=when_split,
         in_place=in_place,
         samples=samples,
     )

@@ -261,6 +261,14 @@ class Primitive:
     effects : bool
         True: carrying it out does more than its outputs tell (it prints, it calls the user back).
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
+    along : callable or None
+        ``along(operands, tangents, params)``: the output and its tangent where what is returned
+        depends on the direction, as at equal eigenvalues; None where it does not.
+    splits : callable or None
+        ``splits(outputs)``: how equal values among the outputs part along a path, a tangent for
+        each output or None; None in all where none are equal.
+    when_split : callable or None
+        ``when_split(operands, rates, params)``: the output where operands part with these rates.
     in_place : InPlace or None
         How it is carried out in the memory of its first operand, see
         :mod:`functrans.core.overwriting`.
@@ -279,6 +287,7 @@ class Primitive:
 
     __slots__ = (
         "_pulls",
+        "along",
         "batch",
         "batch_takes_flags",
         "below",
@@ -299,6 +308,8 @@ class Primitive:
         "pushes",
         "samples",
         "shape",
+        "splits",
+        "when_split",
     )
 
     def __init__(
@@ -319,6 +330,9 @@ class Primitive:
         below: Primitive | None = None,
         effects: bool = False,
         higher: HigherOrder | None = None,
+        along: Callable[..., Any] | None = None,
+        splits: Callable[..., Any] | None = None,
+        when_split: Callable[..., Any] | None = None,
         in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
@@ -334,6 +348,9 @@ class Primitive:
         self.below = below
         self.effects = effects
         self.higher = higher
+        self.along = along
+        self.splits = splits
+        self.when_split = when_split
         self.in_place = in_place
         self.pushes = pushes
         self.pulls = pulls

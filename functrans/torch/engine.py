@@ -167,6 +167,7 @@ class Engine(Interpreter):
     __slots__ = ()
 
     transform = "functrans.torch"
+    remembers = True
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         if len(args) == 1 and primitive.briefs and primitive.outputs is None:

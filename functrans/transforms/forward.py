@@ -102,6 +102,7 @@ class Forward(Interpreter):
 
     __slots__ = ("later", "transform")
 
+    differentiates = True
     overwrites = True
 
     def __init__(
@@ -146,6 +147,11 @@ class Forward(Interpreter):
                 tangents.append(None)
         if primitive.higher is not None and any(t is not None for t in tangents):
             return self._higher(primitive.higher, primals, tangents, params)
+        if primitive.along is not None and mine and self.differentiates:
+            with under(self.parent):
+                found = primitive.along(primals, list(map(plain, tangents)), params)
+            if found is not None:
+                return self.dual(*found)
         below = primitive.below if mine and self.parent is not None else None
         ans = self.hand_down(below or primitive, primals, params)
         if not mine or not primitive.differentiable:

@@ -23,6 +23,7 @@ from functrans.transforms.arguments import (
     split_aux,
 )
 from functrans.transforms.reverse import Reverse
+from functrans.transforms.splitting import walk_back
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """
     selection = Selection(fun, "vjp", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
-    reverse = Reverse(fun, "vjp")
+    reverse = Reverse(fun, "vjp", splits=True)
     with reverse:
         places, new = _variables(reverse, selection, leaves, all_leaves, trees)
         out = fun(*new)
@@ -94,9 +95,10 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         if has_aux:
             out, aux = split_aux(selection, out)
     outs, out_tree = output_leaves(selection, out)
-    lowered = [reverse.lower(o) for o in outs]
+    lowered = [reverse.delivered(o) for o in outs]
     refuse_leaked(lowered)
     tape = reverse.tape  # which a checkpointed function replaces while it runs again
+    splitting = reverse.splitting
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         gs = leaves_or_none(selection, "the cotangent", "the output", cotangent, out_tree)
@@ -109,13 +111,16 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
             g = checked(selection, "the cotangent", path, g, kind)
             if reverse.owns(o):
                 cotangents.add(o.index, g, kind)
-        pull_back(tape, cotangents, keep=True)
+        if splitting is None:
+            pull_back(tape, cotangents, keep=True)
+        else:
+            walk_back(splitting, tape, cotangents, places, keep=True)
         grads = _collect(cotangents, places, leaves, taken=gs)
         return tuple(tree.regroup(grads, trees))
 
     # The tape keeps what the user may write to.
     value = tree.unflatten(out_tree, list(map(snapshot, lowered)))
-    return (value, pullback, tree.map(reverse.lower, aux)) if has_aux else (value, pullback)
+    return (value, pullback, tree.map(reverse.delivered, aux)) if has_aux else (value, pullback)
 
 
 @overload
@@ -280,7 +285,7 @@ def _gradient(
         if holomorphic:
             _check_complex(selection, leaves)
         aux = None
-        with Reverse(fun, transform) as reverse:
+        with Reverse(fun, transform, splits=True) as reverse:
             places, new = _variables(reverse, selection, leaves, all_leaves, trees)
             args, kwargs = replace(new)
             out = fun(*args, **kwargs)
@@ -289,15 +294,18 @@ def _gradient(
         container = CONTAINERS.get(type(out))
         if container is not None:
             out = out.array
-        value = reverse.lower(out)
+        value = reverse.delivered(out)
         _check_scalar(selection, value, holomorphic)
         cotangents = Cotangents(len(reverse.tape))
         if reverse.owns(out):
             cotangents.values[out.index] = dtype_of(value).type(1)
-            pull_back(reverse.tape, cotangents, keep=False)
+            if reverse.splitting is None:
+                pull_back(reverse.tape, cotangents, keep=False)
+            else:
+                walk_back(reverse.splitting, reverse.tape, cotangents, places, keep=False)
         grads = tree.regroup(_collect(cotangents, places, leaves), trees)
         if has_aux:
-            aux = tree.map(reverse.lower, aux)
+            aux = tree.map(reverse.delivered, aux)
         if container is not None:
             value = container(value)
         return result(value, grads[0] if selection.bare else tuple(grads), aux, has_aux)

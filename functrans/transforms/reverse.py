@@ -126,7 +126,8 @@ class Reverse(Interpreter):
     `recording` is False while a checkpointed function runs for its value only: its arrays have no
     place on the tape, and `touched` tells whether it met an array of mine. `base` is the index of
     the tape's first entry. `turn` is held while a checkpointed function runs again, on a tape in
-    place of mine: a pullback may be called by several threads at once.
+    place of mine: a pullback may be called by several threads at once. With `splits` whoever walks
+    the tape asks for `splitting`.
     """
 
     __slots__ = (
@@ -134,15 +135,20 @@ class Reverse(Interpreter):
         "constants",
         "inputs",
         "recording",
+        "splits",
+        "splitting",
         "tape",
         "touched",
         "transform",
         "turn",
     )
 
+    differentiates = True
     overwrites = True
 
-    def __init__(self, function: object = None, transform: str = "vjp") -> None:
+    def __init__(
+        self, function: object = None, transform: str = "vjp", *, splits: bool = False
+    ) -> None:
         super().__init__(function)
         self.transform = transform
         self.tape: list[Any] = []
@@ -152,6 +158,8 @@ class Reverse(Interpreter):
         self.turn: threading.RLock | None = None
         self.constants = Constants()
         self.inputs: tuple[Any, ...] | None = None  # what messages call them by
+        self.splits = splits
+        self.splitting: Any = None  # a Splitting, which may come to be my parent
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
@@ -181,6 +189,11 @@ class Reverse(Interpreter):
 
     def owns(self, x: Any) -> bool:
         return type(x) is ReverseArray and x.interpreter is self
+
+    def delivered(self, x: Any) -> Any:
+        """What stands for one of my arrays outside."""
+        value = self.lower(x)
+        return value if self.splitting is None else self.splitting.bare(value)
 
     def lower(self, x: Any) -> Any:
         """The value of one of my arrays; anything else as it is."""
@@ -213,6 +226,11 @@ class Reverse(Interpreter):
             ans = parent.process(below or primitive, tuple(values), params)
         if not mine or not primitive.differentiable:
             return ans
+        if primitive.splits is not None and self.splits:
+            from functrans.transforms.splitting import split  # which imports this module
+
+            self.splitting, ans = split(self.splitting, parent, primitive, values, ans)
+            self.parent = self.splitting or parent
         if not self.recording:
             self.touched = True
             return self._unrecorded(ans)
