@@ -200,6 +200,41 @@ def test_large_values_go_when_nobody_needs_them() -> None:
     assert [line for line in lines if "del " in line] == ["    del a", "    del b", "    del c"]
 
 
+def steps(x: Any) -> Any:
+    """Helper of a primitive of the user's own."""
+    return np.floor(x / WIDTH)
+
+
+WIDTH = 0.25
+
+
+def test_primitives_of_users() -> None:
+    quantized = ft.extend.nondifferentiable(
+        "test_export_quantized",
+        lambda x, *, offset: WIDTH * steps(x) + offset,
+        samples=None,
+        batch=lambda x, *, offset: quantized(x, offset=offset),
+        shape=lambda x, *, offset: x,
+    )
+    try:
+        graph = ft.make_graph(lambda x: quantized(x, offset=1.0))(X)
+        text = graph.export()
+        assert "np.floor" in text and "Helper" not in text
+        assert same_bits(exported(graph)(X), graph(X))
+    finally:
+        del REGISTRY["test_export_quantized"]
+    namespace: dict[str, Any] = {"ft": ft, "np": np}
+    exec("f = lambda x: x + 1.0", namespace)  # a function without a source
+    without = ft.extend.nondifferentiable(
+        "test_export_without", namespace["f"], samples=None, shape=lambda x: x
+    )
+    try:
+        with pytest.raises(GraphFileError, match="test_export_without at .* which has no source"):
+            ft.make_graph(without)(X).export()
+    finally:
+        del REGISTRY["test_export_without"]
+
+
 def test_errors_are_reported_as_by_the_graph() -> None:
     """Inner values of derivative formulas do not warn, operations of the program do."""
     graph = ft.make_graph(ft.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0))))(X)

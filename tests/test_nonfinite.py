@@ -134,6 +134,20 @@ def test_python_values_and_writes() -> None:
     assert origin is not None and origin.operation == "divide"
 
 
+def test_an_error_of_the_function_tells_what_was_made_before() -> None:
+    def f(x: Any) -> Any:
+        y = np.log(x)
+        if not np.isfinite(y).all():
+            raise ValueError("not finite")
+        return y
+
+    with pytest.raises(ValueError, match="not finite") as caught:
+        ft.explain_nan(f)(BAD)
+    assert re.search(
+        f"before, infinity was made by log at .*{line_of(f)}", caught.value.__notes__[0]
+    )
+
+
 def body(c: Any, y: Any) -> Any:
     return np.sqrt(c - y), c
 

@@ -100,12 +100,13 @@ def test_few_crossings_and_straight_chains() -> None:
     assert arrange([], []) == (0.0, 0.0)
 
 
-def test_two_hundred_equations_take_a_moment() -> None:
-    graph = ft.make_graph(ft.grad(lambda x: chain(x, 20)))(1.0)
-    assert len(graph.equations) > 200
+@pytest.mark.parametrize("n", [20, 200])
+def test_large_graphs_take_a_moment(n: int) -> None:
+    graph = ft.make_graph(ft.grad(lambda x: chain(x, n)))(1.0)
+    assert len(graph.equations) > 10 * n
     start = time.perf_counter()
-    assert len(ft.show(graph).svg) > 10_000
-    assert time.perf_counter() - start < 5.0
+    assert ft.show(graph).svg.count("<rect") > len(graph.equations)
+    assert time.perf_counter() - start < 10.0  # on a machine with much else to do
 
 
 def test_texts_and_files(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ class WatchArray(TracedArray):
 class Watch(Interpreter):
     """Lets each result remember the operation that made the first NaN or infinity in it."""
 
-    __slots__ = ("_count", "_with_graphs", "tapes")
+    __slots__ = ("_count", "_with_graphs", "first", "tapes")
 
     transform = "explain_nan"
 
@@ -228,6 +228,7 @@ class Watch(Interpreter):
         self.tapes = Tapes()
         self._count = 0
         self._with_graphs: dict[int, tuple[Any, ...]] = {}  # by the serial of their origin
+        self.first: Origin | None = None  # what was made, whether it reaches the result or not
 
     def owns(self, x: Any) -> bool:
         return type(x) is WatchArray and x.interpreter is self
@@ -296,7 +297,14 @@ class Watch(Interpreter):
             return min(sources, key=lambda origin: origin.serial)  # type: ignore[no-any-return]
         self._count += 1
         causes = [pair[1] for pair in known if pair[1] is not None and j == 0]
-        return _made(j, primitive, values, out, tuple(causes), around, self._count)
+        made = _made(j, primitive, values, out, tuple(causes), around, self._count)
+        self.first = self.first or made
+        return made
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and self.first is not None:
+            error.add_note(f"before, {self.looked_into(self.first)}")
+        super().__exit__(kind, error, trace)
 
     def looked_into(self, origin: Origin) -> Origin:
         """The origin with the operation inside, where it is one whose parameters are graphs."""

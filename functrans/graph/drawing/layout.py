@@ -125,6 +125,9 @@ def _choose_layers(boxes: Sequence[Box]) -> None:
 
 
 def _with_bends(boxes: Sequence[Box], lines: Sequence[Line]) -> list[list[Box]]:
+    """The layers, with a bend where a line passes one; in large pictures long lines go straight."""
+    passed = sum(line.target.layer - line.source.layer - 1 for line in lines)
+    longest = passed if passed <= BENDS else LONG
     layers: list[list[Box]] = [[] for _ in range(max(box.layer for box in boxes) + 1)]
     for box in boxes:
         box.above, box.below = [], []
@@ -132,6 +135,8 @@ def _with_bends(boxes: Sequence[Box], lines: Sequence[Line]) -> list[list[Box]]:
     shared: dict[tuple[Box, float, int], Box] = {}  # lines of one value run together at first
     for line in lines:
         before = line.source
+        if line.target.layer - line.source.layer - 1 > longest:
+            continue
         for layer in range(line.source.layer + 1, line.target.layer):
             key = (line.source, line.start, layer)
             bend = shared.get(key)
@@ -149,6 +154,12 @@ def _connect(above: Box, below: Box) -> None:
     above.below.append(below)
     below.above.append(above)
 
+
+BENDS = 10_000
+"""How many bends there may be for all lines to have them."""
+
+LONG = 6
+"""How many layers a line may pass to have them in any case."""
 
 SWEEPS = 16
 """How often the layers are gone through, down and up in turn, to find their order."""

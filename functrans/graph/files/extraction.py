@@ -15,6 +15,7 @@ import dis
 import functools
 import importlib
 import keyword
+import linecache
 import math
 import re
 import sys
@@ -295,8 +296,11 @@ def definition(x: Any) -> Any:
 
 @functools.cache
 def _syntax(filename: str) -> ast.Module:
-    with open(filename, encoding="utf-8") as file:
-        return ast.parse(file.read())
+    """The syntax of a file, or of the cell of a notebook."""
+    source = "".join(linecache.getlines(filename))
+    if not source:
+        raise OSError(filename)
+    return ast.parse(source)
 
 
 def _found(x: Any) -> Any:
