@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -220,7 +221,7 @@ lu: Function = general(
 
 
 def lu_pivots_impl(x: Array, *, count: int) -> Array:
-    orders = np.asarray(x).reshape(-1, x.shape[-1])
+    orders = np.asarray(x).reshape(prod(x.shape[:-1]), x.shape[-1])  # -1 fails for no rows
     pivots = np.empty((len(orders), count), np.int32)
     for order, found in zip(orders, pivots, strict=True):
         rows = list(range(len(order)))
@@ -232,7 +233,7 @@ def lu_pivots_impl(x: Array, *, count: int) -> Array:
 
 
 def lu_order_impl(x: Array, *, rows: int) -> Array:
-    pivots = np.asarray(x).reshape(-1, x.shape[-1])
+    pivots = np.asarray(x).reshape(prod(x.shape[:-1]), x.shape[-1])
     orders = np.empty((len(pivots), rows), np.int64)
     for exchanges, order in zip(pivots, orders, strict=True):
         order[:] = range(rows)
@@ -248,7 +249,11 @@ lu_pivots: Function = nondifferentiable(
     lu_pivots_impl,
     batch=lambda x, *, count: lu_pivots(x, count=count),
     shape=lambda x, *, count: ArrayType((*x.shape[:-1], count), np.dtype(np.int32)),
-    samples=lambda: [Sample(ORDERS, count=4), Sample(ORDERS[0], count=2, label="wide")],
+    samples=lambda: [
+        Sample(ORDERS, count=4),
+        Sample(ORDERS[0], count=2, label="wide"),
+        Sample(np.zeros(0, np.int64), count=0, label="0 x 0"),
+    ],
 )
 lu_order: Function = nondifferentiable(
     "lu_order",
@@ -258,5 +263,6 @@ lu_order: Function = nondifferentiable(
     samples=lambda: [
         Sample(lu_pivots_impl(ORDERS, count=4), rows=4),
         Sample(np.array([2, 2], np.int32), rows=4, label="wide"),
+        Sample(np.zeros(0, np.int32), rows=0, label="0 x 0"),
     ],
 )

@@ -57,7 +57,8 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     info = np.zeros(shape_of(a)[:-2], np.int32)
     if type(packed) is EngineArray:  # within a transform the values are not known
         zero = np.diagonal(packed.value, axis1=-2, axis2=-1) == 0
-        info = np.where(zero.any(-1), zero.argmax(-1) + 1, 0).astype(np.int32)
+        before = np.logical_not(np.logical_or.accumulate(zero, -1)).sum(-1)
+        info = np.where(zero.any(-1), before + 1, 0).astype(np.int32)
         if check_errors and info.any():
             k = int(info.flat[np.flatnonzero(info)[0]])
             raise RuntimeError(

@@ -575,6 +575,13 @@ torch.linalg.svdvals(m)
 torch.linalg.svd(m)[1]
 m.svd()[1]
 torch.linalg.qr(m)[1].abs()
+torch.linalg.lu(m)
+torch.linalg.lu_factor_ex(m)
+torch.linalg.lu_factor(m + 3 * torch.eye(3, dtype=m.dtype))
+torch.linalg.lu_solve(*torch.linalg.lu_factor(m + 3 * torch.eye(3, dtype=m.dtype)), m)
+torch.lu_unpack(*torch.linalg.lu_factor(m + 3 * torch.eye(3, dtype=m.dtype)))
+torch.linalg.householder_product(m, m[0])
+torch.geqrf(m)[0].triu().abs()
 m.qr()[1].abs()
 torch.linalg.pinv(m)
 m.pinverse()
