@@ -355,3 +355,8 @@ def test_jitted_functions_draw() -> None:
     lanes = ft.vmap(straight, in_axes=(0, None))
     for function in (ft.jit(lanes), ft.vmap(ft.jit(straight), in_axes=(0, None))):
         assert function(A, new()).tobytes() == lanes(A, new()).tobytes()
+
+
+def test_what_made_a_nan_is_found_behind_a_draw() -> None:
+    found = ft.explain_nan(lambda x, rng: rng.normal(np.sqrt(x)))(-1.0, new())
+    assert "NaN was made by sqrt" in str(found)

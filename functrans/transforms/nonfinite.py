@@ -14,6 +14,7 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray, duplicate, snapshot
 from functrans.core.cotangent import Masked, Scattered
 from functrans.core.errors import InputTypeError, NonFiniteError, describe_function
+from functrans.core.generators import traced
 from functrans.core.interpreter import CustomCall, Interpreter
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, shape_of, type_of
 from functrans.transforms.arguments import argument_label
@@ -575,7 +576,7 @@ def explain_nan(fun: Callable[P, Any]) -> Callable[P, Explanation]:
         leaves, in_tree = tree.flatten((args, kwargs))
         with Watch(fun) as watch, np.errstate(all="ignore"):
             new = [
-                watch.argument(x, _label(fun, path)) if _watched(x) else x
+                watch.argument(x, _label(fun, path)) if _watched(x) else traced(x)
                 for x, path in zip(leaves, tree.leaf_paths(in_tree), strict=True)
             ]
             new_args, new_kwargs = tree.unflatten(in_tree, new)
