@@ -130,8 +130,20 @@ gamma_shape_ratio: Function = elementwise(
         Sample(draw((2, 1), 0.5, 5), draw((3,), -1, 1.5, 1), 2, label="broadcast"),
         Sample(draw((2, 3), 0.5, 5).T, 0.75, 1, label="non-contiguous"),
         Sample(1.0, 0.0, 1, value=-1.1735630272247268, label="0-d"),
-        Sample(0.01, np.array([-250.0, -1.0, 1.0]), 1, label="a small shape"),
-        Sample(300.0, np.array([5.5, 5.75, 5.9]), 1, label="a large shape"),
+        Sample(
+            0.01,
+            np.array([-250.0, -1.0, 1.0]),
+            1,
+            value=[-24943.911454213132, -110.85699256097347, -28.966590973163726],
+            label="a small shape",
+        ),
+        Sample(
+            300.0,
+            np.array([5.5, 5.75, 5.9]),
+            1,
+            value=[-0.0036865428977438256, -0.0032587073276399833, -0.003018666646760884],
+            label="a large shape",
+        ),
         Sample(1.5, draw((0,), 0.5, 5), 1, label="empty"),
     ],
 )

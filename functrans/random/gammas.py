@@ -2,8 +2,8 @@
 
 A gamma variable is drawn by rejection, so its formula says nothing of how it moves with its shape.
 Its derivative is that which keeps its probability (implicit reparameterisation): the expectation of
-a function of the numbers then has the expectation of its derivative as derivative. All orders are
-exact.
+a function of the numbers then has the expectation of its derivative as derivative. So it is in all
+orders.
 """
 
 from __future__ import annotations
