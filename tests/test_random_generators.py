@@ -325,6 +325,8 @@ def test_what_is_refused_is_refused_by_name(name: str) -> None:
 def test_wrong_parameters() -> None:
     with pytest.raises(ValueError, match="scale < 0"):
         ft.grad(lambda s, rng: rng.normal(0.0, s))(-1.0, new())
+    with pytest.raises(ValueError, match=r"size \(3,\) is not compatible with .* \(2, 3\)"):
+        ft.grad(lambda x, rng: np.sum(rng.normal(x, size=3)))(np.ones((2, 3)), new())
     with pytest.raises(AttributeError, match="no attribute 'nrmal'"):
         ft.grad(lambda s, rng: rng.nrmal(s))(1.0, new())
     with pytest.raises(MissingRuleError, match="out cannot be given"):

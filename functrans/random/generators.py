@@ -30,11 +30,11 @@ COUNT = np.dtype(np.int64)
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Enter a method under the name of its function, without a trailing underscore.
+    """Enter a method under the name of its function.
 
     The generator's own is called where nothing is traced and no graph is made.
     """
-    name = function.__name__.rstrip("_")
+    name = function.__name__
 
     def method(source: Any, *args: Any, **kwargs: Any) -> Any:
         _check_place(source)
@@ -68,9 +68,16 @@ def _check_place(source: Any) -> None:
 
 def _shape(size: Any, *parameters: Array) -> Shape:
     """The shape of one lane's numbers."""
+    broadcast = np.broadcast_shapes(*map(shape_of, parameters))
     if size is None:
-        return np.broadcast_shapes(*map(shape_of, parameters))
-    return check_shape("Generator", size)
+        return broadcast
+    shape = check_shape("Generator", size)
+    if np.broadcast_shapes(shape, broadcast) != shape:
+        raise ValueError(
+            f"Output size {shape} is not compatible with broadcast dimensions of inputs "
+            f"{broadcast}."
+        )
+    return shape
 
 
 def _draw(
