@@ -184,3 +184,17 @@ def test_errors_are_reported_as_without_a_graph() -> None:
     assert __file__ in caught.value.__notes__[0]
     with np.errstate(all="raise"):
         program(loud)(x)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::functrans.core.errors.DegenerateWarning")
+def test_special_functions() -> None:
+    """Those of scipy.special and their gradients, as the others."""
+    pytest.importorskip("scipy")
+    import functrans.scipy.special  # noqa: F401  (registers them)
+
+    names = [n for n, p in REGISTRY.items() if p.samples and ".special" in p.call.__module__]
+    assert len(names) > 200
+    for name in names:
+        for case in cases_of(REGISTRY[name].call):
+            check_case(case)

@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.compile.lowering import lowered
 from functrans.compile.source import Source
+from functrans.core.garbage import no_collection
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def program(graph: Graph) -> Program:
         A constant of the graph is an array of a transform that was active when it was made.
     """
     if graph.program is None:
-        graph.program = Program(graph)
+        with no_collection():
+            graph.program = Program(graph)
     made: Program = graph.program
     return made
 

@@ -73,7 +73,10 @@ class Equation:
     @property
     def effects(self) -> bool:
         """Whether carrying it out does more than its outputs tell: it stays, and in its place."""
-        return self.primitive.effects or any(graph.effects for graph in graphs_in(self.params))
+        primitive = self.primitive
+        if primitive.outputs is None:  # it has no graphs, which tell the number of outputs
+            return primitive.effects
+        return primitive.effects or any(graph.effects for graph in graphs_in(self.params))
 
 
 class Graph:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from functrans.core.errors import InputTypeError
+from functrans.core.garbage import no_collection
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.minimum_cut import INFINITE, Network
 
@@ -179,9 +180,9 @@ def partition(
     split = _Split(first, primals, late, free_inputs)
     demanded = split.known_of(x for equation in backward for x in equation.inputs)
     demanded |= split.known_of(gradients)
-    stored = split.stored(demanded, policy)
-
-    ordered, residuals = split.scheduled(backward, gradients, stored)
+    with no_collection():
+        stored = split.stored(demanded, policy)
+        ordered, residuals = split.scheduled(backward, gradients, stored)
     kept = tuple(i for i, x in enumerate(primals) if free_inputs and x in residuals)
     crossing = [x for x in residuals if not (free_inputs and x in split.primals)]
     results = [*joint.outputs[:outputs], *crossing]

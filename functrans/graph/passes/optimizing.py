@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functrans.core.garbage import no_collection
 from functrans.graph.passes.algebra import simplify
 from functrans.graph.passes.calls import flatten_calls
 from functrans.graph.passes.checking import check
@@ -53,10 +54,11 @@ def optimize(graph: Graph, *, checked: bool = False) -> Graph:
       return c
     """
     before = None
-    while before is not graph:
-        before = graph
-        for once in PASSES:
-            graph = everywhere(once)(graph)
-            if checked:
-                check(graph)
+    with no_collection():
+        while before is not graph:
+            before = graph
+            for once in PASSES:
+                graph = everywhere(once)(graph)
+                if checked:
+                    check(graph)
     return graph

@@ -13,6 +13,9 @@ from functrans.primitives.index_expression import Index
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_INTEGERS = frozenset((int,))
+"""The types in most tuples: axes and shapes."""
+
 LARGE = 4096
 """Bytes of an array up to which its elements are compared; a larger one is the same only to
 itself."""
@@ -33,6 +36,8 @@ class Keys:
         if kind in (float, complex):
             return kind, np.array(value).tobytes()
         if kind is tuple:
+            if _INTEGERS.issuperset(map(type, value)):
+                return _INTEGERS, value
             return kind, tuple([self.of(v) for v in value])
         if kind is slice:
             return kind, self.of((value.start, value.stop, value.step))
@@ -84,6 +89,9 @@ class Keys:
         """The key of an equation's parameters."""
         if not params:
             return ()
+        if len(params) == 1:
+            ((name, value),) = params.items()
+            return name, self.of(value)
         return tuple([(name, self.of(value)) for name, value in sorted(params.items())])
 
 
