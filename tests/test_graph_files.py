@@ -26,8 +26,8 @@ def reloaded(graph: ft.Graph, folder: Path) -> ft.Graph:
     return ft.Graph.load(path)
 
 
-def check(name: str, folder: Path, limit: int | None = None) -> None:
-    for what, graph, args in graphs(name, limit):
+def check(name: str, folder: Path, short: bool = False) -> None:
+    for what, graph, args in list(graphs(name, 1))[-1:] if short else graphs(name):
         found = reloaded(graph, folder)
         assert found.text(lines=True) == graph.text(lines=True), what
         with np.errstate(all="ignore"):
@@ -40,7 +40,7 @@ ALL = [n for n in names() if n not in HOLDS_A_FUNCTION]
 
 def test_primitives_come_back(tmp_path: Path) -> None:
     for name in ALL:
-        check(name, tmp_path, limit=1)
+        check(name, tmp_path, short=True)
 
 
 @pytest.mark.slow
@@ -289,7 +289,7 @@ def test_damaged_bytes(saved: Path) -> None:
     data = saved.read_bytes()
     rng = np.random.default_rng(1)
     refused = 0
-    for _ in range(200):
+    for _ in range(100):
         changed = bytearray(data)
         changed[rng.integers(len(data))] ^= int(rng.integers(1, 256))
         saved.write_bytes(changed)
@@ -300,7 +300,7 @@ def test_damaged_bytes(saved: Path) -> None:
         saved.write_bytes(data[: rng.integers(len(data))])
         with pytest.raises(GraphFileError):
             ft.Graph.load(saved)
-    assert refused > 100
+    assert refused > 50
 
 
 def test_a_missing_file_is_pythons_error(tmp_path: Path) -> None:

@@ -68,14 +68,17 @@ class _Module:
         return "\n\n\n".join(parts) + "\n"
 
     def nested(self, graph: Graph) -> str:
-        """Define the function of a nested graph, of flat arrays; returns its name."""
+        """Define the function of a nested graph, of flat arrays; returns its name.
+
+        What implementations of control flow ask of a graph, the function has as attributes.
+        """
         name = self.pieces.name(graph.name)
         function = _Function(self, graph)
         inputs = ", ".join(map(function.variable, graph.inputs))
         lines = [f"def {name}({inputs}):", *function.lines()]
         lines.append(f"    return [{', '.join(map(function.operand, graph.outputs))}]")
         types = self.pieces.expression(tuple(graph.output_types))
-        lines += ["", "", f"{name}.output_types = {types}"]
+        lines += ["", "", f"{name}.output_types = {types}", f"{name}.effects = False"]
         self.pieces.texts.append("\n".join(lines))
         return name
 
