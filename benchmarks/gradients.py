@@ -57,6 +57,13 @@ def functrans_gradient(function: Function, variables: Any, *data: Any) -> Call:
     return ft.grad(with_module(function, np)), (variables, *data)
 
 
+def functrans_jit_gradient(function: Function, variables: Any, *data: Any) -> Call:
+    """Return the same gradient as a program; staging is not timed."""
+    import functrans as ft
+
+    return ft.jit(ft.grad(with_module(function, np))), (variables, *data)
+
+
 def torch_gradient(function: Function, variables: Any, *data: Any) -> Call:
     """Return the gradient by PyTorch: the tape is built and walked in every call."""
     import torch
@@ -98,6 +105,7 @@ def autograd_gradient(function: Function, variables: Any, *data: Any) -> Call:
 
 GRADIENTS: Mapping[str, Builder] = {
     "functrans": functrans_gradient,
+    "functrans_jit": functrans_jit_gradient,
     "torch": torch_gradient,
     "jax_jit": jax_jit_gradient,
     "jax_eager": jax_eager_gradient,

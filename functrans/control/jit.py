@@ -53,6 +53,17 @@ _TABLES: OrderedDict[Hashable, Table] = OrderedDict()
 """The programs of functions by what these do: their code, what they read, and the options."""
 
 
+def clear_caches() -> None:
+    """Forget the programs of all functions, so that each is staged anew at its next call.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.clear_caches()
+    """
+    _TABLES.clear()
+
+
 class CacheInfo(NamedTuple):
     """How a jitted function has fared.
 
