@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from functrans.core.types import WEAK, is_array, type_of
 from functrans.graph.passes import optimize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from functrans.graph.graph import Graph
 
@@ -109,6 +111,20 @@ def _states(leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(x, x.bit_generator.state) for x in leaves if is_generator(x)]
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Without automatic garbage collection: equations are many small objects, all of which stay,
+    and to look through them again and again takes as long as to make them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_collections()
 def trace(
     fun: Callable[..., Any],
     reads: Reads,
@@ -145,22 +161,29 @@ def trace(
             "an effect that is meant."
         )
     raw = recording.graph(getattr(fun, "__name__", "function"), outs)
-    for array in recording.constants.originals:
-        if not reads.has(array):
-            constants.keep(array, f"that is used at {_first_use(recording, array)}")
+    met = [array for array in recording.constants.originals if not reads.has(array)]
+    if met:
+        lines = _lines_of_constants(recording)
+        for array in met:
+            line = lines.get(id(recording.constants.keep(array)), "an unknown line")
+            constants.keep(array, f"that is used at {line}")
     graph, closed = lifted(raw)
     graph = optimize(graph, checked=stepwise)
+    if stack.top is None:
+        program(graph)  # while no collections come in between
     if stepwise:
         _compare(who, graph, closed, leaves, recording.values(outs))
     return Trace(graph, closed, out_tree, tuple(recording.outcomes))
 
 
-def _first_use(recording: Recording, array: Any) -> str:
-    copy = recording.constants.keep(array)
+def _lines_of_constants(recording: Recording) -> dict[int, str]:
+    """Where each constant array is used first."""
+    lines: dict[int, str] = {}
     for equation in recording.equations:
-        if any(x is copy for x in equation.inputs):
-            return equation.line
-    return "an unknown line"
+        for x in equation.inputs:
+            if type(x) is np.ndarray:
+                lines.setdefault(id(x), equation.line)
+    return lines
 
 
 def _compare(
