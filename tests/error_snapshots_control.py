@@ -262,4 +262,9 @@ SNAPSHOTS: dict[str, Row] = {
         errors.InputTypeError,
         "checkpoint: policy is 'dots'; it takes a function of an equation",
     ),
+    "an argument that is static and donated": (
+        lambda: ft.jit(keep, static_argnums=1, donate_argnames="x"),
+        errors.InputTypeError,
+        r"jit\(keep .*\): \['1', 'x'\] are static and donated",
+    ),
 }

@@ -164,6 +164,8 @@ class Chunks:
     outputs, temporaries : sequence of dtype
         Of the results that are returned, and of the pieces of memory that a block needs besides.
     operands : sequence of ArrayType
+    donated : sequence of int or None
+        For each result, the operand whose memory it takes.
     """
 
     def __init__(
@@ -172,8 +174,10 @@ class Chunks:
         outputs: Sequence[np.dtype[Any]],
         temporaries: Sequence[np.dtype[Any]],
         operands: Sequence[ArrayType],
+        donated: Sequence[int | None],
     ) -> None:
         self.shape = shape
+        self.donated = donated
         self.size = int(np.prod(shape))
         self.outputs = outputs
         self.temporaries = temporaries
@@ -206,7 +210,10 @@ class Chunks:
         row = self.size // self.shape[0]
         if not flat and (row > 2 * GREATEST or (self.complex and len(self.shape) > 1)):
             return plain(*operands)
-        outs = [np.empty(self.shape, dtype) for dtype in self.outputs]
+        outs = [
+            np.empty(self.shape, dtype) if place is None else operands[place]
+            for dtype, place in zip(self.outputs, self.donated, strict=True)
+        ]
         if flat:
             cut = self.whole
             shape: tuple[int, ...] = (self.size,)

@@ -18,7 +18,7 @@ from functrans.core.garbage import no_collection
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from functrans.core.types import Array
     from functrans.graph.graph import Equation, Graph
@@ -68,12 +68,16 @@ class Program:
 
     __slots__ = ("__weakref__", "_function", "filename", "name", "run", "source")
 
-    def __init__(self, graph: Graph, in_any_order: bool = False) -> None:
-        """`in_any_order`: suppose nothing about the layout of arguments."""
+    def __init__(
+        self, graph: Graph, in_any_order: bool = False, donated: Collection[int] = ()
+    ) -> None:
+        """`in_any_order`: suppose nothing about the layout of arguments; `donated`: see
+        :func:`program`."""
         steps = lowered(graph)
-        source = Source(steps, "program", contiguous=not in_any_order)
+        given_up = [steps.inputs[i] for i in donated]
+        source = Source(steps, "program", not in_any_order, given_up)
         if source.contiguous and not source.buffers.spaces:  # for which alone it matters
-            source = Source(steps, "program")
+            source = Source(steps, "program", donated=given_up)
         self.name = graph.name
         self.source = source.text()
         # In the folder of this file, so that messages do not take it for the user's code.
@@ -105,13 +109,16 @@ class Program:
         return f"<program of graph {self.name}>"
 
 
-def program(graph: Graph) -> Program:
+def program(graph: Graph, donated: tuple[int, ...] = ()) -> Program:
     """The program of a graph, made once.
 
     Parameters
     ----------
     graph : Graph
         It must not be changed afterwards.
+    donated : tuple of int
+        The places of inputs whose memory results may take. Each must be an array in C order that
+        may be written to, and share its memory with no other.
 
     Returns
     -------
@@ -122,6 +129,11 @@ def program(graph: Graph) -> Program:
     InputTypeError
         A constant of the graph is an array of a transform that was active when it was made.
     """
+    if donated:
+        key = "program", donated
+        if key not in graph.derived:
+            graph.derived[key] = Program(graph, donated=donated)
+        return graph.derived[key]  # type: ignore[no-any-return]
     if graph.program is None:
         with no_collection():
             graph.program = Program(graph)

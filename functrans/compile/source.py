@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.buffers import Buffers
+from functrans.compile.donation import reused
 from functrans.compile.fusion import Chunks, Group, grouped
 from functrans.compile.ownership import writes_in_place
 from functrans.compile.reports import switch, switch_back
@@ -19,7 +20,7 @@ from functrans.core.types import type_of
 from functrans.graph.graph import Variable, last_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from functrans.graph.graph import Equation, Graph
 
@@ -54,7 +55,13 @@ class Source:
         The globals of the text: implementations (``sin``), constants (``c0``), parameters (``p0``).
     """
 
-    def __init__(self, graph: Graph, function: str, contiguous: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        function: str,
+        contiguous: bool = False,
+        donated: Collection[Variable] = (),
+    ) -> None:
         self.graph = graph
         self.contiguous = [v for v in graph.inputs if contiguous and v.type.ndim > 1]
         self.lines: list[str] = []
@@ -73,6 +80,11 @@ class Source:
         self._releases = last_uses(self._steps, graph.outputs)
         self.buffers = Buffers(self._steps, self._releases, graph.outputs, self.contiguous)
         self._in_place = writes_in_place(graph.inputs, self._steps, self._releases)
+        self._reused = reused(donated, self._steps, self._releases, graph.outputs)
+        for step, released in zip(self._steps, self._releases, strict=True):
+            for v in [self._reused[o] for o in step.outputs if o in self._reused]:
+                next(r for r in self._releases if v in r).remove(v)  # it is needed until here
+                released.append(v)
         for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
             self._block(step, i)
         self._write(function)
@@ -130,7 +142,10 @@ class Source:
             self._overwrite(equation, released, indent)
             return
         call = self._call(equation)
-        if equation.outputs and equation.outputs[0] in self.buffers.places:
+        if equation.outputs and equation.outputs[0] in self._reused:
+            call = _into(equation, call, self._operand(self._reused[equation.outputs[0]]))
+            self._assign(equation.outputs, call, indent, released, equation)
+        elif equation.outputs and equation.outputs[0] in self.buffers.places:
             name = self._name(equation.outputs[0])
             self._line(f"{indent}{_into(equation, call, name)}  # {equation.line}", equation)
             self._forget(released, indent)
@@ -219,9 +234,14 @@ class Source:
             [v.type.dtype for v in group.outputs],
             pieces,
             [x.type if type(x) is Variable else type_of(x) for x in group.inputs],
+            [self._place_of(group, self._reused.get(v)) for v in group.outputs],
         )
         self.names["copyto"] = np.copyto
         self._registers = {}
+
+    def _place_of(self, group: Group, donated: Variable | None) -> int | None:
+        """The number of the operand of a group whose memory a result takes."""
+        return None if donated is None else group.inputs.index(donated)
 
     def _under(self, errstate: dict[str, Any] | None) -> str:
         """Open the block of the equations that report these errors; returns its indentation."""

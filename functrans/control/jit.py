@@ -108,6 +108,8 @@ class Jitted(Generic[P, R]):
         fun: Callable[P, R],
         static_argnums: int | Sequence[int],
         static_argnames: str | Sequence[str],
+        donate_argnums: int | Sequence[int],
+        donate_argnames: str | Sequence[str],
         debug: bool,
         branches: Branches,
         max_paths: int,
@@ -121,7 +123,21 @@ class Jitted(Generic[P, R]):
         if not isinstance(max_paths, int) or max_paths < 1:
             raise InputTypeError(f"jit: max_paths must be an int of at least 1, got {max_paths!r}")
         self.fun = fun
-        self.static_argnums, self.static_argnames = _statics(fun, static_argnums, static_argnames)
+        self.static_argnums, self.static_argnames = _selected(
+            fun, "static", static_argnums, static_argnames
+        )
+        self.donate_argnums, self.donate_argnames = _selected(
+            fun, "donate", donate_argnums, donate_argnames
+        )
+        both = {*self.static_argnums, *self.static_argnames} & {
+            *self.donate_argnums,
+            *self.donate_argnames,
+        }
+        if both:
+            raise InputTypeError(
+                f"jit({describe_function(fun)}): {sorted(map(str, both))} are static and donated; "
+                "a static argument is no array whose memory could be used"
+            )
         self.debug = debug
         self.branches = branches
         self.max_paths = max_paths
@@ -164,7 +180,8 @@ class Jitted(Generic[P, R]):
         """What the next call needs if it is like this one, where that is told at a glance: all
         arguments are arrays, and there is one path. None where it is not."""
         plain = not kwargs and all(type(x) is ndarray for x in args)
-        if not plain or self.static_argnums or len(paths.traces) != 1 or self._reads is None:
+        special = self.static_argnums or self.donate_argnums
+        if not plain or special or len(paths.traces) != 1 or self._reads is None:
             return None
         (only,) = paths.traces
         if only.outcomes or self._reads.traced:
@@ -209,7 +226,9 @@ class Jitted(Generic[P, R]):
         why = self._refresh()
         paths = self._table.paths.get(signature)
         if paths is None:
-            paths = self._table.paths[signature] = Paths(repr(self), self.max_paths)
+            paths = self._table.paths[signature] = Paths(
+                repr(self), self.max_paths, self._donated(in_tree, statics)
+            )
             self._note(why or self._difference(signature))
         elif not paths.traces:
             self._note(why or "staged before, but not run")
@@ -226,6 +245,22 @@ class Jitted(Generic[P, R]):
             return self._joined(statics, *tree.unflatten(in_tree, values))
 
         return paths, leaves, build
+
+    def _donated(self, in_tree: tree.TreeDef, statics: tuple[Any, ...]) -> tuple[int, ...]:
+        """The places of the leaves that the caller gives up."""
+        if not (self.donate_argnums or self.donate_argnames):
+            return ()
+        positions = list(range(len(in_tree.children[0].children) + len(statics)))
+        for place, _, _ in statics:
+            if place in positions:
+                positions.remove(place)
+        found = []
+        for i, (kind, first, *_) in enumerate(tree.leaf_paths(in_tree)):
+            named = kind.key == 1
+            key = first.key if named else positions[int(str(first.key))]
+            if key in (self.donate_argnames if named else self.donate_argnums):
+                found.append(i)
+        return tuple(found)
 
     def _trace(self, build: Any, leaves: list[Any]) -> Trace:
         assert self._reads is not None
@@ -255,7 +290,8 @@ class Jitted(Generic[P, R]):
         if reads.traced:
             self._table = Table(reads)
             return "the function closes over values of a transform"
-        key = (reads.key, self.branches, self.max_paths, self.debug)
+        donated = (self.donate_argnums, self.donate_argnames)
+        key = (reads.key, self.branches, self.max_paths, self.debug, donated)
         known = _TABLES.get(key)
         if known is None or known.constants.change() is not None:
             known = _TABLES[key] = Table(reads)
@@ -379,21 +415,24 @@ def _shown(statics: tuple[Any, ...]) -> str:
     return ", ".join(f"{place}={value!r}" for place, _, value in statics) or "none"
 
 
-def _statics(
-    fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str]
+def _selected(
+    fun: Callable[..., Any],
+    option: str,
+    argnums: int | Sequence[int],
+    argnames: str | Sequence[str],
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Positions and names; those of arguments that can be given both ways are in both."""
     numbers = {argnums} if isinstance(argnums, int) else set(argnums)
     names = {argnames} if isinstance(argnames, str) else set(argnames)
     if not all(isinstance(i, int) and not isinstance(i, bool) for i in numbers):
-        raise InputTypeError(f"jit: static_argnums must be ints, got {argnums!r}")
+        raise InputTypeError(f"jit: {option}_argnums must be ints, got {argnums!r}")
     if not all(isinstance(name, str) for name in names):
-        raise InputTypeError(f"jit: static_argnames must be strings, got {argnames!r}")
+        raise InputTypeError(f"jit: {option}_argnames must be strings, got {argnames!r}")
     known = positional_names(fun)
     unknown = names - set(known) - _keyword_names(fun)
     if unknown and not _takes_any(fun):
         raise InputTypeError(
-            f"jit({describe_function(fun)}): static_argnames={sorted(unknown)!r} names no "
+            f"jit({describe_function(fun)}): {option}_argnames={sorted(unknown)!r} names no "
             f"argument; the function has {known + sorted(_keyword_names(fun))}"
         )
     names |= {known[i] for i in numbers if -len(known) <= i < len(known)}
@@ -425,6 +464,8 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
@@ -435,6 +476,8 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
@@ -444,6 +487,8 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
@@ -463,6 +508,9 @@ def jit(
     static_argnums, static_argnames : int, str or sequence of these
         Arguments that are no arrays (sizes, flags, functions); hashable. There is a program for
         each value.
+    donate_argnums, donate_argnames : int, str or sequence of these
+        Arguments that the caller gives up: results may take the memory of their arrays, which then
+        hold something else. It saves memory and time for large arrays that a call replaces.
     debug : bool
         Carry out the operations one by one while the function runs, so that printing and a debugger
         show values, and check that the program gives the same.
@@ -497,7 +545,15 @@ def jit(
     >>> step.cache_info()
     CacheInfo(hits=1, misses=1, size=1, reasons=('the first call',))
     """
-    options = (static_argnums, static_argnames, debug, branches, max_paths)
+    options = (
+        static_argnums,
+        static_argnames,
+        donate_argnums,
+        donate_argnames,
+        debug,
+        branches,
+        max_paths,
+    )
     if fun is None:
         return lambda function: Jitted(function, *options)
     return Jitted(fun, *options)

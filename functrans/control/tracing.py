@@ -62,20 +62,43 @@ class Trace:
         self.out_tree = out_tree
         self.outcomes = outcomes
 
-    def run(self, leaves: Sequence[Any]) -> Any:
-        """The result for these arguments; raises PathLeft if they take another path."""
+    def run(self, leaves: Sequence[Any], donated: tuple[int, ...] = ()) -> Any:
+        """The result for these arguments; raises PathLeft if they take another path.
+
+        The memory of the leaves at the places `donated` may be taken by results, if there is one
+        path only: another would find other arguments than it was called with.
+        """
         if stack.top is None:
-            outs: Sequence[Any] = program(self.graph)(*leaves)
+            given_up = () if self.outcomes else _given_up(leaves, donated)
+            outs: Sequence[Any] = program(self.graph, given_up)(*leaves)
         else:
             outs = call(*self.closed, *leaves, graph=self.graph)
         return tree.unflatten(self.out_tree, outs)
 
 
-class Paths:
-    """The traces of a function for one signature, by what its conditions came to."""
+def _given_up(leaves: Sequence[Any], donated: tuple[int, ...]) -> tuple[int, ...]:
+    """The donated arrays that can be written to and share their memory with no other argument."""
+    return tuple(
+        i
+        for i in donated
+        if type(leaves[i]) is np.ndarray
+        and leaves[i].flags.carray
+        and not any(
+            j != i and isinstance(x, np.ndarray) and np.may_share_memory(x, leaves[i])
+            for j, x in enumerate(leaves)
+        )
+    )
 
-    def __init__(self, who: str, limit: int) -> None:
+
+class Paths:
+    """The traces of a function for one signature, by what its conditions came to.
+
+    `donated` are the places of the leaves that the caller gives up.
+    """
+
+    def __init__(self, who: str, limit: int, donated: tuple[int, ...]) -> None:
         self.who = who
+        self.donated = donated
         self.limit = limit
         self.traces: list[Trace] = []
         self._by_prefix: dict[tuple[bool, ...], Trace] = {}
@@ -87,7 +110,7 @@ class Paths:
             # A program that is left may have drawn numbers.
             drawn = _states(leaves) if trace.outcomes else []
             try:
-                return trace.run(leaves)
+                return trace.run(leaves, self.donated)
             except PathLeft as left:
                 for generator, state in drawn:
                     generator.bit_generator.state = state

@@ -283,3 +283,38 @@ def test_a_generator_draws_anew_in_each_call() -> None:
         np.testing.assert_array_equal(noisy(1.0, rng), 1.0 + reference.normal(size=3))
     gradient = ft.grad(lambda x: np.sum(noisy(x, rng) ** 2))(1.0)
     np.testing.assert_allclose(gradient, np.sum(2 * (1.0 + reference.normal(size=3))))
+
+
+@pytest.mark.parametrize("size", [7, 100_000])
+def test_results_take_the_memory_of_donated_arguments(size: int) -> None:
+    def adam(x: Any, moment: Any, gradient: Any) -> Any:
+        moment = 0.9 * moment + 0.1 * gradient
+        return x - 0.01 * moment / (1.0 + np.abs(moment)), moment
+
+    step = ft.jit(adam, donate_argnums=0, donate_argnames="moment")
+    rng = np.random.default_rng(0)
+    x, moment, gradient = rng.normal(size=(3, size))
+    for arguments in (
+        (x.copy(), moment.copy(), gradient),
+        (x, x, gradient),  # memory that two arguments share is no one's to give
+        (x.copy()[::-1], moment.copy(), x),
+        (np.broadcast_to(x, x.shape), moment.copy(), gradient),
+    ):
+        before = [np.array(a) for a in arguments]
+        wanted = adam(*before)
+        found = step(*arguments)
+        same(found, wanted)
+        np.testing.assert_array_equal(arguments[2], before[2])
+    x, moment = x.copy(), moment.copy()
+    new_x, new_moment = step(x, moment, gradient)
+    assert {id(new_x), id(new_moment)} <= {id(x), id(moment)}
+
+
+def test_an_argument_is_not_donated_if_another_path_might_need_it() -> None:
+    @ft.jit(donate_argnums=0)
+    def f(x: Any) -> Any:
+        y = x * 2
+        return y if np.sum(y) > 0 else x - 1
+
+    same(f(np.ones(3)), np.full(3, 2.0))
+    same(f(-np.ones(3)), np.full(3, -2.0))
