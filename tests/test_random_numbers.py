@@ -270,3 +270,33 @@ def test_counts_have_no_derivative() -> None:
     with pytest.raises(FunctransError, match="no gradient"):
         ft.grad(lambda m: random.poisson(KEY, m))(3.0)
     assert ft.grad(lambda q: random.bernoulli(KEY, q) * q)(0.999) == 1.0
+
+
+def test_layers_take_keys() -> None:
+    """Dropout and its kin, the same numbers eager, in a program, in lanes and in a staged loop."""
+    x = np.ones((4, 6))
+
+    def layer(key: Any, x: Any) -> Any:
+        first, second, third = random.split(key, 3)
+        x = ft.nn.dropout(x, 0.5, first) + ft.nn.alpha_dropout(x, 0.2, second)
+        return x * ft.nn.gumbel_softmax(x, third)
+
+    eager = layer(KEY, x)
+    identical(ft.jit(layer)(KEY, x), eager)
+    keys = random.split(KEY, 3)
+    loop = np.stack([layer(key, x) for key in keys])
+    identical(ft.vmap(layer, in_axes=(0, None))(keys, x), loop)
+    identical(ft.scan(lambda c, key: (c, layer(key, x)), 0.0, keys)[1], loop)
+    assert 4 < (ft.nn.dropout(x, 0.5, KEY) == 0).sum() < 20
+    with pytest.raises(TypeError, match=r"give rng, a .* or a key"):
+        ft.nn.dropout(x)
+
+
+def test_dropout_between_recurrent_layers_takes_others_in_each() -> None:
+    cell = (np.eye(50), np.eye(50))
+    x = np.ones((1, 50))
+    out, _ = ft.nn.rnn(x, None, [cell] * 3, nonlinearity="relu", dropout=0.5, rng=KEY)
+    # The same half twice would leave half of the elements, scaled twice.
+    assert 0 < (out != 0).sum() < 20
+    again, _ = ft.nn.rnn(x, None, [cell] * 3, nonlinearity="relu", dropout=0.5, rng=KEY)
+    identical(again, out)

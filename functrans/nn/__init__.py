@@ -1,8 +1,9 @@
 """The mathematics of neural networks, as functions of arrays.
 
 Names, options and derivatives at kinks are those of ``torch.nn.functional``; an axis is called
-``axis``, and what is random takes a ``numpy.random.Generator``. Parameters are arrays that you
-pass: with ``grad(loss)(params)`` any pytree of them is differentiated.
+``axis``, and what is random takes a ``numpy.random.Generator`` or a key of ``functrans.random``.
+Parameters are arrays that you pass: with ``grad(loss)(params)`` any pytree of them is
+differentiated.
 
 >>> import numpy as np, functrans as ft
 >>> def loss(params, x, y):

@@ -5,15 +5,19 @@ All take and return arrays of any shape and keep their dtype. ``axis`` is counte
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
+from functrans.nn.sources import gumbel
 from functrans.numpy.axes import axis_slice, one_axis, reduced_axes
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
+
+if TYPE_CHECKING:
+    from functrans.nn.sources import Source
 
 
 def relu(x: Any) -> Array:
@@ -398,7 +402,7 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] | None = -1) -> Array:
 
 def gumbel_softmax(
     logits: Any,
-    rng: np.random.Generator,
+    rng: Source,
     *,
     tau: float = 1.0,
     hard: bool = False,
@@ -410,7 +414,7 @@ def gumbel_softmax(
     ----------
     logits : array_like
         Logarithms of probabilities, up to a constant.
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator or key
     tau : float
         The temperature: near 0 the result is close to one-hot.
     hard : bool
@@ -425,7 +429,7 @@ def gumbel_softmax(
     """
     logits = operand(logits)
     shape = shape_of(logits)
-    noise = p.astype(rng.gumbel(size=shape), dtype=dtype_of(logits))
+    noise = p.astype(gumbel(rng, shape), dtype=dtype_of(logits))
     soft = softmax(p.divide(p.add(logits, noise), tau), axis)
     if not hard:
         return soft

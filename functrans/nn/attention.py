@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.nn.linear import linear
 from functrans.nn.regularization import dropout
 from functrans.numpy.operands import operand
+
+if TYPE_CHECKING:
+    from functrans.nn.sources import Source
 
 
 def _swapped(x: Array) -> Array:
@@ -28,7 +31,7 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
 ) -> Array:
     """``softmax(query @ key.T * scale) @ value``.
 
@@ -49,7 +52,7 @@ def scaled_dot_product_attention(
         A query sees keys up to its own position only; not beside `attn_mask`.
     scale : float, optional
         Default: ``1 / sqrt(features)``.
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or key, optional
         Needed for `dropout_p`.
 
     Returns
@@ -89,7 +92,7 @@ def _weights(
     mask: Any,
     scale: float,
     dropout_p: float,
-    rng: np.random.Generator | None,
+    rng: Source | None,
 ) -> Array:
     """How much of each key each query takes."""
     scores = p.multiply(p.matmul(query, _swapped(key)), scale)
@@ -121,7 +124,7 @@ def multi_head_attention(
     need_weights: bool = True,
     average_attn_weights: bool = True,
     dropout_p: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
     batch_first: bool = False,
     bias_k: Any = None,
     bias_v: Any = None,
@@ -156,7 +159,7 @@ def multi_head_attention(
         Their mean over the heads instead of those of each head.
     dropout_p : float
         The probability that a weight is omitted; pass 0 outside of training.
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or key, optional
         Needed for `dropout_p`.
     batch_first : bool
         The first two axes of inputs and output are (n, time).

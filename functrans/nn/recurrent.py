@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,11 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.nn.activations import relu
 from functrans.nn.linear import linear
 from functrans.nn.regularization import dropout
+from functrans.nn.sources import part
 from functrans.numpy.operands import operand
+
+if TYPE_CHECKING:
+    from functrans.nn.sources import Source
 
 State = tuple[Array, ...]
 Step = Callable[[Array, State, Array, Array], State]
@@ -140,7 +144,7 @@ def rnn(
     bidirectional: bool = False,
     batch_first: bool = False,
     dropout: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
     training: bool = True,
     lengths: Any = None,
 ) -> tuple[Array, Array]:
@@ -162,7 +166,7 @@ def rnn(
         The first two axes of `x` and of the output are (n, time).
     dropout : float
         The probability that an output is omitted between layers.
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or key, optional
         Needed for dropout in training.
     training : bool
         Whether dropout takes place.
@@ -202,7 +206,7 @@ def lstm(
     bidirectional: bool = False,
     batch_first: bool = False,
     dropout: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
     training: bool = True,
     lengths: Any = None,
 ) -> tuple[Array, tuple[Array, Array]]:
@@ -231,7 +235,7 @@ def gru(
     bidirectional: bool = False,
     batch_first: bool = False,
     dropout: float = 0.0,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
     training: bool = True,
     lengths: Any = None,
 ) -> tuple[Array, Array]:
@@ -260,7 +264,7 @@ def _sequence(
     bidirectional: bool,
     batch_first: bool,
     omitted: float,
-    rng: np.random.Generator | None,
+    rng: Source | None,
     training: bool,
     lengths: Any,
 ) -> tuple[Array, list[Array]]:
@@ -283,7 +287,7 @@ def _sequence(
     last: list[State] = []
     for layer in range(0, len(cells), directions):
         if layer and omitted:
-            x = dropout(x, omitted, rng, training=training)
+            x = dropout(x, omitted, None if rng is None else part(rng, layer), training=training)
         outputs = []
         for direction in range(directions):
             cell = cells[layer + direction]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from functrans import primitives as p
 from functrans.core.types import Array, Shape, shape_of
+from functrans.nn.sources import uniform
 from functrans.numpy.operands import operand
 
+if TYPE_CHECKING:
+    from functrans.nn.sources import Source
 
-def dropout(
-    x: Any, p: float = 0.5, rng: np.random.Generator | None = None, *, training: bool = True
-) -> Array:
+
+def dropout(x: Any, p: float = 0.5, rng: Source | None = None, *, training: bool = True) -> Array:
     """Each element set to 0 with probability `p`, the others divided by ``1 - p``.
 
     Parameters
@@ -22,8 +22,8 @@ def dropout(
     x : array_like
     p : float
         From 0 to 1.
-    rng : numpy.random.Generator
-        Needed in training. Give the same state twice to omit the same elements twice.
+    rng : numpy.random.Generator or key
+        Needed in training. The same state, or key of ``functrans.random``, omits the same elements.
     training : bool
         False: `x` as it is.
 
@@ -36,6 +36,7 @@ def dropout(
 
     Examples
     --------
+    >>> import numpy as np
     >>> dropout(np.ones(5), 0.5, np.random.default_rng(0))
     array([2., 0., 0., 0., 2.])
     """
@@ -44,13 +45,14 @@ def dropout(
 
 
 def feature_dropout(
-    x: Any, p: float = 0.5, rng: np.random.Generator | None = None, *, training: bool = True
+    x: Any, p: float = 0.5, rng: Source | None = None, *, training: bool = True
 ) -> Array:
     """Whole channels set to 0 with probability `p`: as `dropout`, for `x` of shape (n, channels,
     ...).
 
     Examples
     --------
+    >>> import numpy as np
     >>> feature_dropout(np.ones((1, 3, 2)), 0.5, np.random.default_rng(0))
     array([[[2., 2.],
             [0., 0.],
@@ -69,7 +71,7 @@ def _dropped(
     x: Array,
     shape: Shape,
     probability: float,
-    rng: np.random.Generator | None,
+    rng: Source | None,
     training: bool,
 ) -> Array:
     kept = _kept(name, shape, probability, rng, training)
@@ -83,7 +85,7 @@ def _kept(
     name: str,
     shape: Shape,
     probability: float,
-    rng: np.random.Generator | None,
+    rng: Source | None,
     training: bool,
 ) -> Any:
     """Which lanes are not omitted; None if all are kept for certain."""
@@ -93,16 +95,16 @@ def _kept(
         return None
     if rng is None:
         raise TypeError(
-            f"{name}: give rng, a numpy.random.Generator (numpy.random.default_rng(seed)), or "
-            "training=False"
+            f"{name}: give rng, a numpy.random.Generator (numpy.random.default_rng(seed)) or a key "
+            "(functrans.random.key(seed)), or training=False"
         )
-    return rng.random(shape) >= probability
+    return p.greater_equal(uniform(rng, shape), probability)
 
 
 def alpha_dropout(
     x: Any,
     p: float = 0.5,
-    rng: np.random.Generator | None = None,
+    rng: Source | None = None,
     *,
     training: bool = True,
     channels: bool = False,
@@ -120,6 +122,7 @@ def alpha_dropout(
 
     Examples
     --------
+    >>> import numpy as np
     >>> alpha_dropout(np.zeros(3), 0.5, np.random.default_rng(0)).round(4)
     array([ 0.7792, -0.7792, -0.7792])
     """
