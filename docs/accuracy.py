@@ -225,6 +225,22 @@ ROWS: dict[str, Row] = {
         (lambda x, n: -x * bessel(x, n + 1),),
         two([0.0, 1e-8, 0.1, 1.0, 1.9, 2.1, 2.9, 3.1, 10.0, 40.0], [0, 1]),
     ),
+    "share": Row(
+        lambda x, y: logistic(x - y),
+        (
+            lambda x, y: logistic(x - y) * logistic(y - x),
+            lambda x, y: -logistic(x - y) * logistic(y - x),
+        ),
+        two([0.0, *SIGNED], [0.0, *SIGNED]) + ((1e8, 1e8 + 1), (-745.0, 0.0)),
+    ),
+    "share2": Row(
+        lambda x, y: logistic((x - y) * LN2()),
+        (
+            lambda x, y: logistic((x - y) * LN2()) * logistic((y - x) * LN2()) * LN2(),
+            lambda x, y: -logistic((x - y) * LN2()) * logistic((y - x) * LN2()) * LN2(),
+        ),
+        two([0.0, *SIGNED], [0.0, *SIGNED]),
+    ),
     "power_slope": Row(
         lambda x, y: y * mp.power(x, y - 1),
         (
@@ -430,11 +446,9 @@ COLUMNS = (
 
 # Why a derivative, or a value of our own, is further off than 4 ulp.
 REASONS = {
-    "power": "by the base it is `y * x**(y - 1)`: the exponent is rounded, by half an ulp, which "
-    "counts `log(x)` times over. 316 ulp at 1e-300 are a relative error of 7e-14.",
-    "logaddexp": "a function of the rounded difference of its operands: `abs(x - y) / 2` ulp, "
-    "where the derivative is as small as `exp(-abs(x - y))`. The values are NumPy's.",
-    "logaddexp2": "as `logaddexp`.",
+    "power": "by the base it is `y * x**(y - 1)`: where that power is subnormal its rounding "
+    "counts `y` times over.",
+    "share": "the product of two shares.",
     "power_slope": "the derivative by the exponent contains `1 + y * log(x)`, which vanishes "
     "nearby.",
     "power_log": "as `power_slope`.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -136,7 +136,19 @@ def power_by_base_known(x: Array, y: complex) -> Array:
         return multiply(3, square(x))
     if n == 3:
         return multiply(4, multiply(x, square(x)))
+    dtype = dtype_of(x)
+    if dtype.kind == "f" and isinstance(y, int | float | np.floating):
+        exponent = dtype.type(y) if type_of(y).weak else y
+        if rounded_off(exponent, -1):
+            return power_slope(x, exponent)
     return multiply(y, power(x, n))
+
+
+def rounded_off(x: Any, y: Any) -> Any:
+    """What rounding takes from ``x + y``, exactly (Knuth, Moller)."""
+    total = x + y
+    added = total - x
+    return (x - (total - added)) + (y - added)
 
 
 def power_by_exponent(ans: Array, x: Array, y: Array) -> Array:
@@ -164,7 +176,16 @@ def times_log(ans: Array, x: Array, y: Array) -> Array:
 def power_slope_impl(x: Array, y: Array) -> Array:
     x, y = cast_together(x, y)
     with np.errstate(all="ignore"):
-        return (y * np.power(x, np.where(at_origin(x, y), 0, y - 1)))[()]
+        one = y.ndim == 0 and y != 0
+        y = y[()] if one else y
+        ans = y * np.power(x, y - 1 if one else np.where(at_origin(x, y), 0, y - 1))
+        if ans.dtype.kind == "f":
+            rest = rounded_off(y, -1)
+            if rest if one else rest.any():  # half an ulp of the exponent counts log(x) times over
+                logarithm = np.log(x)
+                counts = np.isfinite(logarithm)
+                ans = ans * (1 + rest * np.where(counts, logarithm, 0)).astype(ans.dtype)
+        return ans[()]
 
 
 def power_log_impl(x: Array, y: Array) -> Array:
@@ -359,20 +380,66 @@ sigmoid: Function = elementwise(
 )
 
 
-def exponent_difference(x: Array, y: Array) -> Array:
-    """``x - y``, which is 0 where both are the same infinity."""
-    difference = subtract(x, y)
-    for z in (x, y):
-        if isinstance(z, int | float) and math.isfinite(z):
-            return difference
-    return where(logical_and(equal(x, y), isinf(x)), 0.0, difference)
+def share_impl(x: Array, y: Array, exponential: Any, rate: float) -> Array:
+    """``1 / (1 + exponential(y - x))``, with what rounding takes from the difference."""
+    x, y = cast_together(x, y)
+    with np.errstate(all="ignore"):
+        d = np.where((x == y) & np.isinf(x), 0, x - y)
+        e = exponential(-np.abs(d))
+        below = d < 0
+        ans = np.where(below, e, np.ones_like(e)) / (1 + e)
+        other = np.where(below, np.ones_like(e), e) / (1 + e)
+        rest = rounded_off(x, -y)
+        rest = np.where(np.isfinite(rest), rest, 0)
+        return np.asarray(ans * (1 + rate * rest * other), x.dtype)[()]
 
 
+def share_slope(ans: Array, x: Array, y: Array, other: Array) -> Array:
+    """The derivative of a share by its own exponent: none between two infinities."""
+    return where(logical_and(equal(x, y), isinf(x)), 0.0, multiply(ans, other))
+
+
+def shares(name: str, ufunc: np.ufunc, exponential: np.ufunc, rate: float) -> Function:
+    """The share of the first of two exponentials in their sum."""
+
+    def slope(ans: Array, x: Array, y: Array) -> Array:
+        return multiply(rate, share_slope(ans, x, y, call(y, x)))
+
+    call: Function = elementwise(
+        name,
+        lambda x, y: share_impl(x, y, exponential, rate),
+        lambda ans, x, y: slope(ans, x, y),
+        lambda ans, x, y: negative(slope(ans, x, y)),
+        shape=ufunc_shape(ufunc),
+        samples=binary(
+            -2,
+            2,
+            Sample(
+                np.array([-40.0, -inf, inf, 1e10, inf, -inf]),
+                np.array([0.0, 1.0, 1.0, 1e10, inf, -inf]),
+                smooth=False,
+                value=[exponential(-40.0), 0, 1, 0.5, 0.5, 0.5],
+                label="far apart",
+            ),
+            Sample(
+                np.array([-inf, inf, inf]),
+                np.array([1.0, 1.0, inf]),
+                pinned=[[0, 0, 0], [0, 0, 0]],
+                label="infinite",
+            ),
+            complex_too=False,
+        ),
+    )
+    return call
+
+
+share = shares("share", np.logaddexp, np.exp, 1.0)
+share2 = shares("share2", np.logaddexp2, np.exp2, LOG2)
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda x, y: sigmoid(exponent_difference(x, y)),
-    lambda x, y: sigmoid(exponent_difference(y, x)),
+    lambda x, y: share(x, y),
+    lambda x, y: share(y, x),
     samples=binary(
         -2,
         2,
@@ -387,8 +454,8 @@ logaddexp = elementwise(
 logaddexp2 = elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda x, y: sigmoid(multiply(LOG2, exponent_difference(x, y))),
-    lambda x, y: sigmoid(multiply(LOG2, exponent_difference(y, x))),
+    lambda x, y: share2(x, y),
+    lambda x, y: share2(y, x),
     samples=binary(
         -2,
         2,

@@ -207,6 +207,8 @@ REAL = {
     "pinv": {1},
     "tie_mean": {1},
     "noted": {1},
+    "share": {0, 1},
+    "share2": {0, 1},
     "told_apart": {0, 1},
     "slopes": {0, 1, 2},
     "limited": {0, 1},
