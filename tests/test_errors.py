@@ -238,7 +238,8 @@ def leak(transform: Callable[[Any], Any], argument: Any) -> Any:
         (ft.vmap, r"vmap\(f .*was used after its transform had ended"),
         (
             ft.make_graph,
-            r"make_graph\(f .*the result of multiply at .*test_errors.py:\d+ in f, was used after",
+            r"make_graph\(f .*the result of multiply at .*test_errors.py:\d+ in f, which "
+            "depends on argument 'x', was used after",
         ),
     ],
 )

@@ -16,6 +16,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import OutputTypeError, describe_function, describe_output
 from functrans.core.types import ArrayType, is_array, type_of
 from functrans.graph.graph import Graph, Variable
+from functrans.transforms.arguments import leaf_label
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import ForwardArray
 from functrans.transforms.reverse import ReverseArray
@@ -62,6 +63,7 @@ def stage(
     """Stage ``fun(*args, **kwargs)``, of which `in_tree` is the structure and `types` the
     leaves."""
     with Stage(fun, transform) as interpreter:
+        interpreter.label = lambda i: leaf_label(fun, tree.leaf_paths(in_tree)[i])
         variables = list(map(interpreter.variable, types))
         args, kwargs = tree.unflatten(in_tree, variables)
         out = fun(*args, **kwargs)

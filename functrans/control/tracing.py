@@ -27,6 +27,7 @@ from functrans.core.generators import is_generator
 from functrans.core.interpreter import stack
 from functrans.core.types import WEAK, is_array, type_of
 from functrans.graph.passes import optimize
+from functrans.transforms.arguments import leaf_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,6 +168,7 @@ def trace(
     with Recording(fun, follow=follow, stepwise=stepwise) as recording:
         variables = [recording.input(type_of(x), x) for x in leaves]
         args, kwargs = build(variables)
+        recording.label = lambda i: leaf_label(fun, _path_of(variables[i], (args, kwargs)))
         out = fun(*args, **kwargs)
     outs, out_tree = tree.flatten(out)
     for o, path in zip(outs, tree.leaf_paths(out_tree), strict=True):
@@ -197,6 +199,11 @@ def trace(
     if stepwise:
         _compare(who, graph, closed, leaves, recording.values(outs))
     return Trace(graph, closed, out_tree, tuple(recording.outcomes))
+
+
+def _path_of(variable: Any, arguments: Any) -> tree.Path:
+    """Where a leaf stands among the arguments, static ones included."""
+    return next(path for path, leaf in tree.flatten_with_path(arguments) if leaf is variable)
 
 
 def _lines_of_constants(recording: Recording) -> dict[int, str]:

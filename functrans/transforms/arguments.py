@@ -192,6 +192,15 @@ def argument_label(fun: Callable[..., Any], i: int) -> str:
     return f"argument {names[i]!r}" if 0 <= i < len(names) else f"argument {i}"
 
 
+def leaf_label(fun: Callable[..., Any], path: tree.Path) -> str:
+    """``argument 'b'['w']`` for the path of a leaf of ``(args, kwargs)``."""
+    kind, first, *rest = path
+    inner = tree.key_string(tuple(rest))
+    if kind.key == 1:
+        return f"argument {first.key!r}{inner}"
+    return f"{argument_label(fun, int(str(first.key)))}{inner}"
+
+
 def as_primal(x: Any) -> Array | None:
     """A leaf as a value that can carry a derivative, or None if it cannot."""
     cls = type(x)

@@ -25,7 +25,7 @@ from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.graph.inference import output_types
-from functrans.transforms.arguments import argument_label, subclass_refused
+from functrans.transforms.arguments import leaf_label, subclass_refused
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -476,9 +476,5 @@ def _mapped_size(
 
 
 def _label(fun: Callable[..., Any], treedef: tree.TreeDef, leaf: int) -> str:
-    """``argument 'b'['w']`` for a leaf of ``(args, kwargs)``."""
-    kind, first, *rest = tree.leaf_paths(treedef)[leaf]
-    inner = tree.key_string(tuple(rest))
-    if kind.key == 1:
-        return f"argument {first.key!r}{inner}"
-    return f"{argument_label(fun, int(str(first.key)))}{inner}"
+    """How messages call a leaf of ``(args, kwargs)``."""
+    return leaf_label(fun, tree.leaf_paths(treedef)[leaf])

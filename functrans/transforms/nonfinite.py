@@ -17,7 +17,7 @@ from functrans.core.errors import InputTypeError, NonFiniteError, describe_funct
 from functrans.core.generators import traced
 from functrans.core.interpreter import CustomCall, Interpreter
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, shape_of, type_of
-from functrans.transforms.arguments import argument_label
+from functrans.transforms.arguments import leaf_label
 from functrans.transforms.circumstances import Circumstances, Operation, Tapes
 from functrans.transforms.rerun import first_inside
 from functrans.transforms.watching import watching
@@ -576,7 +576,7 @@ def explain_nan(fun: Callable[P, Any]) -> Callable[P, Explanation]:
         leaves, in_tree = tree.flatten((args, kwargs))
         with Watch(fun) as watch, np.errstate(all="ignore"):
             new = [
-                watch.argument(x, _label(fun, path)) if _watched(x) else traced(x)
+                watch.argument(x, leaf_label(fun, path)) if _watched(x) else traced(x)
                 for x, path in zip(leaves, tree.leaf_paths(in_tree), strict=True)
             ]
             new_args, new_kwargs = tree.unflatten(in_tree, new)
@@ -598,11 +598,3 @@ def explain_nan(fun: Callable[P, Any]) -> Callable[P, Explanation]:
 def _watched(x: Any) -> bool:
     """Whether a leaf takes part as an array; Python's integers may be sizes and flags."""
     return is_array(x) and type(x) not in (bool, int)
-
-
-def _label(fun: Callable[..., Any], path: tree.Path) -> str:
-    kind, first, *rest = path
-    inner = tree.key_string(tuple(rest))
-    if kind.key == 1:
-        return f"argument {first.key!r}{inner}"
-    return f"{argument_label(fun, int(str(first.key)))}{inner}"

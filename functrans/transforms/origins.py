@@ -44,11 +44,15 @@ def origin(tape: list[Any], index: int, inputs: tuple[Any, ...] | None) -> str:
     if not isinstance(primitive, Primitive):
         return ""
     text = f", the result of {primitive.name}"
-    reached = [names[i] for i in sources(tape, index) if i < len(names)]
-    if not reached:
-        return text
-    more = f" and {len(reached) - SHOWN} more" if len(reached) > SHOWN else ""
-    return f"{text}, which depends on {', '.join(reached[:SHOWN])}{more}"
+    return text + depends_on([names[i] for i in sources(tape, index) if i < len(names)])
+
+
+def depends_on(names: list[str]) -> str:
+    """``, which depends on argument 'x', argument 'y'``; empty for no names."""
+    if not names:
+        return ""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f", which depends on {', '.join(names[:SHOWN])}{more}"
 
 
 def record(tape: list[Any], index: int) -> Any:

@@ -32,7 +32,8 @@ from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
-from functrans.transforms.arguments import argument_label
+from functrans.transforms.arguments import argument_label, leaf_label
+from functrans.transforms.origins import depends_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,10 +88,27 @@ class StageArray(TracedArray):
         return self.interpreter.described(self)
 
     def birth(self) -> str:
-        for equation in self.interpreter.equations:
-            if self.variable in equation.outputs:
-                return f", the result of {equation.primitive.name} at {equation.line}"
-        return ""
+        stage = self.interpreter
+        makers = {v: equation for equation in stage.equations for v in equation.outputs}
+        maker = makers.get(self.variable)
+        reached = _inputs_of(self.variable, makers)
+        label = stage.label
+        names = [label(i) for i, v in enumerate(stage.inputs) if v in reached] if label else []
+        if maker is None:
+            return f", {names[0]}" if names else ""
+        return f", the result of {maker.primitive.name} at {maker.line}{depends_on(names)}"
+
+
+def _inputs_of(variable: Variable, makers: dict[Variable, Equation]) -> set[Variable]:
+    """What a variable depends on, back to the inputs of the graph."""
+    seen, waiting = {variable}, [variable]
+    while waiting:
+        maker = makers.get(waiting.pop())
+        for x in maker.inputs if maker else ():
+            if type(x) is Variable and x not in seen:
+                seen.add(x)
+                waiting.append(x)
+    return seen
 
 
 class Stage(Interpreter):
@@ -106,6 +124,7 @@ class Stage(Interpreter):
         "constants",
         "equations",
         "generators",
+        "label",
         "inputs",
         "line",
         "transform",
@@ -122,6 +141,7 @@ class Stage(Interpreter):
         super().__init__(function)
         self.transform = transform
         self.at_once = at_once
+        self.label: Callable[[int], str] | None = None  # what messages call an input by
         self.line: str | None = None  # that of the equations to come; None: where the user is
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
@@ -324,6 +344,7 @@ def _stage(
     """Run a function on variables: the interpreter, the flat outputs, and both trees."""
     leaves, in_tree = tree.flatten((args, kwargs))
     with Stage(fun, transform) as stage:
+        stage.label = lambda i: leaf_label(fun, tree.leaf_paths(in_tree)[i])
         variables = [
             TracedGenerator(stage.variable(GENERATOR_TYPE))
             if is_generator(x)
