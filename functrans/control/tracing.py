@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from functrans.core.errors import (
     describe_function,
     describe_output,
 )
+from functrans.core.garbage import no_collection
 from functrans.core.generators import is_generator
 from functrans.core.interpreter import stack
 from functrans.core.types import WEAK, is_array, type_of
@@ -30,7 +29,7 @@ from functrans.graph.passes import optimize
 from functrans.transforms.arguments import leaf_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from functrans.graph.graph import Graph
 
@@ -135,20 +134,7 @@ def _states(leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(x, x.bit_generator.state) for x in leaves if is_generator(x)]
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Without automatic garbage collection: equations are many small objects, all of which stay,
-    and to look through them again and again takes as long as to make them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@_without_collections()
+@no_collection()
 def trace(
     fun: Callable[..., Any],
     reads: Reads,
