@@ -303,3 +303,33 @@ def test_what_an_operation_in_place_needs_is_kept() -> None:
     alias.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace"):
         w.sum().backward()
+
+
+def test_gradients_share_memory_with_nothing() -> None:
+    """A gradient that nothing else holds is taken over without a copy; every other is copied."""
+    kept: list[Any] = []
+
+    class Same(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            return x * 1
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            made = g * 2
+            kept.append(made)
+            return made, made
+
+    a, b, c, d = (torch.ones(3, requires_grad=True) for _ in range(4))
+    given = torch.ones(3)
+    (Same.apply(a, b) + c + d).backward(given)
+    view = torch.ones(4, requires_grad=True)
+    row = torch.ones(3)
+    (view[1:] * row).backward(given)
+    grads = [t.grad.numpy() for t in (a, b, c, d, view)]
+    others = [given.numpy(), kept[0].numpy(), row.numpy()]
+    for i, g in enumerate(grads):
+        assert g.flags.writeable
+        assert not any(np.shares_memory(g, other) for other in (*grads[:i], *others))
+    a.grad.add_(1.0)
+    assert [g.tolist() for g in grads[:3]] == [[3.0] * 3, [2.0] * 3, [1.0] * 3]
