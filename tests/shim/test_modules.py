@@ -387,3 +387,56 @@ def test_errors_of_registration() -> None:
         nn.AdaptiveLogSoftmaxWithLoss(2, 3, [1])
     with pytest.raises(NotImplementedError, match=r"torch\.nn\.functional\.pdist"):
         nn.functional.pdist(1)
+
+
+def test_hooks_of_all_modules() -> None:
+    log: list[Any] = []
+
+    def note(what: str) -> Any:
+        return lambda module, *_: log.append((what, type(module).__name__))
+
+    of_all = nn.modules.module
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    handles = [
+        of_all.register_module_forward_pre_hook(note("all pre")),
+        of_all.register_module_forward_hook(note("all forward")),
+        of_all.register_module_full_backward_pre_hook(note("all backward pre")),
+        of_all.register_module_full_backward_hook(note("all backward")),
+        net[0].register_forward_pre_hook(note("pre")),
+        net[0].register_forward_hook(note("forward")),
+        net[0].register_full_backward_hook(note("backward")),
+    ]
+    net(torch.ones(2, 2)).sum().backward()
+    assert log == [
+        ("all pre", "Sequential"),
+        ("all pre", "Linear"),
+        ("pre", "Linear"),
+        ("all forward", "Linear"),
+        ("forward", "Linear"),
+        ("all pre", "Tanh"),
+        ("all forward", "Tanh"),
+        ("all forward", "Sequential"),
+        ("all backward pre", "Sequential"),
+        ("all backward", "Sequential"),
+        ("all backward pre", "Tanh"),
+        ("all backward", "Tanh"),
+        ("all backward pre", "Linear"),
+        ("all backward", "Linear"),
+        ("backward", "Linear"),
+    ]
+    for handle in handles:
+        handle.remove()
+    log.clear()
+    net(torch.ones(2))
+    assert not log
+
+    doubled = of_all.register_module_forward_hook(
+        lambda module, args, kwargs, out: 2 * out, with_kwargs=True
+    )
+    assert nn.Identity()(torch.ones(1)).item() == 2.0
+    doubled.remove()
+    failed = of_all.register_module_forward_hook(note("failed"), always_call=True)
+    with pytest.raises(NotImplementedError):
+        nn.Module()(1)
+    failed.remove()
+    assert log == [("failed", "Module")]

@@ -38,6 +38,22 @@ class HookTable(dict[int, Callable[..., Any]]):
         return HookTable, (dict(self),)
 
 
+class GlobalHooks:
+    """The hooks of all modules; `any` has the numbers of all of them."""
+
+    def __init__(self) -> None:
+        self.any = HookTable()
+        self.forward_pre = HookTable()
+        self.forward = HookTable()
+        self.forward_with_kwargs = HookTable()
+        self.forward_always_called = HookTable()
+        self.backward_pre = HookTable()
+        self.backward = HookTable()
+
+
+everywhere = GlobalHooks()
+
+
 class RemovableHandle:
     """Takes a hook away again.
 
@@ -107,8 +123,8 @@ class BackwardHooks:
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self.hooks = list(module._backward_hooks.values())
-        self.pre_hooks = list(module._backward_pre_hooks.values())
+        self.hooks = [*everywhere.backward.values(), *module._backward_hooks.values()]
+        self.pre_hooks = [*everywhere.backward_pre.values(), *module._backward_pre_hooks.values()]
         self.count = 0
         self.within = False
         self.grad_output: tuple[Any, ...] = ()

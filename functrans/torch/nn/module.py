@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from functrans.torch.nn.hooks import BackwardHooks, HookTable, RemovableHandle
+from functrans.torch.nn.hooks import BackwardHooks, HookTable, RemovableHandle, everywhere
 from functrans.torch.nn.parameter import Buffer, Parameter
 from functrans.torch.nn.state import State
 from functrans.torch.tensor import Tensor, UnsupportedError
 
 Hook = Callable[..., Any]
+
+_any_hooks = everywhere.any  # looked at by every call of a module
 
 _HOOK_TABLES = (
     "_forward_hooks",
@@ -94,6 +96,7 @@ class Module(State):
             or self._forward_pre_hooks
             or self._backward_hooks
             or self._backward_pre_hooks
+            or _any_hooks
         ):
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
@@ -102,7 +105,8 @@ class Module(State):
         called: set[int] = set()
         result = None
         try:
-            for number, hook in list(self._forward_pre_hooks.items()):
+            pre_hooks = {**everywhere.forward_pre, **self._forward_pre_hooks}
+            for number, hook in pre_hooks.items():
                 if number in self._forward_pre_hooks_with_kwargs:
                     replaced = hook(self, args, kwargs)
                     if replaced is not None:
@@ -116,17 +120,19 @@ class Module(State):
                     replaced = hook(self, args)
                     if replaced is not None:
                         args = replaced if isinstance(replaced, tuple) else (replaced,)
-            backward = None
-            if self._backward_hooks or self._backward_pre_hooks:
-                backward = BackwardHooks(self)
+            backward: Any = BackwardHooks(self)
+            if backward.hooks or backward.pre_hooks:
                 args = backward.inputs(args)
+            else:
+                backward = None
             result = self.forward(*args, **kwargs)
-            for number, hook in list(self._forward_hooks.items()):
+            for number, hook in {**everywhere.forward, **self._forward_hooks}.items():
                 called.add(number)
                 result = self._after(number, hook, args, kwargs, result)
             return result if backward is None else backward.outputs(result)
         except Exception:
-            for number, hook in list(self._forward_hooks_always_called.items()):
+            always = {**everywhere.forward_always_called, **self._forward_hooks_always_called}
+            for number, hook in always.items():
                 if number not in called:
                     result = self._after(number, hook, args, kwargs, result)
             raise
@@ -134,7 +140,7 @@ class Module(State):
     def _after(
         self, number: int, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
-        if number in self._forward_hooks_with_kwargs:
+        if number in self._forward_hooks_with_kwargs or number in everywhere.forward_with_kwargs:
             replaced = hook(self, args, kwargs, result)
         else:
             replaced = hook(self, args, result)
@@ -348,6 +354,46 @@ class Module(State):
         for name in _HOOK_TABLES:
             self.__dict__.setdefault(name, HookTable())
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
+
+
+def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(module, args)`` before ``forward`` of every module, and before its own hooks."""
+    return everywhere.forward_pre.add(hook, everywhere.any)
+
+
+def register_module_forward_hook(
+    hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after ``forward`` of every module, before its own hooks;
+    its result replaces the output.
+
+    Examples
+    --------
+    >>> import functrans.torch as torch
+    >>> seen = []
+    >>> handle = torch.nn.modules.module.register_module_forward_hook(
+    ...     lambda module, args, output: seen.append(type(module).__name__)
+    ... )
+    >>> _ = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh())(torch.ones(2))
+    >>> handle.remove()
+    >>> seen
+    ['Linear', 'Tanh', 'Sequential']
+    """
+    marks = [everywhere.forward_with_kwargs] if with_kwargs else []
+    marks += [everywhere.forward_always_called] if always_call else []
+    return everywhere.forward.add(hook, everywhere.any, *marks)
+
+
+def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` when the gradients of the outputs of a module are known;
+    what it returns replaces them."""
+    return everywhere.backward_pre.add(hook, everywhere.any)
+
+
+def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs of a module
+    are known; what it returns replaces them."""
+    return everywhere.backward.add(hook, everywhere.any)
 
 
 def indented(text: str) -> str:
