@@ -311,3 +311,46 @@ def test_constants_beside_operands_are_spelt_out_too() -> None:
     graph = ft.make_graph(lambda x: REGISTRY["over_cosh_square"].call(np.arange(5.0), x))(x)
     assert [e.primitive.name for e in lowered(graph).equations] == ["cosh", "divide", "divide"]
     check_program(graph, [x])
+
+
+def test_donated_arrays_are_written_to() -> None:
+    def f(u: Any, i: Any) -> Any:
+        u[i] = np.sum(u) + 1.0
+        return u, u[:2], i + 1
+
+    graph = ft.make_graph(f)(np.zeros(5), 0)
+    made = program(graph, donated=(0, 1))
+    assert made is program(graph, donated=(0, 1)) and made is not program(graph)
+    u = np.zeros(5)
+    one, part, i = made(u, 0)
+    assert one is u and u.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0] and i == 1
+    assert part.tolist() == [1.0, 0.0] and not np.may_share_memory(part, u)
+    spread = np.zeros(10)[::2]  # a copy of it would lie otherwise
+    assert made(spread, 0)[0] is not spread
+    frozen = np.zeros(5)
+    frozen.flags.writeable = False
+    assert made(frozen, 0)[0].tolist() == u.tolist() and not frozen.any()
+
+
+def test_donated_arrays_are_handed_on() -> None:
+    passed = ft.make_graph(lambda x, y: (y, x, x))(np.ones(3), np.ones(3))
+    x, y = np.ones(3), np.zeros(3)
+    outs = program(passed, donated=(0, 1))(x, y)
+    assert outs[0] is y
+    assert outs[1] is not outs[2]
+
+
+def test_a_loop_that_fills_an_array_writes_in_place() -> None:
+    """And leaves the caller's array as it was."""
+    start = np.zeros(3000)
+
+    def body(i: Any, u: Any) -> Any:
+        u[i] = np.sin(u[i - 1]) + 1.0
+        return u
+
+    found = ft.jit(lambda u: ft.fori_loop(1, 3000, body, u))(start)
+    expected = np.zeros(3000)
+    for i in range(1, 3000):
+        body(i, expected)
+    assert np.array_equal(found, expected)
+    assert not start.any()

@@ -85,12 +85,12 @@ class Program:
             os.path.dirname(__file__), f"<graph {graph.name} {next(_numbers)}>"
         )
         names = source.names
-        if source.contiguous:
+        if source.guarded:
             names["in_any_order"] = _made_later(steps)
         names["explain"] = partial(_explain, self.filename, graph.name, source.equations)
         exec(compile(self.source, self.filename, "exec"), names)
         self._function = names["program"]
-        shared = _may_share(graph)
+        shared = _may_share(graph, source)
         self.run = partial(_own, self._function, shared) if shared else self._function
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.filename] = (len(self.source), None, lines, self.filename)
@@ -117,8 +117,9 @@ def program(graph: Graph, donated: tuple[int, ...] = ()) -> Program:
     graph : Graph
         It must not be changed afterwards.
     donated : tuple of int
-        The places of inputs whose memory results may take. Each must be an array in C order that
-        may be written to, and share its memory with no other.
+        The places of inputs that the caller gives up: arrays that nobody else holds or has views
+        of, as results of programs are. Results may take their memory, or be these arrays, where
+        they are in C order and may be written to.
 
     Returns
     -------
@@ -132,7 +133,8 @@ def program(graph: Graph, donated: tuple[int, ...] = ()) -> Program:
     if donated:
         key = "program", donated
         if key not in graph.derived:
-            graph.derived[key] = Program(graph, donated=donated)
+            with no_collection():
+                graph.derived[key] = Program(graph, donated=donated)
         return graph.derived[key]  # type: ignore[no-any-return]
     if graph.program is None:
         with no_collection():
@@ -174,10 +176,11 @@ def _own(function: Callable[..., list[Array]], shared: list[int], *values: Array
     return outs
 
 
-def _may_share(graph: Graph) -> list[int]:
+def _may_share(graph: Graph, source: Source) -> list[int]:
     """The outputs that may share memory with an input, a constant or another output.
 
-    What a ufunc returns is new; another output that is a view of it is found out by itself.
+    What a ufunc returns is new, and what was written to in its place; another output that is a view
+    of it is found out by itself.
     """
     new = {
         v
@@ -185,6 +188,7 @@ def _may_share(graph: Graph) -> list[int]:
         if isinstance(equation.primitive.impl, np.ufunc)
         for v in equation.outputs
     }
+    new.update([e.outputs[0] for e in source.in_place], source.donated)
     outputs = graph.outputs
     times: dict[Any, int] = {}
     for x in outputs:

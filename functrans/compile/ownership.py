@@ -31,15 +31,20 @@ class _Memory:
 
 def writes_in_place(
     inputs: Sequence[Variable],
+    donated: Sequence[Variable],
     steps: Sequence[Equation | Group],
     releases: Sequence[list[Variable]],
 ) -> set[Equation]:
-    """The equations among the steps of a program that may write into their first operand."""
+    """The equations among the steps of a program that may write into their first operand.
+
+    The memory of the inputs is foreign, but for those that are donated.
+    """
     if not any([not isinstance(s, Group) and s.primitive.in_place is not None for s in steps]):
         return set()
     memory = {v: _Memory(True, set()) for v in inputs}
+    memory |= {v: _Memory(False, {v}) for v in donated}
     found: set[Equation] = set()
-    new: set[Variable] = set()  # whole arrays, as NumPy would copy them
+    new = set(donated)  # whole arrays, as NumPy would copy them
     for step, released in zip(steps, releases, strict=True):
         if isinstance(step, Group) or copies(step):
             new.update(step.outputs)

@@ -48,6 +48,10 @@ class Source:
     lines : list of str
     equations : list of Equation or None
         What each line computes.
+    donated : list of Variable
+        The inputs whose memory may be written to, and returned.
+    in_place : set of Equation
+        Those that write into the memory of their first operand.
     contiguous : list of Variable
         The inputs that are taken to be in C order, if `contiguous`: where one is not, the text
         calls ``in_any_order``.
@@ -63,6 +67,7 @@ class Source:
         donated: Collection[Variable] = (),
     ) -> None:
         self.graph = graph
+        self.donated = [v for v in donated if v.type.ndim]
         self.contiguous = [v for v in graph.inputs if contiguous and v.type.ndim > 1]
         self.lines: list[str] = []
         self.equations: list[Equation | None] = []
@@ -79,8 +84,8 @@ class Source:
         self._steps = grouped(graph)
         self._releases = last_uses(self._steps, graph.outputs)
         self.buffers = Buffers(self._steps, self._releases, graph.outputs, self.contiguous)
-        self._in_place = writes_in_place(graph.inputs, self._steps, self._releases)
-        self._reused = reused(donated, self._steps, self._releases, graph.outputs)
+        self.in_place = writes_in_place(graph.inputs, self.donated, self._steps, self._releases)
+        self._reused = reused(self.donated, self._steps, self._releases, graph.outputs)
         for step, released in zip(self._steps, self._releases, strict=True):
             for v in [self._reused[o] for o in step.outputs if o in self._reused]:
                 next(r for r in self._releases if v in r).remove(v)  # it is needed until here
@@ -88,6 +93,11 @@ class Source:
         for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
             self._block(step, i)
         self._write(function)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the text calls ``in_any_order`` for some arguments."""
+        return bool(self.contiguous or self.donated)
 
     def text(self) -> str:
         """All lines, and behind them what the names of constants stand for."""
@@ -106,8 +116,11 @@ class Source:
         outputs = self.graph.outputs
         inputs = ", ".join([self._name(v) for v in self.graph.inputs])
         self._line(f"def {function}({inputs}):")
-        if self.contiguous:
-            flags = [f"{self._registers[v]}.flags.c_contiguous" for v in self.contiguous]
+        if self.guarded:
+            flags = [
+                f"{self._registers[v]}.flags.{'carray' if v in self.donated else 'c_contiguous'}"
+                for v in dict.fromkeys([*self.contiguous, *self.donated])
+            ]
             self._line(f"    if not ({' and '.join(flags)}):")
             self._line(f"        return in_any_order({inputs})")
         self._line("    try:")
@@ -138,7 +151,7 @@ class Source:
 
     def _equation(self, equation: Equation, released: list[Variable]) -> None:
         indent = self._under(equation.errstate)
-        if equation in self._in_place:
+        if equation in self.in_place:
             self._overwrite(equation, released, indent)
             return
         call = self._call(equation)

@@ -31,6 +31,7 @@ from functrans.control.schedules import Schedule
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import zeros
 from functrans.core.interpreter import under
+from functrans.core.overwriting import is_large
 from functrans.core.types import ArrayType, shape_of, type_of
 from functrans.graph.graph import Graph
 from functrans.transforms.staging import Stage
@@ -52,13 +53,15 @@ def _run(
 ) -> tuple[Any, ...]:
     fixed, state = values[:consts], list(values[consts : consts + carry])
     sequences = values[consts + carry :]
-    step = program(body)
+    step = first = program(body)
     made = [np.empty((length, *kind.shape), kind.dtype) for kind in body.output_types[carry:]]
     if not length:
         return (*[x.copy() if type(x) is np.ndarray else x for x in state], *made)
     for i in range(length - 1, -1, -1) if reverse else range(length):
         outs = step(*fixed, *state, *[x[i] for x in sequences])
         state = outs[:carry]
+        if step is first and any(map(is_large, state)):  # the carry is nobody else's now
+            step = program(body, donated=tuple(range(consts, consts + carry)))
         for sequence, y in zip(made, outs[carry:], strict=True):
             sequence[i] = y
     return (*state, *made)

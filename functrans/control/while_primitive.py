@@ -29,6 +29,7 @@ from functrans.control.lanes import flattened, lanes_of, padded, unflattened
 from functrans.control.late import Late
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import zeros
+from functrans.core.overwriting import is_large
 from functrans.core.types import shape_of, type_of
 from functrans.graph.graph import Variable
 from functrans.primitives import ARRAY, Index, index_add, index_update, take
@@ -52,6 +53,8 @@ def _run(
     started = False
     while going(*fixed, *carry)[0]:
         carry = step(*fixed, *carry)
+        if not started and any(map(is_large, carry)):  # it is nobody else's now
+            step = program(body, donated=tuple(range(consts, len(values))))
         started = True
     return tuple(carry) if started else tuple(map(_own, carry))
 
