@@ -43,6 +43,10 @@ from functrans.nn.activations import (
     tanhshrink as tanhshrink,
     threshold as threshold,
 )
+from functrans.nn.adaptive import (
+    adaptive_log_likelihood as adaptive_log_likelihood,
+    adaptive_log_softmax as adaptive_log_softmax,
+)
 from functrans.nn.attention import (
     multi_head_attention as multi_head_attention,
     scaled_dot_product_attention as scaled_dot_product_attention,

@@ -383,8 +383,8 @@ def test_errors_of_registration() -> None:
         Forgetful()
     with pytest.raises(NotImplementedError, match="missing the required"):
         nn.Module()(1)
-    with pytest.raises(NotImplementedError, match=r"torch\.nn\.AdaptiveLogSoftmaxWithLoss"):
-        nn.AdaptiveLogSoftmaxWithLoss(2, 3, [1])
+    with pytest.raises(NotImplementedError, match=r"torch\.nn\.SyncBatchNorm"):
+        nn.SyncBatchNorm(2)
     with pytest.raises(NotImplementedError, match=r"torch\.nn\.functional\.pdist"):
         nn.functional.pdist(1)
 

@@ -50,6 +50,9 @@ from functrans.torch.nn.activation import (
     Tanhshrink as Tanhshrink,
     Threshold as Threshold,
 )
+from functrans.torch.nn.adaptive import (
+    AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss,
+)
 from functrans.torch.nn.attention import (
     MultiheadAttention as MultiheadAttention,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functrans.torch.nn import (
     activation as activation,
+    adaptive as adaptive,
     containers,
     convolution,
     distance as distance,
