@@ -354,3 +354,34 @@ def test_a_loop_that_fills_an_array_writes_in_place() -> None:
         body(i, expected)
     assert np.array_equal(found, expected)
     assert not start.any()
+
+
+def test_what_a_callback_has_kept_is_not_written_to() -> None:
+    """A function of the user's may hold on to what it is shown; later writes leave it alone."""
+    kept: list[Any] = []
+
+    def f(x: Any) -> Any:
+        u = np.sin(x)
+        ft.debug.callback(kept.append, u)
+        u[0] = 5.0
+        kept_again = ft.debug.pure_callback(
+            lambda v: kept.append(v) or np.array(v), ft.ArrayType((3,), float), u
+        )
+        u[1] = 7.0
+        return u + kept_again
+
+    x = np.ones(3)
+    program(ft.make_graph(f)(x))(x)
+    assert [np.asarray(v).tolist() for v in kept] == [
+        np.sin(x).tolist(),
+        [5.0, *np.sin(x[1:]).tolist()],
+    ]
+    kept.clear()
+
+    def step(i: Any, u: Any) -> Any:
+        ft.debug.callback(kept.append, u)
+        u[i] = 1.0
+        return u
+
+    ft.jit(lambda u: ft.fori_loop(0, 3, step, u))(np.zeros(3000))
+    assert [float(np.sum(v)) for v in kept] == [0.0, 1.0, 2.0]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation
 
 
+_RULE_BOOK = "functrans.primitives."
+
+
 class _Memory:
     """What is known of the memory of some values: which living variables may lie in it."""
 
@@ -81,8 +84,12 @@ def _may_write(
 
 
 def _join(step: Equation, memory: dict[Variable, _Memory]) -> None:
-    """The results of an operation may be views of any of its operands."""
+    """The results of an operation may be views of any of its operands.
+
+    One that is not of the rule book may call the user, who may keep what is shown.
+    """
     foreign = any([isinstance(x, np.ndarray) for x in step.inputs])
+    foreign = foreign or not step.primitive.call.__module__.startswith(_RULE_BOOK)
     living: set[Variable] = set(step.outputs)
     parts: list[Any] = [memory[x] for x in step.inputs if type(x) is Variable]
     for part in parts:
