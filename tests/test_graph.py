@@ -33,6 +33,7 @@ def nested(inner: Graph) -> Graph:
     """A graph whose one equation holds two copies of `inner`."""
     primitive = Primitive.__new__(Primitive)  # none that stays registered
     primitive.name, primitive.kind, primitive.effects = "either", "higher-order", False
+    primitive.outputs = 0
     a, b = Variable(inner.inputs[0].type), Variable(inner.output_types[0])
     params = {"branches": (inner, inner), "size": (2, 3)}
     return Graph("outer", [a], [Equation(primitive, (a,), params, (b,), "f.py:3 in f")], [b])
@@ -93,3 +94,22 @@ def test_nested_graphs_are_found_and_shown(noted: tuple[Any, list[Any]]) -> None
     renamed = with_graphs(params, lambda graph: Graph("other", graph.inputs, [], graph.inputs))
     assert [graph.name for graph in graphs_in(renamed)] == ["other", "other"]
     assert renamed["size"] == (2, 3)
+
+
+def test_equations_of_derivatives_have_the_line_of_their_operation() -> None:
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        return np.sum(y * x)
+
+    start = f.__code__.co_firstlineno
+    checkpointed = ft.checkpoint(f)
+    for program in (ft.grad(f), ft.vmap(ft.grad(f)), ft.grad(lambda x: f(x)), ft.jit(ft.grad(f))):
+        graph = ft.make_graph(program)(np.ones((2, 2)) if program is not f else X)
+        backward = [e for e in graph.equations if e.line.endswith(", in the backward pass")]
+        names = {e.primitive.name: e.line for e in backward}
+        assert f"test_graph.py:{start + 1} in f" in names["cos"], graph.text(lines=True)
+        assert f"test_graph.py:{start + 2} in f" in names["multiply"] or names["multiply"]
+        first = graph.equations[0]
+        assert first.primitive.name != "sin" or first.line.endswith(f":{start + 1} in f")
+    again = ft.make_graph(ft.grad(checkpointed))(X).text(lines=True)
+    assert f"test_graph.py:{start + 1} in f, in the backward pass" in again

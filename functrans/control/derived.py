@@ -21,6 +21,7 @@ from functrans.graph.graph import Graph
 from functrans.graph.partition import Partition, partition
 from functrans.transforms.batching import Batch, BatchArray
 from functrans.transforms.forward import Forward
+from functrans.transforms.lines import BACKWARD, backward
 from functrans.transforms.reverse import Reverse, ReverseArray
 from functrans.transforms.staging import Stage
 from functrans.transforms.walk import walk
@@ -159,25 +160,17 @@ def joint_graph(graph: Graph, wanted: Flags) -> tuple[Graph, Flags, Flags]:
             """The entries of the tape, each with the line of its operation for what comes of it."""
             for k in range(len(reverse.tape) - 1, -1, -1):
                 place = bisect_right(starts, k) - 1
-                stage.line = _backward_line(lines[place]) if place >= 0 else _BACKWARD
+                stage.line = backward(lines[place]) if place >= 0 else BACKWARD
                 yield k, reverse.tape[k]
 
         walk(backwards(), cotangents, reverse.tape)
-        stage.line = _BACKWARD
+        stage.line = BACKWARD
         grads = [
             plain(cotangents.values[x.index]) if isinstance(x, ReverseArray) else None for x in args
         ]
     outputs = [reverse.lower(o) for o in outs] + [g for g in grads if g is not None]
     joint = stage.graph(graph.name, outputs)
     return joint, live, tuple(g is not None for g in grads)
-
-
-_BACKWARD = "the backward pass"
-
-
-def _backward_line(line: str) -> str:
-    """The line of an equation of a derivative rule, by that of the operation that it is about."""
-    return line if line.endswith(_BACKWARD) else f"{line}, in {_BACKWARD}"
 
 
 def batch_graph(

@@ -34,6 +34,7 @@ from functrans.core.interpreter import under
 from functrans.core.overwriting import is_large
 from functrans.core.types import ArrayType, shape_of, type_of
 from functrans.graph.graph import Graph
+from functrans.transforms.lines import BACKWARD
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ class _Halves:
         kinds = [strong(v.type) for v in halves.forward.inputs]
         flags = self.fixed + self.moving + self.moved
         with under(None), Stage(None, "vjp") as stage:
-            stage.line = "the backward pass"
+            stage.line = BACKWARD
             residuals = {i: stage.variable(backward.inputs[i].type) for i in self.constant}
             state = [stage.variable(k) for k in chosen(self.moving, kinds[consts : consts + carry])]
             sums = [stage.variable(k) for k in chosen(self.fixed, kinds[:consts])]

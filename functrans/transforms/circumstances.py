@@ -13,9 +13,9 @@ from functrans.core.errors import described, is_user_code
 from functrans.graph.graph import Graph
 from functrans.transforms.batching import Batch
 from functrans.transforms.forward import _push, push_forward
+from functrans.transforms.lines import recording, walked
 from functrans.transforms.replay import Replay
-from functrans.transforms.reverse import Reverse, ReverseArray
-from functrans.transforms.walk import _pull_masked, pull_back, walk
+from functrans.transforms.walk import _pull_masked, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 _BATCH = Batch.process.__code__
 _EVALUATE = Graph.evaluate.__code__
-_RECORDING = {
-    getattr(Reverse, name).__code__
-    for name in ("process", "unary", "binary", "_record_one", "custom")
-}
-_UFUNC = ReverseArray.__array_ufunc__.__code__
 _MASKED = {_pull_masked.__code__: "g", _push.__code__: "t"}
 
 
@@ -71,11 +66,8 @@ class Tapes:
             code = frame.f_code
             if code is _BATCH and any(frame.f_locals.get("batched", ())):
                 lanes.append(frame.f_locals["self"].size)
-            elif code in _RECORDING or code is _UFUNC:
-                mine = frame.f_locals["self"]
-                reverse = mine if code in _RECORDING else mine.interpreter
-                if reverse.recording:
-                    tapes.append((reverse.tape, reverse.base + len(reverse.tape)))
+            elif (place := recording(frame)) is not None:
+                tapes.append(place)
             elif code is push_forward.__code__:
                 kept = frame.f_locals["primitive"].name
                 mode, rule = mode or "tangent", Operation(kept, line or _user_line(frame))
@@ -102,10 +94,9 @@ class Tapes:
         """What a backward walk is about just now, and the lanes around that operation."""
         primitive = frame.f_locals.get("primitive")
         name = getattr(primitive, "name", "a function with rules of its own")
-        outer = frame.f_back
-        if outer is not None and outer.f_code is pull_back.__code__:
-            known = self._known.get(id(outer.f_locals["tape"]), (None, {}))[1]
-            found = known.get(frame.f_locals.get("k", -1))
+        place = walked(frame)
+        if place is not None:
+            found = self._known.get(id(place[0]), (None, {}))[1].get(place[1])
             if found is not None:
                 return found
         return (Operation(name, ""), ()) if primitive is not None else None

@@ -33,6 +33,7 @@ from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, ty
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
 from functrans.transforms.arguments import argument_label, leaf_label
+from functrans.transforms.lines import Lines
 from functrans.transforms.origins import depends_on
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Stage(Interpreter):
 
     __slots__ = (
         "_errstate",
+        "_lines",
         "at_once",
         "constants",
         "equations",
@@ -142,6 +144,7 @@ class Stage(Interpreter):
         self.transform = transform
         self.at_once = at_once
         self.label: Callable[[int], str] | None = None  # what messages call an input by
+        self._lines = Lines()
         self.line: str | None = None  # that of the equations to come; None: where the user is
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
@@ -214,7 +217,7 @@ class Stage(Interpreter):
         return arrays[0] if single else arrays
 
     def _line(self) -> str:
-        return user_line() if self.line is None else self.line
+        return self._lines.line() if self.line is None else self.line
 
     def _record(self, equation: Equation) -> None:
         """Enter an equation, with the reports of errors that the function has turned off or on."""
