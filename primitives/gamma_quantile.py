@@ -10,7 +10,7 @@ underflow, are as good as others.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,11 @@ from .samples import Sample, draw
 from .special_operands import double_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from functrans.core.kinds import Function
+
+    Digamma: TypeAlias = Callable[[Array], Array]
 
 EPSILON = float(np.finfo(float).eps)
 LARGE = 200.0  # a shape whose series would need too many terms
@@ -33,11 +37,11 @@ STEP = 1 / 24  # of the double exponential rule
 CHUNK = 1 << 12  # elements integrated at a time
 
 
-def lower_series(a: Any, x: Any, w: Any, order: int) -> Any:
+def lower_series(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
     """For ``x <= a + 1`` with its logarithm w: the power series of the distribution function term
     by term, of one sign for order 1."""
     term = 1 / a
-    digamma = digamma_by_series(a + 1)
+    digamma = psi(a + 1)
     n, total = a + 1, np.zeros_like(x)
     while True:
         higher = [-polygamma_by_series(i, n) for i in range(1, order)]
@@ -50,33 +54,47 @@ def lower_series(a: Any, x: Any, w: Any, order: int) -> Any:
         n = n + 1
 
 
-def tail_integral(a: Any, x: Any, w: Any, order: int, side: int) -> Any:
-    """The integral of the derivative of the density over the tail on a side (-1: below), over the
-    density at its end: by the double exponential rule, at the scale of the density's fall."""
-    scale = 1 / (np.maximum(side * (x - a), 0) + np.sqrt(np.maximum(x, 1)))
-    offset = w - digamma_by_series(a)
-    higher = [-polygamma_by_series(i, a) for i in range(1, order)]
-    total = np.zeros_like(x)
+def nodes() -> Iterator[tuple[float, float]]:
+    """Those of the double exponential rule on (0, inf), at scale 1, with their weights."""
     for k in range(-110, 121):
         u = k * STEP
         node = math.exp(u - math.exp(-u))
-        s = side * scale * node
-        weight = np.exp(a * s - x * np.expm1(s)) * (node * (1 + math.exp(-u)))
-        total = total + weight * growth([offset + s, *higher])
-    return scale * STEP * total
+        yield node, STEP * node * (1 + math.exp(-u))
 
 
-def lower_integral(a: Any, x: Any, w: Any, order: int) -> Any:
-    return tail_integral(a, x, w, order, -1)
+def lower_integral(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
+    """The integral of the derivative of the density over what lies below, over the density: for
+    large shapes, whose series has too many terms. Its scale is that of the density's fall."""
+    scale = 1 / (np.maximum(a - x, 0) + np.sqrt(x))
+    offset = w - psi(a)
+    higher = [-polygamma_by_series(i, a) for i in range(1, order)]
+    total = np.zeros_like(x)
+    for node, weight in nodes():
+        s = scale * node
+        fall = np.exp(-a * s - x * np.expm1(-s))
+        total = total + fall * weight * growth([offset - s, *higher])
+    return scale * total
 
 
-def upper_integral(a: Any, x: Any, w: Any, order: int) -> Any:
-    return -tail_integral(a, x, w, order, 1)
+def upper_integral(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
+    """For ``x > a + 1``: the same of what lies above, in terms of x, with its sign."""
+    scale = 1 / (1 - (a - 1) / x + np.sqrt(a) / x)
+    offset = w - psi(a)
+    higher = [-polygamma_by_series(i, a) for i in range(1, order)]
+    total = np.zeros_like(x)
+    for node, weight in nodes():
+        s = scale * node
+        ratio = np.log1p(s / x)
+        fall = np.exp((a - 1) * ratio - s)
+        total = total + fall * weight * growth([offset + ratio, *higher])
+    return -scale * total / x
 
 
-def shape_ratio(a: Array, x: Array, w: Array, order: int) -> Array:
+def shape_ratio(
+    a: Array, x: Array, w: Array, order: int, psi: Digamma = digamma_by_series
+) -> Array:
     """The derivative of this order of F by the shape over the density of w, for flat arrays of
-    shapes, of numbers and of the logarithms of these."""
+    shapes, of numbers and of the logarithms of these; `psi` is digamma."""
     values = np.empty(a.shape)
     below = x <= a + 1
     for which, found in (
@@ -87,7 +105,7 @@ def shape_ratio(a: Array, x: Array, w: Array, order: int) -> Array:
         places = np.flatnonzero(which)
         for start in range(0, places.size, CHUNK):
             i = places[start : start + CHUNK]
-            values[i] = found(a[i], x[i], w[i], order)
+            values[i] = found(a[i], x[i], w[i], order, psi)
     return values
 
 

@@ -19,7 +19,7 @@ from functrans.core.types import Array, ArrayType, type_of
 
 from .arithmetic import add, divide, multiply, negative, square
 from .exponential import sqrt
-from .gamma_quantile import STEP
+from .gamma_quantile import nodes
 from .normal_quantile import mills_ratio
 from .random import KEY, KEYS, normal, unit
 from .samples import Sample, draw
@@ -38,12 +38,10 @@ def tail_moment_impl(x: Array, y: int) -> Array:
         return mills_ratio(at).reshape(at.shape)[()]
     scale = 1 / (at + math.sqrt(y))
     total = np.zeros_like(at)
-    for k in range(-110, 121):  # the double exponential rule
-        u = k * STEP
-        node = math.exp(u - math.exp(-u))
+    for node, weight in nodes():
         s = scale * node
-        total += s**y * np.exp(-s * (at + s / 2)) * (node * (1 + math.exp(-u)))
-    return (total * scale * STEP)[()]
+        total += s**y * np.exp(-s * (at + s / 2)) * weight
+    return (total * scale)[()]
 
 
 tail_moment: Function = elementwise(

@@ -31,7 +31,7 @@ def gammainc_by_shape_impl(x: Array, y: Array, z: int) -> Array:
     values = np.where(edge, 0.0, np.nan)
     a, t = a[inside], t[inside]
     with np.errstate(under="ignore"):
-        values[inside] = gamma_density_impl(a, t) * t * shape_ratio(a, t, np.log(t), z)
+        values[inside] = gamma_density_impl(a, t) * t * shape_ratio(a, t, np.log(t), z, sp.psi)
     return values[()]
 
 
