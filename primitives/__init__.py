@@ -145,6 +145,7 @@ from .indexing import (
     take as take,
     take_along_axis as take_along_axis,
     to_assign as to_assign,
+    updated as updated,
 )
 from .least_squares import lstsq as lstsq, pinv as pinv
 from .linalg import (

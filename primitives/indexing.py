@@ -305,6 +305,13 @@ def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
     if isinstance(key, TracedArray) and key.dtype.kind == "b" and shape_of(y) == ():
         return _fill(x, key, y)
     index, arrays = index_arguments(shape_of(x), key)
+    return updated(x, y, arrays, index, replaces=replaces)
+
+
+def updated(
+    x: Array, y: Array, arrays: tuple[Array, ...], index: Index, *, replaces: bool = False
+) -> Array:
+    """The same at an :class:`Index`."""
     y = to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
     interpreter = stack.top
     if replaces and interpreter and isinstance(x, TracedArray) and x.interpreter is interpreter:

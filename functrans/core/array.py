@@ -108,6 +108,10 @@ class TracedArray:
         """Another array with a content of its own, down to the memory."""
         raise NotImplementedError
 
+    def release(self) -> None:
+        """Let go of the content, so that it is not held; until :meth:`become` there is none."""
+        raise NotImplementedError
+
     def become(self, content: Any) -> None:
         """Take over the content of another array of my interpreter, or a constant to it."""
         raise NotImplementedError

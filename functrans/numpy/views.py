@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
+from functrans.core import overwriting
+from functrans.core.array import TracedArray, own_handle
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.overwriting import apart, is_large
 from functrans.core.types import Array, dtype_of, shape_of
@@ -47,9 +48,22 @@ class Place:
         The views of this array.
     written : bool
         It was written to: what is read of it is kept apart from its memory.
+    apart : bool
+        Its content is known not to hold the memory of its root.
     """
 
-    __slots__ = ("always", "base", "key", "numbers", "pruned", "read", "show", "views", "written")
+    __slots__ = (
+        "always",
+        "apart",
+        "base",
+        "key",
+        "numbers",
+        "pruned",
+        "read",
+        "show",
+        "views",
+        "written",
+    )
 
     def __init__(
         self,
@@ -68,6 +82,7 @@ class Place:
         self.pruned = 8
         self.numbers: Any = None
         self.written = False
+        self.apart = False
 
     def enter(self, view: TracedArray) -> None:
         """Add a view; those that are gone are dropped now and then."""
@@ -111,8 +126,15 @@ def getitem(x: TracedArray, key: Any) -> Any:
 
 
 def _part(x: TracedArray, basic: Any) -> Any:
+    if not _is_written(x):
+        return p.getitem(x, basic)
+    if x.place.base is not None and is_large(x):
+        root = _root(x)
+        places = _places(x, basic, root)
+        if places is not None and places[0].size * overwriting.PART <= root.size:
+            return p.index_(root, *places, index=_at_places(root))
     ans = p.getitem(x, basic)
-    return apart(ans, x) if _is_written(x) and isinstance(ans, TracedArray) else ans
+    return apart(ans, x) if isinstance(ans, TracedArray) else ans
 
 
 def _is_written(x: Any) -> bool:
@@ -202,7 +224,65 @@ def write(x: TracedArray, key: Any, y: Array) -> None:
     """``x[key] = y``, seen by all arrays that share the elements."""
     if x.place is not None:
         check_writable(x)
+        if (x.place.base is not None or x.place.views) and _write_to_root(x, key, y):
+            return
     replace(x, p.setitem(x, key, y, replaces=True), key)
+
+
+def _write_to_root(x: TracedArray, key: Any, y: Array) -> bool:
+    """Write into the memory of a large array that has large views, through which ever of them; they
+    let go of it meanwhile. False: that is not so, and nothing has happened."""
+    root = _root(x)
+    if not is_large(root):
+        return False
+    views = list(_living_views(root))
+    if not any(v.size * overwriting.PART > root.size for v in views):
+        return False
+    basic = basic_key(x, key)
+    places = None if basic is None else _places(x, basic, root)
+    if places is None:
+        return False
+    changed = _changed(x, basic)
+    views = [
+        v
+        for v in views
+        if v.place.always
+        or v.size * overwriting.PART > root.size
+        or not v.place.apart
+        or np.may_share_memory(numbers(v), changed)
+    ]
+    if any(y is v for v in views):
+        y = own_handle(y)
+    for v in views:
+        v.release()
+    try:
+        root.become(p.updated(root, y, places, _at_places(root), replaces=True))
+        root.place.written = True
+    finally:
+        for v in views:  # each after its base
+            v.become(v.place.read(v.place.base))
+            v.place.apart = v.size * overwriting.PART <= root.size
+    return True
+
+
+def _places(x: TracedArray, basic: Any, root: TracedArray) -> Any:
+    """The indices in the root of ``x[basic]``; None if these are not elements of it."""
+    if not root.shape or (root.dtype.kind == "c" and numbers(x).dtype.kind != "c"):
+        return None
+    found = _changed(x, basic)
+    if found.dtype.kind == "c":
+        found = found.real.astype(np.intp) // 2
+    return np.unravel_index(found, root.shape)
+
+
+def _at_places(root: TracedArray) -> Any:
+    return p.Index((p.ARRAY,) * root.ndim, unique=True)
+
+
+def _changed(x: TracedArray, basic: Any) -> Any:
+    """The numbers of ``x[basic]``, as a view of those of the root."""
+    basic = basic if type(basic) is tuple else (basic,)
+    return numbers(x)[basic if ... in basic else (*basic, ...)]  # never a scalar
 
 
 def check_writable(x: TracedArray) -> None:
@@ -242,8 +322,7 @@ def replace(x: TracedArray, content: Any, key: Any = ...) -> None:
         changed = numbers(x)
         basic = basic_key(x, key)
         if basic is not None:
-            basic = basic if type(basic) is tuple else (basic,)
-            changed = changed[basic if ... in basic else (*basic, ...)]  # never a scalar
+            changed = _changed(x, basic)
         if not np.may_share_memory(changed, numbers(root)):
             changed = numbers(root)
         for v in others:

@@ -65,6 +65,9 @@ class BatchArray(TracedArray):
     def duplicate(self) -> BatchArray:
         return BatchArray(self.interpreter, duplicate(self.value))
 
+    def release(self) -> None:
+        self.value = None
+
     def become(self, content: Any) -> None:
         if not self.interpreter.owns(content):
             self.check_constant(content)

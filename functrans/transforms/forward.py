@@ -69,6 +69,9 @@ class ForwardArray(TracedArray):
         t = Masked(duplicate(t.value), t.mask) if type(t) is Masked else duplicate(t)
         return ForwardArray(self.interpreter, duplicate(self.primal), t)
 
+    def release(self) -> None:
+        self.primal = self.tangent = None
+
     def become(self, content: Any) -> None:
         if self.interpreter.owns(content):
             self.primal, self.tangent = content.primal, content.tangent

@@ -110,6 +110,9 @@ class ReverseArray(TracedArray):
     def duplicate(self) -> ReverseArray:
         return self.interpreter.array(duplicate(self.value), self.index)
 
+    def release(self) -> None:
+        self.value = None
+
     def become(self, content: Any) -> None:
         if not self.interpreter.owns(content):
             self.check_constant(content)
