@@ -285,6 +285,11 @@ ROWS: dict[str, Row] = {
         (lambda x: -(mp.pi**2) * x * bessel(mp.pi * x, 1),),
         one([x for x in LINE if abs(x) <= 40] + [0.62, 0.64, 0.955, 0.96, 2.5, -3.7]),
     ),
+    "sinc_slope": Row(
+        lambda x: -(mp.pi**2) * x * bessel(mp.pi * x, 1),
+        (lambda x: mp.pi**2 * ((mp.pi * x) ** 2 * bessel(mp.pi * x, 2) - bessel(mp.pi * x, 1)),),
+        one([x for x in LINE if abs(x) <= 40] + [0.62, 0.64, 2.5, -3.7]),
+    ),
     "sin": Row(mp.sin, (mp.cos,), one([*LINE, *ANGLES])),
     "cos": Row(mp.cos, (lambda x: -mp.sin(x),), one([*LINE, *ANGLES])),
     "tan": Row(mp.tan, (lambda x: 1 + mp.tan(x) ** 2,), one([*LINE, *ANGLES])),
@@ -453,8 +458,8 @@ REASONS = {
     "nearby.",
     "power_log": "as `power_slope`.",
     "normal_cdf": "`exp(-x**2 / 2)`: the square is rounded, which counts `x**2 / 2` times over.",
-    "sinc": "a function of the rounded `pi * x`. NumPy's values are not 0 at whole numbers, hence "
-    "the number of ulp there.",
+    "sinc": "NumPy's values are not 0 at whole numbers, hence the number of ulp there.",
+    "sinc_slope": "its derivative is a function of the rounded `pi * x`.",
     "modified_bessel": "`numpy.i0` is as far off at 700, and the derivative is a mean of orders.",
     "over_cosh_square": "as `sech_square`.",
     "sech_square": "the square of a `cosh` that is off by more than 1 ulp in NumPy's float32.",

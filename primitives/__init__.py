@@ -41,6 +41,7 @@ from .arithmetic import (
     square as square,
     subtract as subtract,
 )
+from .cardinal_sine import sinc as sinc, spherical_bessel as spherical_bessel
 from .comparison import (
     bitwise_and as bitwise_and,
     bitwise_count as bitwise_count,
@@ -120,8 +121,6 @@ from .exponential import (
     modified_bessel as modified_bessel,
     power as power,
     sigmoid as sigmoid,
-    sinc as sinc,
-    spherical_bessel as spherical_bessel,
     sqrt as sqrt,
 )
 from .fourier import fft as fft, ifft as ifft, irfft as irfft, rfft as rfft

@@ -464,63 +464,12 @@ logaddexp2 = elementwise(
     ),
 )
 
-# The cardinal sine and its derivatives.
-
-
-def spherical_bessel_impl(x: Array, y: int) -> Array:
-    """The spherical Bessel function of order `y` over ``x**y``: an even function without poles.
-
-    Near 0 by its power series, elsewhere by recurrence from cos(x) and sin(x) / x.
-    """
-    x = np.asarray(x)
-    near = np.abs(x) < y + 2
-    s = np.where(near, x, 0) ** 2 / -2
-    series = term = np.ones_like(s) / np.prod(np.arange(1.0, 2 * y + 2, 2)).item()
-    for k in range(1, 20 + 2 * y):
-        term = term * s / (k * (2 * (y + k) + 1))
-        series = series + term
-    x = np.where(near, 1, x)
-    before, here = np.cos(x), np.sin(x) / x
-    for k in range(y):
-        before, here = here, ((2 * k + 1) * here - before) / (x * x)
-    return np.where(near, series, here)[()]
+# The modified Bessel function and its derivatives, without SciPy.
 
 
 def real_line_shape(x: ArrayType, *rest: ArrayType) -> ArrayType:
     """As the operand, whole numbers made floating-point numbers."""
     return ArrayType(x.shape, x.dtype if x.dtype.kind in "fc" else float)
-
-
-spherical_bessel: Function = elementwise(
-    "spherical_bessel",
-    spherical_bessel_impl,
-    lambda x, y: negative(multiply(x, spherical_bessel(x, y + 1))),
-    ZERO,
-    shape=real_line_shape,
-    samples=lambda: [
-        Sample(draw((5,), -4, 4), 0),
-        Sample(draw((2, 3), -9, 9).T, 1, label="non-contiguous"),
-        Sample(draw((3,), -4, 4).astype(np.float32), 2, label="float32"),
-        Sample(draw((), 1, 4)[()], 3, label="0-d"),
-        Sample(draw((0,), 1, 4), 1, label="empty"),
-        Sample(np.array([0.0, 1e-5]), 1, value=[1 / 3, 1 / 3 - 1e-10 / 30], label="the origin"),
-    ],
-)
-sinc = elementwise(
-    "sinc",
-    lambda x: np.sinc(x),
-    lambda x: multiply(multiply(-(math.pi**2), x), spherical_bessel(multiply(math.pi, x), 1)),
-    shape=real_line_shape,
-    samples=unary(
-        -3,
-        3,
-        Sample(0.0, pinned=[0], label="the origin"),
-        Sample(1e-9, pinned=[-(math.pi**2) / 3 * 1e-9], label="near the origin"),
-        Sample(np.array([1.0, -2.0]), pinned=[np.array([-1.0, -0.5])], label="zeros"),
-    ),
-)
-
-# The modified Bessel function and its derivatives, without SciPy.
 
 
 def modified_bessel_impl(x: Array, y: int) -> Array:

@@ -11,8 +11,9 @@ from functrans.core.kinds import elementwise, general, ufunc_shape
 from functrans.core.types import Array, dtype_of, type_of
 
 from .arithmetic import add, divide, multiply, negative, real, reciprocal, square, subtract
+from .cardinal_sine import spherical_bessel
 from .comparison import equal, less, logical_and, maximum, where
-from .exponential import exp, log, real_line_shape, spherical_bessel
+from .exponential import exp, log, real_line_shape
 from .samples import Sample, binary, draw, unary
 from .special_operands import double, fit, with_parameters
 from .special_ufuncs import sp
