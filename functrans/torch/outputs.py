@@ -50,7 +50,8 @@ def taking_out(namespace: dict[str, Any], names: Iterable[str]) -> dict[str, Any
 
 
 def _with_out(function: F, name: str) -> F:
-    if "out" in inspect.signature(function).parameters:
+    code: Any = inspect.unwrap(function).__code__  # a signature takes longer
+    if "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         return function
 
     @wraps(function)
