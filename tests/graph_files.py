@@ -73,6 +73,9 @@ def control_flow() -> Iterator[tuple[str, ft.Graph, tuple[Any, ...]]]:
         "jit": ft.jit(lambda x: np.sin(x) * x),
         "associative_scan": lambda x: ft.associative_scan(np.multiply, x),
     }
+    large = np.linspace(0.1, 1.0, 4096)  # loops may write into such a carry
+    for name in ("fori_loop", "while_loop"):
+        yield f"large {name}", ft.make_graph(functions[name])(large), (large,)
     for name, f in functions.items():
         gradient = ft.grad(lambda x, f=f: np.sum(f(x)))
         yield name, ft.make_graph(f)(x), (x,)

@@ -183,6 +183,15 @@ def test_inside_of_loops(program: Any, run: str) -> None:
         program(STEPS)
 
 
+def test_inside_of_loops_that_write_into_their_carry() -> None:
+    def lower(i: Any, c: Any) -> Any:
+        return np.sqrt(c - 0.4)
+
+    origin = ft.explain_nan(lambda x: ft.fori_loop(0, 5, lower, x))(np.full(4096, 0.9)).origin
+    assert origin is not None and origin.operation == "sqrt"
+    assert "run 4 of body of scan" in origin.within
+
+
 def test_backward_passes_of_jitted_functions_know_the_line() -> None:
     for program in (ft.grad(ft.jit(root)), ft.vmap(ft.grad(ft.jit(root)))):
         origin = ft.explain_nan(program)(BAD).origin

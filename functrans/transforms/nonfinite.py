@@ -3,7 +3,7 @@ looks at the result, and lets each array remember what made it so."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
@@ -19,6 +19,7 @@ from functrans.core.interpreter import CustomCall, Interpreter
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, shape_of, type_of
 from functrans.transforms.arguments import leaf_label
 from functrans.transforms.circumstances import Circumstances, Operation, Tapes
+from functrans.transforms.findings import KINDS, Explanation, Origin, Seen, bad_elements
 from functrans.transforms.rerun import first_inside
 from functrans.transforms.watching import watching
 
@@ -28,125 +29,6 @@ if TYPE_CHECKING:
     from functrans.core.primitive import Primitive
 
 P = ParamSpec("P")
-
-SMALL = 6
-"""Up to how many elements an array is shown whole."""
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """An array as it was when something was found, with the element that matters, if one does."""
-
-    type: ArrayType
-    value: Any = field(repr=False)
-    index: tuple[int, ...] | None
-
-    def __str__(self) -> str:
-        if not self.type.shape:
-            return f"{self.value}, {self.type}"
-        if self.index is not None:
-            return f"{self.value[self.index]}, at {list(self.index)} of {self.type}"
-        if self.type.size <= SMALL:
-            values = np.array2string(np.asarray(self.value), separator=", ").replace("\n", "")
-            return f"{values}, {self.type}"
-        good = self.value[np.isfinite(self.value)]
-        found = zip(("NaN", "infinite"), _bad(self.value), strict=True)
-        parts = [f"{np.count_nonzero(bad)} {word}" for word, bad in found if bad.any()]
-        if good.size and dtype_of(good).kind != "c":
-            parts.append(f"the rest from {good.min()} to {good.max()}")
-        return f"{self.type}, {', '.join(parts) or 'no number'}"
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What made a NaN or an infinity.
-
-    Attributes
-    ----------
-    kind : str
-        ``"nan"`` or ``"inf"``.
-    operation : str
-        The name of the primitive that made it; empty for what was given.
-    line : str
-        The user's line.
-    given : str
-        What held it from the beginning: an argument or a constant; empty if it was made.
-    operands, result : what went in and came out
-    lane : tuple of int
-        The first lane that has it, the outermost vmap first; empty outside of vmap.
-    mode : str
-        ``"backward"`` or ``"tangent"`` in a derivative rule, otherwise empty.
-    rule : Operation or None
-        The operation of the program whose derivative that rule gives, with its line.
-    within : str
-        The operation whose graph it is an operation of (``scan``, ``cond``), with its line and the
-        run of the graph; empty outside of graphs.
-    causes : tuple of Origin
-        What made the infinities that a NaN was made of.
-    """
-
-    kind: str
-    operation: str = ""
-    line: str = ""
-    given: str = ""
-    operands: tuple[Seen, ...] = ()
-    result: Seen | None = None
-    lane: tuple[int, ...] = ()
-    mode: str = ""
-    rule: Operation | None = None
-    within: str = ""
-    causes: tuple[Origin, ...] = ()
-    serial: int = 0
-
-    def __str__(self) -> str:
-        what = "NaN" if self.kind == "nan" else "infinity"
-        if self.given:
-            place = f" at {list(self.result.index)}" if self.result and self.result.index else ""
-            where = f", met by {self.operation} at {self.line}," if self.operation else ""
-            return f"{self.given}{where} holds {what}{place}"
-        text = f"{what} was made by {self.operation} at {self.line}"
-        if self.rule is not None:
-            rule = f"{self.rule.name}{f' at {self.rule.line}' if self.rule.line else ''}"
-            phase = "in the backward pass" if self.mode == "backward" else "in forward mode"
-            by = f"by {self.operation} {phase}, in" if self.operation else f"{phase}, by"
-            text = f"{what} was made {by} the derivative of {rule}"
-        if self.within:
-            text += f", in {self.within}"
-        if self.lane:
-            text += f", in lane {', '.join(map(str, self.lane))}"
-        lines = [text, *(f"  operand {i}: {x}" for i, x in enumerate(self.operands))]
-        lines.append(f"  result: {self.result}")
-        for cause in {origin.serial: origin for origin in self.causes}.values():
-            lines += str(cause).splitlines()
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """What :func:`explain_nan` found; true if there is a NaN or an infinity in the result.
-
-    Attributes
-    ----------
-    origin : Origin or None
-        What made it; None if the result is finite.
-    value : pytree
-        The result of the function.
-    """
-
-    function: str
-    origin: Origin | None
-    value: Any = field(repr=False)
-
-    def __bool__(self) -> bool:
-        return self.origin is not None
-
-    def __repr__(self) -> str:
-        head = f"explain_nan({self.function}): the result"
-        if self.origin is None:
-            return f"{head} has no NaN and no infinity"
-        what = "NaN" if self.origin.kind == "nan" else "infinity"
-        lines = "\n".join(f"  {line}" for line in str(self.origin).splitlines())
-        return f"{head} has {what}.\n{lines}"
 
 
 class WatchArray(TracedArray):
@@ -244,13 +126,11 @@ class Watch(Interpreter):
     def _given(self, x: Array, label: str, operation: str = "", line: str = "") -> Any:
         found: list[Origin | None] = [None, None]
         value = plain(x)
-        for j, bad in enumerate(_bad(value)):
+        for j, bad in enumerate(bad_elements(value)):
             if bad.any():
                 self._count += 1
                 seen = Seen(type_of(value), value, _first(bad))
-                found[j] = Origin(
-                    _KINDS[j], operation, line, label, result=seen, serial=self._count
-                )
+                found[j] = Origin(KINDS[j], operation, line, label, result=seen, serial=self._count)
         return tuple(found)
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
@@ -260,7 +140,7 @@ class Watch(Interpreter):
         outs = (ans,) if primitive.outputs is None else ans
         made = []
         for out in outs:
-            bad = [mask.any() for mask in _bad(plain(out))]
+            bad = [mask.any() for mask in bad_elements(plain(out))]
             origins: list[Origin | None] = [None, None]
             if any(bad):
                 known = [self._origins_of(x, primitive.name, around.line) for x in args]
@@ -387,7 +267,7 @@ class Guard(Interpreter):
                     continue
                 around = self._tapes.around(name)
                 value, mask = plain(part), plain(around.mask)
-                bad = _bad(value)[j]
+                bad = bad_elements(value)[j]
                 if mask is not None and np.shape(mask) == np.shape(bad):
                     bad = bad & mask
                 if bad.any():
@@ -420,22 +300,9 @@ def _arrays(x: Any) -> list[Any]:
 
 def _is_made(j: int, out: Any, operands: Sequence[Any]) -> bool:
     """Whether a result has NaN (j = 0) or infinities (j = 1) that no operand has."""
-    return bool(_bad(plain(out))[j].any()) and not any(
-        _bad(plain(x))[j].any() for x in operands if is_array(x)
+    return bool(bad_elements(plain(out))[j].any()) and not any(
+        bad_elements(plain(x))[j].any() for x in operands if is_array(x)
     )
-
-
-_KINDS = ("nan", "inf")
-
-
-def _bad(value: Any) -> tuple[Any, Any]:
-    """The elements that are NaN, and those that are infinite."""
-    if value is None or dtype_of(value).kind not in "fc":
-        return _NONE, _NONE
-    return np.isnan(value), np.isinf(value)
-
-
-_NONE = np.zeros((), bool)
 
 
 def _first(bad: Any) -> tuple[int, ...]:
@@ -461,7 +328,7 @@ def _made(
 ) -> Origin:
     """What an operation made."""
     value = plain(out)
-    index = _first(_bad(value)[j])
+    index = _first(bad_elements(value)[j])
     shape = np.shape(value) if primitive.kind in ("elementwise", "chooser") else None
     seen = tuple(_seen(plain(x), shape, index) for x in args)
     origin = _origin(j, value, index, around, seen, around.mode, around.rule)
@@ -479,7 +346,7 @@ def _origin(
 ) -> Origin:
     lanes = len(around.lanes) if np.shape(value)[: len(around.lanes)] == around.lanes else 0
     return Origin(
-        _KINDS[j],
+        KINDS[j],
         line=around.line,
         operands=operands,
         result=Seen(type_of(value), value, index),
@@ -511,7 +378,7 @@ def _inside(
         run = found[1]
         return replace(made, within=f"{run} of {origin.operation} at {origin.line}")
 
-    j = _KINDS.index(origin.kind)
+    j = KINDS.index(origin.kind)
     found = first(j)
     if (
         found is None

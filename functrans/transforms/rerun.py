@@ -71,10 +71,13 @@ class _Stepper:
         self.runs = 0
         self.thread = threading.get_ident()
         self.before = graph.program
+        self.others = {key: x for key, x in graph.derived.items() if key[0] == "program"}
         graph.program = self
+        graph.derived.update(dict.fromkeys(self.others, self))
 
     def restore(self) -> None:
         self.graph.program = self.before
+        self.graph.derived.update(self.others)
 
     def __call__(self, *values: Any) -> list[Any]:
         if threading.get_ident() != self.thread:

@@ -34,7 +34,13 @@ from functrans.primitives.index_expression import ARRAY, Index
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OURS = ("functrans.core.types", "functrans.core.kinds", "functrans.primitives", "functrans.control")
+OURS = (
+    "functrans.core.kinds",
+    "functrans.core.overwriting",
+    "functrans.core.types",
+    "functrans.control",
+    "functrans.primitives",
+)
 """Where functions and classes of the library are taken from; all else works with transforms."""
 
 SUBSTITUTES = {
@@ -43,7 +49,7 @@ SUBSTITUTES = {
         "def NAME(message, category):\n    warnings.warn(message, category, stacklevel=3)"
     ),
     "functrans.compile.numpy_program:program": (
-        "def NAME(graph):\n"
+        "def NAME(graph, donated=()):\n"
         "    def run(*values):\n"
         "        outs = graph(*values)\n"
         "        held = {id(x) for x in values}\n"
