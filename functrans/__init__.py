@@ -58,7 +58,7 @@ def _load_generators() -> _Any:
     return generators
 
 
-_generators.Hook.load = staticmethod(_load_generators)
+_generators.hook.load = _load_generators
 
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""

@@ -33,6 +33,9 @@ class Hook:
     load: Callable[[], Any]
 
 
+hook = Hook()
+
+
 class Lanes:
     """A generator that several lanes share, each with numbers of its own."""
 
@@ -53,13 +56,13 @@ class TracedGenerator:
         self.operand = operand
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """So that code which asks for a generator takes this one."""
         return np.random.Generator
 
     def __getattr__(self, name: str) -> Any:
         if not METHODS:
-            Hook.load()
+            hook.load()
         method = METHODS.get(name)
         if method is None:
             raise AttributeError(f"'Generator' object has no attribute {name!r}")

@@ -97,7 +97,7 @@ def normal(key: Any, shape: Any = (), dtype: Any = float) -> Array:
     kind = np.dtype(dtype)
     if kind.kind != "c":
         return p.random_normal(key, shape=shape, dtype=check_float("normal", kind))
-    part = check_float("normal", np.empty(0, kind).real.dtype)
+    part = check_float("normal", f"f{kind.itemsize // 2}")
     real, imag = (p.random_normal(k, shape=shape, dtype=part) for k in keys_of(key, 2))
     scale = part.type(math.sqrt(0.5))
     return p.make_complex(p.multiply(scale, real), p.multiply(scale, imag))

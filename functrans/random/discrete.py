@@ -217,20 +217,20 @@ def _chosen(key: Array, n: int, shape: Shape, replace: bool, weights: Array | No
             f"random.choice: p has shape {shape_of(weights)}, at {user_line()}; it must have one "
             f"probability for each of {n} elements"
         )
-    weights = in_dtype(weights, DOUBLE)
+    chances = in_dtype(weights, DOUBLE)
     if replace:
         # A drawn number in (0, total] lies in the step of its element, which is never one of
         # probability 0.
-        ends = fnp.cumsum(weights)
+        ends = fnp.cumsum(chances)
         at = p.subtract(1.0, units(key, shape, DOUBLE))
         return fnp.searchsorted(ends, p.multiply(at, ends[-1]))
-    possible = p.greater(weights, 0.0)
+    possible = p.greater(chances, 0.0)
     if isinstance(possible, np.ndarray) and possible.sum() < count:
         raise ValueError(
             f"random.choice: {count} different elements are wanted, at {user_line()}, but p is "
             f"greater than 0 for {possible.sum()} alone"
         )
-    logarithms = p.where(possible, p.log(p.where(possible, weights, 1.0)), -math.inf)
+    logarithms = p.where(possible, p.log(p.where(possible, chances, 1.0)), -math.inf)
     keys = p.add(gumbels(key, (n,), DOUBLE), logarithms)
     order = fnp.argsort(p.negative(keys), stable=True)
     return p.reshape(fnp.take(order, np.arange(count)), shape=shape)
