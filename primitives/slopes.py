@@ -372,9 +372,9 @@ def turned(b: Array, w: Array, x: Array, doubt: Array, name: str) -> Array:
 
 
 def factor_rates(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
-    """How the values among factors part, if some are known to be equal."""
+    """How the values among factors part."""
     place = 0 if len(outs) == 4 else 1
-    if not ties(outs[place]):
+    if ties(outs[place]) is False:
         return None
     return tuple([both_rates(w) if i == place else None for i, w in enumerate(outs)])
 
