@@ -275,7 +275,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "the output is a str; a mapped function must return arrays",
     ),
     "if under vmap": (
-        lambda: ft.vmap(branch)(X),
+        lambda: ft.vmap(branch, branches="error")(X),
         errors.ConversionError,
         r"bool\(\) of a traced bool\[\] in vmap\(branch .*\) at .*error_snapshots.py:\d+ in "
         r"branch.*"
@@ -374,7 +374,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "cannot become a Python float",
     ),
     "max of Python": (
-        lambda: ft.vmap(lambda x: max(x, 0.0))(X),
+        lambda: ft.vmap(lambda x: max(x, 0.0), branches="error")(X),
         errors.ConversionError,
         r"bool\(\) of .*numpy\.maximum\(x, y\) in place of max\(x, y\)",
     ),

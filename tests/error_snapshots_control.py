@@ -237,7 +237,7 @@ SNAPSHOTS: dict[str, Row] = {
         r"jit\(<lambda> .*\) has 1 paths through its Python conditions already.*functrans.cond",
     ),
     "a condition that differs between lanes": (
-        lambda: [ft.grad(positive)(X), ft.vmap(positive)(np.ones((2, 3)))],
+        lambda: [ft.grad(positive)(X), ft.vmap(positive, branches="error")(np.ones((2, 3)))],
         errors.ConversionError,
         "the function of a jit branches in Python on a value of which each lane",
     ),
@@ -266,5 +266,20 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.jit(keep, static_argnums=1, donate_argnames="x"),
         errors.InputTypeError,
         r"jit\(keep .*\): \['1', 'x'\] are static and donated",
+    ),
+    "vmap with branches of another kind": (
+        lambda: ft.vmap(np.sin, branches="both"),  # type: ignore[arg-type]
+        errors.OptionError,
+        "vmap: branches is 'both'; it takes 'follow' or 'error'",
+    ),
+    "lanes that return different structures": (
+        lambda: ft.vmap(lambda x: (x, x) if x > 0 else x)(np.array([1.0, -1.0])),
+        errors.TreeError,
+        r"vmap\(<lambda> .*\): the function returns different structures: .*",
+    ),
+    "lanes that differ in a result without an axis": (
+        lambda: ft.vmap(lambda x: 1.0 if x > 0 else 0.0, out_axes=None)(np.array([1.0, -1.0])),
+        errors.AxisError,
+        r"vmap\(<lambda> .*\): the output may differ between examples, which take different paths",
     ),
 }

@@ -16,7 +16,7 @@ from functrans.core.errors import (
     TreeError,
     describe_function,
 )
-from functrans.core.types import ArrayType, is_array, type_of
+from functrans.core.types import CONTAINERS, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,11 @@ def array_leaves(who: str, what: str, value: Any) -> tuple[list[Any], tree.TreeD
                 "consist of arrays and numbers. Let the function close over what is none."
             )
     return leaves, treedef
+
+
+def held(x: Any) -> Any:
+    """The array that a container of one array, as a tensor, stands for; anything else as it is."""
+    return x.array if type(x) in CONTAINERS else x
 
 
 def staged_round(

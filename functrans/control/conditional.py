@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from functrans.control.carry import array_leaves
+from functrans.control.carry import array_leaves, held
 from functrans.control.closure import Staged, stage, union_of
 from functrans.control.cond_primitive import cond_primitive
 from functrans.core import tree
@@ -72,6 +72,7 @@ def cond(
     (np.float64(0.25), np.float64(0.0))
     """
     who = f"cond({describe_function(true_fun)}, {describe_function(false_fun)})"
+    pred = held(pred)
     if not is_array(pred) or shape_of(pred) != ():
         got = type_of(pred) if is_array(pred) else f"a {type(pred).__name__}"
         raise InputTypeError(
@@ -117,6 +118,7 @@ def switch(index: Any, branches: Sequence[Callable[..., R]], *operands: Any) -> 
     who = f"switch({', '.join(map(describe_function, branches))})"
     if not branches:
         raise InputTypeError("switch: branches is empty; give at least one function")
+    index = held(index)
     if not is_array(index) or shape_of(index) or type_of(index).dtype.kind not in "iu":
         got = type_of(index) if is_array(index) else f"a {type(index).__name__}"
         raise InputTypeError(f"{who}: index must be one integer, got {got}")

@@ -11,12 +11,13 @@ from numpy import ndarray
 
 from functrans.compile import program
 from functrans.control.reads import Arrays, Reads
+from functrans.control.recording import LanesDecideError, in_lanes
 from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, OptionError, describe_function
 from functrans.core.generators import TracedGenerator, is_generator, operand_of
-from functrans.core.interpreter import stack
+from functrans.core.interpreter import outside, stack
 from functrans.core.types import WEAK, is_array, type_of
 from functrans.transforms.arguments import argument_label, positional_names, subclass_refused
 from functrans.transforms.staging import Stage
@@ -30,6 +31,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Branches = Literal["follow", "error"]
+
+BELOW = type(stack)
+"""``BELOW.top`` lies below all transforms, as :func:`outside` asks."""
 
 KEPT = 256
 """How many functions' traces are kept."""
@@ -153,7 +157,7 @@ class Jitted(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         interpreter = stack.top
         again = self._again
-        if again is not None and interpreter is None and not kwargs:
+        if again is not None and interpreter is BELOW.top and not kwargs:
             kinds, run, out_tree, reads, met = again
             if len(args) == len(kinds):
                 for x, kind in zip(args, kinds):  # noqa: B905  (strict takes as long as a check)
@@ -172,8 +176,16 @@ class Jitted(Generic[P, R]):
         if TracedGenerator in self._last[1] and TracedGenerator in map(type, leaves):
             # Its lanes draw one by one.
             return self.fun(*args, **kwargs)
-        out = paths.run(leaves, partial(self._trace, build, leaves))
-        self._again = self._next(paths, args, kwargs) if stack.top is None else None
+        lanes = self.branches == "follow" and in_lanes(stack.top)
+        try:
+            if lanes and any(only.outcomes for only in paths.traces):
+                raise LanesDecideError
+            out = paths.run(leaves, partial(self._trace, build, leaves))
+        except LanesDecideError:
+            if not lanes:
+                raise
+            return self.fun(*args, **kwargs)  # each lane of the batch takes its own path
+        self._again = self._next(paths, args, kwargs) if outside() else None
         return out  # type: ignore[no-any-return]
 
     def _next(self, paths: Paths, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 from functrans.control.derived import known
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
-from functrans.core.interpreter import stack, under
+from functrans.core.interpreter import Interpreter, stack, under
 from functrans.core.primitive import Primitive
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Variable
+from functrans.transforms.batching import Batch
 from functrans.transforms.staging import Stage, StageArray
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ class PathLeft(BaseException):
 
     def __init__(self, outcomes: tuple[bool, ...]) -> None:
         self.outcomes = outcomes
+
+
+class LanesDecideError(BaseException):
+    """A condition depends on values of which each lane of a batch has another."""
+
+
+def in_lanes(interpreter: Interpreter | None) -> bool:
+    """Whether a batch around may part where a Python condition differs between its lanes."""
+    while interpreter is not None:
+        if type(interpreter) is Batch and interpreter.follow:
+            return True
+        interpreter = interpreter.parent
+    return False
 
 
 class Recording(Stage):
@@ -90,6 +104,8 @@ class Recording(Stage):
         self._advance()
         value = self._known.get(array.variable, _UNKNOWN)
         if value is _UNKNOWN:
+            if in_lanes(self.parent):
+                raise LanesDecideError
             return super().value_of(array, wanted)
         outcome = bool(value)
         self.outcomes.append(outcome)

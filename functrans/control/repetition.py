@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from functrans.control.carry import array_leaves, staged_round
+from functrans.control.carry import array_leaves, held, staged_round
 from functrans.control.closure import stage, union_of
 from functrans.control.scanning import scan
 from functrans.control.while_primitive import while_loop_primitive
@@ -129,6 +129,7 @@ def fori_loop(
     np.int64(10)
     """
     who = f"fori_loop({describe_function(body_fun)})"
+    lower, upper = held(lower), held(upper)
     for name, value in (("lower", lower), ("upper", upper)):
         if not is_array(value) or type_of(value).shape or type_of(value).dtype.kind not in "iu":
             got = type_of(value) if is_array(value) else f"a {type(value).__name__}"

@@ -12,6 +12,7 @@ from functrans.control.closure import lifted
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import PathLeft, Recording
 from functrans.core import tree
+from functrans.core.array import TracedArray
 from functrans.core.constants import same_bits
 from functrans.core.errors import (
     ConversionError,
@@ -23,7 +24,7 @@ from functrans.core.errors import (
 )
 from functrans.core.garbage import no_collection
 from functrans.core.generators import is_generator
-from functrans.core.interpreter import stack
+from functrans.core.interpreter import outside
 from functrans.core.types import WEAK, is_array, type_of
 from functrans.graph.passes import optimize
 from functrans.transforms.arguments import leaf_label
@@ -68,7 +69,7 @@ class Trace:
         The memory of the leaves at the places `donated` may be taken by results, if there is one
         path only: another would find other arguments than it was called with.
         """
-        if stack.top is None:
+        if outside() and not (self.closed or any(isinstance(x, TracedArray) for x in leaves)):
             given_up = () if self.outcomes else _given_up(leaves, donated)
             outs: Sequence[Any] = program(self.graph, given_up)(*leaves)
         else:
@@ -180,7 +181,7 @@ def trace(
             constants.keep(array, f"that is used at {line}")
     graph, closed = lifted(raw)
     graph = optimize(graph, checked=stepwise)
-    if stack.top is None:
+    if outside():
         program(graph)  # while no collections come in between
     if stepwise:
         _compare(who, graph, closed, leaves, recording.values(outs))

@@ -193,15 +193,15 @@ def _general_remedy(called: str) -> str:
 
 VALUES = {
     "bool": "Write numpy.where(condition, x, y) in place of a Python if, numpy.maximum(x, y) in "
-    "place of max(x, y).",
+    "place of max(x, y), functrans.cond or functrans.while_loop where only one path is to run.",
     "formatted number": "Format what the transformed function returns.",
 }
 """What to write where a value is needed which is not known, by what needs it."""
 
 SIZES = (
     "A length, a shape, an axis or the index of a list has to be a plain number: leave it out of "
-    "the traced arguments (in_axes=None, functools.partial). To choose from a list, stack it: "
-    "functrans.numpy.take(numpy.stack(list), i)."
+    "the traced arguments (in_axes=None, static_argnums of jit, functools.partial). To choose from "
+    "a list, stack it: functrans.numpy.take(numpy.stack(list), i)."
 )
 SELECTIONS = (
     "How many elements there are would depend on it. Write numpy.where(mask, x, other), or "

@@ -42,6 +42,11 @@ stack = _Stack()
 """``stack.top`` is the interpreter that handles the next operation, or None for plain NumPy."""
 
 
+def outside() -> bool:
+    """Whether no transform is active: at most what lies below all of them."""
+    return stack.top is _Stack.top
+
+
 _NO_PARAMS: dict[str, Any] = {}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, snapshot
 from functrans.core.interpreter import Interpreter, stack, under
 from functrans.core.primitive import X_TYPE
 from functrans.core.types import (
@@ -183,6 +183,8 @@ class Engine(Interpreter):
                     mine.append(i)
             else:
                 values.append(x)
+        if primitive.higher is not None and mine and mode.grad:
+            return self._higher(primitive, args, values, mine, params)
         ans = primitive.impl(*values, **params)
         if not ours:
             return ans
@@ -403,6 +405,38 @@ class Engine(Interpreter):
         out.index = new
         out._version = None
         return out
+
+    def _higher(
+        self,
+        primitive: Primitive,
+        args: tuple[Array, ...],
+        values: list[Array],
+        mine: list[int],
+        params: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        """Record an operation whose parameters are graphs by its own reverse mode."""
+        rules: Any = primitive.higher
+        wanted = [i in mine for i in range(len(args))]
+        handles = list(map(snapshot, args))
+        with under(None):
+            outs, pull_values = rules.vjp(values, wanted, params)
+
+        def pull(gs: Any, residuals: Any, params_: Any) -> list[Any]:
+            if any(type(g) is EngineArray for g in gs):  # with create_graph
+                found = rules.vjp(handles, wanted, params)[1](list(gs))
+            else:
+                with under(None):
+                    found = pull_values(list(gs))
+            return [found[i] for i in mine]
+
+        spaces = [type_of(values[i]) for i in mine]
+        link: tuple[Any, ...] = (pull, [args[i].index for i in mine], (), {}, spaces)
+        types = tuple(map(type_of, outs))
+        made = node(primitive, [link], None, types=types)
+        return tuple(
+            EngineArray(o, made.output(j) if is_inexact(kind.dtype) else None)
+            for j, (o, kind) in enumerate(zip(outs, types, strict=True))
+        )
 
     def fresh(self, content: Array) -> Any:
         return content  # outside of transforms arrays are what they are

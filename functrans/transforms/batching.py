@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from functrans.core.array import TracedArray, duplicate, for_reading, own_handle
 from functrans.core.errors import (
     AxisError,
     InputTypeError,
+    OptionError,
     TreeError,
     describe_function,
     describe_output,
@@ -25,6 +26,7 @@ from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.graph.inference import output_types
+from functrans.primitives.indexing import take
 from functrans.transforms.arguments import leaf_label, subclass_refused
 from functrans.transforms.watching import watching
 
@@ -75,6 +77,12 @@ class BatchArray(TracedArray):
         self.value = content.value
 
     def concrete(self, wanted: str) -> Any:
+        if wanted == "bool":
+            outcomes = _plain_lanes(self)
+            if outcomes is not None and outcomes.size:
+                outcome = _agreed(self.interpreter, outcomes)
+                if outcome is not None:
+                    return outcome
         raise unknown_value(self, wanted)
 
     def describe_value(self) -> str:
@@ -83,19 +91,58 @@ class BatchArray(TracedArray):
         return f", {self.interpreter.size} lanes {shown}"
 
 
-class Batch(Interpreter):
-    """Carries out each operation on all lanes at once."""
+class LanesPart(BaseException):
+    """Python asks for a truth value that is not the same in all lanes of a batch. Not an Exception,
+    which a user's function may catch.
 
-    __slots__ = ("size",)
+    `groups` are the lanes that have the same.
+    """
+
+    def __init__(self, batch: Batch, groups: list[np.ndarray[Any, Any]]) -> None:
+        self.batch = batch
+        self.groups = groups
+
+
+def _plain_lanes(x: BatchArray) -> np.ndarray[Any, Any] | None:
+    """The plain values in all lanes; None where they are not known."""
+    value = x.value
+    while isinstance(value, TracedArray):
+        if type(value) is BatchArray:
+            lanes = _plain_lanes(value)
+            return None if lanes is None else _agreed(value.interpreter, lanes)
+        value = value.underlying
+    return None if value is None else np.asarray(value)
+
+
+def _agreed(batch: Batch, lanes: np.ndarray[Any, Any]) -> Any:
+    """What all lanes have; if they differ, the batch has to be parted. None: it may not be."""
+    if not batch.follow:
+        return None
+    first = lanes[0]
+    if (lanes == first).all():
+        return first
+    _, numbers = np.unique(lanes.reshape(len(lanes), -1), axis=0, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    raise LanesPart(batch, [np.flatnonzero(numbers == n) for n in dict.fromkeys(numbers)])
+
+
+class Batch(Interpreter):
+    """Carries out each operation on all lanes at once.
+
+    With `follow`, a Python condition that comes out differently parts the lanes (`LanesPart`).
+    """
+
+    __slots__ = ("follow", "size")
 
     transform = "vmap"
     overwrites = True
     values_known = False
     hidden = "; shapes may include the mapped axis, which is then the first"
 
-    def __init__(self, size: int, function: object = None) -> None:
+    def __init__(self, size: int, function: object = None, follow: bool = False) -> None:
         super().__init__(function)
         self.size = size
+        self.follow = follow
 
     @property
     def lost(self) -> str:
@@ -246,6 +293,7 @@ def vmap(
     *,
     axis_size: int | None = None,
     chunk_size: int | None = None,
+    branches: Literal["follow", "error"] = "follow",
 ) -> Callable[P, R]:
     """A function that applies `fun` to each example of a batch, all at once.
 
@@ -263,6 +311,9 @@ def vmap(
         The number of examples; needed only if no argument is mapped.
     chunk_size : int, optional
         Carry out at most this many examples at a time, to bound memory.
+    branches : {"follow", "error"}
+        What a Python ``if`` or ``while`` does that comes out differently for different examples:
+        `fun` runs again on the examples of each outcome, or it is an error.
 
     Returns
     -------
@@ -286,6 +337,8 @@ def vmap(
         raise InputTypeError(
             f"vmap takes a function, got {type(fun).__name__}. Write vmap(f)(x), not vmap(f(x))."
         )
+    if branches not in ("follow", "error"):
+        raise OptionError(f"vmap: branches is {branches!r}; it takes 'follow' or 'error'")
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     who = f"vmap({describe_function(fun)})"
@@ -313,8 +366,10 @@ def vmap(
         values = [
             x if axis is None else _to_front(x, axis) for x, axis in zip(leaves, axes, strict=True)
         ]
+        # A second run would draw other numbers than the first.
+        follow = branches == "follow" and not any(map(is_generator, leaves))
         if chunk_size is None or size <= chunk_size:
-            return _run(fun, who, treedef, values, axes, size, out_axes)  # type: ignore[no-any-return]
+            return _run(fun, who, treedef, values, axes, size, out_axes, follow)  # type: ignore[no-any-return]
         parts = []
         for start in range(0, size, chunk_size):
             stop = min(start + chunk_size, size)
@@ -322,7 +377,7 @@ def vmap(
                 x if axis is None else algebra.rows(x, start, stop)
                 for x, axis in zip(values, axes, strict=True)
             ]
-            parts.append(_run(fun, who, treedef, chunk, axes, stop - start, out_axes))
+            parts.append(_run(fun, who, treedef, chunk, axes, stop - start, out_axes, follow))
         return _joined(parts, out_axes, who)  # type: ignore[no-any-return]
 
     return batched
@@ -343,26 +398,72 @@ def _run(
     axes: list[int | None],
     size: int,
     out_axes: Any,
+    follow: bool,
 ) -> Any:
-    with Batch(size, fun) as batch:
-        new = [
-            BatchArray(batch, own_handle(x))
-            if axis is not None
-            else _shared(batch, x)
-            if is_generator(x)
-            else x
+    batch = Batch(size, fun, follow)
+    try:
+        with batch:
+            new = [
+                BatchArray(batch, own_handle(x))
+                if axis is not None
+                else _shared(batch, x)
+                if is_generator(x)
+                else x
+                for x, axis in zip(values, axes, strict=True)
+            ]
+            args, kwargs = tree.unflatten(treedef, new)
+            out = fun(*args, **kwargs)
+    except LanesPart as parted:
+        if parted.batch is not batch:
+            raise
+        groups = parted.groups
+    else:
+        outs, out_tree = tree.flatten(out)
+        places = _for_each_leaf(who, "out_axes", out_axes, out)
+        paths = tree.leaf_paths(out_tree)
+        return tree.unflatten(
+            out_tree,
+            [
+                _place(batch, who, o, axis, tree.key_string(path))
+                for o, axis, path in zip(outs, places, paths, strict=True)
+            ],
+        )
+    parts = []
+    for lanes in groups:
+        some = [
+            x if axis is None else take(x, lanes, axis=0)
             for x, axis in zip(values, axes, strict=True)
         ]
-        args, kwargs = tree.unflatten(treedef, new)
-        out = fun(*args, **kwargs)
-    outs, out_tree = tree.flatten(out)
-    places = _for_each_leaf(who, "out_axes", out_axes, out)
-    paths = tree.leaf_paths(out_tree)
+        parts.append(_run(fun, who, treedef, some, axes, len(lanes), out_axes, follow))
+    return _reunited(parts, groups, out_axes, who)
+
+
+def _reunited(parts: list[Any], groups: list[np.ndarray[Any, Any]], out_axes: Any, who: str) -> Any:
+    """The results of lanes that took different paths, in the order of the lanes."""
+    structures = list(map(tree.structure, parts))
+    for structure in structures[1:]:
+        if structure != structures[0]:
+            names = ("one path through the Python conditions", "another")
+            difference = tree.explain_difference(structures[0], structure, names=names)
+            raise TreeError(f"{who}: the function returns different structures: {difference}")
+    places = _for_each_leaf(who, "out_axes", out_axes, parts[0])
+    for axis, path, *pieces in zip(
+        places, tree.leaf_paths(structures[0]), *map(tree.leaves, parts), strict=True
+    ):
+        if axis is None and any(x is not pieces[0] for x in pieces):
+            where = tree.key_string(path)
+            raise AxisError(
+                f"{who}: the output{where and f' at {where}'} may differ between examples, which "
+                "take different paths through the Python conditions, but its out_axes is None. "
+                "Give it an axis."
+            )
+    back = np.argsort(np.concatenate(groups))
+    joined, structure = tree.flatten(_joined(parts, out_axes, who))
     return tree.unflatten(
-        out_tree,
+        structure,
         [
-            _place(batch, who, o, axis, tree.key_string(path))
-            for o, axis, path in zip(outs, places, paths, strict=True)
+            x if axis is None else take(x, back, axis=axis % len(shape_of(x)))
+            for x, axis in zip(joined, places, strict=True)
         ],
     )
 

@@ -1,0 +1,48 @@
+"""Loops, branches and programs of tensors: gradients of first and second order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans as ft
+import functrans.torch as torch
+
+X = np.array([1.0, 2.0])
+
+
+def by_scan(sin: Any, a: Any) -> Any:
+    return ft.scan(lambda c, x: (sin(c) * a * x, None), a, np.full(3, 2.0))[0]
+
+
+def by_while(sin: Any, a: Any) -> Any:
+    return ft.while_loop(lambda c: (c < 10).all(), lambda c: c * a + 1, a)
+
+
+def by_cond(sin: Any, a: Any) -> Any:
+    return ft.cond(a[0] > 0, lambda: sin(a) * a, lambda: a)
+
+
+def by_jit(sin: Any, a: Any) -> Any:
+    return ft.jit(lambda v: sin(v) * v * v)(a)
+
+
+@pytest.mark.parametrize("f", [by_scan, by_while, by_cond, by_jit])
+def test_gradients(f: Callable[[Any, Any], Any]) -> None:
+    a = torch.tensor(X, requires_grad=True)
+    y = f(torch.sin, a).sum()
+    (slope,) = torch.autograd.grad(y, a, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), a)
+    loss = lambda v: np.sum(f(np.sin, v))  # noqa: E731
+    np.testing.assert_allclose(y.item(), loss(X))
+    np.testing.assert_allclose(slope.detach().numpy(), ft.grad(loss)(X))
+    np.testing.assert_allclose(curvature.numpy(), ft.hessian(loss)(X).sum(0))
+
+
+def test_backward() -> None:
+    a = torch.tensor(X, requires_grad=True)
+    by_scan(torch.sin, a).sum().backward()
+    np.testing.assert_allclose(a.grad.numpy(), ft.grad(lambda v: np.sum(by_scan(np.sin, v)))(X))
