@@ -182,9 +182,9 @@ def power_slope_impl(x: Array, y: Array) -> Array:
         if ans.dtype.kind == "f":
             rest = rounded_off(y, -1)
             if rest if one else rest.any():  # half an ulp of the exponent counts log(x) times over
-                logarithm = np.log(x)
-                counts = np.isfinite(logarithm)
-                ans = ans * (1 + rest * np.where(counts, logarithm, 0)).astype(ans.dtype)
+                part = rest * np.log(x)
+                part = np.where(np.abs(part) < 1e-3, part, 0)  # not infinite or huge exponents
+                ans = ans * (1 + part).astype(ans.dtype)
         return ans[()]
 
 
@@ -242,6 +242,13 @@ power_slope: Function = elementwise(
         2,
         Sample(*AT_ZERO, pinned=[[-inf, 0, 2, 0], [-inf, -inf, 0, 0]], label="at 0"),
         Sample(0.0, 0.0, pinned=[0, 0], label="0**0"),
+        Sample(
+            np.array([3.0, 0.5, 3.0, 1.0, 0.5]),
+            np.array([1e300, 1e300, inf, inf, -inf]),
+            smooth=False,
+            value=[inf, 0, inf, inf, -inf],
+            label="huge exponents",
+        ),
     ),
 )
 power_log: Function = elementwise(
