@@ -332,6 +332,10 @@ NO_ROW = {
     "conjugate": "of real numbers the identity",
     "power_mixed": "a sum that vanishes: it serves second derivatives of powers",
     "binary_cross_entropy": "its derivative is bounded near 0 and 1, as PyTorch's",
+    "truncated_quantile": "what `truncated_normal` draws with: held to quantiles and known values",
+    "tail_moment": "part of a slope of `wald`, which is compared with differences of quantiles",
+    "positive_polygamma": "part of slopes of gamma variables; held to values of mpmath",
+    "gamma_shape_ratio": "the slope of gamma variables, held to values of mpmath",
 }
 
 DOUBLE_ONLY = {"float_power"}  # which computes in double precision whatever it is given
