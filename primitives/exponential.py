@@ -393,7 +393,7 @@ def share_impl(x: Array, y: Array, exponential: Any, rate: float) -> Array:
     with np.errstate(all="ignore"):
         d = np.where((x == y) & np.isinf(x), 0, x - y)
         e = exponential(-np.abs(d))
-        below = d < 0
+        below = np.signbit(d)
         ans = np.where(below, e, np.ones_like(e)) / (1 + e)
         other = np.where(below, np.ones_like(e), e) / (1 + e)
         rest = rounded_off(x, -y)

@@ -44,6 +44,8 @@ NO_SECOND = {
     "known_eig": "that of eig is its second derivative",
     "known_svd": "that of svd is its second derivative",
     "stop_gradient": "no derivative",
+    "random_loggamma": "its variables jump where a draw is refused; test_random_distributions",
+    "random_wald": "its variables jump from root to root; test_random_distributions",
     "itairy": "its values are too inexact for differences; tests/mutants has a check of its own",
 }
 

@@ -129,7 +129,9 @@ def test_every_operand_is_differentiated(name: str) -> None:
 
 # Its rules are those of a user's function, so it has no samples of its own; tests/test_custom.py
 # tries it. Operations on graphs, and the guards of paths, are tried by tests/control.
+# What calls back is tried by tests/test_debug.py.
 WITHOUT_SAMPLES = {"custom_call", "custom_call_with_effects", "guard"}
+WITHOUT_SAMPLES |= {"debug_callback", "inspect", "io_callback", "pure_callback"}
 # No two runs of what draws from a generator are the same: tests/test_random_generators.py.
 DRAWING = "generator_"
 
