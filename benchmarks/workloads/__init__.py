@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from benchmarks.workload import AnyWorkload
 from benchmarks.workloads import (
     black_scholes,
@@ -25,11 +27,14 @@ from benchmarks.workloads import (
     untraced,
 )
 
+# Its error function is SciPy's.
+WITH_SCIPY: tuple[AnyWorkload, ...] = (black_scholes.WORKLOAD,) if find_spec("scipy") else ()
+
 WORKLOADS: tuple[AnyWorkload, ...] = (
     untraced.WORKLOAD,
     chain.WORKLOAD,
     staged_chain.WORKLOAD,
-    black_scholes.WORKLOAD,
+    *WITH_SCIPY,
     scalar_function.WORKLOAD,
     mlp.WORKLOAD,
     hessian.WORKLOAD,

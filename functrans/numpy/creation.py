@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.interpreter import stack
+from functrans.core.interpreter import outside, stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
 from functrans.numpy.axes import ndim_of, one_axis
@@ -274,6 +274,11 @@ def full(
     return filled(fill_value, shape, dtype)
 
 
+def plain_outside(a: Any) -> bool:
+    """Whether no transform is active and an array is NumPy's, also where tensors lie below."""
+    return isinstance(a, ndarray) and outside()
+
+
 def fresh(content: Any) -> Array:
     """A new array that traced values can be written into: traced itself, inside a transform."""
     top = stack.top
@@ -333,6 +338,8 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
     """
     if type(a) is ndarray and stack.top is None:
         return a.copy(order)
+    if plain_outside(a):
+        return np.array(a, order=order, subok=subok)
     if isinstance(a, TracedArray):
         return _copy_method(a)
     if stack.top is not None and isinstance(x := operand(a), TracedArray):  # of a list

@@ -17,8 +17,8 @@ from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions
-from functrans.numpy.creation import filled, fresh
-from functrans.numpy.operands import NUMERIC_KINDS, operand
+from functrans.numpy.creation import filled, fresh, plain_outside
+from functrans.numpy.operands import NUMERIC_KINDS, contains_traced, operand
 from functrans.numpy.options import checked_device
 from functrans.numpy.registry import implements
 
@@ -42,7 +42,7 @@ def zeros_like(
     *,
     device: Any = None,
 ) -> Array:
-    if stack.top is None:
+    if stack.top is None or plain_outside(a):
         if type(a) is ndarray and device is None:
             new = _empty_like(a, dtype, order, subok, shape)
             if new.dtype.kind in NUMERIC_KINDS:
@@ -63,7 +63,7 @@ def ones_like(
     *,
     device: Any = None,
 ) -> Array:
-    if stack.top is None:
+    if stack.top is None or plain_outside(a):
         if type(a) is ndarray and device is None:
             new = _empty_like(a, dtype, order, subok, shape)
             if new.dtype.kind in NUMERIC_KINDS:
@@ -85,7 +85,7 @@ def empty_like(
     *,
     device: Any = None,
 ) -> Array:
-    if stack.top is None:
+    if stack.top is None or plain_outside(prototype):
         if device is None:
             return _empty_like(prototype, dtype, order, subok, shape)
         return np.empty_like(prototype, dtype, order, subok, shape, device=device)
@@ -104,7 +104,7 @@ def full_like(
     *,
     device: Any = None,
 ) -> Array:
-    if stack.top is None:
+    if stack.top is None or (plain_outside(a) and not contains_traced(fill_value)):
         if type(a) is ndarray and device is None:
             new = _empty_like(a, dtype, order, subok, shape)
             if type(fill_value) is float and new.dtype.kind in "fc":
