@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import OutputTypeError, describe_function, describe_output
@@ -120,8 +118,3 @@ def key_of(x: Any) -> Any:
 def union_of(stages: Sequence[Staged]) -> list[Any]:
     """All that several functions close over, each once."""
     return list({key_of(x): x for s in stages for x in s.closed}.values())
-
-
-def array_leaf(x: Any) -> bool:
-    """Whether a leaf can be an operand: an array, and none of objects."""
-    return is_array(x) and np.dtype(getattr(x, "dtype", float)).kind != "O"

@@ -8,7 +8,7 @@ have them.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from functrans.graph.graph import Graph, Variable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-R = TypeVar("R")
 Params = dict[str, Any]
 
 

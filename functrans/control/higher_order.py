@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.core.interpreter import stack
+import numpy as np
+
+from functrans.core.kinds import public_function
 from functrans.core.primitive import HigherOrder, Primitive
 
 if TYPE_CHECKING:
@@ -25,17 +27,12 @@ def higher_order(
     """
     primitive = Primitive(name, "higher-order", impl, outputs=0, shape=shape, higher=rules)
 
-    def call(*args: Any, **params: Any) -> tuple[Any, ...]:
-        interpreter = stack.top
-        if interpreter is None:
-            return impl(*args, **params)
-        return interpreter.process(primitive, args, params)  # type: ignore[no-any-return]
+    return public_function(primitive, impl, 0)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"The higher-order primitive ``{name}``."
-    call.primitive = primitive  # type: ignore[attr-defined]
-    primitive.call = call
-    return call
+
+def own(x: Any) -> Any:
+    """A result that is no operand: the caller may write to it."""
+    return x.copy() if type(x) is np.ndarray else x
 
 
 def merged(first: list[Any], second: list[Any]) -> list[Any]:

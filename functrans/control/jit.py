@@ -180,7 +180,7 @@ class Jitted(Generic[P, R]):
         try:
             if lanes and any(only.outcomes for only in paths.traces):
                 raise LanesDecideError
-            out = paths.run(leaves, partial(self._trace, build, leaves))
+            out = paths.run(leaves, partial(self._trace, self._reads, self._table, build, leaves))
         except LanesDecideError:
             if not lanes:
                 raise
@@ -192,7 +192,7 @@ class Jitted(Generic[P, R]):
         """What the next call needs if it is like this one, where that is told at a glance: all
         arguments are arrays, and there is one path. None where it is not."""
         plain = not kwargs and all(type(x) is ndarray for x in args)
-        special = self.static_argnums or self.donate_argnums
+        special = self.static_argnums or self.donate_argnums or self.debug
         if not plain or special or len(paths.traces) != 1 or self._reads is None:
             return None
         (only,) = paths.traces
@@ -206,7 +206,7 @@ class Jitted(Generic[P, R]):
         """The graph of this call after all passes, and the source of its program."""
         paths, leaves, build = self._prepared(args, kwargs)
         if not paths.traces:
-            paths.add(self._trace(build, leaves))
+            paths.add(self._trace(self._reads, self._table, build, leaves))
         graph = paths.traces[-1].graph
         return Lowered(graph, program(graph).source)
 
@@ -236,7 +236,7 @@ class Jitted(Generic[P, R]):
             leaves = [_plain_generator(x) if is_generator(x) else x for x in leaves]
         signature = (in_tree, kinds, statics)
         why = self._refresh()
-        paths = self._table.paths.get(signature)
+        paths = None if self.debug else self._table.paths.get(signature)
         if paths is None:
             paths = self._table.paths[signature] = Paths(
                 repr(self), self.max_paths, self._donated(in_tree, statics)
@@ -274,20 +274,19 @@ class Jitted(Generic[P, R]):
                 found.append(i)
         return tuple(found)
 
-    def _trace(self, build: Any, leaves: list[Any]) -> Trace:
-        assert self._reads is not None
+    def _trace(self, reads: Any, table: Table, build: Any, leaves: list[Any]) -> Trace:
         follow = self.branches == "follow"
         found = trace(
             self.fun,
-            self._reads,
-            self._table.constants,
+            reads,
+            table.constants,
             build,
             leaves,
             follow=follow,
             stepwise=self.debug,
         )
         if found.closed:  # values of one call, not to be found by another
-            self._table.paths.clear()
+            table.paths.clear()
             self._reads = None
         return found
 
@@ -320,6 +319,8 @@ class Jitted(Generic[P, R]):
     def _difference(self, signature: Any) -> str:
         if self._last is None:
             return "the first call"
+        if self.debug:
+            return "each call is staged while debugging"
         in_tree, kinds, statics = signature
         old_tree, old_kinds, old_statics = self._last
         if statics != old_statics:
@@ -390,6 +391,9 @@ class Jitted(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"jit({describe_function(self.fun)})"
+
+
+Reads.jitted = Jitted
 
 
 def _kind(x: Any) -> Any:
@@ -525,7 +529,7 @@ def jit(
         hold something else. It saves memory and time for large arrays that a call replaces.
     debug : bool
         Carry out the operations one by one while the function runs, so that printing and a debugger
-        show values, and check that the program gives the same.
+        show values, and check that the program gives the same. Each call is staged anew.
     branches : {"follow", "error"}
         What a Python ``if`` or ``while`` on an array does: the program is made for the path that
         this call takes, and other paths get programs of their own; or it is an error.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import sys
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -62,10 +63,14 @@ class Reads:
         Whether an array of a transform is among it.
     """
 
+    jitted: ClassVar[type]
+    """The class of functions that are jitted themselves, which count their calls."""
+
     def __init__(self, function: Any) -> None:
         self.traced = False
         self._slots: list[tuple[Any, Any, Any, str]] = []  # namespace, name, value, what to call it
         self._cells: list[tuple[Any, Any, str]] = []
+        self._members: list[tuple[Any, str, Any, str]] = []  # of objects with slots
         self._lists: list[tuple[Any, tuple[Any, ...], str]] = []
         self._arrays = Arrays()
         self._seen: dict[int, int] = {}
@@ -79,6 +84,9 @@ class Reads:
                 return f"{what} is another object"
         for cell, value, what in self._cells:
             if _contents(cell) is not value:
+                return f"{what} is another object"
+        for owner, name, value, what in self._members:
+            if getattr(owner, name, _MISSING) is not value:
                 return f"{what} is another object"
         for container, items, what in self._lists:
             now = _items(container)
@@ -116,8 +124,10 @@ class Reads:
             return "partial", *(self._walk(part, what) for part in parts)
         if isinstance(value, tuple | list | set | frozenset | dict):
             return self._container(value, what)
-        if isinstance(value, type | ModuleType):
-            return "named", id(value)
+        if isinstance(value, ModuleType):
+            return "module", id(value)
+        if isinstance(value, type):
+            return "class", id(value), *self._class(value)
         return "object", id(value), *self._attributes(value, what)
 
     def _function(self, function: FunctionType, what: str) -> Hashable:
@@ -161,11 +171,37 @@ class Reads:
         return type(value), *walked
 
     def _attributes(self, value: Any, what: str) -> list[Hashable]:
-        attributes = getattr(value, "__dict__", None)
-        if not isinstance(attributes, dict) or not is_user_code(_file_of(type(value))):
+        """What an object holds, in its slots too, and what its class does with it."""
+        cls = type(value)
+        if cls is self.jitted or _of_a_library(cls):  # as what functools.lru_cache makes
             wrapped = getattr(value, "__wrapped__", None)
             return [] if wrapped is None else [self._walk(wrapped, what)]
-        return [(name, self._slot(attributes, name, f"{what}.{name}")) for name in attributes]
+        parts: list[Hashable] = [self._walk(cls, cls.__name__)]
+        held = getattr(value, "__dict__", None)
+        if isinstance(held, dict):
+            parts += [(name, self._slot(held, name, f"{what}.{name}")) for name in held]
+            self._lists.append((held.keys(), tuple(held), f"the attributes of {what}"))
+        for name in _slot_names(cls):
+            member, inner = getattr(value, name, _MISSING), f"{what}.{name}"
+            self._members.append((value, name, member, inner))
+            parts.append((name, self._walk(member, inner)))
+        return parts
+
+    def _class(self, cls: type) -> list[Hashable]:
+        """The functions and values of a user's class and of those that it inherits from."""
+        parts: list[Hashable] = []
+        for owner in cls.__mro__:
+            if not is_user_code(_file_of(owner)):
+                continue
+            names: Any = vars(owner)
+            for name in sorted(names):
+                value = names[name]
+                inner = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+                if isinstance(inner, FunctionType) or not name.startswith("__"):
+                    what = f"{owner.__name__}.{name}"
+                    self._slots.append((names, name, value, what))
+                    parts.append((name, self._walk(inner, what)))
+        return parts
 
 
 def _contents(cell: Any) -> Any:
@@ -190,8 +226,19 @@ def _names(code: CodeType) -> set[str]:
     return found
 
 
-def _file_of(cls: type) -> str:
-    import sys
+def _slot_names(cls: type) -> list[str]:
+    found: list[str] = []
+    for owner in cls.__mro__:
+        names = vars(owner).get("__slots__", ())
+        found += (names,) if isinstance(names, str) else names
+    return [name for name in found if not name.startswith("__")]
 
-    module = sys.modules.get(cls.__module__)
-    return getattr(module, "__file__", None) or ""
+
+def _of_a_library(cls: type) -> bool:
+    """Whether a class is of Python, NumPy or SciPy, whose objects hold no state of programs."""
+    package = cls.__module__.partition(".")[0]
+    return package in sys.stdlib_module_names or package in ("numpy", "scipy")
+
+
+def _file_of(cls: type) -> str:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or ""

@@ -13,7 +13,8 @@ import numpy as np
 from functrans.control.derived import known
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
-from functrans.core.interpreter import Interpreter, stack, under
+from functrans.core.interpreter import Interpreter, under
+from functrans.core.kinds import public_function
 from functrans.core.primitive import Primitive
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Variable
@@ -86,17 +87,17 @@ class Recording(Stage):
 
     def _advance(self) -> None:
         """Carry out the equations that have been recorded since."""
-        known = self._known
+        values = self._known
         for equation in self.equations[self._done :]:
             self._done += 1
-            args = [known.get(x, _UNKNOWN) if type(x) is Variable else x for x in equation.inputs]
+            args = [values.get(x, _UNKNOWN) if type(x) is Variable else x for x in equation.inputs]
             if equation.effects or any(x is _UNKNOWN or isinstance(x, TracedArray) for x in args):
                 continue
             primitive = equation.primitive
             with under(None), np.errstate(all="ignore"):
                 ans = primitive.call(*args, **equation.params)
             outs = (ans,) if primitive.outputs is None else ans
-            known.update(zip(equation.outputs, outs, strict=True))
+            values.update(zip(equation.outputs, outs, strict=True))
 
     def value_of(self, array: StageArray, wanted: str) -> Any:
         if wanted != "bool" or not (self.follow or self.stepwise):
@@ -151,12 +152,4 @@ GUARD = Primitive(
 )
 """Stands in a graph where Python was told whether a condition holds."""
 
-
-def _call_guard(x: Any, *, outcomes: tuple[bool, ...]) -> Any:
-    interpreter = stack.top
-    if interpreter is None:
-        return _guard(x, outcomes=outcomes)
-    return interpreter.process(GUARD, (x,), {"outcomes": outcomes})
-
-
-GUARD.call = _call_guard
+public_function(GUARD, _guard, 1)

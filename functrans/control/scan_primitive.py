@@ -25,7 +25,7 @@ from functrans.control.derived import (
     vjp_graph,
 )
 from functrans.control.fixed_point import fixed_point
-from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
+from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged, own
 from functrans.control.late import Late
 from functrans.control.schedules import Schedule
 from functrans.core.algebra import algebra
@@ -57,7 +57,7 @@ def _run(
     step = first = program(body)
     made = [np.empty((length, *kind.shape), kind.dtype) for kind in body.output_types[carry:]]
     if not length:
-        return (*[x.copy() if type(x) is np.ndarray else x for x in state], *made)
+        return (*map(own, state), *made)
     for i in range(length - 1, -1, -1) if reverse else range(length):
         outs = step(*fixed, *state, *[x[i] for x in sequences])
         state = outs[:carry]

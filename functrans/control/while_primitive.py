@@ -24,7 +24,7 @@ from functrans.control.derived import (
     vjp_graph,
 )
 from functrans.control.fixed_point import fixed_point
-from functrans.control.higher_order import chosen, filled, flags_of, higher_order
+from functrans.control.higher_order import chosen, filled, flags_of, higher_order, own
 from functrans.control.lanes import flattened, lanes_of, padded, unflattened
 from functrans.control.late import Late
 from functrans.core.algebra import algebra
@@ -56,12 +56,7 @@ def _run(
         if not started and any(map(is_large, carry)):  # it is nobody else's now
             step = program(body, donated=tuple(range(consts, len(values))))
         started = True
-    return tuple(carry) if started else tuple(map(_own, carry))
-
-
-def _own(x: Any) -> Any:
-    """A result that is no operand: the caller may write to it."""
-    return x.copy() if type(x) is np.ndarray else x
+    return tuple(carry) if started else tuple(map(own, carry))
 
 
 def _run_lanes(
@@ -220,7 +215,7 @@ def _record(
             ]
         return total + [g if m else None for g, m in zip(gs, moving, strict=True)]
 
-    return list(map(_own, carry)), pull
+    return list(map(own, carry)), pull
 
 
 def _sum(a: Any, b: Any) -> Any:
