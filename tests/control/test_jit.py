@@ -318,3 +318,50 @@ def test_an_argument_is_not_donated_if_another_path_might_need_it() -> None:
 
     same(f(np.ones(3)), np.full(3, 2.0))
     same(f(-np.ones(3)), np.full(3, -2.0))
+
+
+RATE = 2.0
+
+
+class Rated:
+    """A method that reads a global and an attribute of its class; a value in a slot."""
+
+    __slots__ = ("bias",)
+
+    scale = 1.0
+
+    def __init__(self, bias: float) -> None:
+        self.bias = bias
+
+    def __call__(self, x: Any) -> Any:
+        return x * RATE * self.scale + self.bias
+
+
+def test_what_classes_slots_and_methods_read_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rated = Rated(0.0)
+    jitted = ft.jit(lambda x: rated(x))
+    assert jitted(1.0) == 2.0
+    monkeypatch.setitem(globals(), "RATE", 3.0)
+    assert jitted(1.0) == 3.0
+    monkeypatch.setattr(Rated, "scale", 2.0)
+    assert jitted(1.0) == 6.0
+    rated.bias = 0.5
+    assert jitted(1.0) == 6.5
+
+
+def test_the_mode_of_a_module_is_read_again() -> None:
+    from functrans.torch import nn
+
+    layer = nn.Dropout(0.5).eval()
+    jitted = ft.jit(lambda x: x * (2.0 if layer.training else 1.0))
+    assert jitted(1.0) == 1.0
+    layer.train()
+    assert jitted(1.0) == 2.0
+
+
+def test_debugging_shows_values_in_each_call(capsys: pytest.CaptureFixture[str]) -> None:
+    f = ft.jit(lambda x: (print(x), x * 2)[1], debug=True)  # type: ignore[func-returns-value]
+    assert (f(1.0), f(1.0)) == (2.0, 2.0)
+    assert capsys.readouterr().out.count("value 1.0") == 2
