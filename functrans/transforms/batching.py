@@ -313,7 +313,8 @@ def vmap(
         Carry out at most this many examples at a time, to bound memory.
     branches : {"follow", "error"}
         What a Python ``if`` or ``while`` does that comes out differently for different examples:
-        `fun` runs again on the examples of each outcome, or it is an error.
+        `fun` runs again on the examples of each outcome (what it printed before the condition, it
+        prints again), or it is an error.
 
     Returns
     -------
