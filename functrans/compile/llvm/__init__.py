@@ -1,0 +1,1 @@
+"""Native code: graphs as functions that LLVM compiles, where llvmlite is installed."""

@@ -1,0 +1,373 @@
+"""The text of LLVM modules and functions, an instruction a line.
+
+Scalars and vectors are built alike: an operation takes its type from its operands. Numbers that
+stand among operands are constants of the type of the others.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FLOATS = {"half": 16, "float": 32, "double": 64}
+
+
+class Value(NamedTuple):
+    """A value of LLVM: its type (``double``, ``<8 x float>``, ``ptr``) and how it is written."""
+
+    type: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.text}"
+
+
+def vector(element: str, width: int) -> str:
+    """The type of so many elements; that of the element for a width of 1."""
+    return element if width == 1 else f"<{width} x {element}>"
+
+
+def element_of(kind: str) -> str:
+    """``double`` of ``<8 x double>`` and of ``double``."""
+    return kind[1:-1].partition(" x ")[2] if kind.startswith("<") else kind
+
+
+def width_of(kind: str) -> int:
+    """8 of ``<8 x double>``, 1 of ``double``."""
+    return int(kind[1:].partition(" x ")[0]) if kind.startswith("<") else 1
+
+
+def bits_of(kind: str) -> int:
+    """How many bits an element has."""
+    element = element_of(kind)
+    return FLOATS[element] if element in FLOATS else int(element[1:])
+
+
+def with_element(kind: str, element: str) -> str:
+    """The type with other elements, as many."""
+    return vector(element, width_of(kind))
+
+
+def suffix(kind: str) -> str:
+    """How intrinsics name a type: ``v8f64``, ``f32``, ``i64``."""
+    element, width = element_of(kind), width_of(kind)
+    short = f"f{FLOATS[element]}" if element in FLOATS else element
+    return short if width == 1 else f"v{width}{short}"
+
+
+def number(x: float, kind: str) -> Value:
+    """A constant of a type, the same in all elements; integers may be given for either kind."""
+    element = element_of(kind)
+    if element in FLOATS:
+        x = float(x)
+        if element != "double":  # LLVM wants numbers that the type holds, written as doubles
+            short = "e" if element == "half" else "f"
+            (x,) = struct.unpack(short, struct.pack(short, x)) if abs(x) < 1e308 or x != x else (x,)
+        text = f"0x{struct.unpack('Q', struct.pack('d', x))[0]:016X}"
+        if element == "half":
+            text = f"0xH{struct.unpack('H', struct.pack('e', x))[0]:04X}"
+    else:
+        text = str(int(x))
+        if element == "i1":
+            text = "true" if x else "false"
+    return Value(kind, text if kind == element else f"splat ({element} {text})")
+
+
+class Module:
+    """A module in the making: functions, and what they name.
+
+    Attributes
+    ----------
+    functions : dict of str to str
+        Text of each function that is defined here.
+    """
+
+    def __init__(self) -> None:
+        self._declared: dict[str, str] = {}
+        self._globals: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
+
+    def declare(self, name: str, result: str, *operands: str) -> None:
+        """Name a function that is defined elsewhere."""
+        self._declared[name] = f"declare {result} @{name}({', '.join(operands)})"
+
+    def external(self, name: str) -> Value:
+        """The address of an object that is defined elsewhere."""
+        self._declared[name] = f"@{name} = external global i8"
+        return Value("ptr", f"@{name}")
+
+    def constant(self, name: str, element: str, items: Sequence[object]) -> Value:
+        """The address of a table of constants; the same name, the same table."""
+        text = ", ".join([f"{element} {item}" for item in items])
+        kind = f"[{len(items)} x {element}]"
+        self._globals[name] = f"@{name} = private unnamed_addr constant {kind} [{text}], align 64"
+        return Value("ptr", f"@{name}")
+
+    def state(self, name: str, kind: str) -> Value:
+        """The address of a variable of the module, zero at first."""
+        self._globals[name] = f"@{name} = internal global {kind} zeroinitializer, align 64"
+        return Value("ptr", f"@{name}")
+
+    def text(self) -> str:
+        """The whole module."""
+        for name in self.functions:
+            self._declared.pop(name, None)
+        parts = [*self._declared.values(), *self._globals.values(), *self.functions.values()]
+        return "\n".join(parts) + "\n"
+
+
+class Builder:
+    """A function in the making.
+
+    Parameters
+    ----------
+    module : Module
+        It gets the function when :meth:`finish` is called, and what the function names.
+    name : str
+    result : str
+        The type of what it returns, ``void`` for none.
+    operands : sequence of str
+        Types; the values are `operands` of the builder.
+    inline : bool
+        The function is for others of the module only, and becomes a part of each.
+    internal : bool
+        The function is for others of the module only.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        name: str,
+        result: str,
+        operands: Sequence[str],
+        *,
+        inline: bool = False,
+        internal: bool = False,
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.result = result
+        self.operands = [Value(kind, f"%a{i}") for i, kind in enumerate(operands)]
+        self._head = "internal " if inline or internal else ""
+        self._tail = " alwaysinline nounwind" if inline else " nounwind"
+        self._entry: list[str] = []
+        self._lines: list[str] = []
+        self._count = 0
+        self.block = "entry"
+
+    # ---- instructions -----------------------------------------------------------------------
+
+    def fresh(self) -> str:
+        self._count += 1
+        return f"%v{self._count}"
+
+    def line(self, text: str) -> None:
+        """An instruction without a result."""
+        self._lines.append(text)
+
+    def emit(self, kind: str, text: str) -> Value:
+        """An instruction with a result of a type."""
+        name = self.fresh()
+        self._lines.append(f"{name} = {text}")
+        return Value(kind, name)
+
+    def binary(self, op: str, x: Value | float, y: Value | float) -> Value:
+        """``op`` with its flags (``fadd contract``), of two values of one type."""
+        x, y = self.alike(x, y)
+        return self.emit(x.type, f"{op} {x}, {y.text}")
+
+    def alike(self, x: Value | float, y: Value | float) -> tuple[Value, Value]:
+        """Two operands, where a number becomes a constant of the other's type."""
+        if not isinstance(x, Value):
+            assert isinstance(y, Value)
+            return number(x, y.type), y
+        return x, y if isinstance(y, Value) else number(y, x.type)
+
+    def fadd(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("fadd", x, y)
+
+    def fsub(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("fsub", x, y)
+
+    def fmul(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("fmul", x, y)
+
+    def fdiv(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("fdiv", x, y)
+
+    def fneg(self, x: Value) -> Value:
+        return self.emit(x.type, f"fneg {x}")
+
+    def add(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("add", x, y)
+
+    def sub(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("sub", x, y)
+
+    def mul(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("mul", x, y)
+
+    def both(self, x: Value | float, y: Value | float) -> Value:
+        """Bitwise and."""
+        return self.binary("and", x, y)
+
+    def either(self, x: Value | float, y: Value | float) -> Value:
+        """Bitwise or."""
+        return self.binary("or", x, y)
+
+    def xor(self, x: Value | float, y: Value | float) -> Value:
+        return self.binary("xor", x, y)
+
+    def fcmp(self, how: str, x: Value | float, y: Value | float) -> Value:
+        x, y = self.alike(x, y)
+        return self.emit(with_element(x.type, "i1"), f"fcmp {how} {x}, {y.text}")
+
+    def icmp(self, how: str, x: Value | float, y: Value | float) -> Value:
+        x, y = self.alike(x, y)
+        kind = "i1" if x.type == "ptr" else with_element(x.type, "i1")
+        return self.emit(kind, f"icmp {how} {x}, {y.text}")
+
+    def select(self, condition: Value, x: Value | float, y: Value | float) -> Value:
+        x, y = self.alike(x, y)
+        return self.emit(x.type, f"select {condition}, {x}, {y}")
+
+    def cast(self, op: str, x: Value, element: str) -> Value:
+        """``op`` (``sitofp``, ``fpext``, ``bitcast``, ...) to elements of another type."""
+        kind = with_element(x.type, element)
+        return x if kind == x.type else self.emit(kind, f"{op} {x} to {kind}")
+
+    def intrinsic(self, name: str, *operands: Value | float) -> Value:
+        """``llvm.<name>`` of operands of one type; a number takes the type of the first."""
+        first = next(x for x in operands if isinstance(x, Value))
+        given = [x if isinstance(x, Value) else number(x, first.type) for x in operands]
+        return self.call(f"llvm.{name}.{suffix(first.type)}", first.type, *given)
+
+    def fma(self, x: Value, y: Value | float, z: Value | float) -> Value:
+        """x y + z in one rounding."""
+        return self.intrinsic("fma", x, y, z)
+
+    def call(self, name: str, result: str, *operands: Value) -> Value:
+        """Call a function of the module, of LLVM or of the outside, which is declared."""
+        if name not in self.module.functions:
+            self.module.declare(name, result, *[x.type for x in operands])
+        text = f"call {result} @{name}({', '.join(map(str, operands))})"
+        if result == "void":
+            self.line(text)
+            return Value("void", "")
+        return self.emit(result, text)
+
+    # ---- memory -----------------------------------------------------------------------------
+
+    def slot(self, kind: str, count: int = 1) -> Value:
+        """Memory of this call, for `count` values of a type."""
+        name = self.fresh()
+        many = "" if count == 1 else f", i64 {count}"
+        self._entry.append(f"{name} = alloca {kind}{many}, align 64")
+        return Value("ptr", name)
+
+    def at(self, base: Value, index: Value | int, element: str) -> Value:
+        """The address of an element, counted in elements of a type."""
+        if index == 0:
+            return base
+        place = index if isinstance(index, Value) else number(index, "i64")
+        return self.emit("ptr", f"getelementptr {element}, {base}, {place}")
+
+    def load(self, kind: str, address: Value, align: int | None = None) -> Value:
+        return self.emit(kind, f"load {kind}, {address}{_align(kind, align)}")
+
+    def store(self, x: Value, address: Value, align: int | None = None) -> None:
+        self.line(f"store {x}, {address}{_align(x.type, align)}")
+
+    def splat(self, x: Value, width: int) -> Value:
+        """A scalar in all elements of a vector."""
+        if width == 1:
+            return x
+        if not x.text.startswith("%"):
+            return Value(vector(x.type, width), f"splat ({x})")
+        kind = vector(x.type, width)
+        one = self.emit(kind, f"insertelement {kind} poison, {x}, i64 0")
+        mask = f"<{width} x i32> zeroinitializer"
+        return self.emit(kind, f"shufflevector {one}, {kind} poison, {mask}")
+
+    # ---- control ----------------------------------------------------------------------------
+
+    def label(self, stem: str) -> str:
+        """A new name for a block."""
+        self._count += 1
+        return f"{stem}{self._count}"
+
+    def start(self, label: str) -> None:
+        """Begin a block."""
+        self._lines.append(f"{label}:")
+        self.block = label
+
+    def jump(self, label: str) -> None:
+        self.line(f"br label %{label}")
+
+    def fork(self, condition: Value, then: str, otherwise: str) -> None:
+        self.line(f"br {condition}, label %{then}, label %{otherwise}")
+
+    def when(self, condition: Value, body: Callable[[], None]) -> None:
+        """Do something where a condition holds; what it computes is seen through memory only."""
+        then, after = self.label("then"), self.label("after")
+        self.fork(condition, then, after)
+        self.start(then)
+        body()
+        self.jump(after)
+        self.start(after)
+
+    def loop(
+        self,
+        start: Value | int,
+        stop: Value | int,
+        body: Callable[[Value, list[Value]], Sequence[Value]],
+        carried: Sequence[Value] = (),
+        step: int = 1,
+    ) -> list[Value]:
+        """``body(i, carried) -> carried`` for i from `start` below `stop` (i64), perhaps never.
+
+        Returns what is carried at the end.
+        """
+        first = start if isinstance(start, Value) else number(start, "i64")
+        last = stop if isinstance(stop, Value) else number(stop, "i64")
+        head, inside, after = self.label("head"), self.label("body"), self.label("done")
+        before = self.block
+        self.jump(head)
+        self.start(head)
+        i = Value("i64", self.fresh())
+        carries = [Value(x.type, self.fresh()) for x in carried]
+        place = len(self._lines)
+        self._lines.extend([""] * (1 + len(carries)))
+        self.fork(self.icmp("slt", i, last), inside, after)
+        self.start(inside)
+        results = list(body(i, carries))
+        following = self.emit("i64", f"add nsw {i}, {step}")
+        self.jump(head)
+        pairs = zip([i, *carries], [first, *carried], [following, *results], strict=True)
+        for offset, (phi, old, new) in enumerate(pairs):
+            self._lines[place + offset] = (
+                f"{phi.text} = phi {phi.type} [{old.text}, %{before}], [{new.text}, %{self.block}]"
+            )
+        self.start(after)
+        return carries
+
+    def finish(self, result: Value | None = None) -> str:
+        """Return from the function and enter it in the module; its name."""
+        self.line("ret void" if result is None else f"ret {result}")
+        parameters = ", ".join(map(str, self.operands))
+        head = f"define {self._head}{self.result} @{self.name}({parameters}){self._tail} {{"
+        body = ["entry:", *self._entry, *self._lines]
+        self.module.functions[self.name] = "\n".join([head, *body, "}"])
+        return self.name
+
+
+def _align(kind: str, align: int | None) -> str:
+    """Elements of vectors need not lie at multiples of the vector's size."""
+    if align is None:
+        if kind == "ptr" or not kind.startswith("<"):
+            return ""
+        align = max(bits_of(kind) // 8, 1)
+    return f", align {align}"

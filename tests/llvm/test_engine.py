@@ -1,0 +1,72 @@
+"""Text of modules becomes native functions."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from functrans.compile.llvm.builder import Builder, Module, Value, number
+from functrans.compile.llvm.engine import load
+
+
+def native(module: Module, name: str, result: Any, *operands: Any) -> Any:
+    address = load(module.text(), [name], verify=True)[name]
+    return ctypes.CFUNCTYPE(result, *operands)(address)
+
+
+def test_loop_carries_vectors() -> None:
+    """A loop of vectors, one function inlined into another, a value carried to the end."""
+    module = Module()
+    kind = "<4 x double>"
+    inner = Builder(module, "square_and_more", kind, [kind], inline=True)
+    (x,) = inner.operands
+    inner.finish(inner.fma(x, x, 1.5))
+    outer = Builder(module, "run", "void", ["ptr", "i64", "ptr"])
+    data, count, out = outer.operands
+
+    def body(i: Value, carried: list[Value]) -> list[Value]:
+        place = outer.at(data, i, "double")
+        y = outer.call("square_and_more", kind, outer.load(kind, place))
+        outer.store(y, place)
+        return [outer.fadd(carried[0], y)]
+
+    (total,) = outer.loop(0, count, body, [number(0, kind)], step=4)
+    outer.store(total, out)
+    outer.finish()
+    run = native(module, "run", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+    x = np.arange(16.0)
+    sums = np.empty(4)
+    run(x.ctypes.data, 16, sums.ctypes.data)
+    expected = np.arange(16.0) ** 2 + 1.5
+    assert np.array_equal(x, expected)
+    assert np.array_equal(sums, expected.reshape(4, 4).sum(0))
+
+
+def test_condition_and_slots() -> None:
+    """What a branch computes is seen through memory."""
+    module = Module()
+    builder = Builder(module, "larger", "double", ["double", "double"])
+    x, y = builder.operands
+    slot = builder.slot("double")
+    builder.store(x, slot)
+    builder.when(builder.fcmp("olt", x, y), lambda: builder.store(y, slot))
+    builder.finish(builder.load("double", slot))
+    larger = native(module, "larger", ctypes.c_double, ctypes.c_double, ctypes.c_double)
+    assert larger(1.0, 2.0) == larger(2.0, 1.0) == 2.0
+
+
+@pytest.mark.parametrize("kind", ["half", "float", "double"])
+@pytest.mark.parametrize("x", [0.0, -0.0, 0.1, np.inf, -np.inf, 6.0e-8])
+def test_constants_are_exact(kind: str, x: float) -> None:
+    """A constant is the nearest number of its type."""
+    dtype = {"half": np.float16, "float": np.float32, "double": np.float64}[kind]
+    module = Module()
+    builder = Builder(module, "store", "void", ["ptr"])
+    builder.store(number(x, kind), builder.operands[0])
+    builder.finish()
+    out = np.full(1, 7, dtype)
+    native(module, "store", None, ctypes.c_void_p)(out.ctypes.data)
+    assert out.tobytes() == np.array([x], dtype).tobytes()
