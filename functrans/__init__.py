@@ -33,6 +33,7 @@ from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
     from functrans import debug as debug, nn as nn, optim as optim, random as random
+    from functrans.compile.llvm.cache import clear_cache as clear_cache
     from functrans.control import (
         associative_scan as associative_scan,
         binomial as binomial,
@@ -66,6 +67,7 @@ custom_jvp = custom_vjp = custom
 _PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 
 _ELSEWHERE = {
+    "clear_cache": "functrans.compile.llvm.cache",
     "explain_nan": "functrans.transforms.nonfinite",
     "show": "functrans.transforms.showing",
 } | dict.fromkeys(

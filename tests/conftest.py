@@ -11,6 +11,8 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 # Examples draw figures; no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Tests leave nothing on the disk, and find nothing there.
+os.environ.setdefault("FUNCTRANS_CACHE", "0")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402

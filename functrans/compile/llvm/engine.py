@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from functrans.compile.llvm import cache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +21,22 @@ They are named and not written into the code, so that an object from the disk fi
 process.
 """
 
+PASSES = ("always_inliner", "sroa", "new_gvn", "loop_rotate")
+"""The few passes that pay. Vectors are explicit already, so LLVM's own vectorisers are left out:
+they double the time to compile and change nothing in what was measured."""
+
 _lock = threading.RLock()
-_loaded: list[Any] = []
-"""Execution engines. Their code may be running, or be a Python object's, so none is ever freed."""
+if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+_loaded: dict[str, Any] = {}
+"""Execution engines, by what their code depends on. It may be running, or be a Python object's, so
+none is ever freed."""
+
+_NAMED = re.compile(r"^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)", re.MULTILINE)
+"""What a module names and does not define."""
 
 
 @lru_cache(maxsize=1)
@@ -35,6 +52,8 @@ class Machine:
     ----------
     name, features : str
         As LLVM calls them.
+    triple : str
+        The kind of machine, as LLVM calls it.
     version : str
         Those of llvmlite and LLVM.
     vector_bytes : int
@@ -58,29 +77,22 @@ class Machine:
             self.vector_bytes = 64
         else:
             self.vector_bytes = 32 if "+avx2" in having else 16
-        arm = llvm.get_default_triple().startswith(("aarch64", "arm64"))
+        self.triple = llvm.get_default_triple()
+        arm = self.triple.startswith(("aarch64", "arm64"))
         self.fused = arm or "+fma" in having
         self.target = llvm.Target.from_default_triple().create_target_machine(
             opt=2, cpu=self.name, features=self.features, jit=True
         )
 
-    def optimized(self, text: str, verify: bool) -> Any:
-        """The module of a text, after the few passes that pay.
-
-        Vectors are explicit already, so LLVM's own vectorisers are left out: they double the time
-        to compile and change nothing in what was measured.
-        """
+    def optimized(self, text: str) -> Any:
+        """The module of a text after :data:`PASSES`."""
         llvm = self.llvm
         module = llvm.parse_assembly(text)
-        if verify:
-            module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         builder = llvm.create_pass_builder(self.target, options)
         passes = llvm.create_new_module_pass_manager()
-        passes.add_always_inliner_pass()
-        passes.add_sroa_pass()
-        passes.add_new_gvn_pass()
-        passes.add_loop_rotate_pass()
+        for name in PASSES:
+            getattr(passes, f"add_{name}_pass")()
         passes.run(module, builder)
         return module
 
@@ -94,11 +106,15 @@ def machine() -> Machine:
 def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, int]:
     """Compile a module, and give the addresses of some of its functions.
 
+    A text that was loaded before is not compiled again: its functions and its variables are those
+    of the first time. Neither is one whose code another process has left on the disk, see
+    :mod:`functrans.compile.llvm.cache`.
+
     Parameters
     ----------
     text : str
         Of the module, in LLVM's language. What it declares and does not define is looked up among
-        :data:`SYMBOLS`.
+        :data:`SYMBOLS`, and in the process.
     names : list of str
         Functions of it.
     verify : bool
@@ -107,13 +123,33 @@ def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, i
     Raises
     ------
     RuntimeError
-        The text is no valid module: a defect of the compiler.
+        The text is no valid module, or names what there is not: a defect of the compiler.
     """
     with _lock:
         here = machine()
-        for name, address in SYMBOLS.items():
-            here.llvm.add_symbol(name, address)
-        engine = here.llvm.create_mcjit_compiler(here.optimized(text, verify), here.target)
-        engine.finalize_object()
-        _loaded.append(engine)
+        if verify:
+            here.llvm.parse_assembly(text).verify()
+        key = cache.key_of(text, here.name, here.features, here.triple, here.version, *PASSES)
+        engine = _loaded.get(key)
+        if engine is None:
+            engine = _loaded[key] = _engine(here, text, key)
         return {name: engine.get_function_address(name) for name in names}
+
+
+def _engine(here: Machine, text: str, key: str) -> Any:
+    """What holds the code of a module: from the disk if it is there, compiled otherwise."""
+    llvm = here.llvm
+    for name, address in SYMBOLS.items():
+        llvm.add_symbol(name, address)
+    for name in _NAMED.findall(text):  # LLVM would end the process
+        if not name.startswith("llvm.") and not llvm.address_of_symbol(name):
+            raise RuntimeError(f"native code names {name}, which this process does not have")
+    code = cache.find(key)
+    module = here.optimized(text) if code is None else llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(module, here.target)
+    made: list[bytes] = []
+    engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
+    engine.finalize_object()
+    for given in made:
+        cache.keep(key, given)
+    return engine
