@@ -1,8 +1,10 @@
-"""Contestants that stage, compile and run a gradient: what the first call of a program takes."""
+"""Contestants that stage, compile and run a function: what the first call of a program takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,31 +13,85 @@ from benchmarks.gradients import Function, jax_arrays, waiting, with_module
 from benchmarks.workload import Builder, Call
 
 
-def functrans(function: Function, *arguments: Any) -> Call:
+@dataclass(frozen=True)
+class Transformed:
+    """A function of each library, made anew for every first call and not compiled yet."""
+
+    functrans: Callable[[], Function]
+    jax: Callable[[], Function]
+
+
+def gradient(function: Function) -> Transformed:
+    """Return the gradient of ``function(xp, variables, *data)``."""
+
+    def functrans() -> Function:
+        import functrans as ft
+
+        return ft.grad(with_module(function, np))
+
+    def jax() -> Function:
+        import jax
+
+        return jax.grad(with_module(function, jax.numpy))
+
+    return Transformed(functrans, jax)
+
+
+def value_and_gradient(function: Function) -> Transformed:
+    """Return the value and the gradient of ``function(xp, variables, *data)``."""
+
+    def functrans() -> Function:
+        import functrans as ft
+
+        return ft.value_and_grad(with_module(function, np))
+
+    def jax() -> Function:
+        import jax
+
+        return jax.value_and_grad(with_module(function, jax.numpy))
+
+    return Transformed(functrans, jax)
+
+
+def loop_gradient(function: Function) -> Transformed:
+    """Return the gradient of ``function(xp, scan, variables, *data)``."""
+
+    def functrans() -> Function:
+        import functrans as ft
+
+        return ft.grad(partial(function, np, ft.scan))
+
+    def jax() -> Function:
+        import jax
+
+        return jax.grad(partial(function, jax.numpy, jax.lax.scan))
+
+    return Transformed(functrans, jax)
+
+
+def functrans(made: Transformed, *arguments: Any) -> Call:
     """Return the first call under `functrans.jit`, with no program at hand."""
     import functrans as ft
 
     def first(*arguments: Any) -> Any:
         ft.clear_caches()
-        return ft.jit(ft.grad(with_module(function, np)))(*arguments)
+        return ft.jit(made.functrans())(*arguments)
 
     return first, arguments
 
 
-def functrans_eager(function: Function, *arguments: Any) -> Call:
-    """Return a call of the gradient that is not staged."""
-    import functrans as ft
-
-    return ft.grad(with_module(function, np)), arguments
+def functrans_eager(made: Transformed, *arguments: Any) -> Call:
+    """Return a call of the function that is not staged."""
+    return made.functrans(), arguments
 
 
-def jax_jit(function: Function, *arguments: Any) -> Call:
+def jax_jit(made: Transformed, *arguments: Any) -> Call:
     """Return the first call under ``jax.jit``, with no program at hand."""
     import jax
 
     def first(*arguments: Any) -> Any:
         jax.clear_caches()
-        return waiting(jax.jit(jax.grad(with_module(function, jax.numpy))))(*arguments)
+        return waiting(jax.jit(made.jax()))(*arguments)
 
     return first, jax_arrays(arguments)
 

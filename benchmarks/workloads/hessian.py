@@ -5,6 +5,7 @@ HIPS autograd builds the matrix row by row and takes part up to 100 variables.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,24 @@ def inputs(size: int) -> Inputs:
     return (np.random.default_rng(0).uniform(-1.5, 1.5, size),)
 
 
-def functrans(x: Any) -> Call:
-    """Return the Hessian by functrans."""
+def functrans_hessian() -> Callable[..., Any]:
+    """The Hessian, by functrans."""
     import functrans as ft
 
-    return ft.hessian(rosenbrock), (x,)
+    return ft.hessian(rosenbrock)
+
+
+def jax_hessian() -> Callable[..., Any]:
+    """The same by JAX."""
+    import jax
+
+    hessian: Callable[..., Any] = jax.hessian(rosenbrock)
+    return hessian
+
+
+def functrans(x: Any) -> Call:
+    """Return the Hessian by functrans."""
+    return functrans_hessian(), (x,)
 
 
 def torch(x: Any) -> Call:
@@ -42,14 +56,12 @@ def jax_jit(x: Any) -> Call:
     """Return the Hessian compiled by JAX."""
     import jax
 
-    return waiting(jax.jit(jax.hessian(rosenbrock))), (jax_arrays(x),)
+    return waiting(jax.jit(jax_hessian())), (jax_arrays(x),)
 
 
 def jax_eager(x: Any) -> Call:
     """Return the Hessian by JAX, operation by operation."""
-    import jax
-
-    return waiting(jax.hessian(rosenbrock)), (jax_arrays(x),)
+    return waiting(jax_hessian()), (jax_arrays(x),)
 
 
 def autograd(x: Any) -> Call:

@@ -6,6 +6,7 @@ it takes part up to 128 examples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,24 @@ def inputs(batch: int) -> Inputs:
     return make_parameters((64, 32, 10)), *make_data(batch, features=64, classes=10)
 
 
-def functrans(*arguments: Any) -> Call:
-    """Return the gradients by functrans, with the loss in plain NumPy."""
+def functrans_gradients() -> Callable[..., Any]:
+    """The gradients by functrans, with the loss in plain NumPy."""
     import functrans as ft
 
-    return ft.vmap(ft.grad(with_module(loss, np)), in_axes=IN_AXES), arguments
+    return ft.vmap(ft.grad(with_module(loss, np)), in_axes=IN_AXES)
+
+
+def jax_gradients() -> Callable[..., Any]:
+    """The same by JAX."""
+    import jax
+
+    gradients: Callable[..., Any] = jax.vmap(jax.grad(jax_loss), in_axes=IN_AXES)
+    return gradients
+
+
+def functrans(*arguments: Any) -> Call:
+    """Return the gradients by functrans."""
+    return functrans_gradients(), arguments
 
 
 def torch(*arguments: Any) -> Call:
@@ -50,15 +64,12 @@ def jax_jit(*arguments: Any) -> Call:
     """Return the gradients compiled by JAX."""
     import jax
 
-    gradients = jax.jit(jax.vmap(jax.grad(jax_loss), in_axes=IN_AXES))
-    return waiting(gradients), jax_arrays(arguments)
+    return waiting(jax.jit(jax_gradients())), jax_arrays(arguments)
 
 
 def jax_eager(*arguments: Any) -> Call:
     """Return the gradients by JAX, operation by operation."""
-    import jax
-
-    return waiting(jax.vmap(jax.grad(jax_loss), in_axes=IN_AXES)), jax_arrays(arguments)
+    return waiting(jax_gradients()), jax_arrays(arguments)
 
 
 def autograd(*arguments: Any) -> Call:

@@ -6,6 +6,7 @@ go on from a state, where a key says what each number is. So they are references
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,37 @@ def inputs(size: int) -> Inputs:
     return (size,)
 
 
+def key() -> Any:
+    """Return the key of both, as they have it: two numbers."""
+    import functrans as ft
+
+    return ft.random.key(SEED)
+
+
+def functrans_normal(size: int) -> Callable[..., Any]:
+    """So many numbers of a key, by functrans."""
+    import functrans as ft
+
+    return lambda key: ft.random.normal(key, size)
+
+
+def jax_normal(size: int) -> Callable[..., Any]:
+    """The same by JAX."""
+    import jax
+
+    return lambda key: jax.random.normal(key, (size,), "float64")
+
+
 def functrans(size: int) -> Call:
     import functrans as ft
 
-    return ft.random.normal, (ft.random.key(SEED), size)
+    return ft.random.normal, (key(), size)
 
 
 def jax_jit(size: int) -> Call:
     import jax
 
-    def normal(key: Any) -> Any:
-        return jax.random.normal(key, (size,), "float64")
-
-    return waiting(jax.jit(normal)), (jax.random.PRNGKey(SEED),)
+    return waiting(jax.jit(jax_normal(size))), (jax.random.PRNGKey(SEED),)
 
 
 def plain_numpy(size: int) -> Call:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.first_results import FIRST_RESULTS
+from benchmarks.first_results import FIRST_RESULTS, gradient
 from benchmarks.workload import Inputs, Target, Workload
 
 POINTS = 16
@@ -28,12 +28,12 @@ def evolved(xp: Any, state: Any, steps: int) -> Any:
 
 
 def inputs(steps: int) -> Inputs:
-    """Return the function of so many steps, and a state of 64 numbers."""
+    """Return the gradient of so many steps, and a state of 64 numbers."""
 
     def loss(xp: Any, state: Any) -> Any:
         return evolved(xp, state, steps)
 
-    return loss, np.random.default_rng(0).normal(size=WIDTH)
+    return gradient(loss), np.random.default_rng(0).normal(size=WIDTH)
 
 
 WORKLOAD = Workload(
