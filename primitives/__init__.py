@@ -217,6 +217,7 @@ from .shape import (
     inverse_permutation as inverse_permutation,
     pad as pad,
     reshape as reshape,
+    roll as roll,
     stack as stack,
     transpose as transpose,
 )

@@ -171,7 +171,7 @@ def stack(xs: Sequence[Array], *, axis: int = 0) -> Array:
     return concatenate(*[reshape(x, shape=new) for x in xs], axis=axis)
 
 
-# Padding and flipping
+# Padding, flipping and rolling
 
 Widths = tuple[tuple[int, int], ...]
 
@@ -224,5 +224,37 @@ flip: Function = linear(
         Sample(draw((0, 2), -1, 1), axes=(0,), label="empty"),
         Sample(draw((2,), -1, 1).astype(np.float32), axes=(0,), label="float32"),
         Sample(draw_complex((2,), -1, 1), axes=(0,), label="complex"),
+    ],
+)
+
+
+def roll_impl(x: Array, *, shift: int, axis: int) -> Array:
+    before = (slice(None),) * axis
+    size = np.shape(x)[axis]
+    return np.concatenate(
+        (x[(*before, slice(size - shift, size))], x[(*before, slice(0, size - shift))]), axis
+    )
+
+
+def roll_transpose(g: Array, *, shift: int, axis: int) -> Array:
+    size = shape_of(g)[axis]
+    return roll(g, shift=(size - shift) % max(size, 1), axis=axis)
+
+
+roll: Function = linear(
+    "roll",  # 0 <= shift < size
+    roll_impl,
+    roll_transpose,
+    batch=lambda x, *, shift, axis: roll(x, shift=shift, axis=axis + 1),
+    shape=lambda x, *, shift, axis: x,
+    samples=lambda: [
+        Sample(draw((5,), -1, 1), shift=2, axis=0),
+        Sample(np.array([1.0, 2.0, 3.0]), shift=1, axis=0, value=[3, 1, 2]),
+        Sample(draw((2, 3), -1, 1), shift=2, axis=1),
+        Sample(draw((2, 3), -1, 1).T, shift=1, axis=0, label="non-contiguous"),
+        Sample(draw((2,), -1, 1), shift=0, axis=0, label="unchanged"),
+        Sample(draw((0, 2), -1, 1), shift=0, axis=0, label="empty"),
+        Sample(draw((3,), -1, 1).astype(np.float32), shift=1, axis=0, label="float32"),
+        Sample(draw_complex((3,), -1, 1), shift=1, axis=0, label="complex"),
     ],
 )

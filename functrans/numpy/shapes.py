@@ -285,9 +285,7 @@ def _rolled(x: Array, shift: int, axis: int) -> Array:
     start = shift % size if size else 0
     if start == 0:
         return x.copy()
-    tail = x[axis_slice(len(shape), axis, slice(size - start, size))]
-    head = x[axis_slice(len(shape), axis, slice(0, size - start))]
-    return p.concatenate(tail, head, axis=axis)
+    return p.roll(x, shift=start, axis=axis)
 
 
 @implements(np.tile)

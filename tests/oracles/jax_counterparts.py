@@ -85,6 +85,7 @@ COUNTERPARTS: dict[str, Callable[..., Any]] = {
     "concatenate": lambda *xs, axis: jnp.concatenate(xs, axis),
     "pad": lambda x, *, widths: jnp.pad(x, widths) if widths else x,
     "flip": lambda x, *, axes: jnp.flip(x, axes),
+    "roll": lambda x, *, shift, axis: jnp.roll(x, shift, axis),
     "tensordot": jnp.tensordot,
     "dot": jnp.dot,
     "einsum": lambda *xs, subscripts, optimize: jnp.einsum(subscripts, *xs),
