@@ -259,6 +259,12 @@ class Builder:
             return Value("void", "")
         return self.emit(result, text)
 
+    def any(self, mask: Value) -> Value:
+        """Whether a condition holds in any lane."""
+        if width_of(mask.type) == 1:
+            return mask
+        return self.call(f"llvm.vector.reduce.or.{suffix(mask.type)}", "i1", mask)
+
     # ---- memory -----------------------------------------------------------------------------
 
     def slot(self, kind: str, count: int = 1) -> Value:

@@ -60,6 +60,8 @@ class Machine:
         Of a vector register.
     fused : bool
         Whether it multiplies and adds in one rounding.
+    half : bool
+        Whether it converts float16 itself.
     """
 
     def __init__(self) -> None:
@@ -80,6 +82,7 @@ class Machine:
         self.triple = llvm.get_default_triple()
         arm = self.triple.startswith(("aarch64", "arm64"))
         self.fused = arm or "+fma" in having
+        self.half = arm or "+f16c" in having
         self.target = llvm.Target.from_default_triple().create_target_machine(
             opt=2, cpu=self.name, features=self.features, jit=True
         )
