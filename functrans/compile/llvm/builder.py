@@ -7,7 +7,7 @@ stand among operands are constants of the type of the others.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 FLOATS = {"half": 16, "float": 32, "double": 64}
 
 
-class Value(NamedTuple):
-    """A value of LLVM: its type (``double``, ``<8 x float>``, ``ptr``) and how it is written."""
+class Value:
+    """A value of LLVM: its type (``double``, ``<8 x float>``, ``ptr``) and how it is written.
 
-    type: str
-    text: str
+    It is no tuple: pairs of values are complex numbers.
+    """
+
+    __slots__ = ("text", "type")
+
+    def __init__(self, kind: str, text: str) -> None:
+        self.type = kind
+        self.text = text
 
     def __str__(self) -> str:
         return f"{self.type} {self.text}"
@@ -276,7 +282,7 @@ class Builder:
 
     def at(self, base: Value, index: Value | int, element: str) -> Value:
         """The address of an element, counted in elements of a type."""
-        if index == 0:
+        if isinstance(index, int) and index == 0:
             return base
         place = index if isinstance(index, Value) else number(index, "i64")
         return self.emit("ptr", f"getelementptr {element}, {base}, {place}")
