@@ -25,6 +25,7 @@ from tests import (
     error_snapshots_optim,
     error_snapshots_random,
     error_snapshots_seeing,
+    error_snapshots_values,
 )
 
 PAGE = Path(__file__).parent.parent / "docs" / "messages.md"
@@ -39,6 +40,7 @@ MODULES = (
     error_snapshots_optim,
     error_snapshots_random,
     error_snapshots_seeing,
+    error_snapshots_values,
 )
 
 SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {

@@ -5,93 +5,23 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import given, strategies as st
 
-from functrans import grad, hessian, jvp, make_graph, primitives as p, vjp, vmap
+from functrans import grad, jvp, make_graph, primitives as p, vjp, vmap
 from functrans.core.algebra import algebra
 from functrans.core.errors import ConversionError, LeakedArrayError
 from functrans.core.primitive import primitive_of
 from functrans.primitives.index_expression import Index, index_arguments
-
-REFUSALS = (IndexError, DeprecationWarning)
-"""Before 2.2 NumPy only warns of a position out of bounds where the result is empty anyway."""
-
-
-@st.composite
-def index_expressions(draw):
-    """An array and what NumPy takes between the brackets: ``(x, key)``."""
-    shape = tuple(draw(st.lists(st.sampled_from([0, 1, 2, 3, 4]), max_size=4)))
-    block = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
-    key = []
-    axis = 0
-    ellipsis = False
-    while axis < len(shape):
-        n = shape[axis]
-        kinds = ["slice", "stop", "None", "mask"]
-        kinds += [] if ellipsis else ["ellipsis"]
-        kinds += ["int", "array", "array"] if n else []
-        kind = draw(st.sampled_from(kinds))
-        if kind == "stop":
-            break
-        if kind == "None":
-            key.append(None)
-            continue
-        if kind == "ellipsis":
-            key.append(...)
-            ellipsis = True
-            axis += draw(st.integers(0, len(shape) - axis))
-            continue
-        if kind == "slice":
-            bound = st.none() | st.integers(-n - 1, n + 1)
-            step = draw(st.sampled_from([None, 1, 2, -1, -2]))
-            key.append(slice(draw(bound), draw(bound), step))
-        elif kind == "int":
-            key.append(draw(st.integers(-n, n - 1)))
-        elif kind == "array":
-            own = tuple(1 if draw(st.booleans()) else m for m in block)
-            own = own[draw(st.integers(0, len(own))) :]
-            size = int(np.prod(own))
-            entries = draw(st.lists(st.integers(-n, n - 1), min_size=size, max_size=size))
-            array = np.array(entries, draw(st.sampled_from([np.int64, np.int8]))).reshape(own)
-            key.append(array.tolist() if draw(st.booleans()) else array)
-        else:
-            rank = draw(st.integers(1, len(shape) - axis))
-            size = int(np.prod(shape[axis : axis + rank]))
-            lanes = draw(st.lists(st.booleans(), min_size=size, max_size=size))
-            key.append(np.array(lanes, bool).reshape(shape[axis : axis + rank]))
-            axis += rank - 1
-        axis += 1
-    x = numbers(shape)
-    try:
-        x[tuple(key)]
-    except REFUSALS:  # arrays that do not broadcast
-        assume(False)
-    return x, tuple(key)
-
-
-def numbers(shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def gathered(x, key):
-    """The flat positions of ``x[key]``, by NumPy."""
-    return np.arange(x.size).reshape(x.shape)[key]
-
-
-def spread_back(positions, g, shape):
-    """The transpose of taking flat positions."""
-    summed = np.bincount(positions.ravel(), np.ravel(g), int(np.prod(shape)))
-    return summed.reshape(shape).astype(float)
-
-
-def pullback(function, x):
-    """The VJP of a function of one array."""
-    return lambda g: vjp(function, x)[1](g)[0]
-
-
-def close(a, b):
-    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, strict=np.ndim(a) > 0)
-
+from tests.indexing import (
+    REFUSALS,
+    close,
+    gathered,
+    index_expressions,
+    numbers,
+    pullback,
+    spread_back,
+    total,
+)
 
 # Values
 
@@ -196,10 +126,6 @@ def test_second_order(case):
     close(grad(lambda x: total(p.multiply(v, grad(cubes)(x))))(x), 6 * v * x * count)
     close(jvp(grad(cubes), (x,), (v,))[1], 6 * v * x * count)
     close(grad(lambda x: jvp(cubes, (x,), (v,))[1])(x), 6 * v * x * count)
-
-
-def total(x):
-    return p.sum(x, axes=tuple(range(len(np.shape(x) if isinstance(x, float) else x.shape))))
 
 
 @given(index_expressions())
@@ -491,112 +417,3 @@ def test_a_loop_of_reads_is_linear(monkeypatch):
     x = np.linspace(0.0, 1.0, 5)
     counts = np.where(np.exp(x) > 1.5, 1, 0) + [1, 1, 0, 1, 1]
     close(grad(loop)(x), np.exp(x) * counts)
-
-
-# Functions
-
-
-X = numbers((3, 4, 2))
-
-
-@pytest.mark.parametrize("axis", [None, 0, 1, 2])
-@pytest.mark.parametrize("mode", ["raise", "wrap", "clip"])
-@pytest.mark.parametrize(
-    "indices", [1, [0, 1], [[0, 1], [1, -1]], np.array([], int), [True, False]]
-)
-def test_take(axis, mode, indices):
-    want = np.take(X, indices, axis, mode=mode)
-    close(p.take(X, indices, axis=axis, mode=mode), want)
-    g = numbers(want.shape, 1)
-    positions = np.take(np.arange(X.size).reshape(X.shape), indices, axis, mode=mode)
-    pull = pullback(lambda x: p.take(x, indices, axis=axis, mode=mode), X)
-    close(pull(g), spread_back(positions, g, X.shape))
-    batched = vmap(lambda x, i: p.take(x, i, axis=axis, mode=mode), (None, 0))
-    close(batched(X, np.stack([indices, indices])), np.stack([want, want]))
-
-
-def test_take_out_of_bounds():
-    with pytest.raises(IndexError, match="out of bounds"):
-        p.take(X, 3, axis=0)
-    close(p.take(X, [3, -4], axis=0, mode="wrap"), np.take(X, [3, -4], 0, mode="wrap"))
-    close(p.take(X, [3, -4], axis=0, mode="clip"), np.take(X, [3, -4], 0, mode="clip"))
-    with pytest.raises(ValueError, match="'raise', 'wrap' or 'clip', got 'fold'"):
-        p.take(X, 0, axis=0, mode="fold")
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_along_axis(axis):
-    order = np.argsort(X, axis)
-    close(p.take_along_axis(X, order, axis=axis), np.sort(X, axis))
-    g = numbers(X.shape, 1)
-    for unique in (False, True):
-        pull = pullback(lambda x, u=unique: p.take_along_axis(x, order, axis=axis, unique=u), X)
-        want = np.empty_like(g)
-        np.put_along_axis(want, order, g, axis)
-        close(pull(g), want)
-        batched = vmap(
-            lambda x, i, u=unique: p.take_along_axis(x, i, axis=axis, unique=u), (None, 0)
-        )
-        close(batched(X, order[None]), np.sort(X, axis)[None])
-        pulls = vmap(
-            lambda i, g, u=unique: pullback(
-                lambda x: p.take_along_axis(x, i, axis=axis, unique=u), X
-            )(g)
-        )
-        close(pulls(order[None], g[None]), want[None])
-    first = np.argmax(X, axis, keepdims=True)
-    want = X.copy()
-    np.put_along_axis(want, first, 9.0, axis)
-    close(p.put_along_axis(X, first, 9.0, axis=axis), want)
-    close(p.take_along_axis(X, np.array([5, 0]), axis=None), X.ravel()[[5, 0]])
-    with pytest.raises(ValueError, match="3 dimensions"):
-        p.take_along_axis(X, np.array([0]), axis=axis)
-    with pytest.raises(IndexError, match="integers"):
-        p.take_along_axis(X, X, axis=axis)
-
-
-def test_lanes_may_meet_though_none_repeats():
-    x = np.array([1.0, 2.0])
-    orders = np.array([[0, 1], [1, 0], [0, 1]])
-
-    def lanes(x):
-        return total(vmap(lambda i: p.take_along_axis(x, i, axis=0, unique=True))(orders))
-
-    close(grad(lanes)(x), np.array([3.0, 3.0]))
-
-
-@pytest.mark.parametrize("offset", [-5, -3, -1, 0, 1, 3, 5])
-@pytest.mark.parametrize("axes", [(0, 1), (1, 0), (0, 2), (2, 1)])
-def test_diagonal(offset, axes):
-    want = np.diagonal(X, offset, *axes)
-
-    def read(x):
-        return p.diagonal(x, offset=offset, axis1=axes[0], axis2=axes[1])
-
-    close(read(X), want)
-    g = numbers(want.shape, 1)
-    positions = np.diagonal(np.arange(X.size).reshape(X.shape), offset, *axes)
-    close(pullback(read, X)(g), spread_back(positions, g, X.shape))
-    close(vmap(read)(np.stack([X, 2 * X])), np.stack([want, 2 * want]))
-
-
-@pytest.mark.parametrize("offset", [-2, 0, 1])
-def test_from_diagonal(offset):
-    v = numbers((3,))
-    close(p.from_diagonal(v, offset=offset), np.diag(v, offset))
-    stacked = p.from_diagonal(np.stack([v, 2 * v]), offset=offset)
-    close(stacked, np.stack([np.diag(v, offset), np.diag(2 * v, offset)]))
-    g = numbers((3 + abs(offset),) * 2, 1)
-    close(pullback(lambda v: p.from_diagonal(v, offset=offset), v)(g), np.diagonal(g, offset))
-
-
-def test_stack():
-    parts = [numbers((2, 3), i) for i in range(3)]
-    for axis in range(3):
-        close(p.stack(parts, axis=axis), np.stack(parts, axis))
-    second = hessian(lambda x: total(p.stack([p.getitem(x, 0), p.square(p.getitem(x, 1))])))
-    close(second(np.array([1.0, 3.0])), np.array([[0.0, 0.0], [0.0, 2.0]]))
-    with pytest.raises(ValueError, match="same shape"):
-        p.stack([np.ones(2), np.ones(3)])
-    with pytest.raises(ValueError, match="at least one"):
-        p.stack([])
