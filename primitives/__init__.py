@@ -131,6 +131,7 @@ from .index_expression import (
     is_static as is_static,
 )
 from .indexing import (
+    along_axis as along_axis,
     diagonal as diagonal,
     first_axis as first_axis,
     from_diagonal as from_diagonal,

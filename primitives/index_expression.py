@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, Shape, type_of
@@ -125,6 +126,39 @@ class Index:
             return False
         return math.prod(self.block_shape(array_shapes)) > 1
 
+    def without_repeats(self, x_shape: Shape, arrays: tuple[Array, ...]) -> Distinct:
+        """The index of the last of the elements at each position of an x of this shape, which are
+        those that stay if all are written; the arrays are plain."""
+        axes = self._axes_of_arrays(len(x_shape))
+        block = self.block_shape(tuple([np.shape(a) for a in arrays]))
+        lanes = [np.broadcast_to(a, block).reshape(-1).astype(np.intp) for a in arrays]
+        flat = np.zeros(math.prod(block), np.intp)
+        for a, axis in zip(lanes, axes, strict=True):
+            n = x_shape[axis]
+            wrong = a[(a < -n) | (a >= n)]
+            if wrong.size:
+                raise IndexError(f"index {wrong[0]} is out of bounds for axis {axis} with size {n}")
+            flat = flat * n + np.where(a < 0, a + n, a)
+        last = flat.size - 1 - np.unique(flat[::-1], return_index=True)[1]
+        if last.size == flat.size:
+            return Distinct(Index(self.entries, unique=True), arrays)
+        last.sort()
+        place = self.block(len(x_shape)) or 0
+        target = self.shape(x_shape, tuple([np.shape(a) for a in arrays]))
+        joined = (*target[:place], flat.size, *target[place + len(block) :])
+        chosen = Index((*(slice(None),) * place, ARRAY), unique=True)
+        kept = tuple([a[last] for a in lanes])
+        return Distinct(Index(self.entries, unique=True), kept, target, joined, chosen, last)
+
+    def _axes_of_arrays(self, ndim: int) -> list[int]:
+        """The axes of x at which arrays stand."""
+        axes, axis = [], 0
+        for e in self.entries:
+            if e is ARRAY:
+                axes.append(axis)
+            axis += self.omitted(ndim) if e is Ellipsis else _consumes(e)
+        return axes
+
     def add_at(self, x: np.ndarray[Any, Any], y: Array, arrays: tuple[Array, ...]) -> None:
         """``x[index] += y`` in place, repeated positions added up."""
         if not arrays or self.unique:
@@ -157,6 +191,44 @@ class Index:
     def __repr__(self) -> str:
         entries = ", ".join(map(_shown, self.entries)) or "()"
         return f"[{entries}; unique]" if self.unique else f"[{entries}]"
+
+
+class Distinct:
+    """An index at which no position occurs twice.
+
+    Attributes
+    ----------
+    index, arrays : Index, tuple of array
+    target, joined : tuple of int
+        The shape of what the index before took, and that with the axes of its arrays as one.
+    chosen, last : Index, array
+        What is taken of that; `last` is None where all of it is.
+    """
+
+    __slots__ = ("arrays", "chosen", "index", "joined", "last", "target")
+
+    def __init__(
+        self,
+        index: Index,
+        arrays: tuple[Array, ...],
+        target: Shape = (),
+        joined: Shape = (),
+        chosen: Index | None = None,
+        last: Array | None = None,
+    ) -> None:
+        self.index = index
+        self.arrays = arrays
+        self.target = target
+        self.joined = joined
+        self.chosen = chosen
+        self.last = last
+
+    def taken(self, y: Array) -> Array:
+        """Of what was to be written, that which stays."""
+        if self.last is None:
+            return y
+        y = algebra.reshape(algebra.broadcast_to(y, shape=self.target), shape=self.joined)
+        return algebra.index(y, self.last, index=self.chosen)
 
 
 _MANY = 256  # elements from which working out flat positions pays

@@ -309,16 +309,25 @@ def setitem(x: Array, key: Any, y: Array, *, replaces: bool = False) -> Array:
 
 
 def updated(
-    x: Array, y: Array, arrays: tuple[Array, ...], index: Index, *, replaces: bool = False
+    x: Array,
+    y: Array,
+    arrays: tuple[Array, ...],
+    index: Index,
+    *,
+    replaces: bool = False,
+    adds: bool = False,
 ) -> Array:
-    """The same at an :class:`Index`."""
-    y = to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
+    """The same at an :class:`Index`, or with `adds` a copy after an addition there."""
+    if adds:
+        operation = index_add
+    else:
+        operation, y = index_update, to_assign(y, len(index.shape(shape_of(x), shapes_of(arrays))))
     interpreter = stack.top
     if replaces and interpreter and isinstance(x, TracedArray) and x.interpreter is interpreter:
-        written = interpreter.overwrite(primitive_of(index_update), x, y, arrays, index)
+        written = interpreter.overwrite(primitive_of(operation), x, y, arrays, index)
         if written is not None:
             return written
-    return index_update(x, y, *arrays, index=index)
+    return operation(x, y, *arrays, index=index)
 
 
 def to_assign(y: Array, rank: int) -> Array:
@@ -392,6 +401,11 @@ def take_along_axis(x: Array, indices: Array, *, axis: int | None, unique: bool 
         axis = 0
     index, arrays = _along_axis(shape_of(x), indices, axis, unique)
     return index_(x, *arrays, index=index)
+
+
+def along_axis(shape: Shape, indices: Array, axis: int) -> tuple[Array, ...]:
+    """The positions in an array of this shape of the elements that `take_along_axis` takes."""
+    return _along_axis(shape, indices, axis, False)[1]
 
 
 def put_along_axis(x: Array, indices: Array, y: Array, *, axis: int) -> Array:

@@ -137,19 +137,60 @@ def columns(n: int) -> Callable[[Any], Any]:
     return run
 
 
-@pytest.mark.parametrize("loop", [steps, flat, columns])
+def scattered(n: int) -> Callable[[Any], Any]:
+    """Written at arrays of positions, some of them twice, by each function that does."""
+
+    def run(p: Any) -> Any:
+        u = np.zeros_like(p, shape=(n, 400))
+        rows = np.array([0, 0])
+        for t in range(n - 1):
+            u[[t, t + 1, t + 1]] = np.sin(p) + t
+            u[rows + t, [3, -4]] *= 2.0
+            np.add.at(u, ([t, t + 1, t], slice(None, 7)), p[:7])
+            np.subtract.at(u, (t + 1, [2, 2]), p[0])
+            np.multiply.at(u, (rows + t, [5, 5]), p[1])
+            np.put(u, [400 * t + 9, -400 * t - 1, 400 * t + 9], p[:3])
+            np.put_along_axis(u[t], np.array([8, 1]), p[3:5], 0)
+        return np.sum(u**2)
+
+    return run
+
+
+def scattered_through_views(n: int) -> Callable[[Any], Any]:
+    """The same through large views of one array."""
+
+    def run(p: Any) -> Any:
+        u = np.zeros_like(p, shape=(400, n))
+        rows, every = u.T, u.reshape(-1)
+        for t in range(n - 1):
+            rows[[t, t + 1, t + 1]] = np.sin(p) + t
+            np.add.at(rows, ([t, t + 1, t], slice(None, 7)), p[:7])
+            np.multiply.at(u, ([5, 5], [t, t]), p[1])
+            np.put(rows, [400 * t + 9, 400 * t + 9], p[:2])
+            np.put(every, [t, -t - 1], p[:2])
+            every[np.array([t, t])] = p[2:4]
+        return np.sum(u**2) + np.sum(rows[0] * every[0])
+
+    return run
+
+
+LOOPS = [steps, flat, columns, scattered, scattered_through_views]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("nesting", NESTINGS)
 def test_work_grows_with_what_is_written(
     nesting: str, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Copies of whole arrays are as many for a long loop as for a short one."""
+    """Copies of large arrays are as many for a long loop as for a short one."""
     copies = []
 
     def counted(holder: Any, name: str) -> None:
         call = getattr(holder, name)
 
         def copying(x: Any, *args: Any, **params: Any) -> Any:
-            copies.append(x.shape)
+            if np.asarray(x).nbytes >= overwriting.LARGE:
+                copies.append(np.shape(x))
             return call(x, *args, **params)
 
         monkeypatch.setattr(holder, name, copying)
@@ -165,7 +206,7 @@ def test_work_grows_with_what_is_written(
     assert counts[0] == counts[1] <= 12
 
 
-@pytest.mark.parametrize("loop", [steps, flat, columns])
+@pytest.mark.parametrize("loop", LOOPS)
 def test_loops_have_the_derivatives_of_plain_ones(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,16 +220,21 @@ def flat(x: TracedArray) -> Any:
 # Writing
 
 
-def write(x: TracedArray, key: Any, y: Array) -> None:
-    """``x[key] = y``, seen by all arrays that share the elements."""
+def write(x: TracedArray, key: Any, y: Array, *, adds: bool = False) -> None:
+    """``x[key] = y``, seen by all arrays that share the elements; with `adds` ``np.add.at``."""
     if x.place is not None:
         check_writable(x)
-        if (x.place.base is not None or x.place.views) and _write_to_root(x, key, y):
+        if (x.place.base is not None or x.place.views) and _write_to_root(x, key, y, adds):
             return
-    replace(x, p.setitem(x, key, y, replaces=True), key)
+    if adds:
+        index, arrays = p.index_arguments(x.shape, key)
+        content = p.updated(x, y, arrays, index, replaces=True, adds=True)
+    else:
+        content = p.setitem(x, key, y, replaces=True)
+    replace(x, content, key)
 
 
-def _write_to_root(x: TracedArray, key: Any, y: Array) -> bool:
+def _write_to_root(x: TracedArray, key: Any, y: Array, adds: bool) -> bool:
     """Write into the memory of a large array that has large views, through which ever of them; they
     let go of it meanwhile. False: that is not so, and nothing has happened."""
     root = _root(x)
@@ -239,10 +244,12 @@ def _write_to_root(x: TracedArray, key: Any, y: Array) -> bool:
     if not any(v.size * overwriting.PART > root.size for v in views):
         return False
     basic = basic_key(x, key)
-    places = None if basic is None else _places(x, basic, root)
+    if basic is None and not _is_plain(key):
+        return False
+    places = _places(x, key if basic is None else basic, root)
     if places is None:
         return False
-    changed = _changed(x, basic)
+    changed = numbers(x) if basic is None else _changed(x, basic)
     views = [
         v
         for v in views
@@ -256,7 +263,8 @@ def _write_to_root(x: TracedArray, key: Any, y: Array) -> bool:
     for v in views:
         v.release()
     try:
-        root.become(p.updated(root, y, places, _at_places(root), replaces=True))
+        index = _at_places(root, unique=basic is not None)
+        root.become(p.updated(root, y, places, index, replaces=True, adds=adds))
         root.place.written = True
     finally:
         for v in views:  # each after its base
@@ -265,24 +273,29 @@ def _write_to_root(x: TracedArray, key: Any, y: Array) -> bool:
     return True
 
 
-def _places(x: TracedArray, basic: Any, root: TracedArray) -> Any:
-    """The indices in the root of ``x[basic]``; None if these are not elements of it."""
+def _is_plain(key: Any) -> bool:
+    """Whether an index has no traced arrays."""
+    return not any(isinstance(k, TracedArray) for k in (key if type(key) is tuple else (key,)))
+
+
+def _places(x: TracedArray, key: Any, root: TracedArray) -> Any:
+    """The indices in the root of ``x[key]``; None if these are not elements of it."""
     if not root.shape or (root.dtype.kind == "c" and numbers(x).dtype.kind != "c"):
         return None
-    found = _changed(x, basic)
+    found = _changed(x, key)
     if found.dtype.kind == "c":
         found = found.real.astype(np.intp) // 2
     return np.unravel_index(found, root.shape)
 
 
-def _at_places(root: TracedArray) -> Any:
-    return p.Index((p.ARRAY,) * root.ndim, unique=True)
+def _at_places(root: TracedArray, unique: bool = True) -> Any:
+    return p.Index((p.ARRAY,) * root.ndim, unique=unique)
 
 
-def _changed(x: TracedArray, basic: Any) -> Any:
-    """The numbers of ``x[basic]``, as a view of those of the root."""
-    basic = basic if type(basic) is tuple else (basic,)
-    return numbers(x)[basic if ... in basic else (*basic, ...)]  # never a scalar
+def _changed(x: TracedArray, key: Any) -> Any:
+    """The numbers of ``x[key]``: a view of those of the root if the index is basic."""
+    key = key if type(key) is tuple else (key,)
+    return numbers(x)[key if any(k is ... for k in key) else (*key, ...)]  # never a scalar
 
 
 def check_writable(x: TracedArray) -> None:

@@ -7,6 +7,7 @@ says how to make an array that can.
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +19,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import PlainArrayError, user_line
 from functrans.core.interpreter import stack
 from functrans.core.primitive import argument_names
-from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.core.types import Array, Shape, dtype_of, shape_of, type_of
 from functrans.numpy import views
 from functrans.numpy.operands import flattened, operand
 
@@ -168,6 +169,8 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     count = shape_of(positions)[0]
     if not count or not shape_of(y)[0]:
         return
+    if not x.size:
+        raise IndexError("cannot replace elements of an empty array")
     if mode == "clip":
         positions = p.minimum(p.maximum(positions, 0), x.size - 1)
     elif mode == "wrap":
@@ -176,7 +179,27 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         raise ValueError(f"put: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
     if shape_of(y)[0] != count:
         y = p.take(y, np.arange(count) % shape_of(y)[0], axis=0)
-    views.write_all(x, p.reshape(p.setitem(flattened(x), positions, y), shape=x.shape))
+    if not x.shape:
+        views.write_all(x, p.reshape(p.setitem(flattened(x), positions, y), shape=x.shape))
+        return
+    views.write(x, _unravelled(positions, x.shape), y)
+
+
+def _unravelled(positions: Array, shape: Shape) -> tuple[Array, ...]:
+    """The index in an array of this shape of positions in C order, which may be counted from the
+    end: what is out of bounds is so along the first axis."""
+    size = math.prod(shape)
+    if dtype_of(positions).kind in "iub":
+        positions = p.astype(positions, dtype=np.dtype(np.intp))
+    if not isinstance(positions, TracedArray):
+        wrong = positions[(positions < -size) | (positions >= size)]
+        if wrong.size:
+            raise IndexError(f"index {wrong[0]} is out of bounds for axis 0 with size {size}")
+    index = []
+    for n in shape[:0:-1]:
+        index.append(p.remainder(positions, n))
+        positions = p.floor_divide(positions, n)
+    return (positions, *reversed(index))
 
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any = -1) -> None:
@@ -186,7 +209,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any = -1) -> None:
         put(x, index, y)
         return
     axis = int(np.lib.array_utils.normalize_axis_index(axis, x.ndim))
-    views.write_all(x, p.put_along_axis(x, index, y, axis=axis))
+    views.write(x, p.along_axis(x.shape, index, axis), y)
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
@@ -235,23 +258,30 @@ def at(ufunc: np.ufunc, name: str, call: Function, x: Any, indices: Any, *values
     """``ufunc.at``: an operation on elements at an index, once for each time that they occur."""
     x = target(x, f"{name}.at")
     if ufunc in (np.add, np.subtract):
-        static, arrays = p.index_arguments(x.shape, indices)
         y = operand(values[0])
         _check_cast(ufunc, name, x, y)
-        y = p.negative(y) if ufunc is np.subtract else y
-        views.write_all(x, p.index_add(x, y, *arrays, index=static))
+        views.write(x, indices, p.negative(y) if ufunc is np.subtract else y, adds=True)
         return
-    where = np.arange(x.size).reshape(x.shape)[_known(indices, name)]
-    operands = [p.broadcast_to(operand(y), shape=np.shape(where)) for y in values]
-    places = np.reshape(where, -1)
+    where = _places(x.shape, _known(indices, name))
+    operands = [p.broadcast_to(operand(y), shape=where.shape) for y in values]
+    places = np.unravel_index(where.reshape(-1), x.shape) if x.shape else ()
     operands = list(map(flattened, operands))
-    ans = flattened(x)
-    for turn in _turns(places):
-        new = call(p.getitem(ans, places[turn]), *[p.getitem(y, turn) for y in operands])
+    for turn in _turns(where.reshape(-1)):
+        index = tuple([axis[turn] for axis in places]) or (None,)  # of 0-d arrays one at a time
+        new = call(p.getitem(x, index), *[p.getitem(y, turn) for y in operands])
         if not np.can_cast(dtype_of(new), x.dtype, "same_kind"):
             raise _uncastable(name, dtype_of(new), x.dtype)
-        ans = p.setitem(ans, places[turn], new)
-    views.write_all(x, p.reshape(ans, shape=x.shape))
+        views.write(x, index, new)
+
+
+def _places(shape: Shape, key: Any) -> Any:
+    """The positions in C order of what an index takes of an array of this shape, at the cost of as
+    many."""
+    places = np.broadcast_to(np.intp(0), shape)[key]
+    for axis, n in enumerate(shape):
+        rows = np.arange(n).reshape((n,) + (1,) * (len(shape) - 1 - axis))
+        places = places * n + np.broadcast_to(rows, shape)[key]
+    return np.asarray(places)
 
 
 def _check_cast(ufunc: np.ufunc, name: str, x: Array, y: Array) -> None:

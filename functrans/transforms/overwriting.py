@@ -29,7 +29,7 @@ class Overwrite:
     primitive : Primitive
         `index_update` or `index_add`.
     index, arrays : Index, tuple of array
-        Where it was written to, no place twice.
+        Where it was written to; no place twice, unless it was added to.
     x, y : int or None
         The places of the array and of what was written; None for constants.
     x_type, y_type : ArrayType

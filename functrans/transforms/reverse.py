@@ -449,8 +449,16 @@ class Reverse(Interpreter):
         alone: bool = True,
     ) -> Any:
         """The operation, with an entry that carries cotangents in their own memory too."""
-        if not is_large(x) or index.may_repeat(tuple(map(shape_of, arrays))):
+        if not is_large(x):
             return None
+        erases = primitive.in_place.erases  # type: ignore[union-attr]
+        if erases and index.may_repeat(tuple(map(shape_of, arrays))):
+            if any(isinstance(a, TracedArray) for a in arrays):
+                return None
+            distinct = index.without_repeats(shape_of(x), arrays)
+            index, arrays = distinct.index, distinct.arrays
+            with under(self):
+                y = distinct.taken(y)
         if not self.recording:
             self.touched = True
         arrays = tuple(map(self.constants.keep, arrays))
