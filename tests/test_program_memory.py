@@ -202,7 +202,7 @@ def test_reports_are_switched_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.array([0.0, 1.0])
     for missing in (False, True):
         if missing:
-            monkeypatch.setattr("functrans.compile.reports._current", None)
+            monkeypatch.setattr("functrans.core.reports._current", None)
         graph = ft.make_graph(ft.value_and_grad(lambda x: np.sum(np.sqrt(x))))(x)
         made = program(graph)
         assert ("with errstate(" in made.source) == missing

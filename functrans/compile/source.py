@@ -13,9 +13,9 @@ from functrans.compile.buffers import Buffers
 from functrans.compile.donation import reused
 from functrans.compile.fusion import Chunks, Group, grouped
 from functrans.compile.ownership import writes_in_place
-from functrans.compile.reports import switch, switch_back
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
+from functrans.core.reports import switch, switch_back
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, last_uses
 

@@ -75,6 +75,9 @@ class Interpreter:
     remembers = False
     """Whether derivatives by values of mine may be asked for later, beyond all transforms."""
 
+    records = False
+    """Whether operations are recorded with the user's lines, which so are looked for."""
+
     overwrites = False
     """Whether values of mine can be written to in their own memory, see `overwrite`."""
 

@@ -9,18 +9,39 @@ from functrans.core.primitive import types_of
 from functrans.core.types import ArrayType, dummy, type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.primitive import Primitive
     from functrans.core.types import Array
 
 
-def output_types(primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+KEPT = 4096
+"""How many answers of shape rules are kept."""
+
+_answers: dict[Any, Any] = {}
+
+
+def output_types(primitive: Primitive, args: Sequence[Array], params: dict[str, Any]) -> Any:
     """The type of an operation's output, or the tuple of types of its outputs.
 
     Operands of unknown value are traced arrays, or :class:`ArrayType`.
     """
-    types = tuple(map(type_of, args))
-    if primitive.shape is not None:
-        return primitive.shape(*types, **params)
+    types = [x if type(x) is ArrayType else type_of(x) for x in args]
+    rule = primitive.shape
+    if rule is not None:
+        if params:
+            return rule(*types, **params)
+        key: list[Any] = [rule]
+        for kind in types:
+            key += (kind.shape, kind.dtype, kind.weak)
+        asked = tuple(key)
+        answer = _answers.get(asked)
+        if answer is None:
+            answer = rule(*types)
+            if len(_answers) >= KEPT:
+                _answers.clear()
+            _answers[asked] = answer
+        return answer
     # Without a shape rule, NumPy tells: on ones, or on the constant itself where there is one.
     values = [
         dummy(kind) if isinstance(x, TracedArray | ArrayType) else x

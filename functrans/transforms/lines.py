@@ -2,7 +2,8 @@
 
 A rule runs where the user has called a transform. What it is about is an operation further up,
 which a tape has an entry of: so the lines of entries are remembered while tapes grow, and found
-again in a backward walk. Both are read off the call stack; reverse mode pays nothing.
+again in a backward walk, which tells where it is. All else is read off the call stack; reverse mode
+pays nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from functrans.core.array import TracedArray
 from functrans.core.errors import described, is_user_code
 from functrans.transforms.replay import Replay
 from functrans.transforms.reverse import Reverse, ReverseArray
-from functrans.transforms.walk import pull_back, walk
+from functrans.transforms.walk import pull_back, walk, walks
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -25,7 +27,7 @@ _RECORDING = {
     for name in ("process", "unary", "binary", "_record_one", "custom")
 } | {ReverseArray.__array_ufunc__.__code__}
 _WALK = walk.__code__
-_REPLAY = Replay.pull_at.__code__
+_PULL_BACK = pull_back.__code__
 
 
 def backward(line: str) -> str:
@@ -47,9 +49,23 @@ def walked(frame: FrameType) -> tuple[list[Any], int] | None:
     """The tape and the place of the entry that a backward walk is at, if this is the frame of
     one."""
     outer = frame.f_back
-    if frame.f_code is not _WALK or outer is None or outer.f_code is not pull_back.__code__:
+    if frame.f_code is not _WALK or outer is None or outer.f_code is not _PULL_BACK:
         return None
     return outer.f_locals["tape"], frame.f_locals.get("k", -1)
+
+
+_OTHER, _USER, _RECORDS, _ARRAY, _HANDS_ON, _WALKS, _REPLAYS = range(7)
+"""What a frame is, by its code: the user's, one in which a tape grows, NumPy's protocol of an array
+of such a tape and what that goes on to where it does not do it all, a walk, and the second run of a
+checkpointed function."""
+
+_KINDS = {
+    **dict.fromkeys(_RECORDING, _RECORDS),
+    ReverseArray.__array_ufunc__.__code__: _ARRAY,
+    TracedArray.__array_ufunc__.__code__: _HANDS_ON,
+    _WALK: _WALKS,
+    Replay.pull_at.__code__: _REPLAYS,
+}
 
 
 class Lines:
@@ -57,38 +73,78 @@ class Lines:
 
     A tape is known by its id: holding it would make a cycle, since its entries hold arrays of the
     interpreter that asks. Another tape with the id of one that is gone begins at a lower place.
+
+    What a frame is, and what its place is called, is worked out once: `_codes` holds the codes, so
+    that no other has the id of one.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_backward", "_codes", "_described", "_kinds", "_known")
 
     def __init__(self) -> None:
         self._known: dict[int, dict[int, str]] = {}
+        self._kinds: dict[int, int] = {}
+        self._codes: list[Any] = []
+        self._described: dict[tuple[int, int], str] = {}
+        self._backward: dict[str, str] = {}
 
     def line(self) -> str:
         """The line of what is recorded now; remembers it for the tapes that it goes on."""
         tapes: list[tuple[list[Any], int]] = []
-        rule = ""
+        kinds = self._kinds
+        line = ""
         again = False
-        frame: FrameType | None = sys._getframe(1)
+        before = depth = 0
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None:
             code = frame.f_code
-            if code in _RECORDING:
+            kind = kinds.get(id(code), -1)
+            if kind < 0:
+                kind = self._kind(code)
+            if kind == _USER:
+                break
+            if kind == _RECORDS or (kind == _ARRAY and before != _HANDS_ON):
                 place = recording(frame)
                 if place is not None:
                     tapes.append(place)
-            elif code is _WALK and not rule and not again:
-                place = walked(frame)
-                if place is not None:
-                    rule = self._known.get(id(place[0]), {}).get(place[1], "")
-            elif code is _REPLAY:
+            elif kind == _WALKS and not (line or again):
+                rule = self._pulled(frame, depth)
+                depth += rule is not None
+                if rule:
+                    line = self._backward.get(rule) or self._backward.setdefault(
+                        rule, backward(rule)
+                    )
+            elif kind == _REPLAYS:
                 again = True  # the function itself, recorded within a walk
-            elif is_user_code(code.co_filename):
-                break
+            before = kind
             frame = frame.f_back
-        line = backward(rule) if rule else described(frame)
+        line = line or self._of(frame)
         for tape, index in tapes:
             known = self._known.setdefault(id(tape), {})
             if known and index < next(reversed(known)):
                 known.clear()
             known[index] = line
         return line
+
+    def _kind(self, code: Any) -> int:
+        kind = _KINDS.get(code, _OTHER)
+        if kind == _OTHER and is_user_code(code.co_filename):
+            kind = _USER
+        self._codes.append(code)
+        self._kinds[id(code)] = kind
+        return kind
+
+    def _of(self, frame: FrameType | None) -> str:
+        """The place of a frame; where it is in its code tells the line."""
+        if frame is None:
+            return described(frame)
+        key = id(frame.f_code), frame.f_lasti
+        return self._described.get(key) or self._described.setdefault(key, described(frame))
+
+    def _pulled(self, frame: FrameType, depth: int) -> str | None:
+        """The line of the entry that a walk is at, which is the `depth`-th from within; "" if it
+        is not known, None if this is no walk over a tape."""
+        outer = frame.f_back
+        if outer is None or outer.f_code is not _PULL_BACK or depth >= len(walks.open):
+            return None
+        place = walks.open[-1 - depth]
+        return self._known.get(id(place.tape), {}).get(place.index, "")

@@ -29,6 +29,7 @@ from functrans.core.generators import (
 )
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import Primitive, primitive_of
+from functrans.core.reports import Reports
 from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
@@ -37,7 +38,7 @@ from functrans.transforms.lines import Lines
 from functrans.transforms.origins import depends_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 P = ParamSpec("P")
 
@@ -120,8 +121,8 @@ class Stage(Interpreter):
     """
 
     __slots__ = (
-        "_errstate",
         "_lines",
+        "_reports",
         "at_once",
         "constants",
         "equations",
@@ -133,6 +134,7 @@ class Stage(Interpreter):
     )
 
     values_known = False
+    records = True
 
     block: ClassVar[Callable[[Stage, Callable[..., Any], list[Any]], list[Any]] | None] = None
     """What records a checkpointed function as one operation; there once graphs can be called."""
@@ -145,11 +147,11 @@ class Stage(Interpreter):
         self.at_once = at_once
         self.label: Callable[[int], str] | None = None  # what messages call an input by
         self._lines = Lines()
+        self._reports = Reports()
         self.line: str | None = None  # that of the equations to come; None: where the user is
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.constants = Constants(small=-1)  # a constant stands once in a graph
-        self._errstate = np.geterr()
 
     def __enter__(self) -> Self:
         self.generators = [] if self.at_once else states(self.function)
@@ -190,42 +192,35 @@ class Stage(Interpreter):
     def fresh(self, content: Array) -> Any:
         """The constant as a variable: a graph that is built has no other place to write to."""
         params = {"shape": shape_of(content)}
-        return self._append(primitive_of(algebra.broadcast_to), (content,), (content,), params)
+        return self._append(primitive_of(algebra.broadcast_to), [content], params)
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        inputs = [
-            x.variable if type(x) is StageArray and x.interpreter is self else x for x in args
-        ]
-        later = primitive.effects and not self.at_once
-        if not later and not any(type(x) is Variable for x in inputs):
+        inputs: list[Any] = []
+        mine = False
+        for x in args:
+            if type(x) is StageArray and x.interpreter is self:
+                mine = True
+                inputs.append(x.variable)
+            else:
+                inputs.append(x)
+        if not mine and (self.at_once or not primitive.effects):
             return self.hand_down(primitive, args, params)
-        return self._append(primitive, args, inputs, params)
+        return self._append(primitive, inputs, params)
 
-    def _append(
-        self,
-        primitive: Primitive,
-        args: tuple[Array, ...],
-        inputs: Sequence[Any],
-        params: dict[str, Any],
-    ) -> Any:
-        types = output_types(primitive, args, params)
-        single = primitive.outputs is None
-        outputs = (Variable(types),) if single else tuple(map(Variable, types))
-        kept = tuple([x if type(x) is Variable else self.constants.keep(x) for x in inputs])
-        self._record(Equation(primitive, kept, params, outputs, self._line()))
-        arrays = tuple([StageArray(self, v) for v in outputs])
-        return arrays[0] if single else arrays
-
-    def _line(self) -> str:
-        return self._lines.line() if self.line is None else self.line
-
-    def _record(self, equation: Equation) -> None:
-        """Enter an equation, with the reports of errors that the function has turned off or on."""
-        current = np.geterr()
-        if current != self._errstate:
-            before: dict[str, Any] = dict(self._errstate)
-            equation.errstate = {k: how for k, how in current.items() if how != before[k]}
-        self.equations.append(equation)
+    def _append(self, primitive: Primitive, inputs: list[Any], params: dict[str, Any]) -> Any:
+        known = [x.type if type(x) is Variable else x for x in inputs]
+        types = output_types(primitive, known, params)
+        keep = self.constants.keep
+        kept = tuple([x if type(x) is Variable else keep(x) for x in inputs])
+        line = self._lines.line() if self.line is None else self.line
+        errstate = self._reports.changed()
+        if primitive.outputs is None:
+            out = Variable(types)
+            self.equations.append(Equation(primitive, kept, params, (out,), line, errstate))
+            return StageArray(self, out)
+        outputs = tuple(map(Variable, types))
+        self.equations.append(Equation(primitive, kept, params, outputs, line, errstate))
+        return tuple([StageArray(self, v) for v in outputs])
 
     def taken_back(self, first: int) -> list[Equation]:
         """Remove the equations from a place on."""
@@ -247,7 +242,9 @@ class Stage(Interpreter):
         inputs = tuple(x.variable if self.owns(x) else self.constants.keep(x) for x in args)
         effects = any(equation.effects for equation in types.equations)
         primitive = CUSTOM_CALL_WITH_EFFECTS if effects else CUSTOM_CALL
-        self._record(Equation(primitive, inputs, {"call": call}, outputs, self._line()))
+        line = self._lines.line() if self.line is None else self.line
+        errstate = self._reports.changed()
+        self.equations.append(Equation(primitive, inputs, {"call": call}, outputs, line, errstate))
         return [StageArray(self, v) for v in outputs]
 
     def graph(self, name: str, outputs: list[Any]) -> Graph:

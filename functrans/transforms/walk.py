@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
+from functrans.core.interpreter import stack
 from functrans.core.types import ArrayType
 from functrans.transforms.watching import watching
 
@@ -23,6 +25,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from functrans.core.primitive import Primitive
+
+
+class Place:
+    """Where a walk is on its tape."""
+
+    __slots__ = ("index", "tape")
+
+    def __init__(self, tape: list[Any]) -> None:
+        self.tape = tape
+        self.index = -1
+
+    def told(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        """The entries, each noted when its turn comes."""
+        for k, entry in entries:
+            self.index = k
+            yield k, entry
+
+
+class _Walks(threading.local):
+    """The walks of this thread whose operations are recorded, the innermost last."""
+
+    def __init__(self) -> None:
+        self.open: list[Place] = []
+
+
+walks = _Walks()
 
 
 def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: bool) -> None:
@@ -33,7 +61,20 @@ def pull_back(tape: list[Any], cotangents: Cotangents, *, base: int = 0, keep: b
     entries of the tape unless `keep`.
     """
     places = range(base + len(tape) - 1, base - 1, -1)
-    walk(zip(places, reversed(tape), strict=True), cotangents, None if keep else tape, base)
+    entries = zip(places, reversed(tape), strict=True)
+    spent = None if keep else tape
+    recorder = stack.top
+    while recorder is not None and not recorder.records:
+        recorder = recorder.parent
+    if recorder is None:
+        walk(entries, cotangents, spent, base)
+        return
+    place = Place(tape)
+    walks.open.append(place)
+    try:
+        walk(place.told(entries), cotangents, spent, base)
+    finally:
+        walks.open.pop()
 
 
 def walk(

@@ -1,13 +1,17 @@
-"""Which floating-point errors NumPy reports, switched faster than by ``numpy.errstate``.
+"""Which floating-point errors NumPy reports, asked and switched faster than by ``numpy.geterr`` and
+``numpy.errstate``.
 
-That builds the state anew wherever it is entered, which takes as long as four small operations.
-What it builds is kept here, and set where NumPy keeps it, if this NumPy has that place.
+These build the state anew wherever it is asked for or entered, which takes as long as four small
+operations. What NumPy builds is kept here, and read and set where NumPy keeps it, if this NumPy has
+that place.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,39 @@ def _places() -> tuple[Any, Any]:
 
 
 _current, _make_state = _places()
+
+
+class Reports:
+    """What has changed of the reports since this was made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reports = Reports()
+    >>> with np.errstate(divide="ignore"):
+    ...     reports.changed()
+    {'divide': 'ignore'}
+    """
+
+    __slots__ = ("_answer", "_asked", "_start")
+
+    def __init__(self) -> None:
+        self._start = np.geterr()
+        self._asked: Any = None
+        self._answer: dict[str, Any] | None = None
+
+    def changed(self) -> dict[str, Any] | None:
+        """How those kinds of errors are reported now that were reported in another way; None if
+        there are none. It is the same object for as long as nothing is switched."""
+        if _current is not None:
+            state = _current.get()
+            if state is self._asked:
+                return self._answer
+            self._asked = state
+        now = np.geterr()
+        before: dict[str, Any] = dict(self._start)
+        self._answer = {k: how for k, how in now.items() if how != before[k]} or None
+        return self._answer
 
 
 def switch(errstate: dict[str, Any]) -> Callable[[], Any] | None:
