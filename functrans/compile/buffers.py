@@ -29,7 +29,9 @@ LIMIT = 1 << 24
 LINE = 64
 """Bytes of a line of the cache."""
 
-_COPYING = frozenset(("sum", "mean", "where", "clip", "astype", "concatenate", "roll"))
+_COPYING = frozenset(
+    ("sum", "mean", "where", "clip", "astype", "concatenate", "roll", "native"),
+)
 """Operations, besides ufuncs, whose results are always new arrays."""
 
 

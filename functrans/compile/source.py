@@ -287,6 +287,9 @@ class Source:
             rest = f"{axis}, None, None, {equation.params.get('keepdims', False)}"
             return f"{self._function(equation)}({self._operand(x)}, {rest})"
         arguments = list(map(self._operand, equation.inputs))
+        bound = getattr(equation.primitive.impl, "bound", None)
+        if bound is not None:  # what takes the operands alone
+            return f"{self._constant(bound(**equation.params), 'p')}({', '.join(arguments)})"
         for key, value in equation.params.items():
             if keyword.iskeyword(key) or not key.isidentifier():
                 arguments.append(f"**{self._constant({key: value}, 'p')}")
