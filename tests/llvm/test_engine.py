@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile.llvm import engine
 from functrans.compile.llvm.builder import Builder, Module, Value, number
 from functrans.compile.llvm.engine import load
 
@@ -70,3 +71,31 @@ def test_constants_are_exact(kind: str, x: float) -> None:
     out = np.full(1, 7, dtype)
     native(module, "store", None, ctypes.c_void_p)(out.ctypes.data)
     assert out.tobytes() == np.array([x], dtype).tobytes()
+
+
+def counting(module: Module) -> None:
+    """A function that adds to a variable and returns it."""
+    builder = Builder(module, "count", "i64", ["i64"])
+    place = module.state("counted", "i64")
+    total = builder.add(builder.load("i64", place), builder.operands[0])
+    builder.store(total, place)
+    builder.finish(total)
+
+
+def test_equal_modules_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions without variables are the same; with variables each load has its own."""
+    compiled: list[str] = []
+    optimized = engine.Machine.optimized
+
+    def noted(self: engine.Machine, text: str) -> Any:
+        compiled.append(text)
+        return optimized(self, text)
+
+    monkeypatch.setattr(engine.Machine, "optimized", noted)
+    plain = "define i64 @same(i64 %x) {\n  %y = add i64 %x, 41\n  ret i64 %y\n}\n"
+    assert load(plain, ["same"]) == load(plain, ["same"])
+    module = Module()
+    counting(module)
+    first, second = [native(module, "count", ctypes.c_int64, ctypes.c_int64) for _ in range(2)]
+    assert [first(1), first(1), second(1), first(1)] == [1, 2, 1, 3]
+    assert len(compiled) == 2

@@ -31,9 +31,16 @@ if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread 
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 
+_engines: list[Any] = []
+"""Their code may be running, or be a Python object's, so none is ever freed."""
+
 _loaded: dict[str, Any] = {}
-"""Execution engines, by what their code depends on. It may be running, or be a Python object's, so
-none is ever freed."""
+"""The engines of modules without variables, by what their code depends on."""
+
+_codes: dict[str, bytes] = {}
+"""The object code of modules with variables, each of which gets an engine for every load."""
+
+_VARIABLE = re.compile(r"^@.* = internal global ", re.MULTILINE)
 
 _NAMED = re.compile(r"^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)", re.MULTILINE)
 """What a module names and does not define."""
@@ -109,9 +116,9 @@ def machine() -> Machine:
 def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, int]:
     """Compile a module, and give the addresses of some of its functions.
 
-    A text that was loaded before is not compiled again: its functions and its variables are those
-    of the first time. Neither is one whose code another process has left on the disk, see
-    :mod:`functrans.compile.llvm.cache`.
+    A text that was loaded before is not compiled again, nor is one whose code another process has
+    left on the disk, see :mod:`functrans.compile.llvm.cache`. Where it has variables of its own
+    (:meth:`functrans.compile.llvm.builder.Module.state`), these are new with each call.
 
     Parameters
     ----------
@@ -135,7 +142,10 @@ def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, i
         key = cache.key_of(text, here.name, here.features, here.triple, here.version, *PASSES)
         engine = _loaded.get(key)
         if engine is None:
-            engine = _loaded[key] = _engine(here, text, key)
+            engine = _engine(here, text, key)
+            _engines.append(engine)
+            if not _VARIABLE.search(text):
+                _loaded[key] = engine
         return {name: engine.get_function_address(name) for name in names}
 
 
@@ -147,12 +157,15 @@ def _engine(here: Machine, text: str, key: str) -> Any:
     for name in _NAMED.findall(text):  # LLVM would end the process
         if not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
-    code = cache.find(key)
+    code = _codes.get(key) or cache.find(key)
     module = here.optimized(text) if code is None else llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(module, here.target)
     made: list[bytes] = []
     engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
     engine.finalize_object()
-    for given in made:
-        cache.keep(key, given)
+    if made:
+        (code,) = made
+        cache.keep(key, code)
+    if code is not None and _VARIABLE.search(text):
+        _codes[key] = code
     return engine
