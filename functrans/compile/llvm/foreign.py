@@ -1,0 +1,167 @@
+"""Calls of compiled functions where native code must not read Python's objects: by ctypes.
+
+They take and give what the builtins of :mod:`functrans.compile.llvm.entry` do, at some microseconds
+a call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.compile.llvm.plan import STATUS_BYTES
+from functrans.compile.llvm.signature import Array, Donated, Number, Same, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from functrans.compile.llvm.signature import Dim, Structure
+
+_INT64 = np.iinfo(np.int64)
+
+
+class _UnusualError(Exception):
+    """An argument is not what the signature says."""
+
+
+class Foreign:
+    """A function around native code, as :func:`functrans.compile.llvm.entry.builtin` makes it."""
+
+    __slots__ = (
+        "__name__",
+        "_arena",
+        "_body",
+        "_error",
+        "_inputs",
+        "_outputs",
+        "_status",
+        "fallback",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        body: int,
+        inputs: Structure,
+        outputs: Structure,
+        fallback: Callable[..., Any],
+        arena: int | Size,
+        status: bool,
+        error: Callable[..., Any] | None,
+    ) -> None:
+        self.__name__ = name
+        self.fallback = fallback
+        self._body = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)(body)
+        self._inputs = inputs
+        self._outputs = outputs
+        self._arena = arena
+        self._status = status
+        self._error = error
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        sizes: dict[str, int] = {}
+        try:
+            if options:
+                raise _UnusualError
+            data = self._data(args, sizes)
+        except _UnusualError:
+            return self.fallback(*args, **options)
+        results = [_result(node.content, data, sizes) for node in self._outputs.leaves]
+        need = max(_number(self._arena, sizes), STATUS_BYTES if self._status else 0)
+        arena = np.empty(need + 64, np.uint8)
+        start = -arena.ctypes.data % 64
+        told = np.array(list(sizes.values()), np.int64)
+        status = self._body(
+            _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data
+        )
+        if self._status and status:
+            if self._error is None:
+                return self.fallback(*args)
+            return self._error(status, *arena[start : start + STATUS_BYTES].view(np.int64).tolist())
+        return self._joined(results)
+
+    def _data(self, args: tuple[Any, ...], sizes: dict[str, int]) -> list[np.ndarray[Any, Any]]:
+        """Arrays of the arguments' leaves, if they are as the signature says."""
+        if len(args) != self._inputs.roots:
+            raise _UnusualError
+        objects = list(args)
+        data: list[Any] = [None] * len(self._inputs.leaves)
+        donated = {x.content.place for x in self._outputs.leaves if isinstance(x.content, Donated)}
+        for i, node in enumerate(self._inputs.nodes):
+            x, wanted = objects[i], node.content
+            if node.container:
+                if type(x) is not type(wanted) or len(x) != node.count:
+                    raise _UnusualError
+                if type(x) is dict and x.keys() != wanted.keys():
+                    raise _UnusualError
+                objects.extend([x[key] for key in node.keys] if type(x) is dict else x)
+            elif isinstance(wanted, Same):
+                if x is not wanted.value:
+                    raise _UnusualError
+            else:
+                data[node.number] = _array(x, wanted, sizes, node.number in donated)
+        for i in donated:
+            if any(j != i and np.may_share_memory(x, data[i]) for j, x in enumerate(data)):
+                raise _UnusualError
+        return data
+
+    def _joined(self, results: list[np.ndarray[Any, Any]]) -> Any:
+        """The results in their containers."""
+        nodes = self._outputs.nodes
+        made: list[Any] = [None] * len(nodes)
+        for i, node in reversed(list(enumerate(nodes))):
+            x = node.content
+            if type(x) is dict:
+                items = dict(zip(node.keys, made[node.first :], strict=False))
+                made[i] = {key: items[key] for key in x}
+            elif node.container:
+                made[i] = type(x)(made[node.first : node.first + node.count])
+            elif isinstance(x, Same):
+                made[i] = x.value
+            elif isinstance(x, Number):
+                made[i] = results[node.number].item()
+            elif isinstance(x, Array) and not x.shape and x.form != "array":
+                made[i] = results[node.number][()]
+            else:
+                made[i] = results[node.number]
+        return made[0]
+
+
+def _array(x: Any, wanted: Any, sizes: dict[str, int], donated: bool) -> Any:
+    """The array of an argument; a new one of a number."""
+    if isinstance(wanted, Number):
+        fits = wanted.kind is not int or (type(x) is int and _INT64.min <= x <= _INT64.max)
+        if type(x) is not wanted.kind or not fits:
+            raise _UnusualError
+        return np.array(x, wanted.dtype)
+    if type(x) is wanted.dtype.type and not wanted.shape and wanted.form != "array":
+        return np.array(x)
+    if type(x) is not np.ndarray or (not wanted.shape and wanted.form == "scalar"):
+        raise _UnusualError
+    flags = x.flags
+    usual = flags.c_contiguous and flags.aligned and (flags.writeable or not donated)
+    if not usual or x.dtype is not wanted.dtype or x.ndim != len(wanted.shape):
+        raise _UnusualError
+    for dim, size in zip(wanted.shape, x.shape, strict=True):
+        if (sizes.setdefault(dim, size) if isinstance(dim, str) else dim) != size:
+            raise _UnusualError
+    return x
+
+
+def _result(wanted: Any, data: list[Any], sizes: Mapping[str, int]) -> Any:
+    if isinstance(wanted, Donated):
+        return data[wanted.place]
+    shape = wanted.shape if isinstance(wanted, Array) else ()
+    return np.empty([_number(dim, sizes) for dim in shape], wanted.dtype)
+
+
+def _number(dim: Dim, sizes: Mapping[str, int]) -> int:
+    if isinstance(dim, Size):
+        return dim.value(sizes)
+    return sizes[dim] if isinstance(dim, str) else dim
+
+
+def _addresses(arrays: list[Any]) -> Any:
+    return (ctypes.c_void_p * (len(arrays) + 1))(*[x.ctypes.data for x in arrays])

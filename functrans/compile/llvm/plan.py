@@ -1,0 +1,438 @@
+"""The table by which native code checks arguments, makes results and calls a compiled function.
+
+It is an array of words. A header comes first, then tables of records; addresses of objects stand in
+it, so whoever keeps a plan keeps `objects` too. :mod:`functrans.compile.llvm.entry` reads it.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.compile.llvm.signature import (
+    Array,
+    Donated,
+    Number,
+    Same,
+    Size,
+    Structure,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.compile.llvm.signature import Leaf, Node
+    from functrans.compile.llvm.structs import Layouts
+
+STATUS_BYTES = 64
+"""Those at the start of the arena in which the body tells more of an error: eight words."""
+
+UNKNOWN = -1
+"""A size that no argument has told yet."""
+
+
+class Head(IntEnum):
+    """Words of the header. What ends in S counts the records of a table, whose address follows."""
+
+    BODY = 0
+    ARGUMENTS = 1
+    CONTAINERS = 2
+    CONTAINER_TABLE = 3
+    LEAVES = 4
+    LEAF_TABLE = 5
+    DERIVED = 6
+    DERIVED_TABLE = 7
+    OUTPUTS = 8
+    OUTPUT_TABLE = 9
+    CONSTANTS = 10
+    CONSTANT_TABLE = 11
+    BUILDS = 12
+    BUILD_TABLE = 13
+    DONATIONS = 14
+    DONATION_TABLE = 15
+    ARENA = 16
+    """Bytes, or with ARENA_SIZE the number of a size that tells them."""
+    ARENA_SIZE = 17
+    STATUS = 18
+    """0: the body returns nothing; 1: what goes wrong is for the fallback; 2: for `error`."""
+    LONG = 19
+    NUMBERS = 20
+    """Whether a result is a scalar or a number, which is made of what the body wrote."""
+    HELD = 21
+    """Whether the arguments' arrays need references of their own while the body runs."""
+    SIZES = 22
+    RESULTS = 23
+    # Where the parts of a call's own memory begin, in words; the data of arguments comes first.
+    OUTPUT_PART = 24
+    SIZE_PART = 25
+    SLOT_PART = 26
+    RESULT_PART = 27
+    OBJECT_PART = 28
+    WORDS = 29
+    ARRAY_TYPE = 30
+
+
+class Input(IntEnum):
+    """Words of the record of a leaf of the arguments."""
+
+    KIND = 0
+    SOURCE = 1
+    TYPE = 2
+    OTHER_TYPE = 3
+    OTHER_OFFSET = 4
+    OBJECT = 5
+    """The dtype of an array; the object that it must be; ``True``."""
+    NDIM = 6
+    DIMS = 7
+    FLAGS = 8
+    OFFSET = 9
+    TO = 10
+    SLOT = 11
+    ITEMSIZE = 12
+
+
+class InputKind(IntEnum):
+    ARRAY = 0
+    VALUE = 1
+    INT = 2
+    BOOL = 3
+    SAME = 4
+
+
+class Container(IntEnum):
+    """Words of the record of a container among the arguments."""
+
+    KIND = 0
+    SOURCE = 1
+    TYPE = 2
+    COUNT = 3
+    TO = 4
+    KEYS = 5
+
+
+class ContainerKind(IntEnum):
+    TUPLE = 0
+    LIST = 1
+    DICT = 2
+
+
+class Output(IntEnum):
+    """Words of the record of a result that is data."""
+
+    KIND = 0
+    DTYPE = 1
+    NDIM = 2
+    DIMS = 3
+    VARIES = 4
+    TO = 5
+    SLOT = 6
+    SOURCE = 7
+    NUMBER = 8
+
+
+class OutputKind(IntEnum):
+    ARRAY = 0
+    DONATED = 1
+    SCALAR = 2
+    FLOAT = 3
+    INT = 4
+    BOOL = 5
+    COMPLEX = 6
+
+
+class Constant(IntEnum):
+    """Words of the record of a result that is no data."""
+
+    TO = 0
+    OBJECT = 1
+
+
+class Build(IntEnum):
+    """Words of the record of a container among the results; its items stand in pairs of a key and
+    the number of a result."""
+
+    KIND = 0
+    COUNT = 1
+    TO = 2
+    ITEMS = 3
+
+
+class Derived(IntEnum):
+    """Words of the record of a product that is added to a size: of a factor and two sizes."""
+
+    TO = 0
+    FACTOR = 1
+    ONE = 2
+    OTHER = 3
+
+
+class Donation(IntEnum):
+    """Words of the record of an argument that is given up."""
+
+    RECORD = 0
+    """The number of the leaf's record."""
+
+
+_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # flags of arrays, in NumPy's interface
+
+_CONTAINER_KINDS: dict[Any, ContainerKind] = {
+    tuple: ContainerKind.TUPLE,
+    list: ContainerKind.LIST,
+    dict: ContainerKind.DICT,
+}
+
+_OUTPUT_KINDS = {
+    float: OutputKind.FLOAT,
+    int: OutputKind.INT,
+    bool: OutputKind.BOOL,
+    complex: OutputKind.COMPLEX,
+}
+
+
+class _Place(int):
+    """The place of a word among those behind the tables, which stands for its address."""
+
+
+class Plan:
+    """The table of a signature.
+
+    Parameters
+    ----------
+    inputs : Structure
+    outputs : Structure
+        Of one root.
+    layouts : Layouts
+    body : int
+        The address of the compiled function.
+    arena : int or Size
+    status : int
+        As in :class:`Head`.
+    long : bool
+        Whether the body runs without the GIL.
+
+    Attributes
+    ----------
+    words : array of int64
+    objects : list
+        What the words have the addresses of.
+    """
+
+    def __init__(
+        self,
+        inputs: Structure,
+        outputs: Structure,
+        layouts: Layouts,
+        body: int,
+        arena: int | Size,
+        status: int,
+        long: bool,
+    ) -> None:
+        self._layouts = layouts
+        self.objects: list[Any] = []
+        self._loose: list[int] = []
+        self._sizes = {name: 1 + i for i, name in enumerate(inputs.sizes())}  # behind the size 1
+        self._derived: list[list[int]] = []
+        self._extra = 0
+        self._slots = 0
+        self._nowhere = len(inputs.leaves)
+        donated = {x.content.place for x in outputs.leaves if isinstance(x.content, Donated)}
+        nodes = list(enumerate(inputs.nodes))
+        places = {x.number: i for i, x in nodes if x.number >= 0}
+        results = list(enumerate(outputs.nodes))
+        tables = {
+            Head.CONTAINERS: [self._container(i, x) for i, x in nodes if x.container],
+            Head.LEAVES: [self._input(i, x, donated) for i, x in nodes if not x.container],
+            Head.OUTPUTS: [
+                self._output(i, x, places)
+                for i, x in sorted(
+                    [(i, x) for i, x in results if x.number >= 0], key=lambda pair: pair[1].number
+                )
+            ],
+            Head.CONSTANTS: [
+                [i, self._address(x.content.value)]
+                for i, x in results
+                if isinstance(x.content, Same)
+            ],
+            # What is in a container comes behind it.
+            Head.BUILDS: [self._build(i, x) for i, x in reversed(results) if x.container],
+            Head.DONATIONS: [
+                [i]
+                for i, x in enumerate([x for x in inputs.nodes if not x.container])
+                if x.number in donated
+            ],
+        }
+        head = [0] * len(Head)
+        head[Head.BODY] = body
+        head[Head.ARGUMENTS] = inputs.roots
+        if isinstance(arena, Size):
+            head[Head.ARENA_SIZE] = -1 - self._size(arena)
+        else:
+            head[Head.ARENA] = max(arena, STATUS_BYTES if status else 0)
+        tables[Head.DERIVED] = self._derived
+        kinds = [record[Output.KIND] for record in tables[Head.OUTPUTS]]
+        head[Head.NUMBERS] = any(kind >= OutputKind.SCALAR for kind in kinds)
+        head[Head.STATUS], head[Head.LONG] = status, long
+        head[Head.HELD] = long and bool(tables[Head.CONTAINERS])
+        head[Head.SIZES] = len(inputs.sizes())
+        head[Head.RESULTS] = len(outputs.nodes)
+        head[Head.ARRAY_TYPE] = id(np.ndarray)
+        parts = [
+            len(inputs.leaves) + 1,  # and one for those that are no data
+            len(outputs.leaves),
+            1 + len(self._sizes) + self._extra,
+            self._slots,
+            len(outputs.nodes),
+            len(inputs.nodes) if tables[Head.CONTAINERS] else 0,
+        ]
+        for i in range(len(parts)):
+            head[Head.OUTPUT_PART + i] = sum(parts[: i + 1])
+        self.words = self._joined(head, tables)
+
+    def _joined(self, head: list[int], tables: dict[Head, list[list[int]]]) -> Any:
+        """All in one array, with addresses in place of places."""
+        words = list(head)
+        starts = {}
+        for kind, records in tables.items():
+            words[kind] = len(records)
+            starts[kind] = len(words)
+            for record in records:
+                words.extend(record)
+        behind = len(words)
+        words.extend(self._loose)
+        array = np.empty(len(words), np.int64)
+        base = array.ctypes.data
+        for kind, start in starts.items():
+            words[kind + 1] = base + 8 * start
+        array[:] = [base + 8 * (behind + x) if type(x) is _Place else x for x in words]
+        return array
+
+    def _address(self, x: Any) -> int:
+        self.objects.append(x)
+        return id(x)
+
+    def _put(self, words: Sequence[int]) -> _Place:
+        place = _Place(len(self._loose))
+        self._loose.extend(words)
+        return place
+
+    def _slot(self, count: int) -> int:
+        self._slots += count
+        return self._slots - count
+
+    def _size(self, dim: int | str | Size) -> int:
+        """A size as a word: itself, or the number of one that the call tells, from -1 down."""
+        if isinstance(dim, str):
+            return -1 - self._sizes[dim]
+        if not isinstance(dim, Size):
+            return dim
+        to = self._new_size()
+        for names, factor in dim.terms.items():
+            numbers = [self._sizes[name] for name in names] or [0]
+            while len(numbers) > 2:
+                product = self._new_size()
+                self._derived.append([product, 1, numbers.pop(), numbers.pop()])
+                numbers.append(product)
+            self._derived.append([to, factor, *numbers, *[0] * (2 - len(numbers))])
+        return -1 - to
+
+    def _new_size(self) -> int:
+        self._extra += 1
+        return len(self._sizes) + self._extra
+
+    def _input(self, i: int, node: Node, donated: set[int]) -> list[int]:
+        x: Leaf = node.content
+        record = [0] * len(Input)
+        record[Input.SOURCE] = i
+        record[Input.TO] = node.number if node.number >= 0 else self._nowhere
+        if isinstance(x, Same):
+            record[Input.KIND] = InputKind.SAME
+            record[Input.TYPE] = self._address(type(x.value))
+            record[Input.OBJECT] = self._address(x.value)
+        elif isinstance(x, Number):
+            record[Input.TYPE] = self._address(x.kind)
+            record[Input.ITEMSIZE] = x.dtype.itemsize
+            if x.kind is int or x.kind is bool:
+                record[Input.KIND] = InputKind.INT if x.kind is int else InputKind.BOOL
+                record[Input.OBJECT] = id(True)
+                record[Input.SLOT] = self._slot(1)
+            else:
+                offset = self._layouts
+                record[Input.KIND] = InputKind.VALUE
+                record[Input.OFFSET] = (
+                    offset.float_value if x.kind is float else offset.complex_value
+                )
+        else:
+            assert isinstance(x, Array)
+            self._array(x, record, node.number in donated)
+        return record
+
+    def _array(self, x: Array, record: list[int], donated: bool) -> None:
+        scalar = self._address(x.dtype.type), self._layouts.values[x.dtype.char]
+        record[Input.ITEMSIZE] = x.dtype.itemsize
+        if x.form == "scalar" and not x.shape:
+            record[Input.KIND] = InputKind.VALUE
+            record[Input.TYPE], record[Input.OFFSET] = scalar
+            return
+        record[Input.KIND] = InputKind.ARRAY
+        record[Input.TYPE] = id(np.ndarray)
+        record[Input.OBJECT] = self._address(x.dtype)
+        record[Input.NDIM] = len(x.shape)
+        record[Input.DIMS] = self._put([self._size(d) for d in x.shape])
+        record[Input.FLAGS] = _CONTIGUOUS | _ALIGNED | (_WRITEABLE if donated else 0)
+        if x.form == "either" and not x.shape:
+            record[Input.OTHER_TYPE], record[Input.OTHER_OFFSET] = scalar
+
+    def _container(self, i: int, node: Node) -> list[int]:
+        x = node.content
+        record = [0] * len(Container)
+        record[Container.KIND] = _CONTAINER_KINDS[type(x)]
+        record[Container.SOURCE] = i
+        record[Container.TYPE] = id(type(x))
+        record[Container.COUNT] = node.count
+        record[Container.TO] = node.first
+        if type(x) is dict:
+            record[Container.KEYS] = self._put([self._key(key) for key in node.keys])
+        return record
+
+    def _key(self, key: str) -> int:
+        return self._address(sys.intern(key))
+
+    def _output(self, i: int, node: Node, places: dict[int, int]) -> list[int]:
+        x: Leaf = node.content
+        record = [0] * len(Output)
+        record[Output.TO] = i
+        record[Output.NUMBER] = node.number
+        if isinstance(x, Donated):
+            record[Output.KIND] = OutputKind.DONATED
+            record[Output.SOURCE] = places[x.place]
+            record[Output.SLOT] = x.place
+        elif isinstance(x, Number):
+            record[Output.KIND] = _OUTPUT_KINDS[x.kind]
+            record[Output.SLOT] = self._slot(2)
+        else:
+            assert isinstance(x, Array)
+            record[Output.DTYPE] = self._address(x.dtype)
+            if not x.shape and x.form != "array":
+                record[Output.KIND] = OutputKind.SCALAR
+                record[Output.SLOT] = self._slot(2)
+            else:
+                dims = [self._size(d) for d in x.shape]
+                record[Output.NDIM] = len(dims)
+                record[Output.DIMS] = self._put(dims)
+                record[Output.VARIES] = any(d < 0 for d in dims)
+        return record
+
+    def _build(self, i: int, node: Node) -> list[int]:
+        x = node.content
+        keys: Any = list(x) if type(x) is dict else range(node.count)
+        order = node.keys if type(x) is dict else keys
+        items: list[int] = []
+        for key in keys:  # a dict is filled in the order in which the user wrote it
+            items += [
+                self._key(key) if type(x) is dict else key,
+                node.first + order.index(key),
+            ]
+        return [_CONTAINER_KINDS[type(x)], node.count, i, self._put(items)]
