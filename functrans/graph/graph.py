@@ -225,7 +225,9 @@ class Graph:
         for equation in reversed(self.equations):
             if not needed.isdisjoint(equation.outputs) or equation.effects:
                 kept.append(equation)
-                needed.update(x for x in equation.inputs if type(x) is Variable)
+                for x in equation.inputs:
+                    if type(x) is Variable:
+                        needed.add(x)
         pruned = Graph(self.name, self.inputs, kept[::-1], self.outputs)
         pruned.in_tree, pruned.out_tree = self.in_tree, self.out_tree
         return pruned

@@ -5,5 +5,5 @@ from functrans.graph.passes.calls import flatten_calls as flatten_calls
 from functrans.graph.passes.checking import check as check
 from functrans.graph.passes.dead import remove_dead as remove_dead
 from functrans.graph.passes.folding import fold_constants as fold_constants
-from functrans.graph.passes.optimizing import PASSES as PASSES, optimize as optimize
+from functrans.graph.passes.optimizing import optimize as optimize
 from functrans.graph.passes.subexpressions import share_subexpressions as share_subexpressions

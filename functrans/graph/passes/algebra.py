@@ -3,6 +3,7 @@ and layout included."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from functrans.graph.graph import Graph
 
-    Rule = Callable[["_Walk", Equation], Any]
+    Rule = Callable[["Simplifying", Equation], Any]
 
 LARGEST = 1 << 20
 """Elements of a constant up to which it is looked at."""
@@ -25,31 +26,41 @@ LARGEST = 1 << 20
 
 def simplify(graph: Graph) -> Graph:
     """The graph with the rewrites of the table applied wherever they are exact."""
-    walk = _Walk(graph)
-    return rewritten(graph, walk.rewrite)
+    return rewritten(graph, Simplifying(graph).rewrite)
 
 
-class _Walk:
-    """What is known of the equations before the current one."""
+class Simplifying:
+    """The rewriting of the equations of one graph, with what is known of those before the current
+    one.
+
+    Attributes
+    ----------
+    refused : bool
+        Whether a rewrite was not made for the sake of those who use a value, which others may not.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.makers: dict[Variable, Equation] = {}
         self.layouts = Layouts(graph.equations, graph.outputs)
+        self.refused = False
 
     def rewrite(self, equation: Equation) -> Equation | tuple[Any, ...] | None:
-        for rule in _RULES.get(equation.primitive.name, ()):
-            answer = rule(self, equation)
-            if isinstance(answer, Equation):
-                self._see(answer)
-                return answer
-            if answer is not None and _type(answer) == equation.outputs[0].type:
-                return (answer,)
-        self._see(equation)
-        return None
-
-    def _see(self, equation: Equation) -> None:
-        self.makers.update(dict.fromkeys(equation.outputs, equation))
-        self.layouts.see(equation)
+        current = equation
+        rules = _RULES.get(equation.primitive.name)
+        while rules:
+            for rule in rules:
+                answer = rule(self, current)
+                if isinstance(answer, Equation):
+                    current = answer
+                    break
+                if answer is not None and _type(answer) == current.outputs[0].type:
+                    return (answer,)
+            else:
+                break
+        for v in current.outputs:
+            self.makers[v] = current
+        self.layouts.see(current)
+        return None if current is equation else current
 
     def maker(self, x: Any, name: str) -> Equation | None:
         """The equation of a value, if it is of that primitive."""
@@ -58,10 +69,15 @@ class _Walk:
 
     def same(self, x: Any, equation: Equation) -> Any:
         """The operand, if it may stand for a new array with its elements, else None."""
-        (out,) = equation.outputs
-        if type(x) is Variable and (self.layouts.made(x) or self.layouts.indifferent((out,))):
-            return x
-        return None
+        if type(x) is not Variable:
+            return None
+        return x if self.layouts.made(x) or self.indifferent(equation) else None
+
+    def indifferent(self, equation: Equation) -> bool:
+        """Whether nobody who uses the result minds how it lies in memory."""
+        found = self.layouts.indifferent(equation.outputs)
+        self.refused |= not found
+        return found
 
 
 def _type(x: Any) -> Any:
@@ -70,7 +86,12 @@ def _type(x: Any) -> Any:
 
 def _all_are(x: Any, value: float) -> bool:
     """Whether a constant consists of one number, with the sign of its zeros."""
-    if type(x) is Variable or dtype_of(x).kind not in "biuf":
+    kind = type(x)
+    if kind is Variable:
+        return False
+    if kind is float or kind is int:  # an integer zero is a positive one
+        return x == value and bool(value or math.copysign(1.0, x) == math.copysign(1.0, value))
+    if dtype_of(x).kind not in "biuf":
         return False
     if type(x) is np.ndarray:
         if 0 in x.strides:
@@ -78,7 +99,7 @@ def _all_are(x: Any, value: float) -> bool:
         if x.size > LARGEST or not x.size:
             return False
     same = np.equal(x, value)
-    if value == 0:  # an integer zero is a positive one
+    if value == 0:
         negative = np.signbit(x) if dtype_of(x).kind == "f" else False
         same = same & (negative == np.signbit(value))
     return bool(np.all(same))
@@ -94,7 +115,7 @@ _GENERALITY = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 def _neutral(value: float, *places: int, kinds: str = "iuf") -> Rule:
     """An operand at one of the places that consists of this number changes nothing."""
 
-    def rule(walk: _Walk, equation: Equation) -> Any:
+    def rule(walk: Simplifying, equation: Equation) -> Any:
         if equation.outputs[0].type.dtype.kind not in kinds:
             return None
         for place in places:
@@ -109,7 +130,7 @@ def _neutral(value: float, *places: int, kinds: str = "iuf") -> Rule:
 def _unchanged(kinds: str) -> Rule:
     """The operation changes nothing in these kinds of dtype."""
 
-    def rule(walk: _Walk, equation: Equation) -> Any:
+    def rule(walk: Simplifying, equation: Equation) -> Any:
         (x,) = equation.inputs
         return walk.same(x, equation) if _type(x).dtype.kind in kinds else None
 
@@ -119,7 +140,7 @@ def _unchanged(kinds: str) -> Rule:
 def _twice(kinds: str = "biufc") -> Rule:
     """The operation undoes itself."""
 
-    def rule(walk: _Walk, equation: Equation) -> Any:
+    def rule(walk: Simplifying, equation: Equation) -> Any:
         inner = walk.maker(equation.inputs[0], equation.primitive.name)
         if inner is None or equation.outputs[0].type.dtype.kind not in kinds:
             return None
@@ -128,19 +149,19 @@ def _twice(kinds: str = "biufc") -> Rule:
     return rule
 
 
-def _again(walk: _Walk, equation: Equation) -> Any:
+def _again(walk: Simplifying, equation: Equation) -> Any:
     """Applied to its own result the operation changes nothing."""
     (x,) = equation.inputs
     return x if walk.maker(x, equation.primitive.name) else None
 
 
-def _of_the_same(walk: _Walk, equation: Equation) -> Any:
+def _of_the_same(walk: Simplifying, equation: Equation) -> Any:
     """Of two equal operands it gives one."""
     x, y = equation.inputs
     return walk.same(x, equation) if x is y else None
 
 
-def _cast(walk: _Walk, equation: Equation) -> Any:
+def _cast(walk: Simplifying, equation: Equation) -> Any:
     """A cast to the same dtype, and one after another that loses nothing."""
     (x,), dtype = equation.inputs, equation.params["dtype"]
     if _type(x).dtype == dtype:
@@ -157,30 +178,30 @@ def _cast(walk: _Walk, equation: Equation) -> Any:
     return equation.changed(inputs=(first,))
 
 
-def _identity_view(walk: _Walk, equation: Equation) -> Any:
+def _identity_view(walk: Simplifying, equation: Equation) -> Any:
     """A view of everything: the array itself."""
     x = equation.inputs[0]
     return x if type(x) is Variable and x.type.ndim else None
 
 
-def _same_shape(walk: _Walk, equation: Equation) -> Any:
+def _same_shape(walk: Simplifying, equation: Equation) -> Any:
     x = equation.inputs[0]
     unchanged = _type(x).shape == equation.params["shape"]
     return _identity_view(walk, equation) if unchanged else None
 
 
-def _stretched_twice(walk: _Walk, equation: Equation) -> Any:
+def _stretched_twice(walk: Simplifying, equation: Equation) -> Any:
     return _skip(walk, equation, "broadcast_to", equation.params)
 
 
-def _reshaped_twice(walk: _Walk, equation: Equation) -> Any:
+def _reshaped_twice(walk: Simplifying, equation: Equation) -> Any:
     inner = walk.maker(equation.inputs[0], "reshape")
     if inner is None or not walk.layouts.contiguous(inner.inputs[0]):
         return None  # the first may have copied, and so changed the layout
     return _skip(walk, equation, "reshape", equation.params)
 
 
-def _transposed(walk: _Walk, equation: Equation) -> Any:
+def _transposed(walk: Simplifying, equation: Equation) -> Any:
     axes = equation.params["axes"]
     if axes == tuple(range(len(axes))):
         return _identity_view(walk, equation)
@@ -193,7 +214,7 @@ def _transposed(walk: _Walk, equation: Equation) -> Any:
     return _skip(walk, equation, "transpose", {"axes": composed})
 
 
-def _flipped(walk: _Walk, equation: Equation) -> Any:
+def _flipped(walk: Simplifying, equation: Equation) -> Any:
     if not equation.params["axes"]:
         return _identity_view(walk, equation)
     inner = walk.maker(equation.inputs[0], "flip")
@@ -202,7 +223,7 @@ def _flipped(walk: _Walk, equation: Equation) -> Any:
     return _identity_view(walk, inner)
 
 
-def _skip(walk: _Walk, equation: Equation, name: str, params: dict[str, Any]) -> Any:
+def _skip(walk: Simplifying, equation: Equation, name: str, params: dict[str, Any]) -> Any:
     """The operation on what the inner one of that name is of, with other parameters."""
     inner = walk.maker(equation.inputs[0], name)
     if inner is None or type(inner.inputs[0]) is not Variable or not inner.inputs[0].type.ndim:
@@ -210,11 +231,11 @@ def _skip(walk: _Walk, equation: Equation, name: str, params: dict[str, Any]) ->
     return equation.changed(inputs=(inner.inputs[0],), params=params)
 
 
-def _real_part(walk: _Walk, equation: Equation) -> Any:
+def _real_part(walk: Simplifying, equation: Equation) -> Any:
     return _identity_view(walk, equation) if _type(equation.inputs[0]).dtype.kind == "f" else None
 
 
-def _selected(walk: _Walk, equation: Equation) -> Any:
+def _selected(walk: Simplifying, equation: Equation) -> Any:
     """``where`` with a constant mask of one value, or of the same twice."""
     mask, x, y = equation.inputs
     (out,) = equation.outputs
@@ -228,7 +249,7 @@ def _selected(walk: _Walk, equation: Equation) -> Any:
         return None
     if type(chosen) is not Variable or not out.type.ndim:
         return None
-    if walk.layouts.indifferent((out,)):
+    if walk.indifferent(equation):
         return chosen
     whole = [z for z in (mask, x, y) if _type(z).shape == out.type.shape]
     ordered = all(map(walk.layouts.contiguous, whole))

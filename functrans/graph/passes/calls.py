@@ -16,11 +16,11 @@ only where it is called once."""
 def flatten_calls(graph: Graph) -> Graph:
     """The graph with the equations of small nested graphs, and of those called once, in place of
     the ``call`` equations."""
-    calls: dict[Graph, int] = {}
+    times: dict[Graph, int] = {}
     for equation in graph.equations:
         if (called := _called(equation)) is not None:
-            calls[called] = calls.get(called, 0) + 1
-    flat = {called for called, n in calls.items() if n == 1 or len(called.equations) <= SMALL}
+            times[called] = times.get(called, 0) + 1
+    flat = {called for called, n in times.items() if n == 1 or len(called.equations) <= SMALL}
     if not flat:
         return graph
     known: dict[Variable, Any] = {}
@@ -49,11 +49,15 @@ def flatten_calls(graph: Graph) -> Graph:
     return like(graph, equations, outputs)
 
 
+def calls(graph: Graph) -> bool:
+    """Whether a graph has a call that could be carried out in place, were it the only one."""
+    return any([_called(equation) is not None for equation in graph.equations])
+
+
 def _called(equation: Equation) -> Graph | None:
     """The graph of a plain call; one of a checkpointed function keeps to itself, since what it
     computes again would be shared with what it has computed before."""
-    primitive = equation.primitive
-    if primitive.kind != "higher-order" or primitive.name != "call":
+    if equation.primitive.name != "call" or equation.primitive.kind != "higher-order":
         return None
     called = equation.params.get("graph")
     if not isinstance(called, Graph) or equation.params.get("policy", "cut") != "cut":

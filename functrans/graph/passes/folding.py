@@ -24,17 +24,19 @@ def fold_constants(graph: Graph) -> Graph:
 
     An operation that would warn or raise is left alone: it does so when the graph runs.
     """
-    return rewritten(graph, _folded)
+    return rewritten(graph, folded)
 
 
-def _folded(equation: Equation) -> tuple[Any, ...] | None:
+def folded(equation: Equation) -> tuple[Any, ...] | None:
+    """The result of an equation, if it is one to fold."""
+    for x in equation.inputs:
+        if type(x) is Variable:
+            return None
     primitive = equation.primitive
     if primitive.kind not in _KINDS or primitive.outputs is not None or primitive.effects:
         return None
     (out,) = equation.outputs
     if out.type.size * out.type.dtype.itemsize > LIMIT:
-        return None
-    if any([type(x) is Variable for x in equation.inputs]):
         return None
     try:
         with np.errstate(all="raise"):

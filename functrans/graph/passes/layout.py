@@ -40,26 +40,20 @@ class Layouts:
     ) -> None:
         self._made: set[Variable] = set()
         self._contiguous: set[Variable] = set(contiguous)
-        self._pinned: set[Variable] = {x for x in outputs if type(x) is Variable}
-        for equation in equations:
-            for x in equation.inputs:
-                if type(x) is Variable and not _indifferent(equation, x):
-                    self._pinned.add(x)
+        self._users = equations, outputs
+        self._pinned: set[Variable] | None = None  # those that some user minds; if anybody asks
 
     def see(self, equation: Equation) -> None:
         """Note what an equation makes."""
-        if equation.primitive.outputs is not None:
+        primitive = equation.primitive
+        if primitive.outputs is not None:
             return
         (out,) = equation.outputs
-        if isinstance(equation.primitive.impl, np.ufunc):
+        if isinstance(primitive.impl, np.ufunc):
             self._made.add(out)
-            if out.type.ndim <= 1 or self._all_contiguous(equation, out):
+            if len(out.type.shape) <= 1 or self._all_contiguous(equation, out):
                 self._contiguous.add(out)
-        elif (
-            equation.primitive.name == "reshape"
-            and out.type.ndim
-            and self.contiguous(equation.inputs[0])
-        ):
+        elif primitive.name == "reshape" and out.type.ndim and self.contiguous(equation.inputs[0]):
             self._contiguous.add(out)
 
     def _all_contiguous(self, equation: Equation, out: Variable) -> bool:
@@ -91,7 +85,14 @@ class Layouts:
 
     def indifferent(self, outputs: Iterable[Variable]) -> bool:
         """Whether nobody who uses a value minds how it lies in memory."""
-        return not any([v in self._pinned for v in outputs])
+        if self._pinned is None:
+            equations, results = self._users
+            self._pinned = {x for x in results if type(x) is Variable}
+            for equation in equations:
+                for x in equation.inputs:
+                    if type(x) is Variable and not _indifferent(equation, x):
+                        self._pinned.add(x)
+        return self._pinned.isdisjoint(outputs)
 
 
 def _typed(x: Any) -> Any:

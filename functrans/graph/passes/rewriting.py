@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
+from functrans.graph.graph import Equation, Graph, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Pass = Callable[[Graph], Graph]
     Rewrite = Callable[[Equation], Equation | Sequence[Any] | None]
 
 
@@ -48,22 +47,3 @@ def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
         return graph
     outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]
     return like(graph, equations, outputs)
-
-
-def everywhere(once: Pass) -> Pass:
-    """A pass applied to the graphs among the parameters too, inner ones first, and each once
-    however often it is called."""
-    done: dict[Graph, Graph] = {}
-
-    def deep(graph: Graph) -> Graph:
-        if graph not in done:
-            nested = any([e.primitive.kind == "higher-order" for e in graph.equations])
-            done[graph] = once(rewritten(graph, inside) if nested else graph)
-        return done[graph]
-
-    def inside(equation: Equation) -> Equation | None:
-        if all(deep(graph) is graph for graph in graphs_in(equation.params)):
-            return None
-        return equation.changed(params=with_graphs(equation.params, deep))
-
-    return deep

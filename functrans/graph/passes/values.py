@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from functrans.graph.graph import Graph, Variable
 from functrans.primitives.index_expression import Index
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _INTEGERS = frozenset((int,))
 """The types in most tuples: axes and shapes."""
+
+_bits = struct.Struct("d").pack
 
 LARGE = 4096
 """Bytes of an array up to which its elements are compared; a larger one is the same only to
@@ -33,8 +33,10 @@ class Keys:
         kind = type(value)
         if kind in (int, bool, str, bytes, type(None)):
             return kind, value
-        if kind in (float, complex):
-            return kind, np.array(value).tobytes()
+        if kind is float:
+            return kind, _bits(value)
+        if kind is complex:
+            return kind, _bits(value.real), _bits(value.imag)
         if kind is tuple:
             if _INTEGERS.issuperset(map(type, value)):
                 return _INTEGERS, value
@@ -93,8 +95,3 @@ class Keys:
             ((name, value),) = params.items()
             return name, self.of(value)
         return tuple([(name, self.of(value)) for name, value in sorted(params.items())])
-
-
-def operand_key(keys: Keys) -> Callable[[Any], Hashable]:
-    """The key of an operand: a variable is itself."""
-    return lambda x: x if type(x) is Variable else keys.of(x)
