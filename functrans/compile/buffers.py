@@ -61,6 +61,7 @@ class Buffers:
             if not (isinstance(step, Group) or copies(step)):
                 pinned.update([x for x in step.inputs if type(x) is Variable])
         layouts = Layouts((), (), contiguous)
+        places, spaces = self.places, self.spaces
         for step, released in zip(steps, releases, strict=True):
             if isinstance(step, Group):
                 for equation in step.equations:
@@ -68,11 +69,15 @@ class Buffers:
             else:
                 layouts.see(step)
                 self._place(step, released, pinned, layouts)
-            taken = {self.places.get(v) for v in step.outputs if v not in released}
+            taken = None
             for v in released:
-                place = self.places.get(v)
-                if place is not None and place not in taken:
-                    self._free.setdefault(self.spaces[place], []).append(place)
+                place = places.get(v)
+                if place is None:
+                    continue
+                if taken is None:
+                    taken = [places.get(o) for o in step.outputs if o not in released]
+                if place not in taken:
+                    self._free.setdefault(spaces[place], []).append(place)
 
     def _place(
         self,
@@ -81,14 +86,18 @@ class Buffers:
         pinned: set[Variable],
         layouts: Layouts,
     ) -> None:
-        if not isinstance(equation.primitive.impl, np.ufunc) or len(equation.outputs) != 1:
+        primitive = equation.primitive
+        if not isinstance(primitive.impl, np.ufunc) or len(equation.outputs) != 1:
             return
         (out,) = equation.outputs
+        if out in pinned or not layouts.contiguous(out):
+            return
         kind = out.type
-        if out in pinned or not kind.size or not kind.ndim or not layouts.contiguous(out):
+        size = kind.size
+        if not size or not kind.shape:
             return
         space = kind.shape, kind.dtype
-        if equation.primitive.kind != "bilinear" and kind.size > 1:  # NumPy is slow in place on 1
+        if primitive.kind != "bilinear" and size > 1:  # NumPy is slow in place on 1
             for x in equation.inputs:
                 if type(x) is Variable and x in released and x in self.places:
                     place = self.places[x]
@@ -99,7 +108,7 @@ class Buffers:
         if free:
             self.places[out] = free.pop()
             return
-        size = kind.size * kind.dtype.itemsize
+        size *= kind.dtype.itemsize
         if self._bytes + size <= LIMIT:
             self._bytes += size
             self.places[out] = len(self.spaces)

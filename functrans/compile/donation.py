@@ -28,6 +28,8 @@ def reused(
     """
     results = [x for x in outputs if type(x) is Variable]
     candidates = [v for v in donated if v not in results and v.type.ndim]
+    if not candidates:
+        return {}
     for step in steps:
         if not (isinstance(step, Group) or copies(step)):
             candidates = [v for v in candidates if v not in step.inputs]

@@ -143,8 +143,7 @@ def _fits(equation: Equation) -> bool:
     primitive = equation.primitive
     if len(equation.outputs) != 1 or primitive.outputs is not None or equation.params:
         return False
-    kind = equation.outputs[0].type
-    if kind.size < LARGE or not all([_plain(x) for x in equation.inputs]):
+    if equation.outputs[0].type.size < LARGE or not all(map(_plain, equation.inputs)):
         return False
     ufunc = isinstance(primitive.impl, np.ufunc) and primitive.impl.signature is None
     return (ufunc and not primitive.effects) or primitive.name in _UNBUFFERED

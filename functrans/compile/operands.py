@@ -28,18 +28,24 @@ class Prepared:
 
     def __init__(self) -> None:
         self._known: dict[tuple[type, Any, np.dtype[Any]], np.ndarray[Any, Any]] = {}
+        self._loops: dict[Any, tuple[np.dtype[Any], ...]] = {}
 
     def of(self, equation: Equation) -> Equation:
         """An equation of a ufunc with its numbers as arrays; others as they are."""
-        ufunc = equation.primitive.impl
         inputs = equation.inputs
-        if not isinstance(ufunc, np.ufunc) or not any([type(x) in SCALARS for x in inputs]):
+        for x in inputs:
+            if type(x) in SCALARS:
+                break
+        else:
+            return equation
+        ufunc = equation.primitive.impl
+        if not isinstance(ufunc, np.ufunc):
             return equation
         types = [x.type if type(x) is Variable else type_of(x) for x in inputs]
         if all([kind.weak for kind in types]):
             return equation
         try:
-            loop = _resolved(ufunc, types)
+            loop = self._loop(ufunc, types)
         except TypeError:  # NumPy does not tell for this ufunc; the call may know better
             return equation
         changed = list(inputs)
@@ -48,7 +54,7 @@ class Prepared:
                 array = self._array(x, loop[i] if type(x) in WEAK else types[i].dtype)
                 if array is not None:
                     changed[i], types[i] = array, type_of(array)
-        if _resolved(ufunc, types) != loop:
+        if self._loop(ufunc, types) != loop:
             return equation
         return equation.changed(inputs=tuple(changed))
 
@@ -64,9 +70,10 @@ class Prepared:
                 return None
         return self._known[key]
 
-
-def _resolved(ufunc: np.ufunc, types: list[ArrayType]) -> tuple[np.dtype[Any], ...]:
-    """The dtypes of the loop that runs."""
-    given = tuple([PYTHON_TYPES[k.dtype.kind] if k.weak else k.dtype for k in types])
-    found: tuple[np.dtype[Any], ...] = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)
-    return found
+    def _loop(self, ufunc: np.ufunc, types: list[ArrayType]) -> tuple[np.dtype[Any], ...]:
+        """The dtypes of the loop that runs."""
+        given = tuple([PYTHON_TYPES[k.dtype.kind] if k.weak else k.dtype for k in types])
+        key = ufunc, given
+        if key not in self._loops:
+            self._loops[key] = ufunc.resolve_dtypes(given + (None,) * ufunc.nout)
+        return self._loops[key]

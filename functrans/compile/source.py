@@ -86,13 +86,18 @@ class Source:
         self.buffers = Buffers(self._steps, self._releases, graph.outputs, self.contiguous)
         self.in_place = writes_in_place(graph.inputs, self.donated, self._steps, self._releases)
         self._reused = reused(self.donated, self._steps, self._releases, graph.outputs)
-        for step, released in zip(self._steps, self._releases, strict=True):
-            for v in [self._reused[o] for o in step.outputs if o in self._reused]:
-                next(r for r in self._releases if v in r).remove(v)  # it is needed until here
-                released.append(v)
+        if self._reused:
+            self._keep_reused()
         for i, step in enumerate([s for s in self._steps if isinstance(s, Group)]):
             self._block(step, i)
         self._write(function)
+
+    def _keep_reused(self) -> None:
+        """Let donated inputs live until a result takes their memory."""
+        for step, released in zip(self._steps, self._releases, strict=True):
+            for v in [self._reused[o] for o in step.outputs if o in self._reused]:
+                next(r for r in self._releases if v in r).remove(v)
+                released.append(v)
 
     @property
     def guarded(self) -> bool:
@@ -155,15 +160,15 @@ class Source:
             self._overwrite(equation, released, indent)
             return
         call = self._call(equation)
-        if equation.outputs and equation.outputs[0] in self._reused:
-            call = _into(equation, call, self._operand(self._reused[equation.outputs[0]]))
-            self._assign(equation.outputs, call, indent, released, equation)
-        elif equation.outputs and equation.outputs[0] in self.buffers.places:
-            name = self._name(equation.outputs[0])
+        out = equation.outputs[0] if equation.outputs else None
+        if out in self.buffers.places:
+            name = self._name(out)
             self._line(f"{indent}{_into(equation, call, name)}  # {equation.line}", equation)
             self._forget(released, indent)
-        else:
-            self._assign(equation.outputs, call, indent, released, equation)
+            return
+        if out in self._reused:
+            call = _into(equation, call, self._operand(self._reused[out]))
+        self._assign(equation.outputs, call, indent, released, equation)
 
     def _overwrite(self, equation: Equation, released: list[Variable], indent: str) -> None:
         """The line of a write into the memory of the first operand, whose name the result takes."""
@@ -197,11 +202,15 @@ class Source:
 
     def _forget(self, released: list[Variable], indent: str) -> None:
         """Let go of values that nobody needs any more."""
-        dead = {self._registers.pop(v): v for v in released if v not in self.buffers.places}
-        large = [name for name, v in dead.items() if _bytes(v) > LARGE]
+        large = []
+        for v in released:
+            if v not in self.buffers.places:
+                name = self._registers.pop(v)
+                self._free.append(name)
+                if _bytes(v) > LARGE:
+                    large.append(name)
         if large:
             self._line(f"{indent}del {', '.join(large)}")
-        self._free.extend(dead)
 
     def _block(self, group: Group, number: int) -> None:
         """Two functions for a group: of a block, into given memory, and of whole arrays."""
@@ -281,6 +290,12 @@ class Source:
         return self._base + "    "
 
     def _call(self, equation: Equation) -> str:
+        if not equation.params:
+            names = self._registers
+            operands = [
+                names[x] if type(x) is Variable else self._operand(x) for x in equation.inputs
+            ]
+            return f"{self._function(equation)}({', '.join(operands)})"
         if hasattr(equation.primitive.impl, "positional_reduce"):
             (x,), axes = equation.inputs, equation.params["axes"]
             axis = axes[0] if len(axes) == 1 else axes

@@ -376,10 +376,16 @@ def last_uses(steps: Sequence[Any], outputs: Sequence[Any]) -> list[list[Variabl
     needed = {x for x in outputs if type(x) is Variable}
     releases = []
     for equation in reversed(steps):
-        mentioned = dict.fromkeys(x for x in equation.inputs if type(x) is Variable)
-        mentioned.update(dict.fromkeys(equation.outputs))
-        releases.append([variable for variable in mentioned if variable not in needed])
-        needed.update(mentioned)
+        last = []
+        for x in equation.inputs:
+            if type(x) is Variable and x not in needed:
+                needed.add(x)
+                last.append(x)
+        for v in equation.outputs:
+            if v not in needed:
+                needed.add(v)
+                last.append(v)
+        releases.append(last)
     return releases[::-1]
 
 
