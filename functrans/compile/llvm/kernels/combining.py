@@ -1,0 +1,88 @@
+"""How reductions combine: their neutral elements, two values, and the lanes of a vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from functrans.compile.llvm.builder import Value, element_of, number, vector, width_of
+from functrans.compile.llvm.conversions import Pair, element, real_of
+from functrans.compile.llvm.operations import operation
+
+if TYPE_CHECKING:
+    from functrans.compile.llvm.builder import Builder
+    from functrans.compile.llvm.conversions import DType, Operand
+
+_PRIMITIVES = {
+    "sum": "add",
+    "prod": "multiply",
+    "max": "maximum",
+    "min": "minimum",
+    "any": "logical_or",
+    "all": "logical_and",
+}
+
+
+def combinable(how: str, dtype: DType) -> bool:
+    """Whether values of a dtype can be combined so."""
+    return operation(_PRIMITIVES[how], (dtype, dtype), dtype) is not None
+
+
+def exact(how: str, dtype: DType) -> bool:
+    """Whether the order in which values are combined does not matter."""
+    return how in ("max", "min", "any", "all") or dtype.kind in "biu"
+
+
+def combined(builder: Builder, how: str, dtype: DType, x: Operand, y: Operand) -> Operand:
+    """Two values, or vectors of them."""
+    found = operation(_PRIMITIVES[how], (dtype, dtype), dtype)
+    assert found is not None
+    return found.emit(builder, x, y)
+
+
+def neutral(how: str, dtype: DType, width: int, empty: bool = False) -> Operand:
+    """What leaves other values as they are; for nothing at all, what NumPy returns for that."""
+    kind = vector(element(dtype), width)
+    if dtype.kind == "c":
+        # A sum begins with negative zeros, to which a negative zero can be added.
+        re = 1.0 if how == "prod" else 0.0 if empty else -0.0
+        return Pair(number(re, kind), number(0.0 if empty or how == "prod" else -0.0, kind))
+    if how == "sum":
+        return number(-0.0 if dtype.kind == "f" and not empty else 0, kind)
+    if how in ("prod", "all"):
+        return number(1, kind)
+    if how == "any" or dtype.kind == "b":
+        return number(how == "min", kind)
+    if dtype.kind == "f":
+        return number(-np.inf if how == "max" else np.inf, kind)
+    limits = np.iinfo(dtype.name)
+    return number(int(limits.min if how == "max" else limits.max), kind)
+
+
+def across(builder: Builder, how: str, dtype: DType, x: Operand) -> Operand:
+    """All lanes of a vector as one scalar: halves onto each other, again and again."""
+    parts = x if isinstance(x, Pair) else (x,)
+    width = width_of(parts[0].type)
+    while width > 1:
+        width //= 2
+        low = [_lanes(builder, part, 0, width) for part in parts]
+        high = [_lanes(builder, part, width, width) for part in parts]
+        joined = combined(builder, how, dtype, _joined(dtype, low), _joined(dtype, high))
+        parts = joined if isinstance(joined, Pair) else (joined,)
+    return _joined(dtype, list(parts))
+
+
+def _joined(dtype: DType, parts: list[Value]) -> Operand:
+    return Pair(parts[0], parts[1]) if real_of(dtype) != dtype else parts[0]
+
+
+def _lanes(builder: Builder, x: Value, start: int, count: int) -> Value:
+    kind = element_of(x.type)
+    if count == 1:
+        return builder.emit(kind, f"extractelement {x}, i64 {start}")
+    places = ", ".join([f"i32 {start + i}" for i in range(count)])
+    return builder.emit(
+        vector(kind, count),
+        f"shufflevector {x}, {x.type} poison, <{count} x i32> <{places}>",
+    )

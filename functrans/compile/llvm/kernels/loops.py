@@ -1,0 +1,474 @@
+"""Loops over a space of elements: elementwise work with any broadcasting, and reductions.
+
+The last axis is walked through in vectors. What does not depend on it is computed outside, once for
+each turn of the loops that it depends on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from functrans.compile.llvm import conversions
+from functrans.compile.llvm.affine import (
+    Access,
+    IndexMap,
+    access,
+    composed,
+    contiguous_strides,
+    identity,
+)
+from functrans.compile.llvm.builder import Builder, Value, number, vector, width_of
+from functrans.compile.llvm.conversions import Pair, convert, element
+from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.kernels.memory import load, store
+from functrans.compile.llvm.statements import Elementwise, Uniform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functrans.compile.llvm.conversions import DType, Operand
+    from functrans.compile.llvm.planning import Kernel, Plan
+    from functrans.compile.llvm.statements import Statement
+    from functrans.graph.graph import Variable
+
+MASKED = 16
+"""Vectors up to which a loop with a rest is masked throughout; a longer one has a tail of its own,
+which costs code."""
+
+
+class Node:
+    """One value in the making: an element of an operand, a number, or an operation on others.
+
+    Attributes
+    ----------
+    dtype : numpy dtype
+    depth : int
+        The innermost axis on which it depends, -1 for none.
+    """
+
+    __slots__ = ("access", "definition", "depth", "dtype", "number", "operands", "place")
+
+    def __init__(self, dtype: DType) -> None:
+        self.dtype = dtype
+        self.depth = -1
+        self.place: Variable | None = None
+        self.access: Access | None = None
+        self.number: Any = None
+        self.definition: Elementwise | None = None
+        self.operands: list[Node] = []
+
+
+class Write(NamedTuple):
+    """A statement with what it writes and where."""
+
+    statement: Statement
+    node: Node
+    access: Access
+    dtype: DType
+    split: int  # the axis from which on all axes are reduced; the number of axes if none is
+
+
+class _Nodes:
+    """The values of a kernel, each once, operands first."""
+
+    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+        self.plan = plan
+        self.space = kernel.space
+        self.order: list[Node] = []
+        self._known: dict[tuple[Variable, IndexMap], Node] = {}
+        here = identity(len(kernel.space))
+        self._made = {(s.target, here) for s in kernel.statements if s.target is s.value}
+        self.writes: list[Write] = []
+        for statement in kernel.statements:
+            node = self._of(statement.value, here)
+            target = statement.target
+            strides = contiguous_strides(target.type.shape)
+            where = access(statement.into, strides, kernel.space)
+            split = len(kernel.space)
+            while (
+                statement.reduced
+                and split
+                and (split - 1 in statement.reduced or kernel.space[split - 1] == 1)
+            ):
+                split -= 1
+            self.writes.append(Write(statement, node, where, target.type.dtype, split))
+
+    def _of(self, x: Variable, index: IndexMap) -> Node:
+        waiting = [(x, index)]
+        while waiting:
+            key = waiting[-1]
+            if key in self._known:
+                waiting.pop()
+                continue
+            y, at = key
+            if not (self.plan.is_virtual(y) or key in self._made) or y not in self.definitions:
+                self._leaf(key)
+                continue
+            definition = self.definitions[y]
+            if isinstance(definition, Uniform):
+                node = Node(y.type.dtype)
+                node.number = definition.value
+                self._enter(key, node)
+                continue
+            parts = [(z, composed(inner, at)) for z, inner in self.plan.operands(y)]
+            missing = [part for part in parts if part not in self._known]
+            if missing:
+                waiting.extend(reversed(missing))
+            elif isinstance(definition, Elementwise):
+                node = Node(y.type.dtype)
+                node.definition = definition
+                node.operands = [self._known[part] for part in parts]
+                node.depth = max([z.depth for z in node.operands], default=-1)
+                self._enter(key, node)
+            else:
+                self._known[key] = self._known[parts[0]]
+        return self._known[x, index]
+
+    @property
+    def definitions(self) -> Mapping[Variable, Any]:
+        return self.plan.statements.definitions
+
+    def _leaf(self, key: tuple[Variable, IndexMap]) -> None:
+        x, index = key
+        node = Node(x.type.dtype)
+        node.place = self.plan.statements.storage(x)
+        node.access = access(index, contiguous_strides(x.type.shape), self.space)
+        self._enter(key, node)
+
+    def _enter(self, key: tuple[Variable, IndexMap], node: Node) -> None:
+        self._known[key] = node
+        self.order.append(node)
+
+
+def places_of(plan: Plan, kernel: Kernel) -> list[Variable]:
+    """The pieces of memory that a kernel reads and writes, in the order of its parameters."""
+    return _Loops(plan, kernel).places
+
+
+def emit_loops(builder: Builder, plan: Plan, kernel: Kernel, at: Mapping[Variable, Value]) -> None:
+    """Emit the loops of a kernel, with the addresses of its pieces of memory."""
+    _Loops(plan, kernel).emit(builder, at)
+
+
+class _Loops:
+    """The loops of one kernel."""
+
+    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+        nodes = _Nodes(plan, kernel)
+        self.storage = plan.statements.storage
+        self.writes = nodes.writes
+        self.order = nodes.order
+        found = dict.fromkeys([n.place for n in nodes.order if n.place is not None])
+        found.update(dict.fromkeys([self.storage(w.statement.target) for w in nodes.writes]))
+        self.places = list(found)
+        self._collapse(kernel.space)
+        rank = len(self.extents)
+        for node in self.order:
+            if node.access is not None:
+                along = [i for i, s in enumerate(node.access.strides) if s]
+                node.depth = along[-1] if along else -1
+            elif node.definition is not None:
+                node.depth = max([z.depth for z in node.operands], default=-1)
+        self.vector_axis = rank - 1
+        self.width = self._width()
+
+    def _collapse(self, space: Sequence[int]) -> None:
+        """Leave out axes of length 1, and walk through axes as one that lie as one everywhere."""
+        bounds = {w.split for w in self.writes}
+        everywhere = [n.access for n in self.order if n.access is not None]
+        everywhere += [w.access for w in self.writes]
+        extents: list[int] = []
+        groups: list[list[int]] = []
+        for axis, n in enumerate(space):
+            joins = bool(groups) and axis not in bounds
+            if n == 1:
+                if joins:
+                    groups[-1].append(axis)
+                else:
+                    groups.append([axis])
+                    extents.append(1)
+                continue
+            joins = joins and all([self._one(a, groups[-1], axis, space) for a in everywhere])
+            if joins:
+                groups[-1].append(axis)
+                extents[-1] *= n
+            else:
+                groups.append([axis])
+                extents.append(n)
+        used = [i for i, n in enumerate(extents) if n != 1]
+
+        def merged(a: Access) -> Access:
+            strides = []
+            for i in used:
+                inner = [k for k in groups[i] if space[k] != 1]
+                strides.append(a.strides[inner[-1]])
+            return Access(a.offset, tuple(strides))
+
+        for node in self.order:
+            if node.access is not None:
+                node.access = merged(node.access)
+        kept = []
+        for w in self.writes:
+            split = sum([1 for i in used if groups[i][0] < w.split])
+            kept.append(w._replace(access=merged(w.access), split=split))
+        self.writes = kept
+        self.extents = [extents[i] for i in used]
+
+    @staticmethod
+    def _one(a: Access, group: list[int], axis: int, space: Sequence[int]) -> bool:
+        last = [k for k in group if space[k] != 1]
+        return not last or a.strides[last[-1]] == a.strides[axis] * space[axis]
+
+    def _width(self) -> int:
+        if not self.extents:
+            return 1
+        inner = [n for n in self.order if n.depth == self.vector_axis]
+        sizes = [conversions.real_of(n.dtype).itemsize for n in inner]
+        sizes += [conversions.real_of(w.dtype).itemsize for w in self.writes]
+        width = 2 * machine().vector_bytes // max([*sizes, 4])
+        while width > 1 and width // 2 >= self.extents[-1]:
+            width //= 2
+        return width
+
+    # ---- code ---------------------------------------------------------------------------------
+
+    def emit(self, builder: Builder, at: Mapping[Variable, Value]) -> None:
+        self.b = builder
+        self.values: dict[Node, Operand] = {}
+        self.splats: dict[Node, Operand] = {}
+        self.sums: dict[int, Value | tuple[Value, Value]] = {}
+        if 0 in self.extents:
+            self._fill_empty(at)
+            return
+        self.addresses: dict[tuple[Variable, Access], Value] = {}
+        for node in self.order:
+            if node.access is not None and node.place is not None:
+                self._begin_address(node.place, node.access, node.dtype, at)
+        for w in self.writes:
+            target = self.storage(w.statement.target)
+            self._begin_address(target, w.access, w.dtype, at)
+            if w.statement.reduced and self._in_memory(w):
+                self._fill(w, at[target])
+        self._level(0)
+
+    def _begin_address(
+        self, place: Variable, a: Access, dtype: DType, at: Mapping[Variable, Value]
+    ) -> None:
+        key = place, a
+        if key not in self.addresses:
+            step = 2 if dtype.kind == "c" else 1
+            memory = conversions.memory(dtype)
+            self.addresses[key] = self.b.at(at[place], a.offset * step, memory)
+
+    def _in_memory(self, w: Write) -> bool:
+        """Whether a reduction adds to memory, since some of its axes have others inside."""
+        return any(
+            [n > 1 and not w.access.strides[i] for i, n in enumerate(self.extents[: w.split])]
+        )
+
+    def _fill_empty(self, at: Mapping[Variable, Value]) -> None:
+        for w in self.writes:
+            if w.statement.combine and w.statement.reduced and w.statement.target.type.size:
+                self._fill(w, at[self.storage(w.statement.target)], empty=True)
+
+    def _fill(self, w: Write, base: Value, empty: bool = False) -> None:
+        """Write the neutral element everywhere."""
+        how = w.statement.combine
+        assert how is not None
+        x = combining.neutral(how, w.dtype, 1, empty)
+        memory, step = conversions.memory(w.dtype), 2 if w.dtype.kind == "c" else 1
+
+        def body(i: Value, _: list[Value]) -> list[Value]:
+            place = self.b.at(base, self.b.mul(i, step) if step > 1 else i, memory)
+            store(self.b, w.dtype, x, place, 1, None)
+            return []
+
+        self.b.loop(0, w.statement.target.type.size, body)
+
+    def _level(self, axis: int) -> None:
+        """The code inside the loops of the axes before `axis`."""
+        starting = [
+            i for i, w in enumerate(self.writes) if w.split == axis and self._in_register(w)
+        ]
+        if axis == len(self.extents):
+            self._values(axis - 1, 1, None)
+            self._writes(axis, 1, None)
+            return
+        self._values(axis - 1, 1, None)
+        inner = axis == self.vector_axis
+        for i in starting:
+            self._start_sum(i)
+        if inner:
+            self._vectors(axis)
+        else:
+            self._outer(axis)
+        for i in starting:
+            self._finish_sum(i)
+
+    def _in_register(self, w: Write) -> bool:
+        return bool(w.statement.reduced) and w.split < len(self.extents)
+
+    def _outer(self, axis: int) -> None:
+        saved = dict(self.addresses)
+
+        def body(i: Value, _: list[Value]) -> list[Value]:
+            self._advance(axis, i)
+            self._level(axis + 1)
+            return []
+
+        self.b.loop(0, self.extents[axis], body)
+        self.addresses = saved
+
+    def _advance(self, axis: int, i: Value) -> None:
+        """Move all addresses along an axis."""
+        for (place, a), address in self.addresses.items():
+            if a.strides[axis]:
+                dtype = place.type.dtype
+                step = a.strides[axis] * (2 if dtype.kind == "c" else 1)
+                offset = i if step == 1 else self.b.mul(i, step)
+                self.addresses[place, a] = self.b.at(address, offset, conversions.memory(dtype))
+
+    def _vectors(self, axis: int) -> None:
+        """The innermost loop."""
+        n, width = self.extents[axis], self.width
+        whole, rest = divmod(n, width)
+        for node in self.order:
+            if node.depth < axis:
+                self._splat(node, width)
+        saved = dict(self.addresses)
+        if rest and whole < MASKED:
+            self.b.loop(0, n, lambda i, _: self._block(axis, i, n), step=width)
+        elif whole:
+            self.b.loop(0, whole * width, lambda i, _: self._block(axis, i, None), step=width)
+            if rest:
+                self.addresses = dict(saved)
+                self._block(axis, number(whole * width, "i64"), n)
+        self.addresses = saved
+
+    def _block(self, axis: int, i: Value, stop: int | None) -> list[Value]:
+        """One vector of every value; `stop` masks what lies behind it."""
+        saved = dict(self.addresses)
+        mask = None if stop is None else self._mask(i, stop)
+        self._advance(axis, i)
+        self._values(axis, self.width, mask)
+        self._writes(axis + 1, self.width, mask)
+        self.addresses = saved
+        return []
+
+    def _mask(self, i: Value, stop: int) -> Value:
+        lanes = ", ".join([f"i64 {k}" for k in range(self.width)])
+        kind = vector("i64", self.width)
+        left = self.b.splat(self.b.sub(number(stop, "i64"), i), self.width)
+        if self.width == 1:
+            return self.b.icmp("sgt", left, 0)
+        return self.b.icmp("sgt", left, Value(kind, f"<{lanes}>"))
+
+    def _values(self, depth: int, width: int, mask: Value | None) -> None:
+        """Compute all values that depend on an axis and none behind it."""
+        for node in self.order:
+            if node.depth == depth or (depth == -1 and node.depth < 0):
+                self.values[node] = self._value(node, width, mask)
+
+    def _value(self, node: Node, width: int, mask: Value | None) -> Operand:
+        if node.definition is not None:
+            operation = node.definition.operation
+            operands = []
+            for x, dtype in zip(node.operands, operation.operands, strict=True):
+                value = self._seen(x, width)
+                operands.append(convert(self.b, value, x.dtype, dtype))
+            return operation.emit(self.b, *operands)
+        if node.access is None:
+            return _constant(node.number, node.dtype, width)
+        assert node.place is not None
+        address = self.addresses[node.place, node.access]
+        stride = node.access.strides[-1] if width > 1 else 1
+        return load(self.b, node.dtype, width, address, stride, mask)
+
+    def _seen(self, node: Node, width: int) -> Operand:
+        """A value as a vector; numbers are vectors in the code."""
+        value = self.values[node]
+        first = value.re if isinstance(value, Pair) else value
+        if width_of(first.type) == width:
+            return value
+        return self._splat(node, width)
+
+    def _splat(self, node: Node, width: int) -> Operand:
+        if node.access is None and node.definition is None:
+            return _constant(node.number, node.dtype, width)
+        if node not in self.splats:
+            value = self.values[node]
+            self.splats[node] = (
+                Pair(self.b.splat(value.re, width), self.b.splat(value.im, width))
+                if isinstance(value, Pair)
+                else self.b.splat(value, width)
+            )
+        return self.splats[node]
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def _writes(self, level: int, width: int, mask: Value | None) -> None:
+        for i, w in enumerate(self.writes):
+            value = convert(self.b, self._seen(w.node, width), w.node.dtype, w.dtype)
+            if i in self.sums:
+                self._add(i, value, width, mask)
+                continue
+            self._put(w, value, width, mask)
+
+    def _put(self, w: Write, value: Operand, width: int, mask: Value | None) -> None:
+        address = self.addresses[self.storage(w.statement.target), w.access]
+        stride = w.access.strides[-1] if width > 1 else 1
+        if w.statement.combine and (not w.statement.initial or self._in_memory(w)):
+            before = load(self.b, w.dtype, width, address, stride, mask)
+            value = combining.combined(self.b, w.statement.combine, w.dtype, before, value)
+        store(self.b, w.dtype, value, address, stride, mask)
+
+    def _start_sum(self, i: int) -> None:
+        w = self.writes[i]
+        assert w.statement.combine is not None
+        kind = vector(element(w.dtype), self.width)
+        start = combining.neutral(w.statement.combine, w.dtype, self.width)
+        if isinstance(start, Pair):
+            slots = self.b.slot(kind), self.b.slot(kind)
+            for part, slot in zip(start, slots, strict=True):
+                self.b.store(part, slot)
+            self.sums[i] = slots
+        else:
+            slot = self.b.slot(kind)
+            self.b.store(start, slot)
+            self.sums[i] = slot
+
+    def _sum(self, i: int) -> Operand:
+        slots, kind = self.sums[i], vector(element(self.writes[i].dtype), self.width)
+        if isinstance(slots, tuple):
+            return Pair(self.b.load(kind, slots[0]), self.b.load(kind, slots[1]))
+        return self.b.load(kind, slots)
+
+    def _add(self, i: int, value: Operand, width: int, mask: Value | None) -> None:
+        w = self.writes[i]
+        how = w.statement.combine
+        assert how is not None
+        before = self._sum(i)
+        after = combining.combined(self.b, how, w.dtype, before, value)
+        slots = self.sums[i]
+        if isinstance(slots, tuple):
+            assert isinstance(before, Pair) and isinstance(after, Pair)
+            for slot, old, new in zip(slots, before, after, strict=True):
+                self.b.store(new if mask is None else self.b.select(mask, new, old), slot)
+            return
+        assert not isinstance(before, Pair) and not isinstance(after, Pair)
+        self.b.store(after if mask is None else self.b.select(mask, after, before), slots)
+
+    def _finish_sum(self, i: int) -> None:
+        w = self.writes[i]
+        assert w.statement.combine is not None
+        total = combining.across(self.b, w.statement.combine, w.dtype, self._sum(i))
+        del self.sums[i]
+        self._put(w, total, 1, None)
+
+
+def _constant(x: Any, dtype: DType, width: int) -> Operand:
+    kind = vector(element(dtype), width)
+    if dtype.kind == "c":
+        return Pair(number(x.real, kind), number(x.imag, kind))
+    return number(x, kind)

@@ -1,0 +1,144 @@
+"""Reading and writing vectors of elements: in a row, strided, masked, of every dtype."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm import conversions
+from functrans.compile.llvm.builder import Value, number, suffix, vector
+from functrans.compile.llvm.conversions import Pair
+
+if TYPE_CHECKING:
+    from functrans.compile.llvm.builder import Builder
+    from functrans.compile.llvm.conversions import DType, Operand
+
+
+def load(
+    builder: Builder, dtype: DType, width: int, address: Value, stride: int, mask: Value | None
+) -> Operand:
+    """So many elements from an address on, each a `stride` after the other.
+
+    Lanes that the mask leaves out are zero and not read.
+    """
+    element = conversions.memory(dtype)
+    if dtype.kind == "c":
+        return _load_pairs(builder, element, width, address, stride, mask)
+    found = _load(builder, element, width, address, stride, mask)
+    return conversions.loaded(builder, found, dtype)
+
+
+def store(
+    builder: Builder, dtype: DType, x: Operand, address: Value, stride: int, mask: Value | None
+) -> None:
+    """Write a vector where :func:`load` would read it."""
+    element = conversions.memory(dtype)
+    if dtype.kind == "c":
+        assert isinstance(x, Pair)
+        _store_pairs(builder, element, x, address, stride, mask)
+    else:
+        assert not isinstance(x, Pair)
+        _store(builder, element, conversions.stored(builder, x, dtype), address, stride, mask)
+
+
+def _size(element: str) -> int:
+    return {"half": 2, "float": 4, "double": 8}.get(element) or int(element[1:]) // 8
+
+
+def _load(
+    builder: Builder, element: str, width: int, address: Value, stride: int, mask: Value | None
+) -> Value:
+    if width == 1:
+        return builder.load(element, address)
+    kind = vector(element, width)
+    if stride == 1 and mask is None:
+        return builder.load(kind, address)
+    align = number(_size(element), "i32")
+    through = Value(kind, "zeroinitializer")
+    if stride == 1:
+        assert mask is not None
+        name = f"llvm.masked.load.{suffix(kind)}.p0"
+        return builder.call(name, kind, address, align, mask, through)
+    places = _places(builder, element, width, address, stride)
+    name = f"llvm.masked.gather.{suffix(kind)}.v{width}p0"
+    return builder.call(name, kind, places, align, mask or _all(width), through)
+
+
+def _store(
+    builder: Builder, element: str, x: Value, address: Value, stride: int, mask: Value | None
+) -> None:
+    width = _width(x)
+    if width == 1 or (stride == 1 and mask is None):
+        builder.store(x, address)
+        return
+    align = number(_size(element), "i32")
+    if stride == 1:
+        assert mask is not None
+        name = f"llvm.masked.store.{suffix(x.type)}.p0"
+        builder.call(name, "void", x, address, align, mask)
+        return
+    places = _places(builder, element, width, address, stride)
+    name = f"llvm.masked.scatter.{suffix(x.type)}.v{width}p0"
+    builder.call(name, "void", x, places, align, mask or _all(width))
+
+
+def _width(x: Value) -> int:
+    return int(x.type[1:].partition(" x ")[0]) if x.type.startswith("<") else 1
+
+
+def _all(width: int) -> Value:
+    return Value(vector("i1", width), "splat (i1 true)")
+
+
+def _places(builder: Builder, element: str, width: int, address: Value, stride: int) -> Value:
+    """The addresses of elements a `stride` apart."""
+    steps = ", ".join([f"i64 {i * stride}" for i in range(width)])
+    return builder.emit(
+        f"<{width} x ptr>", f"getelementptr {element}, {address}, <{width} x i64> <{steps}>"
+    )
+
+
+def _shuffled(builder: Builder, x: Value, y: Value, places: list[int]) -> Value:
+    element = x.type[1:-1].partition(" x ")[2]
+    mask = ", ".join([f"i32 {i}" for i in places])
+    return builder.emit(
+        vector(element, len(places)), f"shufflevector {x}, {y}, <{len(places)} x i32> <{mask}>"
+    )
+
+
+def _load_pairs(
+    builder: Builder, element: str, width: int, address: Value, stride: int, mask: Value | None
+) -> Pair:
+    """Complex numbers: the real part and the imaginary part lie side by side."""
+    if width > 1 and stride == 1:
+        wide = None if mask is None else _doubled(builder, mask, width)
+        both = _load(builder, element, 2 * width, address, 1, wide)
+        even, odd = list(range(0, 2 * width, 2)), list(range(1, 2 * width, 2))
+        return Pair(_shuffled(builder, both, both, even), _shuffled(builder, both, both, odd))
+    imaginary = builder.at(address, 1, element)
+    return Pair(
+        _load(builder, element, width, address, 2 * stride, mask),
+        _load(builder, element, width, imaginary, 2 * stride, mask),
+    )
+
+
+def _store_pairs(
+    builder: Builder,
+    element: str,
+    x: Pair,
+    address: Value,
+    stride: int,
+    mask: Value | None,
+) -> None:
+    re, im = x
+    width = _width(re)
+    if width > 1 and stride == 1:
+        places = [i // 2 + (i % 2) * width for i in range(2 * width)]
+        wide = None if mask is None else _doubled(builder, mask, width)
+        _store(builder, element, _shuffled(builder, re, im, places), address, 1, wide)
+        return
+    _store(builder, element, re, address, 2 * stride, mask)
+    _store(builder, element, im, builder.at(address, 1, element), 2 * stride, mask)
+
+
+def _doubled(builder: Builder, mask: Value, width: int) -> Value:
+    return _shuffled(builder, mask, mask, [i // 2 for i in range(2 * width)])

@@ -1,0 +1,252 @@
+"""The order of native work: which values are written to memory, and which statements share loops.
+
+Statements over the same space that do not wait for each other are one :class:`Kernel`: one set of
+loops, in which what they have in common is computed once. An elementwise value is computed anew in
+each kernel that needs it, unless that costs more than to write it down and read it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.affine import IndexMap, broadcast, composed, identity
+from functrans.compile.llvm.statements import (
+    Call,
+    Elementwise,
+    Moved,
+    Statement,
+    Statements,
+    Uniform,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from functrans.core.types import Shape
+    from functrans.graph.graph import Variable
+
+CHEAP = 6
+"""Simple operations that are rather done again than written to memory and read: measured, a read
+and a write of a double in the second level of the cache take about as long."""
+
+DEAR = 1000
+"""What stands for a transcendental function or a division: these are never done again."""
+
+
+class Kernel:
+    """Statements that share their loops.
+
+    Attributes
+    ----------
+    space : tuple of int
+    statements : list of Statement
+    """
+
+    def __init__(self, space: Shape) -> None:
+        self.space = space
+        self.statements: list[Statement] = []
+
+
+class Plan:
+    """What to do, in order.
+
+    Attributes
+    ----------
+    statements : Statements
+        The definitions that kernels compute by.
+    steps : list of Kernel or Call
+    """
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements = statements
+        self._definitions = statements.definitions
+        self._cost: dict[Variable, int] = {}
+        _Promotion(self).run()
+        self.steps = self._ordered(self._with_roots())
+
+    def is_virtual(self, x: Variable) -> bool:
+        """Whether a value is computed where it is needed."""
+        return x in self._definitions and x not in self.statements.stored
+
+    def operands(self, x: Variable) -> Iterator[tuple[Variable, IndexMap]]:
+        """The operands of a definition, and how their elements lie to those of the value."""
+        definition = self._definitions[x]
+        if isinstance(definition, Moved):
+            yield definition.operand, definition.where
+        elif isinstance(definition, Elementwise):
+            for y in definition.operands:
+                yield y, broadcast(y.type.shape, x.type.shape)
+
+    def cost(self, x: Variable) -> int:
+        """About how many simple operations an element of a virtual value takes."""
+        if x not in self._cost:
+            definition = self._definitions.get(x)
+            self._cost[x] = 0
+            if isinstance(definition, Elementwise):
+                self._cost[x] = 1 if definition.operation.exact else DEAR
+                self._cost[x] += sum(
+                    [self.cost(y) for y in definition.operands if self.is_virtual(y)]
+                )
+            elif isinstance(definition, Moved) and self.is_virtual(definition.operand):
+                self._cost[x] = self.cost(definition.operand)
+        return self._cost[x]
+
+    def _with_roots(self) -> list[Statement | Call]:
+        """All statements: with those that write elementwise values which have to be in memory."""
+        steps: list[Statement | Call] = []
+        done: set[Variable] = set()
+
+        def need(x: Variable) -> None:
+            waiting = [(x, False)]
+            while waiting:
+                y, ready = waiting.pop()
+                y = self.statements.storage(y)
+                if y not in self._definitions or isinstance(self._definitions[y], Uniform):
+                    continue
+                if ready:
+                    if y in self.statements.stored and y not in self.statements.aliases:
+                        shape = y.type.shape
+                        steps.append(Statement(y, shape, y, identity(len(shape))))
+                elif y not in done:
+                    done.add(y)
+                    waiting.append((y, True))
+                    waiting.extend([(z, False) for z, _ in self.operands(y)])
+
+        for step in self.statements.steps:
+            if isinstance(step, Call):
+                for x in step.equation.inputs:
+                    need(self.statements.storage(x))
+            else:
+                need(step.value)
+                if not step.initial:
+                    need(self.statements.storage(step.target))
+            steps.append(step)
+        for x in self.statements.outputs:
+            need(self.statements.storage(x))
+        for x in self.statements.stored:
+            need(self.statements.storage(x))
+        return steps
+
+    def leaves(self, statement: Statement) -> Iterator[tuple[Variable, IndexMap]]:
+        """The values in memory that a statement reads, and where."""
+        start = identity(len(statement.space))
+        waiting = [(statement.value, start)]
+        seen: set[tuple[Variable, IndexMap]] = set()
+        while waiting:
+            x, index = waiting.pop()
+            if (x, index) in seen:
+                continue
+            seen.add((x, index))
+            if self.is_virtual(x) or (x is statement.target and x is statement.value):
+                waiting.extend([(y, composed(inner, index)) for y, inner in self.operands(x)])
+            elif not isinstance(self._definitions.get(x), Uniform):
+                yield x, index
+
+    def _ordered(self, steps: Sequence[Statement | Call]) -> list[Kernel | Call]:
+        """Kernels and calls, each after what it reads.
+
+        A step has a level above all that it reads from memory; the level of what it reads may be
+        its own where both walk through the same space in step.
+        """
+        storage = self.statements.storage
+        levels: dict[Variable, int] = {}  # of what is in each piece of memory
+        read: dict[Variable, int] = {}  # the highest level that reads a piece of memory
+        spaces: dict[Variable, Shape | None] = {}
+        at_level: dict[int, list[Kernel | Call]] = {}
+        for step in steps:
+            level = 0
+            if isinstance(step, Call):
+                sources = list(map(storage, step.equation.inputs))
+                level = max([levels.get(x, -1) + 1 for x in sources], default=0)
+                for x in step.equation.outputs:
+                    levels[storage(x)] = level
+                    spaces[storage(x)] = None
+                at_level.setdefault(level, []).append(step)
+            else:
+                sources = []
+                here = identity(len(step.space))
+                for x, index in self.leaves(step):
+                    place = storage(x)
+                    sources.append(place)
+                    together = spaces.get(place) == step.space and index == here and x is place
+                    level = max(level, levels.get(place, -1) + (not together))
+                target = storage(step.target)
+                if not step.initial or target in levels:
+                    free = step.initial and spaces.get(target) is None
+                    level = max(level, levels[target] + (not free), read.get(target, -1) + 1)
+                levels[target] = level
+                whole = step.target is step.value
+                spaces[target] = step.space if whole else None
+                self._join(at_level.setdefault(level, []), step)
+            for place in sources:
+                read[place] = max(read.get(place, -1), level)
+        return [step for level in sorted(at_level) for step in at_level[level]]
+
+    @staticmethod
+    def _join(steps: list[Kernel | Call], statement: Statement) -> None:
+        for step in steps:
+            if isinstance(step, Kernel) and step.space == statement.space:
+                step.statements.append(statement)
+                return
+        kernel = Kernel(statement.space)
+        kernel.statements.append(statement)
+        steps.append(kernel)
+
+
+class _Promotion:
+    """Finds elementwise values that are better written to memory.
+
+    Where each value is needed is followed from the ends: by the space that is walked through, and
+    by how many reductions come before.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.stored = plan.statements.stored
+
+    def run(self) -> None:
+        plan = self.plan
+        depths = plan.statements.depths
+        needed: dict[Variable, set[tuple[Shape, int]]] = {}
+        for step in plan.statements.steps:
+            if isinstance(step, Statement):
+                depth = depths.get(step.value, 0)
+                needed.setdefault(step.value, set()).add((step.space, depth))
+        for x in reversed(self._sorted()):
+            if x in self.stored:
+                places = {(x.type.shape, depths.get(x, 0))}
+            else:
+                places = needed.get(x, set())
+                dear = plan.cost(x) >= DEAR
+                spread = any([_size(space) > x.type.size for space, _ in places])
+                if isinstance(plan.statements.definitions[x], Elementwise) and (
+                    (len(places) > 1 or (spread and dear)) and plan.cost(x) > CHEAP
+                ):
+                    self.stored.add(x)
+                    places = {(x.type.shape, depths.get(x, 0))}
+            for y, _ in plan.operands(x):
+                if plan.is_virtual(y):
+                    needed.setdefault(y, set()).update(places)
+
+    def _sorted(self) -> list[Variable]:
+        """The definitions, operands first."""
+        order: list[Variable] = []
+        done: set[Variable] = set()
+        for root in self.plan.statements.definitions:
+            waiting = [(root, False)]
+            while waiting:
+                x, ready = waiting.pop()
+                if ready:
+                    order.append(x)
+                elif x not in done and x in self.plan.statements.definitions:
+                    done.add(x)
+                    waiting.append((x, True))
+                    waiting.extend([(y, False) for y, _ in self.plan.operands(x)])
+        return order
+
+
+def _size(space: Shape) -> int:
+    size = 1
+    for n in space:
+        size *= n
+    return size

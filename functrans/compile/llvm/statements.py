@@ -1,0 +1,348 @@
+"""What a graph computes, as definitions of values and statements that write to memory.
+
+Elementwise operations and movements of elements are *definitions*: whoever needs such a value
+computes it where he is. What ends up in memory is written by *statements*, each a walk through a
+space of elements. Everything else (products, loops) is a *call*, whose operands lie in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from functrans.compile.llvm.affine import (
+    FIXED,
+    Coordinate,
+    IndexMap,
+    basic_index,
+    broadcast,
+    identity,
+    movement,
+)
+from functrans.compile.llvm.conversions import supported
+from functrans.compile.llvm.operations import Operation, operation
+from functrans.core.kinds import PYTHON_TYPES
+from functrans.core.types import WEAK, ArrayType, type_of
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import Shape
+    from functrans.graph.graph import Equation, Graph
+
+
+class Elementwise(NamedTuple):
+    """An operation on the elements of other values, which are broadcast."""
+
+    operation: Operation
+    operands: tuple[Variable, ...]
+
+
+class Moved(NamedTuple):
+    """The elements of another value, elsewhere."""
+
+    operand: Variable
+    where: IndexMap
+
+
+class Uniform(NamedTuple):
+    """A constant, the same everywhere."""
+
+    value: Any
+
+
+class Statement(NamedTuple):
+    """For each element of a space: write a value to memory, or combine it with what is there.
+
+    Attributes
+    ----------
+    target : Variable
+        Whose memory is written to.
+    space : tuple of int
+    value : Variable
+        It has the shape of the space.
+    into : IndexMap
+        For each axis of the target, its coordinate in the space.
+    combine : str or None
+        The reduction (``sum``, ``max``, ...), or None: write.
+    reduced : tuple of int
+        Axes of the space over which values are combined in the same place.
+    initial : bool
+        Whether the target has nothing in it before.
+    """
+
+    target: Variable
+    space: Shape
+    value: Variable
+    into: IndexMap
+    combine: str | None = None
+    reduced: tuple[int, ...] = ()
+    initial: bool = True
+
+
+class Call(NamedTuple):
+    """An equation with a way of its own to be carried out, on operands in memory."""
+
+    equation: Equation
+
+
+REDUCTIONS = {
+    "sum": "sum",
+    "prod": "prod",
+    "max": "max",
+    "min": "min",
+    "any": "any",
+    "all": "all",
+    "count_nonzero": "sum",
+}
+"""Primitives that combine elements along axes, and how."""
+
+
+class Statements:
+    """The definitions and statements of a graph.
+
+    Attributes
+    ----------
+    definitions : dict of Variable
+        Elementwise, Moved or Uniform values.
+    aliases : dict of Variable to Variable
+        Values that lie in the memory of another.
+    constants : dict of Variable to ndarray
+    steps : list of Statement or Call
+        In an order in which they may be carried out, without those of definitions.
+    stored : set of Variable
+        Values that have to lie in memory.
+    outputs : list of Variable
+        For each output of the graph, the value that lies in its memory.
+    depths : dict of Variable to int
+        How many steps stand between a value and the inputs, 0 if it is missing.
+    """
+
+    def __init__(self, graph: Graph, calls: Callable[[Equation], bool]) -> None:
+        self.definitions: dict[Variable, Elementwise | Moved | Uniform] = {}
+        self.aliases: dict[Variable, Variable] = {}
+        self.constants: dict[Variable, np.ndarray[Any, Any]] = {}
+        self.steps: list[Statement | Call] = []
+        self.stored: set[Variable] = set(graph.inputs)
+        self.outputs: list[Variable] = []
+        self.depths: dict[Variable, int] = {}
+        self._inputs = set(graph.inputs)
+        self._numbers: dict[Any, Variable] = {}
+        self._uses: dict[Variable, int] = {}
+        for x in (*graph.outputs, *[x for e in graph.equations for x in e.inputs]):
+            if type(x) is Variable:
+                self._uses[x] = self._uses.get(x, 0) + 1
+        for equation in graph.equations:
+            self._enter(equation, calls)
+        taken: set[Variable] = set()
+        for x in graph.outputs:
+            self.outputs.append(self._output(self.variable(x), taken))
+
+    def variable(self, x: Any) -> Variable:
+        """The value that an operand is; constants become values too."""
+        if type(x) is Variable:
+            return x
+        array = np.asarray(x)
+        if array.size and not any(array.strides):
+            array = array[(slice(0, 1),) * array.ndim]
+        key = type(x), array.dtype, np.shape(x), array.tobytes()
+        if key not in self._numbers:
+            made = self._numbers[key] = Variable(ArrayType(np.shape(x), array.dtype))
+            first = array.ravel()[:1]
+            if array.size and array.tobytes() == first.tobytes() * array.size:
+                self.definitions[made] = Uniform(first[0])
+            else:
+                self.constants[made] = np.ascontiguousarray(np.asarray(x))
+                self.stored.add(made)
+        return self._numbers[key]
+
+    def storage(self, x: Variable) -> Variable:
+        """The value whose memory a value lies in."""
+        while x in self.aliases:
+            x = self.aliases[x]
+        return x
+
+    def _define(self, x: Variable, definition: Elementwise | Moved) -> None:
+        operands = definition.operands if isinstance(definition, Elementwise) else definition[:1]
+        self.definitions[x] = definition
+        self.depths[x] = max([self.depths.get(y, 0) for y in operands], default=0)
+
+    def _step(self, statement: Statement) -> None:
+        self.steps.append(statement)
+        self.stored.add(statement.target)
+        depth = self.depths.get(statement.value, 0) + 1
+        self.depths[statement.target] = max(depth, self.depths.get(statement.target, 0))
+
+    def _alias(self, x: Variable, other: Variable) -> None:
+        """Let a value lie in the memory of another."""
+        self.stored.update((x, other))
+        self.aliases[x] = other
+        self.depths[x] = self.depths.get(other, 0)
+
+    def _enter(self, equation: Equation, calls: Callable[[Equation], bool]) -> None:
+        found = elementwise(equation)
+        equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
+        name = equation.primitive.name
+        out = equation.outputs[0]
+        if calls(equation):
+            self.stored.update(equation.inputs)
+            self.stored.update(equation.outputs)
+            self.steps.append(Call(equation))
+            depth = max([self.depths.get(x, 0) for x in equation.inputs], default=0) + 1
+            self.depths.update(dict.fromkeys(equation.outputs, depth))
+        elif name == "reshape" and movement(equation) is None:
+            self._alias(out, equation.inputs[0])
+        elif name in REDUCTIONS:
+            self._reduce(equation)
+        elif name in _WRITERS:
+            _WRITERS[name](self, equation)
+        else:
+            index = movement(equation)
+            if index is not None:
+                self._define(out, Moved(equation.inputs[0], index))
+            else:
+                assert found is not None, name
+                self._define(out, Elementwise(found, equation.inputs))
+
+    def _reduce(self, equation: Equation) -> None:
+        (x,) = equation.inputs
+        (out,) = equation.outputs
+        name, axes = equation.primitive.name, equation.params["axes"]
+        if name == "count_nonzero" or (name in ("any", "all") and x.type.dtype.kind != "b"):
+            x = self._converted(x, np.dtype(bool))
+        if name not in ("max", "min"):
+            x = self._converted(x, out.type.dtype)
+        shape = x.type.shape
+        kept = [i for i in range(len(shape)) if i not in axes]
+        if equation.params.get("keepdims"):
+            into = tuple([FIXED if i in axes else Coordinate(i, 0, 1) for i in range(len(shape))])
+        else:
+            into = tuple([Coordinate(i, 0, 1) for i in kept])
+        self._step(Statement(out, shape, x, into, REDUCTIONS[name], tuple(axes)))
+
+    def _converted(self, x: Variable, dtype: np.dtype[Any]) -> Variable:
+        if x.type.dtype == dtype:
+            return x
+        made = Variable(ArrayType(x.type.shape, dtype))
+        found = operation("astype", (x.type.dtype,), dtype)
+        assert found is not None
+        self._define(made, Elementwise(found, (x,)))
+        return made
+
+    def copy(self, x: Variable) -> Variable:
+        """A value of its own memory with the same elements."""
+        made = Variable(ArrayType(x.type.shape, x.type.dtype))
+        shape = x.type.shape
+        self._step(Statement(made, shape, x, identity(len(shape))))
+        return made
+
+    def _output(self, x: Variable, taken: set[Variable]) -> Variable:
+        """A value with memory of its own for an output."""
+        place = self.storage(x)
+        if x in self.definitions and not isinstance(self.definitions[x], Elementwise):
+            return self._output(self.copy(x), taken)
+        if place in self._inputs or place in self.constants or place in taken:
+            return self._output(self.copy(x), taken)
+        taken.add(place)
+        self.stored.add(x)
+        return x
+
+    # ---- writers: the result is a copy of an operand, with something written to it ------------
+
+    def _base(self, x: Variable, out: Variable) -> None:
+        """Let a result begin as its operand, in the memory of that if nobody else needs it."""
+        place = self.storage(x)
+        alone = self._uses.get(x, 0) == 1 and x is place
+        if alone and place not in self._inputs and place not in self.constants:
+            if not isinstance(self.definitions.get(x), Elementwise | None):
+                x = self.copy(x)
+        else:
+            x = self.copy(x)
+        self._alias(out, x)
+
+    def _write_region(self, equation: Equation, combine: str | None) -> None:
+        x, y = equation.inputs
+        (out,) = equation.outputs
+        index = equation.params["index"]
+        into = basic_index(out.type.shape, index)
+        assert into is not None
+        space = index.shape(out.type.shape, ())
+        self._base(x, out)
+        self._write(out, space, y, into, combine)
+
+    def _write(
+        self, out: Variable, space: Shape, y: Variable, into: IndexMap, combine: str | None
+    ) -> None:
+        if y.type.shape != space:
+            shown = Variable(ArrayType(space, y.type.dtype))
+            shape = y.type.shape
+            while len(shape) > len(space):  # NumPy drops axes of length 1 in front
+                shape = shape[1:]
+            index = broadcast(shape, space)
+            dropped = y.type.ndim - len(shape)
+            self._define(shown, Moved(y, (FIXED,) * dropped + index))
+            y = shown
+        y = self._converted(y, out.type.dtype)
+        self._step(Statement(out, space, y, into, combine, (), False))
+
+    def _concatenate(self, equation: Equation) -> None:
+        (out,) = equation.outputs
+        axis = equation.params["axis"]
+        start = 0
+        for x in equation.inputs:
+            shape = x.type.shape
+            into = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
+            x = self._converted(x, out.type.dtype)
+            self._step(Statement(out, shape, x, into))
+            start += shape[axis]
+
+    def _pad(self, equation: Equation) -> None:
+        (x,) = equation.inputs
+        (out,) = equation.outputs
+        zero = self.variable(np.broadcast_to(np.zeros((), out.type.dtype), out.type.shape))
+        filled = self.copy(zero)
+        self._alias(out, filled)
+        widths = equation.params["widths"]
+        into = tuple([Coordinate(i, low, 1) for i, (low, _) in enumerate(widths)])
+        self._write(out, x.type.shape, x, into, None)
+
+
+_WRITERS: dict[str, Callable[[Statements, Equation], None]] = {
+    "index_add": lambda s, e: s._write_region(e, "sum"),
+    "index_update": lambda s, e: s._write_region(e, None),
+    "concatenate": Statements._concatenate,
+    "pad": Statements._pad,
+}
+
+
+def elementwise(equation: Equation) -> Operation | None:
+    """The native form of an elementwise equation; None if it has none, or is not elementwise."""
+    if len(equation.outputs) != 1 or equation.primitive.outputs is not None:
+        return None
+    kinds: list[Any] = []
+    for x in equation.inputs:
+        kind = x.type if type(x) is Variable else type_of(x)
+        if not supported(kind.dtype):
+            return None
+        weak = kind.weak if type(x) is Variable else type(x) in WEAK
+        kinds.append(PYTHON_TYPES[kind.dtype.kind] if weak else kind.dtype)
+    name, result = equation.primitive.name, equation.outputs[0].type.dtype
+    params = {k: v for k, v in equation.params.items() if k != "dtype"}
+    return operation(name, kinds, result, params)
+
+
+def stated(equation: Equation) -> bool:
+    """Whether an equation can be expressed so, leaving calls aside."""
+    name = equation.primitive.name
+    if name in ("reshape", "concatenate", "pad") or name in REDUCTIONS:
+        return True
+    if name in ("index_add", "index_update"):
+        shape = equation.outputs[0].type.shape
+        return (
+            len(equation.inputs) == 2 and basic_index(shape, equation.params["index"]) is not None
+        )
+    if name in ("index", "transpose", "flip", "broadcast_to"):
+        return movement(equation) is not None
+    return elementwise(equation) is not None
