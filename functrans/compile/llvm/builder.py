@@ -304,6 +304,50 @@ class Builder:
         mask = f"<{width} x i32> zeroinitializer"
         return self.emit(kind, f"shufflevector {one}, {kind} poison, {mask}")
 
+    def shuffle(self, x: Value, y: Value, places: Sequence[int]) -> Value:
+        """The elements at some places of two vectors of one type; those of `y` follow `x`'s."""
+        kind = vector(element_of(x.type), len(places))
+        mask = ", ".join(f"i32 {place}" for place in places)
+        return self.emit(kind, f"shufflevector {x}, {y}, <{len(places)} x i32> <{mask}>")
+
+    def element(self, x: Value, place: int) -> Value:
+        """An element of a vector; a scalar is its own."""
+        if width_of(x.type) == 1:
+            return x
+        return self.emit(element_of(x.type), f"extractelement {x}, i64 {place}")
+
+    def together(self, scalars: Sequence[Value]) -> Value:
+        """A vector of scalars of one type; one alone stays what it is."""
+        if len(scalars) == 1:
+            return scalars[0]
+        kind = vector(scalars[0].type, len(scalars))
+        made = Value(kind, "poison")
+        for place, x in enumerate(scalars):
+            made = self.emit(kind, f"insertelement {made}, {x}, i64 {place}")
+        return made
+
+    def first_lanes(self, width: int, count: Value) -> Value:
+        """A mask that holds in the first `count` (i64) of so many lanes."""
+        lanes = ", ".join(f"i64 {lane}" for lane in range(width))
+        return self.icmp("ugt", self.splat(count, width), Value(f"<{width} x i64>", f"<{lanes}>"))
+
+    def load_where(self, mask: Value | None, kind: str, address: Value) -> Value:
+        """Elements where a mask holds, zeros elsewhere, where memory is not touched; None: all."""
+        if mask is None:
+            return self.load(kind, address)
+        align = number(bits_of(kind) // 8, "i32")
+        name = f"llvm.masked.load.{suffix(kind)}.p0"
+        return self.call(name, kind, address, align, mask, Value(kind, "zeroinitializer"))
+
+    def store_where(self, mask: Value | None, x: Value, address: Value) -> None:
+        """Store elements where a mask holds; None: all."""
+        if mask is None:
+            self.store(x, address)
+        else:
+            align = number(bits_of(x.type) // 8, "i32")
+            name = f"llvm.masked.store.{suffix(x.type)}.p0"
+            self.call(name, "void", x, address, align, mask)
+
     # ---- control ----------------------------------------------------------------------------
 
     def label(self, stem: str) -> str:

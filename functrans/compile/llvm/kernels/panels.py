@@ -1,0 +1,130 @@
+"""Panels: some columns of a matrix, copied so that their rows follow one another.
+
+A register tile then reads `b` from front to back, whatever its layout was, and from pages that are
+few.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.builder import Builder, Value, vector
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.compile.llvm.builder import Module
+
+KINDS = ("ptr", "i64", "i64", "ptr", "i64", "i64")
+
+
+def packing(module: Module, element: str, lanes: int, columns: int, layout: str) -> str:
+    """The function that copies a panel.
+
+    It takes the address of the first element, the distances between rows and columns, the address
+    of the panel, and how many rows and columns to copy.
+
+    Parameters
+    ----------
+    module : Module
+    element : str
+    lanes : int
+        Of a vector.
+    columns : int
+        Of the panel, whose rows have this distance.
+    layout : {"rows", "columns", "any"}
+        Which elements adjoin.
+    """
+    name = f"packing_{element}_{lanes}x{columns}_{layout}"
+    if name in module.functions:
+        return name
+    builder = Builder(module, name, "void", KINDS, internal=True)
+    x, row, column, panel, m, n = builder.operands
+    if layout == "any":
+        _one_by_one(builder, element, columns, (0, m), (0, n))
+        return builder.finish()
+    whole_m = builder.mul(builder.binary("sdiv", m, lanes), lanes)
+    whole_n = builder.mul(builder.binary("sdiv", n, lanes), lanes)
+    kind = vector(element, lanes)
+
+    def straight(i: Value, _: list[Value]) -> list[Value]:
+        source = builder.at(x, builder.mul(i, row), element)
+        target = builder.at(panel, builder.mul(i, columns), element)
+
+        def copy(j: Value, _: list[Value]) -> list[Value]:
+            value = builder.load(kind, builder.at(source, j, element))
+            builder.store(value, builder.at(target, j, element))
+            return []
+
+        builder.loop(0, whole_n, copy, step=lanes)
+        return []
+
+    def turned(j: Value, _: list[Value]) -> list[Value]:
+        source = builder.at(x, builder.mul(j, column), element)
+        target = builder.at(panel, j, element)
+
+        def turn(i: Value, _: list[Value]) -> list[Value]:
+            place = builder.at(source, i, element)
+            lines = []
+            for lane in range(lanes):
+                if lane:
+                    place = builder.at(place, column, element)
+                lines.append(builder.load(kind, place))
+            place = builder.at(target, builder.mul(i, columns), element)
+            for lane, line in enumerate(transposed(builder, lines)):
+                builder.store(line, builder.at(place, lane * columns, element))
+            return []
+
+        builder.loop(0, whole_m, turn, step=lanes)
+        return []
+
+    if layout == "rows":
+        builder.loop(0, m, straight)
+        _one_by_one(builder, element, columns, (0, m), (whole_n, n))
+    else:
+        builder.loop(0, whole_n, turned, step=lanes)
+        _one_by_one(builder, element, columns, (0, m), (whole_n, n))
+        _one_by_one(builder, element, columns, (whole_m, m), (0, whole_n))
+    return builder.finish()
+
+
+def transposed(builder: Builder, lines: Sequence[Value]) -> list[Value]:
+    """The columns of a square of vectors, by exchanging ever larger blocks of lanes."""
+    lines = list(lines)
+    lanes = len(lines)
+    block = 1
+    while block < lanes:
+        low = [p + lanes * (p // block % 2) - block * (p // block % 2) for p in range(lanes)]
+        high = [p + block for p in low]
+        for first in range(lanes):
+            if first // block % 2 == 0:
+                x, y = lines[first], lines[first + block]
+                lines[first] = builder.shuffle(x, y, low)
+                lines[first + block] = builder.shuffle(x, y, high)
+        block *= 2
+    return lines
+
+
+def _one_by_one(
+    builder: Builder,
+    element: str,
+    columns: int,
+    rows: tuple[Value | int, Value | int],
+    line: tuple[Value | int, Value | int],
+) -> None:
+    """Copy some rows and columns of a panel an element at a time."""
+    x, row, column, panel = builder.operands[:4]
+
+    def along(i: Value, _: list[Value]) -> list[Value]:
+        source = builder.at(x, builder.mul(i, row), element)
+        target = builder.at(panel, builder.mul(i, columns), element)
+
+        def copy(j: Value, _: list[Value]) -> list[Value]:
+            value = builder.load(element, builder.at(source, builder.mul(j, column), element))
+            builder.store(value, builder.at(target, j, element))
+            return []
+
+        builder.loop(*line, copy)
+        return []
+
+    builder.loop(*rows, along)
