@@ -34,6 +34,10 @@ from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 if TYPE_CHECKING:
     from functrans import debug as debug, nn as nn, optim as optim, random as random
     from functrans.compile.llvm.cache import clear_cache as clear_cache
+    from functrans.compile.llvm.threads import (
+        get_num_threads as get_num_threads,
+        set_num_threads as set_num_threads,
+    )
     from functrans.control import (
         associative_scan as associative_scan,
         binomial as binomial,
@@ -69,6 +73,8 @@ _PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 _ELSEWHERE = {
     "clear_cache": "functrans.compile.llvm.cache",
     "explain_nan": "functrans.transforms.nonfinite",
+    "get_num_threads": "functrans.compile.llvm.threads",
+    "set_num_threads": "functrans.compile.llvm.threads",
     "show": "functrans.transforms.showing",
 } | dict.fromkeys(
     (

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import functrans as ft
+from functrans.compile.llvm import threads
 from functrans.core import errors
 
 Row = tuple[Callable[[], Any], type[Exception], str]
@@ -281,5 +282,15 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.vmap(lambda x: 1.0 if x > 0 else 0.0, out_axes=None)(np.array([1.0, -1.0])),
         errors.AxisError,
         r"vmap\(<lambda> .*\): the output may differ between examples, which take different paths",
+    ),
+    "a number of threads that there cannot be": (
+        lambda: ft.set_num_threads(0),
+        errors.InputTypeError,
+        "set_num_threads: the number of threads must be an int from 1 to 256, got 0",
+    ),
+    "an environment that tells no number of threads": (
+        lambda: threads.told({"FUNCTRANS_NUM_THREADS": "all"}),
+        errors.OptionError,
+        "FUNCTRANS_NUM_THREADS is 'all'; it takes a number from 1 to 256",
     ),
 }

@@ -32,7 +32,7 @@ class Arguments(Writer):
 
         def open_all() -> None:
             objects = self.part(Head.OBJECT_PART)
-            self.repeat(
+            b.repeat(
                 0,
                 self.count,
                 lambda i: b.store(self.word(self.args, i, "ptr"), b.at(objects, i, "i64")),
@@ -52,7 +52,7 @@ class Arguments(Writer):
 
         def copy(size: Value, items: Value) -> None:
             self.require(b.icmp("eq", size, count))
-            self.repeat(0, count, lambda i: b.store(self.word(items, i, "ptr"), b.at(to, i, "i64")))
+            b.repeat(0, count, lambda i: b.store(self.word(items, i, "ptr"), b.at(to, i, "i64")))
 
         def copy_list() -> None:
             copy(
@@ -91,7 +91,7 @@ class Arguments(Writer):
             place = self.place_of_key(name, keys, count, i)
             b.store(b.load("ptr", value), b.at(to, place, "i64"))
 
-        self.repeat(0, count, take)
+        b.repeat(0, count, take)
 
     def place_of_key(self, name: Value, keys: Value, count: Value, i: Value) -> Value:
         """The place of a key among some; it is looked for at place i first."""
@@ -109,7 +109,7 @@ class Arguments(Writer):
             b.fork(b.icmp("eq", name, self.word(keys, j, "ptr")), found, again)
             b.start(again)
 
-        self.repeat(0, count, same_address)
+        b.repeat(0, count, same_address)
         text = self.field(self.word(keys, 0, "ptr"), self.fields.type, "ptr")
         self.require(b.icmp("eq", self.field(name, self.fields.type, "ptr"), text))
 
@@ -120,7 +120,7 @@ class Arguments(Writer):
             b.fork(b.icmp("eq", order, 0), found, again)
             b.start(again)
 
-        self.repeat(0, count, same_text)
+        b.repeat(0, count, same_text)
         b.jump(self.fallback)
         b.start(found)
         return b.load("i64", place)
@@ -191,7 +191,7 @@ class Arguments(Writer):
             b.jump(same)
             b.start(same)
 
-        self.repeat(0, ndim, check)
+        b.repeat(0, ndim, check)
         b.store(self.field(thing, fields.array_data, "ptr"), data)
 
     def read_int(self, thing: Value, record: Value, data: Value) -> None:
@@ -242,7 +242,7 @@ class Arguments(Writer):
                 dims = self.field(thing, self.fields.array_dims, "ptr")
                 b.store(b.mul(b.load("i64", bytes_), self.word(dims, j)), bytes_)
 
-            self.repeat(0, self.word(record, Input.NDIM), grow)
+            b.repeat(0, self.word(record, Input.NDIM), grow)
             return first, b.add(first, b.load("i64", bytes_))
 
         def check(donation: Value) -> None:

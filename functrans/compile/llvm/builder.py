@@ -366,7 +366,7 @@ class Builder:
     def fork(self, condition: Value, then: str, otherwise: str) -> None:
         self.line(f"br {condition}, label %{then}, label %{otherwise}")
 
-    def when(self, condition: Value, body: Callable[[], None]) -> None:
+    def when(self, condition: Value, body: Callable[[], object]) -> None:
         """Do something where a condition holds; what it computes is seen through memory only."""
         then, after = self.label("then"), self.label("after")
         self.fork(condition, then, after)
@@ -409,6 +409,17 @@ class Builder:
             )
         self.start(after)
         return carries
+
+    def repeat(
+        self, start: Value | int, stop: Value | int, body: Callable[[Value], object], step: int = 1
+    ) -> None:
+        """``body(i)`` for i from `start` below `stop`, as :meth:`loop`, with nothing carried."""
+
+        def once(i: Value, _: list[Value]) -> list[Value]:
+            body(i)
+            return []
+
+        self.loop(start, stop, once, step=step)
 
     def finish(self, result: Value | None = None) -> str:
         """Return from the function and enter it in the module; its name."""

@@ -196,11 +196,11 @@ class _Entry(Arguments, Results):
         self.objects = b.slot("ptr")
         b.store(self.args, self.objects)
         count = self.head(Head.RESULTS)
-        self.repeat(0, count, lambda i: b.store(NULL, b.at(self.results, i, "i64")))
+        b.repeat(0, count, lambda i: b.store(NULL, b.at(self.results, i, "i64")))
         named = b.add(self.head(Head.SIZES), 1)
         b.store(number(1, "i64"), self.sizes)
         unknown = number(UNKNOWN, "i64")
-        self.repeat(1, named, lambda i: b.store(unknown, b.at(self.sizes, i, "i64")))
+        b.repeat(1, named, lambda i: b.store(unknown, b.at(self.sizes, i, "i64")))
 
     def run(self) -> None:
         """Call the body, with an arena, perhaps without the GIL."""

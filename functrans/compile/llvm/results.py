@@ -68,7 +68,7 @@ class Results(Writer):
                 size = self.word(self.sizes, place)
                 b.store(b.select(fixed, wanted, size), b.at(own, j, "i64"))
 
-            self.repeat(0, ndim, fill)
+            b.repeat(0, ndim, fill)
             b.store(own, dims)
 
         b.when(b.icmp("ne", self.word(record, Output.VARIES), 0), told)
@@ -148,7 +148,7 @@ class Results(Writer):
                     b.store(NULL, place)
                     self.branch(b.icmp("eq", status, 0), self.failure)
 
-                self.repeat(0, count, one)
+                b.repeat(0, count, one)
 
             def sequence(new: str, set_item: str) -> None:
                 made = self.made(self.call(new, count))
@@ -191,4 +191,4 @@ class Results(Writer):
             b.when(b.icmp("ne", thing, NULL), lambda: self.do("Py_DecRef", thing))
             b.store(NULL, place)
 
-        self.repeat(0, self.head(Head.RESULTS), drop)
+        b.repeat(0, self.head(Head.RESULTS), drop)

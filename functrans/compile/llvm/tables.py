@@ -106,18 +106,9 @@ class Writer:
         """Do something with each record of a table."""
         table = self.head(Head(count + 1), "ptr")
 
-        def step(i: Value, _: list[Value]) -> list[Value]:
-            body(self.b.at(table, self.b.mul(i, len(kind)), "i64"))
-            return []
-
-        self.b.loop(0, self.head(count), step)
-
-    def repeat(self, start: Value | int, stop: Value, body: Callable[[Value], None]) -> None:
-        def step(i: Value, _: list[Value]) -> list[Value]:
-            body(i)
-            return []
-
-        self.b.loop(start, stop, step)
+        self.b.repeat(
+            0, self.head(count), lambda i: body(self.b.at(table, self.b.mul(i, len(kind)), "i64"))
+        )
 
     def choose(self, kind: Value, cases: dict[int, Callable[[], None]]) -> None:
         """Do what belongs to a kind."""

@@ -1,0 +1,143 @@
+"""Threads for native code: a few workers that claim the chunks of a kernel.
+
+A kernel is cut into chunks by its data alone, so that results do not depend on the number of
+threads. Who is free takes the next chunk, the thread that called the kernel too: a worker that gets
+no processor delays nobody. Workers wait for a few microseconds, then they sleep. A kernel within a
+chunk, or one that is called while another thread's runs, has its chunks carried out one by one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.builder import Builder, Value, number
+from functrans.compile.llvm.engine import SYMBOLS
+from functrans.compile.llvm.pool import MOST, Pool
+from functrans.core.errors import InputTypeError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
+_wanted: int | None = None
+_pool: Pool | None = None
+
+
+def set_num_threads(count: int) -> None:
+    """How many threads native code may use, with the one that calls it.
+
+    Results are the same for any number.
+
+    Parameters
+    ----------
+    count : int
+        From 1 to 256.
+
+    Raises
+    ------
+    InputTypeError
+        `count` is no int, or out of range.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> before = ft.get_num_threads()
+    >>> ft.set_num_threads(1)
+    >>> ft.get_num_threads()
+    1
+    >>> ft.set_num_threads(before)
+    """
+    global _wanted
+    if type(count) is not int or not 1 <= count <= MOST:
+        raise InputTypeError(
+            f"set_num_threads: the number of threads must be an int from 1 to {MOST}, got {count!r}"
+        )
+    with _lock:
+        _wanted = count
+        if _pool is not None:
+            _pool.resize(count)
+
+
+def get_num_threads() -> int:
+    """How many threads native code may use, with the one that calls it.
+
+    That is what :func:`functrans.set_num_threads` was told last; before, what the environment
+    variable ``FUNCTRANS_NUM_THREADS`` says, or else ``OMP_NUM_THREADS``; or else the processors
+    that this process may run on.
+
+    Raises
+    ------
+    OptionError
+        The environment variable is no number from 1 to 256.
+
+    Examples
+    --------
+    >>> import functrans as ft
+    >>> ft.get_num_threads() >= 1
+    True
+    """
+    global _wanted
+    if _wanted is None:
+        _wanted = told(os.environ)
+    return _wanted
+
+
+def told(environment: Mapping[str, str]) -> int:
+    """The number of threads that the environment and the processors give."""
+    own = environment.get("FUNCTRANS_NUM_THREADS")
+    if own is not None:
+        if not own.isdecimal() or not 1 <= int(own) <= MOST:
+            raise OptionError(
+                f"FUNCTRANS_NUM_THREADS is {own!r}; it takes a number from 1 to {MOST}"
+            )
+        return int(own)
+    others = environment.get("OMP_NUM_THREADS", "")
+    if others.isdecimal() and int(others) >= 1:
+        return min(int(others), MOST)
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MOST)
+    return min(os.cpu_count() or 1, MOST)
+
+
+def prepare() -> None:
+    """Let there be the function that modules of :func:`parallel` call."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = Pool(get_num_threads())
+            SYMBOLS["functrans_parallel"] = _pool.address
+
+
+def parallel(
+    b: Builder, chunk: str, context: Value, chunks: Value | int, nanoseconds: Value | int
+) -> None:
+    """Call a function of the module for each chunk of a kernel, perhaps in several threads.
+
+    When it is over, all chunks are done, and what they wrote is seen.
+
+    Parameters
+    ----------
+    b : Builder
+        Of the kernel.
+    chunk : str
+        The name of ``void chunk(ptr context, i64 index)``, which is called once for each index
+        below `chunks`, in any order. It must not call Python.
+    context : Value
+        An address, for it.
+    chunks : Value or int
+        How many there are, an int64. It must not depend on the number of threads if results do on
+        how the work is cut.
+    nanoseconds : Value or int
+        The time of all chunks in one thread, an int64; threads for less than 30 microseconds each
+        are not woken.
+    """
+    prepare()
+    given = [x if isinstance(x, Value) else number(x, "i64") for x in (chunks, nanoseconds)]
+    b.call("functrans_parallel", "void", Value("ptr", f"@{chunk}"), context, *given)
