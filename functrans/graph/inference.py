@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from functrans.core.array import TracedArray
 from functrans.core.primitive import types_of
 from functrans.core.types import ArrayType, dummy, type_of
+from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,27 +25,30 @@ _answers: dict[Any, Any] = {}
 def output_types(primitive: Primitive, args: Sequence[Array], params: dict[str, Any]) -> Any:
     """The type of an operation's output, or the tuple of types of its outputs.
 
-    Operands of unknown value are traced arrays, or :class:`ArrayType`.
+    Operands of unknown value are traced arrays, variables or :class:`ArrayType`.
     """
-    types = [x if type(x) is ArrayType else type_of(x) for x in args]
+    types: list[ArrayType] = []
     rule = primitive.shape
+    asked: list[Any] = [rule]
+    for x in args:
+        cls = type(x)
+        kind = x.type if cls is Variable else x if cls is ArrayType else type_of(x)
+        types.append(kind)
+        asked += (kind.shape, kind.dtype, kind.weak)
     if rule is not None:
         if params:
             return rule(*types, **params)
-        key: list[Any] = [rule]
-        for kind in types:
-            key += (kind.shape, kind.dtype, kind.weak)
-        asked = tuple(key)
-        answer = _answers.get(asked)
+        key = tuple(asked)
+        answer = _answers.get(key)
         if answer is None:
             answer = rule(*types)
             if len(_answers) >= KEPT:
                 _answers.clear()
-            _answers[asked] = answer
+            _answers[key] = answer
         return answer
     # Without a shape rule, NumPy tells: on ones, or on the constant itself where there is one.
     values = [
-        dummy(kind) if isinstance(x, TracedArray | ArrayType) else x
+        dummy(kind) if isinstance(x, TracedArray | ArrayType | Variable) else x
         for x, kind in zip(args, types, strict=True)
     ]
     return types_of(primitive.impl(*values, **params))

@@ -272,7 +272,11 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     x = operand(a)
     shape = shape_of(x)
     if axis is None:
-        return reshape(roll(flattened(x), shift, 0), shape)
+        if len(shape) != 1:
+            return reshape(roll(flattened(x), shift, 0), shape)
+        axis = 0
+    if type(shift) is int and type(axis) is int:
+        return _rolled(x, shift, one_axis(axis, len(shape)))
     axes = several_axes(axis, len(shape), repeats=True)
     for s, i in np.broadcast(shift, axes):
         x = _rolled(x, operator.index(s), int(i))

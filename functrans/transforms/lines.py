@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import TracedArray
 from functrans.core.errors import described, is_user_code
+from functrans.core.interpreter import stack
 from functrans.transforms.replay import Replay
 from functrans.transforms.reverse import Reverse, ReverseArray
 from functrans.transforms.walk import pull_back, walk, walks
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from functrans.core.interpreter import Interpreter
+    from functrans.transforms.walk import Place
 
 BACKWARD = "the backward pass"
 
@@ -67,6 +71,8 @@ _KINDS = {
     Replay.pull_at.__code__: _REPLAYS,
 }
 
+_NOTHING: dict[int, str] = {}
+
 
 class Lines:
     """Lines of the entries of tapes that grow while a function is recorded.
@@ -87,43 +93,77 @@ class Lines:
         self._described: dict[tuple[int, int], str] = {}
         self._backward: dict[str, str] = {}
 
-    def line(self) -> str:
-        """The line of what is recorded now; remembers it for the tapes that it goes on."""
-        tapes: list[tuple[list[Any], int]] = []
+    def line(self, recorder: Interpreter) -> str:
+        """The line of what `recorder` records now; remembers it for the tapes that it goes on.
+
+        It is called by what is called by the recorder's own methods.
+        """
         kinds = self._kinds
+        growing: list[FrameType] = []  # those of tapes
+        around: list[FrameType] = []
         line = ""
         again = False
         before = depth = 0
-        frame: FrameType | None = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(3)
         while frame is not None:
             code = frame.f_code
             kind = kinds.get(id(code), -1)
-            if kind < 0:
-                kind = self._kind(code)
-            if kind == _USER:
-                break
-            if kind == _RECORDS or (kind == _ARRAY and before != _HANDS_ON):
-                place = recording(frame)
-                if place is not None:
-                    tapes.append(place)
-            elif kind == _WALKS and not (line or again):
-                rule = self._pulled(frame, depth)
-                depth += rule is not None
-                if rule:
-                    line = self._backward.get(rule) or self._backward.setdefault(
-                        rule, backward(rule)
-                    )
-            elif kind == _REPLAYS:
-                again = True  # the function itself, recorded within a walk
+            if kind:
+                if kind < 0:
+                    kind = self._kind(code)
+                if kind == _USER:
+                    break
+                if kind == _RECORDS or (kind == _ARRAY and before != _HANDS_ON):
+                    growing.append(frame)
+                elif kind == _WALKS and not again:
+                    place = self._place(frame, depth)
+                    if place is not None:
+                        depth += 1
+                        rule = self._known.get(id(place.tape), _NOTHING).get(place.index)
+                        if rule is not None:
+                            line = self._backward.get(rule) or self._backward.setdefault(
+                                rule, backward(rule)
+                            )
+                            if place.around is None:
+                                place.around = self._around(frame)
+                            around = place.around
+                            break
+                elif kind == _REPLAYS:
+                    again = True  # the function itself, recorded within a walk
             before = kind
             frame = frame.f_back
         line = line or self._of(frame)
-        for tape, index in tapes:
-            known = self._known.setdefault(id(tape), {})
-            if known and index < next(reversed(known)):
-                known.clear()
-            known[index] = line
+        top = stack.top
+        if len(growing) == 1 and type(top) is Reverse and top.parent is recorder and not around:
+            if top.recording:  # whatever passes the only interpreter there is passes this frame
+                self._remember(top.tape, top.base + len(top.tape), line)
+            return line
+        for frame in (*growing, *around):
+            found = recording(frame)
+            if found is not None:
+                self._remember(*found, line)
         return line
+
+    def _remember(self, tape: list[Any], index: int, line: str) -> None:
+        known = self._known.setdefault(id(tape), {})
+        if known and index < next(reversed(known)):
+            known.clear()
+        known[index] = line
+
+    def _around(self, frame: FrameType) -> list[FrameType]:
+        """The frames between that of a walk and the user's in which tapes grow."""
+        found: list[FrameType] = []
+        outer = frame.f_back
+        while outer is not None:
+            kind = self._kinds.get(id(outer.f_code), -1)
+            if kind < 0:
+                kind = self._kind(outer.f_code)
+            if kind == _USER:
+                break
+            if kind in (_RECORDS, _ARRAY):
+                found.append(outer)
+            outer = outer.f_back
+        return found
 
     def _kind(self, code: Any) -> int:
         kind = _KINDS.get(code, _OTHER)
@@ -140,11 +180,10 @@ class Lines:
         key = id(frame.f_code), frame.f_lasti
         return self._described.get(key) or self._described.setdefault(key, described(frame))
 
-    def _pulled(self, frame: FrameType, depth: int) -> str | None:
-        """The line of the entry that a walk is at, which is the `depth`-th from within; "" if it
-        is not known, None if this is no walk over a tape."""
+    def _place(self, frame: FrameType, depth: int) -> Place | None:
+        """Where the walk of a frame is, the `depth`-th from within; None if it is not over a
+        tape."""
         outer = frame.f_back
         if outer is None or outer.f_code is not _PULL_BACK or depth >= len(walks.open):
             return None
-        place = walks.open[-1 - depth]
-        return self._known.get(id(place.tape), {}).get(place.index, "")
+        return walks.open[-1 - depth]

@@ -208,11 +208,10 @@ class Stage(Interpreter):
         return self._append(primitive, inputs, params)
 
     def _append(self, primitive: Primitive, inputs: list[Any], params: dict[str, Any]) -> Any:
-        known = [x.type if type(x) is Variable else x for x in inputs]
-        types = output_types(primitive, known, params)
+        types = output_types(primitive, inputs, params)
         keep = self.constants.keep
         kept = tuple([x if type(x) is Variable else keep(x) for x in inputs])
-        line = self._lines.line() if self.line is None else self.line
+        line = self._lines.line(self) if self.line is None else self.line
         errstate = self._reports.changed()
         if primitive.outputs is None:
             out = Variable(types)
@@ -242,7 +241,7 @@ class Stage(Interpreter):
         inputs = tuple(x.variable if self.owns(x) else self.constants.keep(x) for x in args)
         effects = any(equation.effects for equation in types.equations)
         primitive = CUSTOM_CALL_WITH_EFFECTS if effects else CUSTOM_CALL
-        line = self._lines.line() if self.line is None else self.line
+        line = self._lines.line(self) if self.line is None else self.line
         errstate = self._reports.changed()
         self.equations.append(Equation(primitive, inputs, {"call": call}, outputs, line, errstate))
         return [StageArray(self, v) for v in outputs]

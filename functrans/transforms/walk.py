@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 
 class Place:
-    """Where a walk is on its tape."""
+    """Where a walk is on its tape.
 
-    __slots__ = ("index", "tape")
+    `around` is for those who ask to remember what they find around the walk.
+    """
+
+    __slots__ = ("around", "index", "tape")
 
     def __init__(self, tape: list[Any]) -> None:
         self.tape = tape
         self.index = -1
+        self.around: Any = None
 
     def told(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """The entries, each noted when its turn comes."""
