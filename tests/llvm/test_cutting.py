@@ -90,9 +90,9 @@ def test_siblings_share_a_call() -> None:
 
 
 def test_what_does_not_pay_stays_with_numpy() -> None:
-    """A product alone, and what only looks at arrays another way."""
+    """A complex product alone, and what only looks at arrays another way."""
     for function in (lambda x: np.sort(x @ x), lambda x: np.sort(x.T.reshape(-1))):
-        graph = ft.make_graph(function)(np.ones((3, 3)))
+        graph = ft.make_graph(function)(np.ones((3, 3), complex))
         assert cut_up(graph) is graph
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 VIEWS = frozenset(("broadcast_to", "expand_dims", "flip", "reshape", "squeeze", "transpose"))
 """Operations that cost NumPy nothing but the call, whatever the size of their operand."""
 
-MATCHED = frozenset(("affine", "matmul", "stacked_dot", "tensordot"))
-"""Operations that NumPy hands to the same code (BLAS) that native code calls."""
+PRODUCTS = frozenset(("affine", "dot", "matmul", "tensordot"))
+"""Operations that NumPy hands to BLAS, as native code does too where they are complex."""
 
 
 def _apart(*values: Any, graph: Graph, run: Callable[..., Sequence[Any]]) -> tuple[Any, ...]:
@@ -98,10 +98,13 @@ def pays(equations: Sequence[Equation]) -> bool:
 
     A native call takes 0.1 us and a ufunc's 0.4 us, and native code reads and writes large arrays
     once for all equations where NumPy does for each. So whatever computes anything pays, but for a
-    single product, which is the same code in both.
+    single complex product, which is the same code in both.
     """
     working = [e for e in equations if e.primitive.name not in VIEWS]
-    return len(working) > 1 or (len(working) == 1 and working[0].primitive.name not in MATCHED)
+    if len(working) != 1:
+        return bool(working)
+    (equation,) = working
+    return equation.primitive.name not in PRODUCTS or equation.outputs[0].type.dtype.kind != "c"
 
 
 def _native(equation: Equation, fits: Chooser) -> bool:

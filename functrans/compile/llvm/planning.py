@@ -114,8 +114,8 @@ class Plan:
 
         for step in self.statements.steps:
             if isinstance(step, Call):
-                for x in step.equation.inputs:
-                    need(self.statements.storage(x))
+                for view in step.operands:
+                    need(self.statements.storage(view.value))
             else:
                 need(step.value)
                 if not step.initial:
@@ -156,7 +156,7 @@ class Plan:
         for step in steps:
             level = 0
             if isinstance(step, Call):
-                sources = list(map(storage, step.equation.inputs))
+                sources = [storage(view.value) for view in step.operands]
                 level = max([levels.get(x, -1) + 1 for x in sources], default=0)
                 for x in step.equation.outputs:
                     levels[storage(x)] = level

@@ -10,6 +10,7 @@ import numpy as np
 from functrans.compile.llvm import conversions
 from functrans.compile.llvm.arena import Place, arranged
 from functrans.compile.llvm.builder import Builder, Module, Value, number
+from functrans.compile.llvm.calls import way_of
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import emit_loops, places_of
@@ -33,6 +34,8 @@ def supported(equation: Equation, exact: bool) -> bool:
     kinds = [x.type if type(x) is Variable else type_of(x) for x in values]
     if equation.primitive.effects or not all([conversions.supported(k.dtype) for k in kinds]):
         return False
+    if way_of(equation) is not None:
+        return not exact
     if not stated(equation):
         return False
     name = equation.primitive.name
@@ -57,7 +60,7 @@ class Segment:
     """
 
     def __init__(self, graph: Graph) -> None:
-        statements = Statements(graph, lambda equation: False)
+        statements = Statements(graph, way_of)
         self.plan = Plan(statements)
         self.module = Module()
         self.constants: list[np.ndarray[Any, Any]] = []
@@ -69,6 +72,8 @@ class Segment:
         for step in self.plan.steps:
             if isinstance(step, Kernel):
                 self._kernel(builder, step, at)
+            else:
+                self._call(builder, step, at)
         builder.finish(number(0, "i32"))
         bind = Builder(self.module, "bind", "void", ["ptr"])
         bind.store(bind.operands[0], self._table)
@@ -87,8 +92,8 @@ class Segment:
         mentioned: list[list[Variable]] = []
         for step in plan.steps:
             if isinstance(step, Call):
-                equation = step.equation
-                operands = [*equation.inputs, *equation.outputs]
+                values = [view.value for view in step.operands]
+                operands = [*values, *step.equation.outputs]
                 mentioned.append(list(map(statements.storage, operands)))
             else:
                 mentioned.append(places_of(plan, step))
@@ -107,6 +112,17 @@ class Segment:
             name = self._kernels[text] = f"kernel{len(self._kernels)}"
             self.module.functions[name] = text.replace("@KERNEL(", f"@{name}(", 1)
         builder.call(self._kernels[text], "void", *[at[x] for x in places])
+
+    def _call(self, builder: Builder, call: Call, at: Mapping[Variable, Value]) -> None:
+        """Carry out an equation that has a way of its own."""
+        storage = self.plan.statements.storage
+        addresses = []
+        for view in call.operands:
+            dtype = view.value.type.dtype
+            step = view.access.offset * (2 if dtype.kind == "c" else 1)
+            addresses.append(builder.at(at[storage(view.value)], step, conversions.memory(dtype)))
+        outs = [at[storage(x)] for x in call.equation.outputs]
+        call.way.emit(builder, call, addresses, outs)
 
     def table(self, builder: Builder) -> Value:
         """The address of the table of constants."""

@@ -7,16 +7,20 @@ space of elements. Everything else (products, loops) is a *call*, whose operands
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from functrans.compile.llvm.affine import (
     FIXED,
+    Access,
     Coordinate,
     IndexMap,
+    access,
     basic_index,
     broadcast,
+    composed,
+    contiguous_strides,
     identity,
     movement,
 )
@@ -27,8 +31,9 @@ from functrans.core.types import WEAK, ArrayType, type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from functrans.compile.llvm.builder import Builder, Value
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation, Graph
 
@@ -82,10 +87,38 @@ class Statement(NamedTuple):
     initial: bool = True
 
 
+class View(NamedTuple):
+    """An operand in memory: the value that lies there, and where in it the operand's elements are.
+
+    Attributes
+    ----------
+    value : Variable
+    access : Access
+        By the axes of the operand.
+    """
+
+    value: Variable
+    access: Access
+
+
 class Call(NamedTuple):
     """An equation with a way of its own to be carried out, on operands in memory."""
 
     equation: Equation
+    operands: tuple[View, ...]
+    way: Way
+
+
+class Way(Protocol):
+    """How equations of some primitives are carried out."""
+
+    def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
+        """Whether the equation can be carried out on operands that lie so, in elements."""
+
+    def emit(
+        self, builder: Builder, call: Call, addresses: Sequence[Value], outs: Sequence[Value]
+    ) -> None:
+        """Write the code, given the address of each operand's first element and each output's."""
 
 
 REDUCTIONS = {
@@ -120,7 +153,7 @@ class Statements:
         How many steps stand between a value and the inputs, 0 if it is missing.
     """
 
-    def __init__(self, graph: Graph, calls: Callable[[Equation], bool]) -> None:
+    def __init__(self, graph: Graph, calls: Callable[[Equation], Way | None]) -> None:
         self.definitions: dict[Variable, Elementwise | Moved | Uniform] = {}
         self.aliases: dict[Variable, Variable] = {}
         self.constants: dict[Variable, np.ndarray[Any, Any]] = {}
@@ -181,15 +214,17 @@ class Statements:
         self.aliases[x] = other
         self.depths[x] = self.depths.get(other, 0)
 
-    def _enter(self, equation: Equation, calls: Callable[[Equation], bool]) -> None:
+    def _enter(self, equation: Equation, calls: Callable[[Equation], Way | None]) -> None:
         found = elementwise(equation)
         equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
         name = equation.primitive.name
         out = equation.outputs[0]
-        if calls(equation):
-            self.stored.update(equation.inputs)
+        way = calls(equation)
+        if way is not None:
+            operands = self._views(equation, way)
+            self.stored.update([view.value for view in operands])
             self.stored.update(equation.outputs)
-            self.steps.append(Call(equation))
+            self.steps.append(Call(equation, operands, way))
             depth = max([self.depths.get(x, 0) for x in equation.inputs], default=0) + 1
             self.depths.update(dict.fromkeys(equation.outputs, depth))
         elif name == "reshape" and movement(equation) is None:
@@ -205,6 +240,31 @@ class Statements:
             else:
                 assert found is not None, name
                 self._define(out, Elementwise(found, equation.inputs))
+
+    def _views(self, equation: Equation, way: Way) -> tuple[View, ...]:
+        """The operands of a call: where their elements lie already, if they can be read there."""
+        plain = []
+        for x in equation.inputs:
+            if isinstance(self.definitions.get(x), Uniform):
+                x = self.copy(x)
+            plain.append(View(x, Access(0, contiguous_strides(x.type.shape))))
+        views = list(plain)
+        for i, x in enumerate(equation.inputs):
+            views[i] = self._moved(x) or plain[i]
+            if not way.accepts(equation, [view.access.strides for view in views]):
+                views[i] = plain[i]
+        return tuple(views)
+
+    def _moved(self, x: Variable) -> View | None:
+        """Where a value lies of which this one shows the elements elsewhere."""
+        index, shape = identity(x.type.ndim), x.type.shape
+        definition = self.definitions.get(x)
+        while isinstance(definition, Moved):
+            x, index = definition.operand, composed(definition.where, index)
+            definition = self.definitions.get(x)
+        if isinstance(definition, Uniform):
+            return None
+        return View(x, access(index, contiguous_strides(x.type.shape), shape))
 
     def _reduce(self, equation: Equation) -> None:
         (x,) = equation.inputs

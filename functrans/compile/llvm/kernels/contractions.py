@@ -6,9 +6,9 @@ repeated and regrouped axes cost nothing.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functrans.compile.llvm.affine import contiguous_strides
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
 
@@ -110,8 +110,8 @@ def contraction(
     if terms is None:
         return None
     given = strides or {}
-    steps = [given.get(i, c_order(t.shape)) for i, t in enumerate(types[:2])]
-    places = zip(terms, [*types[:2], out], [*steps, c_order(out.shape)], strict=True)
+    steps = [given.get(i, contiguous_strides(t.shape)) for i, t in enumerate(types[:2])]
+    places = zip(terms, [*types[:2], out], [*steps, contiguous_strides(out.shape)], strict=True)
     x, y, result = (_axes(*place) for place in places)
     found = _arranged(x, y, result, out.dtype)
     if found is None:
@@ -120,11 +120,6 @@ def contraction(
     bias = 2 if len(types) == 3 else None
     a, b = (1, 0) if exchanged else (0, 1)
     return Contraction(product, a, b, bias, exchanged)
-
-
-def c_order(shape: Shape) -> Shape:
-    """The distances in elements between neighbours along each axis of an array in C order."""
-    return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
 
 
 Axes = dict[Any, tuple[int, int]]
@@ -227,3 +222,6 @@ _TERMS: dict[str, Callable[[Sequence[ArrayType], dict[str, Any]], list[list[Any]
     "tensordot": _tensordot,
 }
 """The names of the axes of both operands and of the output, those that are summed the same."""
+
+NAMES = tuple(_TERMS)
+"""The primitives that may be products."""

@@ -1,0 +1,29 @@
+"""Equations that have a way of their own to be carried out, by the names of their primitives.
+
+Another kind is one more row of the table, and a file of `kernels/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.affine import contiguous_strides
+from functrans.compile.llvm.kernels import multiplying
+from functrans.compile.llvm.kernels.contractions import NAMES
+from functrans.core.types import type_of
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from functrans.compile.llvm.statements import Way
+    from functrans.graph.graph import Equation
+
+WAYS: dict[str, Way] = dict.fromkeys(NAMES, multiplying.MULTIPLYING)
+
+
+def way_of(equation: Equation) -> Way | None:
+    """The way of an equation whose operands lie in C order; None if it has none."""
+    way = WAYS.get(equation.primitive.name)
+    if way is None:
+        return None
+    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    return way if way.accepts(equation, [contiguous_strides(k.shape) for k in kinds]) else None
