@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compile.llvm.segment import NativeFunction
-from functrans.compile.lowering import lowered
+from functrans.compile.llvm.segment import NativeFunction, prepared
 from functrans.core import tree
 from functrans.core.types import type_of
 from functrans.graph.graph import Graph
@@ -49,5 +48,5 @@ def carried_out(graph: Graph, *values: Any) -> list[np.ndarray[Any, Any]]:
 
 def staged(f: Any, *args: Any) -> tuple[Graph, list[Any]]:
     """The graph of a function as native code gets it, and the flat arguments."""
-    graph = lowered(optimize(make_graph(f)(*args)))
+    graph = prepared(optimize(make_graph(f)(*args)), exact=False)
     return graph, tree.flatten(args)[0]

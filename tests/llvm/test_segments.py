@@ -9,8 +9,10 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm.planning import Kernel
+from functrans import primitives
+from functrans.compile.llvm import rows
 from functrans.compile.llvm.segment import Segment, supported
+from functrans.compile.llvm.statements import Nest
 from tests.llvm.native import carried_out, staged
 
 SIZES = (0, 1, 2, 3, 7, 16, 33, 300)
@@ -29,7 +31,7 @@ def compare(f: Callable[..., Any], *args: Any, steps: int | None = None) -> None
     graph, values = staged(f, *args)
     assert all([supported(equation, False) for equation in graph.equations]), graph
     if steps is not None:
-        assert len([s for s in Segment(graph).plan.steps if isinstance(s, Kernel)]) == steps
+        assert len([s for s in Segment(graph).plan.steps if isinstance(s, Nest)]) == steps
     summed = not all([supported(equation, True) for equation in graph.equations])
     with np.errstate(all="ignore"):
         expected = graph.evaluate(values)
@@ -69,6 +71,15 @@ def test_two_axes(shape: tuple[int, int]) -> None:
     compare(lambda x: np.sum(x.T, 1), x)
 
 
+@pytest.fixture(params=["all rows", "row by row"])
+def shared_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels share rows in small arrays too."""
+    if request.param == "row by row":
+        monkeypatch.setattr(rows, "LARGE", 1)
+        monkeypatch.setattr(rows, "SHORTEST", 1)
+
+
+@pytest.mark.usefixtures("shared_rows")
 @pytest.mark.parametrize("axes", [0, 1, 2, (0, 1), (0, 2), (1, 2), (0, 1, 2)])
 def test_three_axes(axes: Any) -> None:
     """Reduced axes may lie anywhere."""
@@ -106,6 +117,7 @@ def test_reshaping() -> None:
     compare(lambda x: (x, x, x.T, x[0], 2.0, np.reshape(x, 30)), x)
 
 
+@pytest.mark.usefixtures("shared_rows")
 def test_gradients() -> None:
     """Whole gradients, with what their kernels share."""
     x, g, b = drawn((64, 40), "float64"), drawn((40,), "float64", 1), drawn((40,), "float64", 2)
@@ -121,6 +133,21 @@ def test_gradients() -> None:
     compare(ft.grad(rosenbrock), b)
     compare(ft.hessian(rosenbrock), b)
     compare(ft.value_and_grad(normalised, (0, 1, 2)), x, g, b)
+
+
+def test_rows_are_shared() -> None:
+    """What is computed and needed row by row is in one nest, with memory for one row."""
+    x = drawn((600, 100), "float64")
+
+    def normalised(x: Any) -> Any:
+        below = x - np.max(x, 1, keepdims=True)
+        share = np.sqrt(np.abs(below)) / np.sum(np.sqrt(np.abs(below)), 1, keepdims=True)
+        return share, np.sum(share, 0)
+
+    compare(normalised, x, steps=1)
+    compare(lambda x: np.sum(x, 0) + x, x, steps=2)
+    graph, _ = staged(lambda x: 1.0 / x - np.sum(1.0 / x, 1, keepdims=True), x)
+    assert Segment(graph).arena < 10_000
 
 
 def test_loops_are_shared() -> None:
@@ -149,3 +176,42 @@ def test_complex(dtype: str) -> None:
     """Real and imaginary parts lie side by side in memory and apart in registers."""
     x = (drawn((19,), "float64") + 1j * drawn((19,), "float64", 1)).astype(dtype)
     compare(lambda x: (np.conj(x), x + x[::-1], np.sum(x), x.real, -x), x)
+
+
+def test_rolling() -> None:
+    """What goes beyond the end comes first."""
+    x = drawn((5, 7), "float64")
+    compare(lambda x: (np.roll(x, 2, 1), np.roll(x, -1, 0) * 2.0, np.roll(x, (1, 2), (0, 1))), x)
+
+
+HARD = [
+    [1.0, 2.0, 3.0],
+    [1000.0, 999.0, -1000.0],
+    [np.inf, 1.0, 2.0],
+    [np.inf, np.inf, -np.inf],
+    [-np.inf, -np.inf, -np.inf],
+    [-np.inf, 0.0, 1.0],
+    [np.nan, 0.0, np.inf],
+    [0.0, -40.0, 0.0],
+]
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
+@pytest.mark.usefixtures("shared_rows")
+@pytest.mark.parametrize("name", ["mean", "var"])
+def test_composed_operations(name: str, dtype: str, axes: tuple[int, ...]) -> None:
+    """What is spelt out gives what the operation gives, at its hard points too."""
+    function = getattr(primitives, name)
+    x = np.array(HARD)
+    if dtype == "int32":
+        x = drawn((8, 3), "float64") * 10
+    compare(lambda x: function(x, axes=axes), x.astype(dtype))
+    compare(lambda x: function(x, axes=axes), drawn((5, 37), "float64").astype(dtype))
+
+
+def test_standardize_and_attained() -> None:
+    """Results of several outputs, and comparisons that take NaN for NaN."""
+    compare(lambda x: primitives.standardize(x, axes=(1,), eps=1e-3), drawn((5, 37), "float64"))
+    x = np.array(HARD)
+    compare(lambda x: primitives.attained(x, x[:, :1]), x)

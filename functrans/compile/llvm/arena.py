@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from functrans.core.types import ArrayType
     from functrans.graph.graph import Variable
 
 LINE = 64
@@ -33,13 +32,15 @@ class Place(NamedTuple):
     number: int
 
 
-def size_of(kind: ArrayType) -> int:
-    """Bytes of an array, up to a whole number of lines."""
-    return -(-kind.size * kind.dtype.itemsize // LINE) * LINE or LINE
+def lines(size: int) -> int:
+    """So many bytes, up to a whole number of lines, at least one."""
+    return -(-size // LINE) * LINE or LINE
 
 
 def arranged(
-    steps: Sequence[Iterable[Variable]], fixed: Iterable[Variable]
+    steps: Sequence[Iterable[Variable]],
+    fixed: Iterable[Variable],
+    size_of: Callable[[Variable], int],
 ) -> tuple[dict[Variable, int], int]:
     """Offsets in the arena for all values that steps mention and are not `fixed`, and its size.
 
@@ -64,7 +65,7 @@ def arranged(
     top = 0
     for i in range(len(steps)):
         for x in beginning.get(i, ()):
-            size = size_of(x.type)
+            size = lines(size_of(x))
             place = next((k for k, (_, room) in enumerate(free) if room >= size), None)
             if place is None:
                 offsets[x] = top
@@ -75,7 +76,7 @@ def arranged(
                 if room > size:
                     free.insert(place, (offset + size, room - size))
         for x in ending.get(i, ()):
-            free.append((offsets[x], size_of(x.type)))
+            free.append((offsets[x], lines(size_of(x))))
             free = _joined(free)
     return offsets, top
 

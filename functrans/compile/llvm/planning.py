@@ -7,13 +7,23 @@ each kernel that needs it, unless that costs more than to write it down and read
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.affine import IndexMap, broadcast, composed, identity
+from functrans.compile.llvm.affine import (
+    IndexMap,
+    broadcast,
+    composed,
+    contiguous_strides,
+    identity,
+)
+from functrans.compile.llvm.rows import nested
 from functrans.compile.llvm.statements import (
     Call,
     Elementwise,
+    Kernel,
     Moved,
+    Nest,
     Statement,
     Statements,
     Uniform,
@@ -33,20 +43,6 @@ DEAR = 1000
 """What stands for a transcendental function or a division: these are never done again."""
 
 
-class Kernel:
-    """Statements that share their loops.
-
-    Attributes
-    ----------
-    space : tuple of int
-    statements : list of Statement
-    """
-
-    def __init__(self, space: Shape) -> None:
-        self.space = space
-        self.statements: list[Statement] = []
-
-
 class Plan:
     """What to do, in order.
 
@@ -54,7 +50,9 @@ class Plan:
     ----------
     statements : Statements
         The definitions that kernels compute by.
-    steps : list of Kernel or Call
+    steps : list of Nest or Call
+    temporary : dict of Variable to int
+        Values that are needed within a row alone, and how many leading axes the rows have.
     """
 
     def __init__(self, statements: Statements) -> None:
@@ -62,7 +60,20 @@ class Plan:
         self._definitions = statements.definitions
         self._cost: dict[Variable, int] = {}
         _Promotion(self).run()
-        self.steps = self._ordered(self._with_roots())
+        self.steps = nested(self, self._ordered(self._with_roots()))
+        self.temporary = {
+            x: step.rows for step in self.steps if isinstance(step, Nest) for x in step.temporary
+        }
+
+    def strides(self, x: Variable) -> tuple[int, ...]:
+        """The strides of a value in memory, in elements."""
+        rows = self.temporary.get(x, 0)
+        return (0,) * rows + contiguous_strides(x.type.shape[rows:])
+
+    def size(self, x: Variable) -> int:
+        """Bytes that a value takes in memory."""
+        rows = self.temporary.get(x, 0)
+        return math.prod(x.type.shape[rows:]) * x.type.dtype.itemsize
 
     def is_virtual(self, x: Variable) -> bool:
         """Whether a value is computed where it is needed."""
@@ -218,7 +229,7 @@ class _Promotion:
             else:
                 places = needed.get(x, set())
                 dear = plan.cost(x) >= DEAR
-                spread = any([_size(space) > x.type.size for space, _ in places])
+                spread = any([math.prod(space) > x.type.size for space, _ in places])
                 if isinstance(plan.statements.definitions[x], Elementwise) and (
                     (len(places) > 1 or (spread and dear)) and plan.cost(x) > CHEAP
                 ):
@@ -243,10 +254,3 @@ class _Promotion:
                     waiting.append((x, True))
                     waiting.extend([(y, False) for y, _ in self.plan.operands(x)])
         return order
-
-
-def _size(space: Shape) -> int:
-    size = 1
-    for n in space:
-        size *= n
-    return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +12,20 @@ from functrans.compile.llvm import conversions
 from functrans.compile.llvm.arena import Place, arranged
 from functrans.compile.llvm.builder import Builder, Module, Value, number
 from functrans.compile.llvm.calls import way_of
+from functrans.compile.llvm.decomposing import decomposed
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import emit_loops, places_of
-from functrans.compile.llvm.planning import Kernel, Plan
-from functrans.compile.llvm.statements import REDUCTIONS, Call, Statements, elementwise, stated
+from functrans.compile.llvm.planning import Plan
+from functrans.compile.llvm.statements import (
+    REDUCTIONS,
+    Call,
+    Nest,
+    Statements,
+    elementwise,
+    stated,
+)
+from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
 
@@ -46,6 +56,12 @@ def supported(equation: Equation, exact: bool) -> bool:
     return found is None or found.exact or not exact
 
 
+def prepared(graph: Graph, *, exact: bool) -> Graph:
+    """The graph in the form that native code is made of: numbers as arrays, composed operations as
+    what they consist of."""
+    return decomposed(lowered(graph), partial(supported, exact=exact))
+
+
 class Segment:
     """A graph of equations that are all supported, as text for LLVM.
 
@@ -70,8 +86,8 @@ class Segment:
         self._table = self.module.state("constants", "ptr")
         at = _Addresses(builder, self)
         for step in self.plan.steps:
-            if isinstance(step, Kernel):
-                self._kernel(builder, step, at)
+            if isinstance(step, Nest):
+                self._nest(builder, step, at)
             else:
                 self._call(builder, step, at)
         builder.finish(number(0, "i32"))
@@ -97,15 +113,15 @@ class Segment:
                 mentioned.append(list(map(statements.storage, operands)))
             else:
                 mentioned.append(places_of(plan, step))
-        offsets, self.arena = arranged(mentioned, places)
+        offsets, self.arena = arranged(mentioned, places, plan.size)
         places.update({x: Place("arena", offset) for x, offset in offsets.items()})
         return places
 
-    def _kernel(self, builder: Builder, kernel: Kernel, at: Mapping[Variable, Value]) -> None:
-        """Call the function of a kernel, which is made once for all kernels that are alike."""
-        places = places_of(self.plan, kernel)
+    def _nest(self, builder: Builder, nest: Nest, at: Mapping[Variable, Value]) -> None:
+        """Call the function of a nest, which is made once for all that are alike."""
+        places = places_of(self.plan, nest)
         inner = Builder(self.module, "KERNEL", "void", ["ptr"] * len(places), internal=True)
-        emit_loops(inner, self.plan, kernel, dict(zip(places, inner.operands, strict=True)))
+        emit_loops(inner, self.plan, nest, dict(zip(places, inner.operands, strict=True)))
         inner.finish()
         text = self.module.functions.pop("KERNEL")
         if text not in self._kernels:

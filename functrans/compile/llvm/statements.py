@@ -86,6 +86,52 @@ class Statement(NamedTuple):
     reduced: tuple[int, ...] = ()
     initial: bool = True
 
+    @property
+    def split(self) -> int:
+        """The axis from which on all are reduced; the number of axes if not even the last is."""
+        split = len(self.space)
+        while self.reduced and split and (split - 1 in self.reduced or self.space[split - 1] == 1):
+            split -= 1
+        return split
+
+    @property
+    def scattered(self) -> bool:
+        """Whether values are combined in memory: some reduced axes have others inside."""
+        split = self.split
+        return any([axis < split and self.space[axis] > 1 for axis in self.reduced])
+
+
+class Kernel:
+    """Statements that share their loops.
+
+    Attributes
+    ----------
+    space : tuple of int
+    statements : list of Statement
+    """
+
+    def __init__(self, space: Shape) -> None:
+        self.space = space
+        self.statements: list[Statement] = []
+
+
+class Nest:
+    """Kernels one after the other in the same loops over their leading axes.
+
+    Attributes
+    ----------
+    kernels : list of Kernel
+    rows : int
+        How many axes they share.
+    temporary : set of Variable
+        What only the nest itself needs: it has memory for one row.
+    """
+
+    def __init__(self, kernels: list[Kernel], rows: int) -> None:
+        self.kernels = kernels
+        self.rows = rows
+        self.temporary: set[Variable] = set()
+
 
 class View(NamedTuple):
     """An operand in memory: the value that lies there, and where in it the operand's elements are.
@@ -358,6 +404,20 @@ class Statements:
             self._step(Statement(out, shape, x, into))
             start += shape[axis]
 
+    def _roll(self, equation: Equation) -> None:
+        (x,) = equation.inputs
+        (out,) = equation.outputs
+        shift, axis = equation.params["shift"], equation.params["axis"]
+        shape = x.type.shape
+        size = shape[axis]
+        # What goes beyond the end comes first.
+        for start, count, place in ((size - shift, shift, 0), (0, size - shift, shift)):
+            part = Variable(ArrayType((*shape[:axis], count, *shape[axis + 1 :]), x.type.dtype))
+            where = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
+            into = tuple([Coordinate(i, place if i == axis else 0, 1) for i in range(len(shape))])
+            self._define(part, Moved(x, where))
+            self._step(Statement(out, part.type.shape, part, into))
+
     def _pad(self, equation: Equation) -> None:
         (x,) = equation.inputs
         (out,) = equation.outputs
@@ -374,6 +434,7 @@ _WRITERS: dict[str, Callable[[Statements, Equation], None]] = {
     "index_update": lambda s, e: s._write_region(e, None),
     "concatenate": Statements._concatenate,
     "pad": Statements._pad,
+    "roll": Statements._roll,
 }
 
 
@@ -396,7 +457,7 @@ def elementwise(equation: Equation) -> Operation | None:
 def stated(equation: Equation) -> bool:
     """Whether an equation can be expressed so, leaving calls aside."""
     name = equation.primitive.name
-    if name in ("reshape", "concatenate", "pad") or name in REDUCTIONS:
+    if name in ("reshape", "concatenate", "pad", "roll") or name in REDUCTIONS:
         return True
     if name in ("index_add", "index_update"):
         shape = equation.outputs[0].type.shape

@@ -14,7 +14,6 @@ from functrans.compile.llvm.affine import (
     IndexMap,
     access,
     composed,
-    contiguous_strides,
     identity,
 )
 from functrans.compile.llvm.builder import Builder, Value, number, vector, width_of
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functrans.compile.llvm.conversions import DType, Operand
-    from functrans.compile.llvm.planning import Kernel, Plan
-    from functrans.compile.llvm.statements import Statement
+    from functrans.compile.llvm.planning import Plan
+    from functrans.compile.llvm.statements import Kernel, Nest, Statement
     from functrans.graph.graph import Variable
 
 MASKED = 16
@@ -83,16 +82,9 @@ class _Nodes:
         for statement in kernel.statements:
             node = self._of(statement.value, here)
             target = statement.target
-            strides = contiguous_strides(target.type.shape)
+            strides = plan.strides(target)
             where = access(statement.into, strides, kernel.space)
-            split = len(kernel.space)
-            while (
-                statement.reduced
-                and split
-                and (split - 1 in statement.reduced or kernel.space[split - 1] == 1)
-            ):
-                split -= 1
-            self.writes.append(Write(statement, node, where, target.type.dtype, split))
+            self.writes.append(Write(statement, node, where, target.type.dtype, statement.split))
 
     def _of(self, x: Variable, index: IndexMap) -> Node:
         waiting = [(x, index)]
@@ -133,7 +125,7 @@ class _Nodes:
         x, index = key
         node = Node(x.type.dtype)
         node.place = self.plan.statements.storage(x)
-        node.access = access(index, contiguous_strides(x.type.shape), self.space)
+        node.access = access(index, self.plan.strides(x), self.space)
         self._enter(key, node)
 
     def _enter(self, key: tuple[Variable, IndexMap], node: Node) -> None:
@@ -141,20 +133,41 @@ class _Nodes:
         self.order.append(node)
 
 
-def places_of(plan: Plan, kernel: Kernel) -> list[Variable]:
-    """The pieces of memory that a kernel reads and writes, in the order of its parameters."""
-    return _Loops(plan, kernel).places
+def places_of(plan: Plan, nest: Nest) -> list[Variable]:
+    """The pieces of memory that a nest reads and writes, in the order of its parameters."""
+    return list(dict.fromkeys([x for k in nest.kernels for x in _Loops(plan, k, nest.rows).places]))
 
 
-def emit_loops(builder: Builder, plan: Plan, kernel: Kernel, at: Mapping[Variable, Value]) -> None:
-    """Emit the loops of a kernel, with the addresses of its pieces of memory."""
-    _Loops(plan, kernel).emit(builder, at)
+def emit_loops(builder: Builder, plan: Plan, nest: Nest, at: Mapping[Variable, Value]) -> None:
+    """Emit the loops of a nest, with the addresses of its pieces of memory."""
+    loops = [_Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
+    loops = [each for each in loops if each.begin(builder, at)]
+    _row(builder, loops, 0)
+
+
+def _row(builder: Builder, loops: Sequence[_Loops], axis: int) -> None:
+    """The code inside the first so many loops over rows, and the loops inside."""
+    if not loops:
+        return
+    if axis == loops[0].rows:
+        for each in loops:
+            each.emit()
+        return
+
+    def body(i: Value, _: list[Value]) -> list[Value]:
+        saved = [each.advanced(axis, i) for each in loops]
+        _row(builder, loops, axis + 1)
+        for each, before in zip(loops, saved, strict=True):
+            each.addresses = before
+        return []
+
+    builder.loop(0, loops[0].extents[axis], body)
 
 
 class _Loops:
     """The loops of one kernel."""
 
-    def __init__(self, plan: Plan, kernel: Kernel) -> None:
+    def __init__(self, plan: Plan, kernel: Kernel, rows: int) -> None:
         nodes = _Nodes(plan, kernel)
         self.storage = plan.statements.storage
         self.writes = nodes.writes
@@ -162,7 +175,7 @@ class _Loops:
         found = dict.fromkeys([n.place for n in nodes.order if n.place is not None])
         found.update(dict.fromkeys([self.storage(w.statement.target) for w in nodes.writes]))
         self.places = list(found)
-        self._collapse(kernel.space)
+        self._collapse(kernel.space, rows)
         rank = len(self.extents)
         for node in self.order:
             if node.access is not None:
@@ -173,9 +186,9 @@ class _Loops:
         self.vector_axis = rank - 1
         self.width = self._width()
 
-    def _collapse(self, space: Sequence[int]) -> None:
+    def _collapse(self, space: Sequence[int], rows: int) -> None:
         """Leave out axes of length 1, and walk through axes as one that lie as one everywhere."""
-        bounds = {w.split for w in self.writes}
+        bounds = {w.split for w in self.writes} | set(range(rows + 1))
         everywhere = [n.access for n in self.order if n.access is not None]
         everywhere += [w.access for w in self.writes]
         extents: list[int] = []
@@ -214,6 +227,7 @@ class _Loops:
             kept.append(w._replace(access=merged(w.access), split=split))
         self.writes = kept
         self.extents = [extents[i] for i in used]
+        self.rows = sum([1 for i in used if groups[i][0] < rows])
 
     @staticmethod
     def _one(a: Access, group: list[int], axis: int, space: Sequence[int]) -> bool:
@@ -233,14 +247,15 @@ class _Loops:
 
     # ---- code ---------------------------------------------------------------------------------
 
-    def emit(self, builder: Builder, at: Mapping[Variable, Value]) -> None:
+    def begin(self, builder: Builder, at: Mapping[Variable, Value]) -> bool:
+        """What is done before all loops; whether there is anything to do in them."""
         self.b = builder
         self.values: dict[Node, Operand] = {}
         self.splats: dict[Node, Operand] = {}
         self.sums: dict[int, Value | tuple[Value, Value]] = {}
         if 0 in self.extents:
             self._fill_empty(at)
-            return
+            return False
         self.addresses: dict[tuple[Variable, Access], Value] = {}
         for node in self.order:
             if node.access is not None and node.place is not None:
@@ -248,9 +263,21 @@ class _Loops:
         for w in self.writes:
             target = self.storage(w.statement.target)
             self._begin_address(target, w.access, w.dtype, at)
-            if w.statement.reduced and self._in_memory(w):
+            if w.statement.scattered:
                 self._fill(w, at[target])
-        self._level(0)
+        return True
+
+    def emit(self) -> None:
+        """The code inside the loops over rows."""
+        for axis in range(self.rows):
+            self._values(axis - 1, 1, None)
+        self._level(self.rows)
+
+    def advanced(self, axis: int, i: Value) -> dict[tuple[Variable, Access], Value]:
+        """Go one row on; the addresses before."""
+        before = dict(self.addresses)
+        self._advance(axis, i)
+        return before
 
     def _begin_address(
         self, place: Variable, a: Access, dtype: DType, at: Mapping[Variable, Value]
@@ -260,12 +287,6 @@ class _Loops:
             step = 2 if dtype.kind == "c" else 1
             memory = conversions.memory(dtype)
             self.addresses[key] = self.b.at(at[place], a.offset * step, memory)
-
-    def _in_memory(self, w: Write) -> bool:
-        """Whether a reduction adds to memory, since some of its axes have others inside."""
-        return any(
-            [n > 1 and not w.access.strides[i] for i, n in enumerate(self.extents[: w.split])]
-        )
 
     def _fill_empty(self, at: Mapping[Variable, Value]) -> None:
         for w in self.writes:
@@ -418,7 +439,7 @@ class _Loops:
     def _put(self, w: Write, value: Operand, width: int, mask: Value | None) -> None:
         address = self.addresses[self.storage(w.statement.target), w.access]
         stride = w.access.strides[-1] if width > 1 else 1
-        if w.statement.combine and (not w.statement.initial or self._in_memory(w)):
+        if w.statement.combine and (not w.statement.initial or w.statement.scattered):
             before = load(self.b, w.dtype, width, address, stride, mask)
             value = combining.combined(self.b, w.statement.combine, w.dtype, before, value)
         store(self.b, w.dtype, value, address, stride, mask)

@@ -1,0 +1,159 @@
+"""Operations that are a few others over whole arrays, as these: means, softmax, norms.
+
+Native code fuses what they consist of with what stands around them. Each formula computes what the
+implementation of its primitive does, at the hard points too; only sums are rounded otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans import primitives as p
+from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
+from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.passes.rewriting import like
+from functrans.transforms.staging import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functrans.core.types import Array, Shape
+
+    Axes = tuple[int, ...]
+
+
+def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
+    """The graph with composed operations spelt out, where native code has all their parts."""
+    equations: list[Equation] = []
+    for equation in graph.equations:
+        parts = _parts(equation)
+        equations.extend(parts if parts is not None and all(map(fits, parts)) else [equation])
+    same = len(equations) == len(graph.equations)
+    return graph if same else like(graph, equations, graph.outputs)
+
+
+def _parts(equation: Equation) -> list[Equation] | None:
+    formula = _FORMULAS.get(equation.primitive.name)
+    if formula is None:
+        return None
+    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    if not all([k.dtype.kind in "biuf" and k.dtype.itemsize != 2 for k in kinds]):
+        return None
+    with Stage() as stage:
+        outs = formula(*map(stage.variable, kinds), **equation.params)
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    wanted = [v.type for v in equation.outputs]
+    if [ArrayType(shape_of(x), dtype_of(x)) for x in outs] != wanted:
+        return None
+    graph = stage.graph(equation.primitive.name, list(outs))
+    if not all([type(x) is Variable for x in graph.outputs]):
+        return None
+    names: dict[Variable, Any] = dict(zip(graph.inputs, equation.inputs, strict=True))
+    last = dict(zip(graph.outputs, equation.outputs, strict=True))
+    made = []
+    for e in graph.equations:
+        inputs = tuple([names[x] if type(x) is Variable else x for x in e.inputs])
+        results = tuple([last.get(v) or Variable(v.type) for v in e.outputs])
+        names.update(zip(e.outputs, results, strict=True))
+        made.append(
+            Equation(e.primitive, inputs, e.params, results, equation.line, equation.errstate)
+        )
+    return made
+
+
+def _floating(x: Array) -> Array:
+    dtype = dtype_of(x)
+    return x if dtype.kind == "f" else p.astype(x, dtype=np.dtype(float))
+
+
+def _count(shape: Shape, axes: Axes) -> int:
+    return math.prod([shape[a] for a in axes])
+
+
+def _lost(x: Array, axes: Axes, keepdims: bool) -> Array:
+    """A reduced array without the axes that it has kept."""
+    if keepdims:
+        return x
+    return p.reshape(x, shape=tuple([n for i, n in enumerate(shape_of(x)) if i not in axes]))
+
+
+def mean(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    total = p.sum(_floating(x), axes=axes, keepdims=keepdims)
+    return p.divide(total, dtype_of(total).type(_count(shape_of(x), axes)))
+
+
+def _from_mean(x: Array, axes: Axes) -> Array:
+    x = _floating(x)
+    return p.subtract(x, mean(x, axes=axes, keepdims=True))
+
+
+def var(x: Array, *, axes: Axes, ddof: float = 0, keepdims: bool = False) -> Array:
+    total = p.sum(p.square(_from_mean(x, axes)), axes=axes, keepdims=keepdims)
+    return p.divide(total, dtype_of(total).type(max(_count(shape_of(x), axes) - ddof, 0)))
+
+
+def standardize(x: Array, *, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
+    x = _floating(x)
+    middle = mean(x, axes=axes, keepdims=True)
+    deviation = p.subtract(x, middle)
+    spread = mean(p.square(deviation), axes=axes, keepdims=True)
+    scale = p.divide(1.0, p.sqrt(p.add(spread, eps)))
+    return p.multiply(deviation, scale), middle, spread
+
+
+def softmax(x: Array, *, axes: Axes) -> Array:
+    """If the largest elements are infinite, they share evenly."""
+    x = _floating(x)
+    top = p.max(x, axes=axes, keepdims=True)
+    infinite = p.isinf(top)
+    e = p.exp(p.subtract(x, p.where(infinite, dtype_of(x).type(0), top)))
+    e = p.where(infinite, p.astype(p.equal(x, top), dtype=dtype_of(x)), e)
+    return p.divide(e, p.sum(e, axes=axes, keepdims=True))
+
+
+def _leading(x: Array, axes: Axes) -> tuple[Array, Array, Array]:
+    """``x - max(x)``, what else than the leading elements adds to the sum of its exponentials, and
+    how many leading ones there are."""
+    zero = dtype_of(x).type(0)
+    top = p.max(x, axes=axes, keepdims=True)
+    infinite = p.isinf(top)
+    below = p.subtract(x, top)
+    leads = p.where(infinite, p.equal(x, top), p.equal(below, zero))
+    below = p.where(
+        infinite, p.where(leads, zero, p.where(p.isnan(x), x, dtype_of(x).type(-np.inf))), below
+    )
+    rest = p.sum(p.where(leads, zero, p.exp(below)), axes=axes, keepdims=True)
+    count = p.sum(p.astype(leads, dtype=dtype_of(x)), axes=axes, keepdims=True)
+    return below, rest, count
+
+
+def log_softmax(x: Array, *, axes: Axes) -> Array:
+    below, rest, count = _leading(_floating(x), axes)
+    return p.subtract(below, p.add(p.log(count), p.log1p(p.divide(rest, count))))
+
+
+def logsumexp(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    x = _floating(x)
+    _, rest, count = _leading(x, axes)
+    top = p.max(x, axes=axes, keepdims=True)
+    added = p.add(p.log(count), p.log1p(p.divide(rest, count)))
+    return _lost(p.add(top, added), axes, keepdims)
+
+
+def attained(x: Array, y: Array) -> Array:
+    undefined = p.logical_and(p.not_equal(x, x), p.not_equal(y, y))
+    return p.logical_or(p.equal(x, y), undefined)
+
+
+_FORMULAS: dict[str, Callable[..., Any]] = {
+    "attained": attained,
+    "log_softmax": log_softmax,
+    "logsumexp": logsumexp,
+    "mean": mean,
+    "softmax": softmax,
+    "standardize": standardize,
+    "var": var,
+}
