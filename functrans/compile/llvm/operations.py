@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Value, element_of, number
+from functrans.compile.llvm.builder import Value, element_of, number, width_of
 from functrans.compile.llvm.complexes import COMPLEX, EXACT_COMPLEX
 from functrans.compile.llvm.conversions import (
     Operand,
@@ -22,6 +22,7 @@ from functrans.compile.llvm.conversions import (
     supported,
 )
 from functrans.compile.llvm.integers import BOOLS, INTEGERS, UNSIGNED
+from functrans.compile.llvm.mathematics import FUNCTIONS, function
 from functrans.compile.llvm.reals import BY_HALF, OF_HALF, REALS
 from functrans.core.primitive import REGISTRY
 
@@ -135,7 +136,21 @@ def _tabled(name: str, loop: tuple[DType, ...], result: DType) -> Operation | No
         if first.itemsize == 2:
             emit = OF_HALF.get(name) or _of_half(BY_HALF.get(name, REALS[name]))
         return Operation(loop, result, True, emit)
+    if first.kind == "f" and alike and name in FUNCTIONS:
+        return mathematical(name, first)
     return None
+
+
+def mathematical(name: str, dtype: DType) -> Operation:
+    """One of the mathematical functions for a floating-point dtype, within 4 ulp of exact."""
+
+    def emit(builder: Builder, *operands: Value) -> Value:
+        kind = operands[0].type
+        own = function(builder.module, name, element_of(kind), width_of(kind))
+        return builder.call(own, kind, *operands)
+
+    half = dtype.itemsize == 2
+    return Operation((dtype,) * FUNCTIONS[name], dtype, False, _of_half(emit) if half else emit)
 
 
 def _of_half(body: Callable[..., Value]) -> Emit:

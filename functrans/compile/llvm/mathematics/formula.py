@@ -1,0 +1,191 @@
+"""A mathematical function in the making: what formulas of vectors are built from.
+
+Sums of two numbers stand for one of twice the precision: the first is the sum, rounded, the second
+what rounding took from it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import numpy as np
+
+from functrans.compile.llvm.builder import Builder, Value, element_of, number
+from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.mathematics.coefficients import POLYNOMIALS
+from functrans.compile.llvm.reals import (
+    BIAS,
+    INF,
+    MANTISSA,
+    absolute,
+    as_bits,
+    as_number,
+    is_nan,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.compile.llvm.builder import Module
+
+Two: TypeAlias = tuple[Value, Value]
+"""A number in two parts, the second of them small."""
+
+_T = TypeVar("_T", int, float)
+
+LOG_2 = Fraction("0.693147180559945309417232121458176568075500134360255254120680009")
+LOG_10 = Fraction("2.302585092994045684017991454684364207601101488628772976033327901")
+PI = Fraction("3.141592653589793238462643383279502884197169399375105820974944592307816")
+NAN = float("nan")
+
+
+def parts(x: Fraction, element: str, *bits: int) -> list[float]:
+    """A constant as a sum of numbers of a type; of each but the last only so many bits are used."""
+    found = []
+    for many in (*bits, None):
+        part = Fraction(_nearest(float(x), element))
+        if many is not None:
+            scale = Fraction(2) ** (many - 1 - _exponent(x))
+            part = Fraction(int(x * scale)) / scale
+        found.append(float(part))
+        x -= part
+    return found
+
+
+def _nearest(x: float, element: str) -> float:
+    return x if element == "double" else float(np.float32(x))
+
+
+def _exponent(x: Fraction) -> int:
+    return int(np.floor(np.log2(abs(float(x)))))
+
+
+class Formula(Builder):
+    """A function of vectors in the making.
+
+    Attributes
+    ----------
+    fused : bool
+        Whether the machine multiplies and adds in one rounding. Where it does not, products that
+        must be exact are taken apart (Dekker 1971).
+    """
+
+    def __init__(
+        self, module: Module, name: str, result: str, operands: Sequence[str], *, inline: bool
+    ) -> None:
+        super().__init__(module, name, result, operands, inline=inline, internal=True)
+        self.fused = machine().fused
+
+    # ---- sums and products --------------------------------------------------------------------
+
+    def mad(self, x: Value, y: Value | float, z: Value | float) -> Value:
+        """x y + z, in one rounding where that is an instruction."""
+        return self.fma(x, y, z) if self.fused else self.fadd(self.fmul(x, y), z)
+
+    def polynomial(self, name: str, x: Value) -> Value:
+        """A fitted polynomial."""
+        coefficients = POLYNOMIALS[name, element_of(x.type)]
+        total = number(coefficients[-1], x.type)
+        for coefficient in coefficients[-2::-1]:
+            total = self.mad(total, x, coefficient)
+        return total
+
+    def quick_sum(self, x: Value, y: Value) -> Two:
+        """x + y in two parts, for x no smaller than y."""
+        total = self.fadd(x, y)
+        return total, self.fsub(y, self.fsub(total, x))
+
+    def two_sum(self, x: Value, y: Value) -> Two:
+        """x + y in two parts (Knuth, Moller)."""
+        total = self.fadd(x, y)
+        added = self.fsub(total, x)
+        rest = self.fadd(self.fsub(x, self.fsub(total, added)), self.fsub(y, added))
+        return total, rest
+
+    def two_product(self, x: Value, y: Value) -> Two:
+        """x y in two parts."""
+        product = self.fmul(x, y)
+        if self.fused:
+            return product, self.fma(x, y, self.fneg(product))
+        (a, b), (c, d) = self._halves(x), self._halves(y)
+        rest = self.fsub(self.fmul(a, c), product)
+        rest = self.fadd(self.fadd(rest, self.fmul(a, d)), self.fmul(b, c))
+        return product, self.fadd(rest, self.fmul(b, d))
+
+    def _halves(self, x: Value) -> Two:
+        """x in two parts of half the bits."""
+        half = MANTISSA[element_of(x.type)] // 2 + 1
+        high = as_number(self, self.both(as_bits(self, x), -(1 << half)), x)
+        return high, self.fsub(x, high)
+
+    # ---- integers -----------------------------------------------------------------------------
+
+    def nearest(self, x: Value) -> tuple[Value, Value]:
+        """The nearest whole number, and bits that end in those of it as an integer.
+
+        It is found by adding a number whose last bit counts ones, which every processor does; the
+        conversion of float64 to integers is an instruction on few.
+        """
+        magic = self.magic(x)
+        shifted = self.fadd(x, magic)
+        return self.fsub(shifted, magic), as_bits(self, shifted)
+
+    def magic(self, x: Value) -> float:
+        return 1.5 * 2.0 ** MANTISSA[element_of(x.type)]
+
+    def power_of_two(self, bits: Value, like: Value) -> Value:
+        """2 to the integer in which `bits` end, whose power must be a normal number."""
+        element = element_of(like.type)
+        biased = self.add(bits, BIAS[element])
+        return as_number(self, self.binary("shl", biased, MANTISSA[element]), like)
+
+    def scaled(self, x: Value, bits: Value) -> Value:
+        """x times 2 to the integer in which `bits` end, in two steps: it may overflow or vanish."""
+        half = self.binary("lshr", bits, 1)
+        rest = self.sub(bits, half)
+        once = self.fmul(x, self.power_of_two(half, x))
+        return self.fmul(once, self.power_of_two(rest, x))
+
+    # ---- choice -------------------------------------------------------------------------------
+
+    def least(self, x: Value, limit: float) -> Value:
+        """x, at most `limit`; NaN stays."""
+        return self.select(self.fcmp("ogt", x, limit), number(limit, x.type), x)
+
+    def most(self, x: Value, limit: float) -> Value:
+        """x, at least `limit`; NaN stays."""
+        return self.select(self.fcmp("olt", x, limit), number(limit, x.type), x)
+
+    def clamped(self, x: Value, low: float, high: float) -> Value:
+        return self.least(self.most(x, low), high)
+
+    def size(self, x: Value) -> Value:
+        return absolute(self, x)
+
+    def signed_as(self, x: Value, y: Value) -> Value:
+        """x with the sign of y."""
+        return self.intrinsic("copysign", x, y)
+
+    def infinite(self, x: Value) -> Value:
+        return self.fcmp("oeq", absolute(self, x), INF)
+
+    def nan(self, x: Value) -> Value:
+        return is_nan(self, x)
+
+    def for_double(self, x: Value, double: _T, single: _T) -> _T:
+        """A number that depends on the type."""
+        return double if element_of(x.type) == "double" else single
+
+    def tiny(self, x: Value) -> Value:
+        """Where the function is its argument: far below one ulp of 1."""
+        return self.fcmp("olt", self.size(x), self.for_double(x, 2.0**-54, 2.0**-25))
+
+    # ---- rare arguments -----------------------------------------------------------------------
+
+    def rarely(self, rare: Value, usual: Value, otherwise: Callable[[], Value]) -> Value:
+        """The usual result; what `otherwise` computes from all lanes, where any lane is rare."""
+        slot = self.slot(usual.type)
+        self.store(usual, slot)
+        self.when(self.any(rare), lambda: self.store(otherwise(), slot))
+        return self.load(usual.type, slot)
