@@ -155,19 +155,19 @@ class Jitted(Generic[P, R]):
         update_wrapper(self, fun, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        interpreter = stack.top
         again = self._again
+        interpreter = stack.top
         if again is not None and interpreter is BELOW.top and not kwargs:
-            kinds, run, out_tree, reads, met = again
+            kinds, run, result, change, met = again
             if len(args) == len(kinds):
-                for x, kind in zip(args, kinds):  # noqa: B905  (strict takes as long as a check)
-                    if type(x) is not ndarray or x.dtype is not kind[1] or x.shape != kind[0]:
+                for x, (shape, dtype) in zip(args, kinds):  # noqa: B905  (strict takes as long)
+                    if type(x) is not ndarray or x.dtype is not dtype or x.shape != shape:
                         break
                 else:
-                    if reads.change() is None and not (met and self._table.constants.change()):
+                    if change() is None and (met is None or met() is None):
                         self._hits += 1
                         outs = run(*args)
-                        return outs[0] if out_tree is None else tree.unflatten(out_tree, outs)  # type: ignore[no-any-return]
+                        return outs[0] if result is None else result(outs)  # type: ignore[no-any-return]
         while interpreter is not None:
             if isinstance(interpreter, Stage):  # which makes a program of all of it
                 return self.fun(*args, **kwargs)
@@ -199,8 +199,14 @@ class Jitted(Generic[P, R]):
         if only.outcomes or self._reads.traced:
             return None
         kinds = tuple([(x.shape, x.dtype) for x in args])
-        out_tree = None if only.out_tree == tree.structure(0) else only.out_tree
-        return kinds, program(only.graph).run, out_tree, self._reads, bool(self._table.constants)
+        result: Any = partial(tree.unflatten, only.out_tree)
+        if only.out_tree == tree.structure(0):
+            result = None
+        elif only.out_tree == tree.structure((0,) * only.out_tree.num_leaves):
+            result = tuple
+        met = self._table.constants
+        run = program(only.graph).run
+        return kinds, run, result, self._reads.change, met.change if met else None
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
         """The graph of this call after all passes, and the source of its program."""

@@ -83,15 +83,22 @@ class Reads:
             if namespace.get(name, _MISSING) is not value:
                 return f"{what} is another object"
         for cell, value, what in self._cells:
-            if _contents(cell) is not value:
-                return f"{what} is another object"
-        for owner, name, value, what in self._members:
-            if getattr(owner, name, _MISSING) is not value:
-                return f"{what} is another object"
-        for container, items, what in self._lists:
-            now = _items(container)
-            if len(now) != len(items) or any(a is not b for a, b in zip(now, items, strict=True)):
-                return f"the elements of {what} are others"
+            try:
+                if cell.cell_contents is not value:
+                    return f"{what} is another object"
+            except ValueError:  # not assigned any more
+                if value is not _MISSING:
+                    return f"{what} is another object"
+        if self._members or self._lists:
+            for owner, name, value, what in self._members:
+                if getattr(owner, name, _MISSING) is not value:
+                    return f"{what} is another object"
+            for container, items, what in self._lists:
+                now = _items(container)
+                if len(now) != len(items) or any(
+                    a is not b for a, b in zip(now, items, strict=True)
+                ):
+                    return f"the elements of {what} are others"
         return self._arrays.change() if self._arrays else None
 
     def has(self, array: np.ndarray[Any, Any]) -> bool:
