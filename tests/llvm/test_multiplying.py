@@ -106,3 +106,22 @@ def test_training_step(batch: int, dtype: str) -> None:
     segment = compare(step, parameters, x, y)
     products = [s for s in segment.plan.steps if isinstance(s, Call)]
     assert len(products) == 8
+
+
+def test_threads_do_not_change_results() -> None:
+    """Large products are computed in pieces by several threads, to the same bits."""
+    x, y = drawn(150, 400), drawn(400, 300)
+    s = drawn(20, 60, 70)
+    graph, values = staged(lambda x, y, s: (x @ y, s @ np.swapaxes(s, 1, 2)), x, y, s)
+    assert Segment(graph).text.count("call void @functrans_parallel") == 2
+    before = ft.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3):
+            ft.set_num_threads(count)
+            results.append(carried_out(graph, *values))
+    finally:
+        ft.set_num_threads(before)
+    for others in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], others, strict=True))
+    np.testing.assert_allclose(results[0][0], x @ y, rtol=1e-11, atol=1e-11)

@@ -18,10 +18,13 @@ from functrans.compile.llvm.kernels.tiling import (
     cut,
     grain,
     library_layouts,
+    nanoseconds,
     pieces,
     tiling,
     way,
 )
+from functrans.compile.llvm.pool import LEAST
+from functrans.compile.llvm.threads import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +56,8 @@ def multiply_matrices(
     a, b, out : Value
         Addresses of the first elements. What lies at `out` must not overlap the others.
     span : pair of Value, optional
-        The first of the :func:`pieces` to compute, and the first of those that follow (i64).
+        The first of the :func:`pieces` to compute, and the first of those that follow (i64). By
+        default all are, by several threads where that pays.
     accumulate : bool
         Add to what is at `out`.
     epilogue : Epilogue, optional
@@ -62,8 +66,35 @@ def multiply_matrices(
     if not product.m * product.n * prod(product.batch):
         return
     name = _function(builder.module, product, accumulate, epilogue)
-    first, last = span or (number(0, "i64"), number(pieces(product), "i64"))
-    builder.call(name, "void", a, b, out, first, last, *(epilogue.operands if epilogue else ()))
+    operands = [a, b, out, *(epilogue.operands if epilogue else ())]
+    count = pieces(product)
+    time = nanoseconds(product)
+    if span is None and count > 1 and time >= 2 * LEAST:
+        _in_threads(builder, name, operands, count, time)
+        return
+    first, last = span or (number(0, "i64"), number(count, "i64"))
+    builder.call(name, "void", *operands[:3], first, last, *operands[3:])
+
+
+def _in_threads(
+    builder: Builder, name: str, operands: Sequence[Value], count: int, time: int
+) -> None:
+    """Have the pieces computed by whoever is free; operands are handed on in memory."""
+    context = builder.slot("i64", len(operands))
+    for i, operand in enumerate(operands):
+        builder.store(operand, builder.at(context, i, "i64"))
+    chunk = f"{name}_piece"
+    if chunk not in builder.module.functions:
+        inner = Builder(builder.module, chunk, "void", ["ptr", "i64"], internal=True)
+        given, index = inner.operands
+        values = [
+            inner.load(operand.type, inner.at(given, i, "i64"))
+            for i, operand in enumerate(operands)
+        ]
+        span = index, inner.add(index, 1)
+        inner.call(name, "void", *values[:3], *span, *values[3:])
+        inner.finish()
+    parallel(builder, chunk, context, count, time)
 
 
 def _function(module: Module, product: Product, accumulate: bool, epilogue: Epilogue | None) -> str:
