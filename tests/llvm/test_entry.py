@@ -6,7 +6,7 @@ import threading
 import tracemalloc
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -229,6 +229,46 @@ def test_structures() -> None:
     assert refused(f({"w": w, "b": [b, None]}, (x, 1)))
 
 
+class Pair(NamedTuple):
+    """A container of a class of its own."""
+
+    first: Any
+    second: Any = None
+
+
+def test_named_tuples() -> None:
+    """They come and go as what they are."""
+    one = ArrayType((1,), FLOAT)
+    made = {"p": Pair([one], Pair(Number(float), None))}
+    f = entry.builtin("f", copying([1, 1]), [Pair(one, Number(float))], made, fallback)
+    x = np.array([2.0])
+    out = f(Pair(x, 3.0))
+    assert out == {"p": Pair([x], Pair(3.0, None))}
+    assert type(out["p"]) is type(out["p"].second) is Pair
+    assert refused(f((x, 3.0)))
+    assert refused(f(Pair(x, 3)))
+
+
+def test_keywords() -> None:
+    """Arguments by keyword come behind the others, by their names, in whichever order."""
+    one = ArrayType((1,), FLOAT)
+    keywords = {"rate": Number(float), "b": [one]}
+    f = entry.builtin("f", copying([1, 1, 1]), [one], [one] * 3, fallback, keywords=keywords)
+    x, y = np.array([2.0]), np.array([3.0])
+    for out in (f(x, rate=4.0, b=[y]), f(x, b=[y], rate=4.0), f(x, **{"ra" + "te": 4.0, "b": [y]})):
+        assert [z.tolist() for z in out] == [[2.0], [3.0], [4.0]]
+    assert refused(f(x, rate=4.0))
+    assert refused(f(x, rate=4.0, c=[y]))
+    assert refused(f(x, rate=4.0, b=[y], c=1))
+    assert refused(f(x, [y], rate=4.0))
+    assert refused(f(x, [y], 4.0))
+    assert refused(f(b=[y], rate=4.0))
+    g = entry.builtin("g", copying([1]), [], one, fallback, keywords={"x": one})
+    assert g(x=x).tolist() == [2.0]
+    assert refused(g(x))
+    assert refused(g())
+
+
 def test_keys_that_look_equal() -> None:
     """No code of a key runs, and a string in two encodings is found."""
 
@@ -288,6 +328,29 @@ def test_donation() -> None:
     assert not refused(f(y, x))
 
 
+def test_many_donations() -> None:
+    """Any two arguments that overlap are found, and empty ones do not."""
+    one, none = ArrayType((5,), FLOAT), ArrayType((0,), FLOAT)
+    n = 21
+    outputs = [Donated(i) for i in range(0, n, 2)] + [Donated(n)]
+    f = entry.builtin("f", copying([]), [[one] * n, none, none], outputs, fallback)
+    memory = np.zeros(6 * n + 10)
+    parts = [memory[6 * i : 6 * i + 5] for i in range(n)]
+    empty, other = np.zeros(0), np.zeros(0)
+    assert f(parts, empty, other)[3] is parts[6]
+    assert f(parts[::-1], empty, other)[-1] is empty
+    for i in range(n):
+        for j in {(i + 1) % n, 0, 7, n - 1} - {i}:
+            again = list(parts)
+            again[i] = parts[j] if i % 3 else memory[6 * j + 4 : 6 * j + 9]
+            apart = not any(
+                np.may_share_memory(x, again[k])
+                for k in range(0, n, 2)
+                for x in [*again[:k], *again[k + 1 :]]
+            )
+            assert refused(f(again, empty, other)) is not apart, (i, j)
+
+
 def test_sizes() -> None:
     """A size has a name: it must be the same everywhere, and results and the arena follow it."""
     signature = [Array(("n", 2), FLOAT), {"m": Array(("n", "k"), FLOAT)}]
@@ -322,6 +385,19 @@ def test_a_negative_size_is_an_error() -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="negative"):
         f(np.zeros(3))
+
+
+def test_no_memory() -> None:
+    """What cannot be allocated is an error, and what was made before is dropped."""
+    outputs = [Array((2,), FLOAT), Array((Size({("n", "n", "n"): 1}),), FLOAT)]
+    f = entry.builtin("f", copying([0]), [Array(("n",), np.int8)], outputs, fallback)
+    with pytest.raises(MemoryError):
+        f(np.zeros(30_000, np.int8))
+    g = entry.builtin("g", copying([0]), [Array(("n",), np.int8)], [], fallback,
+                      arena=Size({("n", "n", "n", "n"): 1}))  # fmt: skip
+    with pytest.raises(MemoryError):
+        g(np.zeros(30_000, np.int8))
+    assert g(np.zeros(3, np.int8)) == []
 
 
 def failing(b: Builder, inputs: Value, _: Value, arena: Value, sizes: Value) -> Value:

@@ -90,8 +90,13 @@ class Machine:
         arm = self.triple.startswith(("aarch64", "arm64"))
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
-        self.target = llvm.Target.from_default_triple().create_target_machine(
-            opt=2, cpu=self.name, features=self.features, jit=True
+        self.target = self._target(2)
+        self.quick_target = self._target(0)
+
+    def _target(self, level: int) -> Any:
+        target = self.llvm.Target.from_default_triple()
+        return target.create_target_machine(
+            opt=level, cpu=self.name, features=self.features, jit=True
         )
 
     def optimized(self, text: str) -> Any:
@@ -113,7 +118,9 @@ def machine() -> Machine:
     return Machine()
 
 
-def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, int]:
+def load(
+    text: str, names: list[str], *, verify: bool = False, quick: bool = False
+) -> Mapping[str, int]:
     """Compile a module, and give the addresses of some of its functions.
 
     A text that was loaded before is not compiled again, nor is one whose code another process has
@@ -129,6 +136,8 @@ def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, i
         Functions of it.
     verify : bool
         Have LLVM check the module first.
+    quick : bool
+        Compile in a fifth of the time, for code without loops that matter.
 
     Raises
     ------
@@ -140,16 +149,17 @@ def load(text: str, names: list[str], *, verify: bool = False) -> Mapping[str, i
         if verify:
             here.llvm.parse_assembly(text).verify()
         key = cache.key_of(text, here.name, here.features, here.triple, here.version, *PASSES)
+        key += "q" if quick else ""
         engine = _loaded.get(key)
         if engine is None:
-            engine = _engine(here, text, key)
+            engine = _engine(here, text, key, here.quick_target if quick else here.target)
             _engines.append(engine)
             if not _VARIABLE.search(text):
                 _loaded[key] = engine
         return {name: engine.get_function_address(name) for name in names}
 
 
-def _engine(here: Machine, text: str, key: str) -> Any:
+def _engine(here: Machine, text: str, key: str, target: Any) -> Any:
     """What holds the code of a module: from the disk if it is there, compiled otherwise."""
     llvm = here.llvm
     for name, address in SYMBOLS.items():
@@ -159,7 +169,7 @@ def _engine(here: Machine, text: str, key: str) -> Any:
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)
     module = here.optimized(text) if code is None else llvm.parse_assembly("")
-    engine = llvm.create_mcjit_compiler(module, here.target)
+    engine = llvm.create_mcjit_compiler(module, target)
     made: list[bytes] = []
     engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
     engine.finalize_object()

@@ -9,22 +9,31 @@ compiled once in a process, and a new program costs a table.
 from __future__ import annotations
 
 import ctypes
-import os
+from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile.llvm.arguments import Arguments
+from functrans.compile.llvm import arguments, results
 from functrans.compile.llvm.builder import Module, Value, number
-from functrans.compile.llvm.engine import SYMBOLS, load
+from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.foreign import Foreign
-from functrans.compile.llvm.plan import STATUS_BYTES, UNKNOWN, Head, Input, Plan
-from functrans.compile.llvm.results import Results
+from functrans.compile.llvm.plan import (
+    STATUS_BYTES,
+    UNKNOWN,
+    Head,
+    Input,
+    InputKind,
+    Output,
+    OutputKind,
+    Plan,
+)
+from functrans.compile.llvm.scratch import prepare, write as write_arena
 from functrans.compile.llvm.signature import Structure
 from functrans.compile.llvm.structs import layouts
-from functrans.compile.llvm.tables import NULL, Self
+from functrans.compile.llvm.tables import NULL, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from functrans.compile.llvm.signature import Size
     from functrans.compile.llvm.structs import Layouts
@@ -34,9 +43,6 @@ LARGEST = 4096
 call needs lies on the stack."""
 
 FASTCALL_AND_KEYWORDS = 0x0080 | 0x0002
-
-ARENA_KEPT = 1 << 28
-"""Bytes of the arena up to which it is kept for later calls."""
 
 
 class _MethodDef(ctypes.Structure):
@@ -50,19 +56,12 @@ class _MethodDef(ctypes.Structure):
     )
 
 
-class _Arena(ctypes.Structure):
-    """Memory for what programs compute in between, one for all: a program finds it as the last one
-    has left it, in the cache. Who finds it taken, by a program without the GIL, takes memory of its
-    own."""
+class _Self(IntEnum):
+    """Places in the tuple that the native function is given as ``self``."""
 
-    _fields_ = (
-        ("taken", ctypes.c_int64),
-        ("memory", ctypes.c_void_p),
-        ("bytes", ctypes.c_int64),
-    )
-
-
-_arena = _Arena()
+    FALLBACK = 0
+    WORDS = 1
+    ERROR = 2
 
 
 def builtin(
@@ -72,6 +71,7 @@ def builtin(
     outputs: Any,
     fallback: Callable[..., Any],
     *,
+    keywords: Mapping[str, Any] | None = None,
     arena: int | Size = 0,
     status: bool = False,
     error: Callable[..., Any] | None = None,
@@ -79,9 +79,9 @@ def builtin(
 ) -> Callable[..., Any]:
     """A function around native code.
 
-    Its arguments are those of the signature, by position, exactly: arrays of NumPy's own class, of
+    Its arguments are those of the signature exactly: arrays of NumPy's own class, of
     the dtype itself, in C order and aligned, of the shape; numbers of the class. Any other call is
-    handed on to `fallback`, with keywords.
+    handed on to `fallback`, as it is.
 
     Parameters
     ----------
@@ -96,12 +96,14 @@ def builtin(
         are donated arguments. A scalar lies in 16 bytes of its own.
     inputs : sequence
         For each argument a leaf (see :mod:`functrans.compile.llvm.signature`) or a nested tuple,
-        list, or dict of leaves.
-    outputs : leaf, or nested tuple, list or dict of leaves
+        named tuple, list, or dict of leaves.
+    outputs : leaf, or nested tuple, named tuple, list or dict of leaves
         An :class:`ArrayType` without dimensions gives a scalar of NumPy, a weak one a number of
         Python.
     fallback : callable
         Another builtin, perhaps: a chain of them is a function for several signatures.
+    keywords : dict, optional
+        The same of arguments that are given by keyword; their leaves come behind the others.
     arena : int or Size
         Bytes.
     status : bool
@@ -118,12 +120,12 @@ def builtin(
         A builtin of Python; a function of Python that does the same where objects are not laid out
         as native code could read them.
     """
-    structure, results = Structure(inputs), Structure([outputs])
+    structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
-    if found is None or len(structure.nodes) + len(results.nodes) > LARGEST:
-        return Foreign(name, body, structure, results, fallback, arena, status, error)
+    if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
+        return Foreign(name, body, structure, made, fallback, arena, status, error)
     how = 0 if not status else 1 if error is None else 2
-    plan = Plan(structure, results, found, body, arena, how, long)
+    plan = Plan(structure, made, found, body, arena, how, long)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
     held = (fallback, plan.words, error, definition, tuple(plan.objects))
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
@@ -137,102 +139,191 @@ def _native() -> int:
     """The address of the native function of all builtins."""
     found = layouts()
     assert found is not None
-    SYMBOLS["functrans_arena"] = ctypes.addressof(_arena)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_free_arena)
-    return load(text(found), ["functrans_entry"])["functrans_entry"]
+    prepare()
+    return load(text(found), ["functrans_entry"], quick=True)["functrans_entry"]
 
 
 def text(fields: Layouts) -> str:
     """The module of the native function."""
     module = Module()
-    _Entry(module, fields, "functrans_entry").write()
+    arguments.write(module, fields)
+    results.write(module, fields)
+    write_arena(module)
+    operands = ["ptr", "ptr", "i64", "ptr"]
+    _Entry(module, fields, "functrans_entry", "ptr", operands, internal=False).write()
     return module.text()
 
 
-def _free_arena() -> None:
-    """In the child of a fork no other thread is left that could be using the arena."""
-    _arena.taken = 0
-
-
-class _Entry(Arguments, Results):
-    """The text of the native function."""
+class _Entry(Writer):
+    """``ptr (ptr self, ptr arguments, i64 count, ptr names)``: the function of all builtins."""
 
     def write(self) -> None:
         """Write it into the module."""
         b = self.b
+        self.self, self.args, self.count, self.names = b.operands
+        self.items = b.at(self.self, self.fields.tuple_items, "i8")
+        self.plan = self.field(self.item(_Self.WORDS), self.fields.array_data, "ptr")
+        self.result = b.slot("ptr")
+        out, failed = b.label("out"), b.label("failed")
         b.store(NULL, self.result)
-        self.require(b.icmp("eq", self.keywords, NULL))
-        self.require(b.icmp("eq", self.count, self.head(Head.ARGUMENTS)))
-        self.take_memory()
-        self.read_arguments()
+        self.take_frame()
+        self.open_arguments()
+        self.read_leaves()
+        fallback, self.refused = self.refused, failed
         self.make_results()
-        self.run()
-        self.make_numbers()
-        self.build_containers()
-        b.store(self.word(self.results, 0, "ptr"), self.result)
-        b.jump(self.out)
-        self.write_failure()
-        b.start(self.fallback)
-        b.store(self.call_fallback(), self.result)
-        b.jump(self.out)
-        b.start(self.out)
+        self.run(fallback, out)
+        self.finish_results()
+        b.store(self.word(self.part(Head.RESULT_PART), 0, "ptr"), self.result)
+        b.jump(out)
+        b.start(failed)
+        self.give_up()
+        b.jump(out)
+        b.start(fallback)
+        called = self.item(_Self.FALLBACK)
+        answer = self.call("PyObject_Vectorcall", called, self.args, self.count, self.names)
+        b.store(answer, self.result)
+        b.jump(out)
+        b.start(out)
         b.finish(b.load("ptr", self.result))
 
-    def take_memory(self) -> None:
+    def item(self, index: int) -> Value:
+        """Of the tuple that is ``self``."""
+        return self.word(self.items, index, "ptr")
+
+    def some(self, which: Head) -> Value:
+        """Whether a word of the header is not 0."""
+        return self.b.icmp("ne", self.head(which), 0)
+
+    def stage(self, name: str, *operands: Value) -> None:
+        """Call a function that answers whether to go on."""
+        self.require(self.call(name, self.plan, self.frame, *operands, result="i1"))
+
+    # ---- arguments --------------------------------------------------------------------------
+
+    def take_frame(self) -> None:
         b = self.b
         words = b.fresh()
         b.line(f"{words} = alloca i64, {self.head(Head.WORDS)}, align 64")
-        self.memory = Value("ptr", words)
-        self.arena, self.own, self.locked = b.slot("ptr"), b.slot("ptr"), b.slot("i64")
+        self.frame = Value("ptr", words)
+        self.arena = b.slot("ptr", 2)
         b.store(NULL, self.arena)
-        b.store(NULL, self.own)
-        b.store(number(0, "i64"), self.locked)
-        self.inputs = self.memory
-        self.outputs = self.part(Head.OUTPUT_PART)
-        self.sizes = self.part(Head.SIZE_PART)
-        self.slots = self.part(Head.SLOT_PART)
-        self.results = self.part(Head.RESULT_PART)
-        self.objects = b.slot("ptr")
-        b.store(self.args, self.objects)
-        count = self.head(Head.RESULTS)
-        b.repeat(0, count, lambda i: b.store(NULL, b.at(self.results, i, "i64")))
-        named = b.add(self.head(Head.SIZES), 1)
-        b.store(number(1, "i64"), self.sizes)
+        self.put(self.args, self.frame, 0)
+        results = self.part(Head.RESULT_PART)
+        b.repeat(0, self.head(Head.RESULTS), lambda i: self.put(NULL, results, i))
+        sizes = self.part(Head.SIZE_PART)
+        self.put(number(1, "i64"), sizes, 0)
         unknown = number(UNKNOWN, "i64")
-        b.repeat(1, named, lambda i: b.store(unknown, b.at(self.sizes, i, "i64")))
+        named = b.add(self.head(Head.SIZES), 1)
+        b.repeat(1, named, lambda i: self.put(unknown, sizes, i))
 
-    def run(self) -> None:
+    def open_arguments(self) -> None:
+        b = self.b
+        self.require(b.icmp("eq", self.count, self.head(Head.ARGUMENTS)))
+        keywords, simple = b.icmp("ne", self.names, NULL), b.label("simple")
+        own, open_ = b.label("own"), b.label("open")
+        self.require(b.icmp("eq", keywords, self.some(Head.KEYWORDS)))
+        b.fork(b.either(keywords, self.some(Head.CONTAINERS)), own, simple)
+        b.start(own)
+        objects = self.part(Head.OBJECT_PART)
+        self.put(objects, self.frame, 0)
+        positions = b.label("positions")
+        names = b.label("names")
+        b.fork(keywords, names, positions)
+        b.start(names)
+        self.stage("open_keywords", self.args, self.names)
+        b.jump(open_)
+        b.start(positions)
+        b.repeat(0, self.count, lambda i: self.put(self.word(self.args, i, "ptr"), objects, i))
+        b.jump(open_)
+        b.start(open_)
+        self.stage("open_containers")
+        b.jump(simple)
+        b.start(simple)
+
+    def read_leaves(self) -> None:
+        b = self.b
+        objects, inputs = self.objects(), self.part(Head.INPUT_PART)
+        sizes, slots = self.part(Head.SIZE_PART), self.part(Head.SLOT_PART)
+        array_type = self.head(Head.ARRAY_TYPE, "ptr")
+
+        def read(record: Value) -> None:
+            thing = self.word(objects, self.word(record, Input.SOURCE), "ptr")
+            data = b.at(inputs, self.word(record, Input.TO), "i64")
+            array, other, done = b.label("array"), b.label("number"), b.label("done")
+            is_array = b.icmp("eq", self.field(thing, self.fields.type, "ptr"), array_type)
+            wanted = b.icmp("eq", self.word(record, Input.KIND), InputKind.ARRAY)
+            b.fork(b.both(is_array, wanted), array, other)
+            b.start(array)
+            self.require(self.call("read_array", thing, record, sizes, data, result="i1"))
+            b.jump(done)
+            b.start(other)
+            self.require(self.call("read_number", thing, record, slots, data, result="i1"))
+            b.jump(done)
+            b.start(done)
+
+        self.each(Head.LEAVES, Input, read)
+        b.when(self.some(Head.DERIVED), lambda: self.stage("derive_sizes"))
+        b.when(self.some(Head.DONATIONS), lambda: self.stage("keep_donations_apart"))
+
+    # ---- results ----------------------------------------------------------------------------
+
+    def make_results(self) -> None:
+        b = self.b
+        outputs, slots = self.part(Head.OUTPUT_PART), self.part(Head.SLOT_PART)
+
+        def make(record: Value) -> None:
+            data = b.at(outputs, self.word(record, Output.NUMBER), "i64")
+            b.store(b.at(slots, self.word(record, Output.SLOT), "i64"), data)
+            array = b.icmp("slt", self.word(record, Output.KIND), OutputKind.SCALAR)
+            b.when(array, lambda: self.stage("make_array", record, data))
+
+        self.each(Head.OUTPUTS, Output, make)
+
+    def finish_results(self) -> None:
+        b = self.b
+        b.when(self.some(Head.NUMBERS), lambda: self.stage("make_numbers"))
+        b.when(self.some(Head.CONSTANTS), lambda: self.stage("keep_constants"))
+        b.when(self.some(Head.BUILDS), lambda: self.stage("build_containers"))
+
+    def give_up(self) -> None:
+        """Python could not make an object; mostly there was no memory."""
+        b = self.b
+        self.do("leave_arena", self.arena)
+        self.do("drop_results", self.plan, self.frame)
+        known = self.call("PyErr_Occurred")
+        b.when(
+            b.icmp("eq", known, NULL),
+            lambda: b.store(self.call("PyErr_NoMemory"), self.result),
+        )
+
+    # ---- the call ---------------------------------------------------------------------------
+
+    def run(self, fallback: str, out: str) -> None:
         """Call the body, with an arena, perhaps without the GIL."""
         b = self.b
-        self.take_arena()
+        sizes = self.part(Head.SIZE_PART)
+        told = self.head(Head.ARENA_SIZE)
+        named = b.select(b.icmp("ne", told, 0), self.word(sizes, told), number(0, "i64"))
+        need = b.intrinsic("smax", named, self.head(Head.ARENA))
+        b.when(
+            b.icmp("sgt", need, 0),
+            lambda: self.require(self.call("take_arena", need, self.arena, result="i1")),
+        )
         thread = b.slot("ptr")
-        long = b.icmp("ne", self.head(Head.LONG), 0)
+        long = self.some(Head.LONG)
         b.when(long, lambda: self.let_others_run(thread))
-        body = self.head(Head.BODY, "ptr")
-        arena = b.load("ptr", self.arena)
-        sizes = b.at(self.sizes, 1, "i64")
-        operands = f"{self.inputs}, {self.outputs}, {arena}, {sizes}"
+        body, arena = self.head(Head.BODY, "ptr"), b.load("ptr", self.arena)
+        inputs, outputs = self.part(Head.INPUT_PART), self.part(Head.OUTPUT_PART)
+        operands = f"{inputs}, {outputs}, {arena}, {b.at(sizes, 1, 'i64')}"
         status = b.emit("i32", f"call i32 {body.text}({operands})")
         b.when(long, lambda: self.stop_others(thread))
         how = self.head(Head.STATUS)
-        bad = b.both(b.icmp("ne", how, 0), b.icmp("ne", status, 0))
         good, wrong = b.label("good"), b.label("wrong")
-        b.fork(bad, wrong, good)
+        b.fork(b.both(b.icmp("ne", how, 0), b.icmp("ne", status, 0)), wrong, good)
         b.start(wrong)
-        self.report(status, how)
+        self.report(status, how, fallback, out)
         b.start(good)
-        self.leave_arena()
-
-    def hold(self, function: str) -> None:
-        objects = self.b.load("ptr", self.objects)
-
-        def one(record: Value) -> None:
-            thing = self.word(objects, self.word(record, Input.SOURCE), "ptr")
-            self.do(function, thing)
-
-        held = self.b.icmp("ne", self.head(Head.HELD), 0)
-        self.b.when(held, lambda: self.each(Head.LEAVES, Input, one))
+        b.when(b.icmp("ne", arena, NULL), lambda: self.do("leave_arena", self.arena))
 
     def let_others_run(self, thread: Value) -> None:
         """Release the GIL. Others may then take arrays out of containers, so these are held."""
@@ -243,92 +334,28 @@ class _Entry(Arguments, Results):
         self.do("PyEval_RestoreThread", self.b.load("ptr", thread))
         self.hold("Py_DecRef")
 
-    def take_arena(self) -> None:
-        b = self.b
-        need = b.slot("i64")
-        b.store(self.head(Head.ARENA), need)
-        told = self.head(Head.ARENA_SIZE)
-        b.when(b.icmp("ne", told, 0), lambda: b.store(self.word(self.sizes, told), need))
-        wanted = b.load("i64", need)
-        got, shared, alone, after = [b.label(x) for x in ("got", "shared", "alone", "after")]
-        some, small = b.label("some"), b.label("small")
-        b.fork(b.icmp("sgt", wanted, 0), some, after)
-        b.start(some)
-        b.fork(b.icmp("sle", wanted, ARENA_KEPT), small, alone)
-        b.start(small)
-        common = self.module.external("functrans_arena")
-        taken = b.emit("i64", f"atomicrmw xchg {common}, i64 1 acquire")
-        b.fork(b.icmp("eq", taken, 0), shared, alone)
-        b.start(shared)
-        b.store(number(1, "i64"), self.locked)
-        memory, size = b.at(common, 1, "i64"), b.at(common, 2, "i64")
+    def hold(self, function: str) -> None:
+        objects = self.objects()
 
-        def grow() -> None:
-            self.do("PyMem_RawFree", b.load("ptr", memory))
-            b.store(number(0, "i64"), size)
-            new = self.call("PyMem_RawMalloc", b.add(wanted, 64))
-            b.store(new, memory)
-            self.made(new)
-            b.store(wanted, size)
+        def one(record: Value) -> None:
+            self.do(function, self.word(objects, self.word(record, Input.SOURCE), "ptr"))
 
-        b.when(b.icmp("slt", b.load("i64", size), wanted), grow)
-        b.store(b.load("ptr", memory), self.arena)
-        b.jump(got)
-        b.start(alone)
-        own = self.made(self.call("PyMem_RawMalloc", b.add(wanted, 64)))
-        b.store(own, self.own)
-        b.store(own, self.arena)
-        b.jump(got)
-        b.start(got)
-        given = b.emit("i64", f"ptrtoint {b.load('ptr', self.arena)} to i64")
-        aligned = b.both(b.add(given, 63), -64)
-        b.store(b.emit("ptr", f"inttoptr {aligned} to ptr"), self.arena)
-        b.jump(after)
-        b.start(after)
+        self.b.when(self.some(Head.HELD), lambda: self.each(Head.LEAVES, Input, one))
 
-    def leave_arena(self) -> None:
-        b = self.b
-        own = b.load("ptr", self.own)
-        b.when(b.icmp("ne", own, NULL), lambda: self.do("PyMem_RawFree", own))
-        common = self.module.external("functrans_arena")
-        b.when(
-            b.icmp("ne", b.load("i64", self.locked), 0),
-            lambda: b.line(f"store atomic i64 0, {common} release, align 8"),
-        )
-
-    def report(self, status: Value, how: Value) -> None:
+    def report(self, status: Value, how: Value, fallback: str, out: str) -> None:
         """Have an exception raised for what the body says; the results are dropped."""
         b = self.b
         count = STATUS_BYTES // 8
         arena = b.load("ptr", self.arena)
         details = [self.word(arena, i) for i in range(count)]
-        self.leave_arena()
-        self.drop_results()
+        self.do("leave_arena", self.arena)
+        self.do("drop_results", self.plan, self.frame)
         error = b.label("error")
-        b.fork(b.icmp("eq", how, 2), error, self.fallback)
+        b.fork(b.icmp("eq", how, 2), error, fallback)
         b.start(error)
-        form = [*b"i", *b"L" * count, 0]
-        text = self.module.constant("status_format", "i8", form)
-        operands = ", ".join(map(str, [self.item(Self.ERROR), text, status, *details]))
+        form = self.module.constant("status_format", "i8", [*b"i", *b"L" * count, 0])
+        operands = ", ".join(map(str, [self.item(_Self.ERROR), form, status, *details]))
         self.module.declare("PyObject_CallFunction", "ptr", "ptr", "ptr", "...")
-        b.store(
-            b.emit("ptr", f"call ptr (ptr, ptr, ...) @PyObject_CallFunction({operands})"),
-            self.result,
-        )
-        b.jump(self.out)
-
-    def write_failure(self) -> None:
-        """Python could not make an object; mostly there was no memory."""
-        self.b.start(self.failure)
-        self.leave_arena()
-        self.drop_results()
-        known = self.call("PyErr_Occurred")
-        self.b.when(
-            self.b.icmp("eq", known, NULL),
-            lambda: self.b.store(self.call("PyErr_NoMemory"), self.result),
-        )
-        self.b.jump(self.out)
-
-    def call_fallback(self) -> Value:
-        fallback = self.item(Self.FALLBACK)
-        return self.call("PyObject_Vectorcall", fallback, self.args, self.count, self.keywords)
+        called = f"call ptr (ptr, ptr, ...) @PyObject_CallFunction({operands})"
+        b.store(b.emit("ptr", called), self.result)
+        b.jump(out)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.llvm.plan import STATUS_BYTES
-from functrans.compile.llvm.signature import Array, Donated, Number, Same, Size
+from functrans.compile.llvm.signature import Array, Donated, Number, Same, Size, is_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,9 +63,10 @@ class Foreign:
     def __call__(self, *args: Any, **options: Any) -> Any:
         sizes: dict[str, int] = {}
         try:
-            if options:
+            if sorted(options) != self._inputs.keywords:
                 raise _UnusualError
-            data = self._data(args, sizes)
+            given = [*args, *[options[key] for key in self._inputs.keywords]]
+            data = self._data(given, sizes)
         except _UnusualError:
             return self.fallback(*args, **options)
         results = [_result(node.content, data, sizes) for node in self._outputs.leaves]
@@ -78,15 +79,14 @@ class Foreign:
         )
         if self._status and status:
             if self._error is None:
-                return self.fallback(*args)
+                return self.fallback(*args, **options)
             return self._error(status, *arena[start : start + STATUS_BYTES].view(np.int64).tolist())
         return self._joined(results)
 
-    def _data(self, args: tuple[Any, ...], sizes: dict[str, int]) -> list[np.ndarray[Any, Any]]:
+    def _data(self, objects: list[Any], sizes: dict[str, int]) -> list[np.ndarray[Any, Any]]:
         """Arrays of the arguments' leaves, if they are as the signature says."""
-        if len(args) != self._inputs.roots:
+        if len(objects) != self._inputs.roots:
             raise _UnusualError
-        objects = list(args)
         data: list[Any] = [None] * len(self._inputs.leaves)
         donated = {x.content.place for x in self._outputs.leaves if isinstance(x.content, Donated)}
         for i, node in enumerate(self._inputs.nodes):
@@ -117,7 +117,8 @@ class Foreign:
                 items = dict(zip(node.keys, made[node.first :], strict=False))
                 made[i] = {key: items[key] for key in x}
             elif node.container:
-                made[i] = type(x)(made[node.first : node.first + node.count])
+                make = type(x)._make if is_named(x) else type(x)
+                made[i] = make(made[node.first : node.first + node.count])
             elif isinstance(x, Same):
                 made[i] = x.value
             elif isinstance(x, Number):

@@ -19,6 +19,7 @@ from functrans.compile.llvm.signature import (
     Same,
     Size,
     Structure,
+    is_named,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 STATUS_BYTES = 64
 """Those at the start of the arena in which the body tells more of an error: eight words."""
+
+EXTENTS = 8
+"""Places of data that are compared at a time."""
 
 UNKNOWN = -1
 """A size that no argument has told yet."""
@@ -54,7 +58,7 @@ class Head(IntEnum):
     DONATIONS = 14
     DONATION_TABLE = 15
     ARENA = 16
-    """Bytes, or with ARENA_SIZE the number of a size that tells them."""
+    """Bytes, at least; with ARENA_SIZE the number of a size that tells them."""
     ARENA_SIZE = 17
     STATUS = 18
     """0: the body returns nothing; 1: what goes wrong is for the fallback; 2: for `error`."""
@@ -65,14 +69,20 @@ class Head(IntEnum):
     """Whether the arguments' arrays need references of their own while the body runs."""
     SIZES = 22
     RESULTS = 23
-    # Where the parts of a call's own memory begin, in words; the data of arguments comes first.
-    OUTPUT_PART = 24
-    SIZE_PART = 25
-    SLOT_PART = 26
-    RESULT_PART = 27
-    OBJECT_PART = 28
-    WORDS = 29
-    ARRAY_TYPE = 30
+    ARRAY_TYPE = 24
+    KEYWORDS = 25
+    KEYWORD_TABLE = 26
+    EXTENTS = 27
+    """Leaves whose places are compared if some are given up, some more than there are."""
+    # Where the parts of a call's frame begin, in words; behind the last one it ends.
+    INPUT_PART = 28
+    OUTPUT_PART = 29
+    SIZE_PART = 30
+    SLOT_PART = 31
+    RESULT_PART = 32
+    OBJECT_PART = 33
+    EXTENT_PART = 34
+    WORDS = 35
 
 
 class Input(IntEnum):
@@ -117,6 +127,8 @@ class ContainerKind(IntEnum):
     TUPLE = 0
     LIST = 1
     DICT = 2
+    NAMED = 3
+    """Among results; a named tuple among arguments is a tuple."""
 
 
 class Output(IntEnum):
@@ -158,6 +170,8 @@ class Build(IntEnum):
     COUNT = 1
     TO = 2
     ITEMS = 3
+    MAKE = 4
+    """What makes a named tuple of a tuple."""
 
 
 class Derived(IntEnum):
@@ -266,11 +280,11 @@ class Plan:
         }
         head = [0] * len(Head)
         head[Head.BODY] = body
-        head[Head.ARGUMENTS] = inputs.roots
+        head[Head.ARGUMENTS] = inputs.roots - len(inputs.keywords)
         if isinstance(arena, Size):
             head[Head.ARENA_SIZE] = -1 - self._size(arena)
-        else:
-            head[Head.ARENA] = max(arena, STATUS_BYTES if status else 0)
+        fixed = 0 if isinstance(arena, Size) else arena
+        head[Head.ARENA] = max(fixed, STATUS_BYTES if status else 0)
         tables[Head.DERIVED] = self._derived
         kinds = [record[Output.KIND] for record in tables[Head.OUTPUTS]]
         head[Head.NUMBERS] = any(kind >= OutputKind.SCALAR for kind in kinds)
@@ -279,21 +293,28 @@ class Plan:
         head[Head.SIZES] = len(inputs.sizes())
         head[Head.RESULTS] = len(outputs.nodes)
         head[Head.ARRAY_TYPE] = id(np.ndarray)
+        if inputs.keywords:
+            keys = self._put([self._key(key) for key in inputs.keywords])
+            head[Head.KEYWORDS], head[Head.KEYWORD_TABLE] = len(inputs.keywords), keys
+        if donated:
+            head[Head.EXTENTS] = -(-len(tables[Head.LEAVES]) // EXTENTS) * EXTENTS
         parts = [
+            1,  # the address of the objects
             len(inputs.leaves) + 1,  # and one for those that are no data
             len(outputs.leaves),
             1 + len(self._sizes) + self._extra,
             self._slots,
             len(outputs.nodes),
-            len(inputs.nodes) if tables[Head.CONTAINERS] else 0,
+            len(inputs.nodes) if tables[Head.CONTAINERS] or inputs.keywords else 0,
+            2 * head[Head.EXTENTS],
         ]
         for i in range(len(parts)):
-            head[Head.OUTPUT_PART + i] = sum(parts[: i + 1])
+            head[Head.INPUT_PART + i] = sum(parts[: i + 1])
         self.words = self._joined(head, tables)
 
     def _joined(self, head: list[int], tables: dict[Head, list[list[int]]]) -> Any:
         """All in one array, with addresses in place of places."""
-        words = list(head)
+        words: list[int] = list(head)
         starts = {}
         for kind, records in tables.items():
             words[kind] = len(records)
@@ -388,9 +409,9 @@ class Plan:
     def _container(self, i: int, node: Node) -> list[int]:
         x = node.content
         record = [0] * len(Container)
-        record[Container.KIND] = _CONTAINER_KINDS[type(x)]
+        record[Container.KIND] = _CONTAINER_KINDS.get(type(x), ContainerKind.TUPLE)
         record[Container.SOURCE] = i
-        record[Container.TYPE] = id(type(x))
+        record[Container.TYPE] = self._address(type(x))
         record[Container.COUNT] = node.count
         record[Container.TO] = node.first
         if type(x) is dict:
@@ -435,4 +456,6 @@ class Plan:
                 self._key(key) if type(x) is dict else key,
                 node.first + order.index(key),
             ]
-        return [_CONTAINER_KINDS[type(x)], node.count, i, self._put(items)]
+        make = self._address(type(x)._make) if is_named(x) else 0
+        kind = _CONTAINER_KINDS.get(type(x), ContainerKind.NAMED)
+        return [kind, node.count, i, self._put(items), make]

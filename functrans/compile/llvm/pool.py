@@ -104,7 +104,7 @@ class Pool:
                 found = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
                 assert found is not None
                 SYMBOLS[name] = found
-        addresses = load(text(way), names)
+        addresses = load(text(way), names, quick=True)
         self.address = addresses["functrans_parallel"]
         base = ctypes.CFUNCTYPE(ctypes.c_size_t)(addresses["pool_memory"])()
         self._base: int = base

@@ -1,10 +1,14 @@
-"""Instructions that make the results of a call: arrays, numbers and containers."""
+"""Native functions that make the results of a call: arrays, numbers and containers.
+
+Each answers whether Python could make them. Results that are not finished stand in the frame, so
+that they can be dropped.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Value, number
+from functrans.compile.llvm.builder import Module, Value, number
 from functrans.compile.llvm.plan import (
     Build,
     Constant,
@@ -18,38 +22,39 @@ from functrans.compile.llvm.tables import NULL, Writer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functrans.compile.llvm.structs import Layouts
 
-class Results(Writer):
-    """The part of the native function that makes objects, before and after the body has run."""
 
-    def make_results(self) -> None:
+def write(module: Module, fields: Layouts) -> None:
+    """Write all of them."""
+    _Arrays(module, fields, "make_array", "i1", ["ptr", "ptr", "ptr", "ptr"]).write()
+    _Numbers(module, fields, "make_numbers").write()
+    _Constants(module, fields, "keep_constants").write()
+    _Containers(module, fields, "build_containers").write()
+    _Drop(module, fields, "drop_results", "void").write()
+
+
+class _Arrays(Writer):
+    """``i1 (ptr plan, ptr frame, ptr record, ptr data)``: a result that is an array, and its
+    data."""
+
+    def write(self) -> None:
         b = self.b
-        objects = b.load("ptr", self.objects)
-
-        def make(record: Value) -> None:
-            data = b.slot("ptr")
-            to = b.at(self.results, self.word(record, Output.TO), "i64")
-
-            def new() -> None:
-                array = self.new_array(record)
-                b.store(array, to)
-                b.store(self.field(array, self.fields.array_data, "ptr"), data)
-
-            def old() -> None:
-                array = self.word(objects, self.word(record, Output.SOURCE), "ptr")
-                self.do("Py_IncRef", array)
-                b.store(array, to)
-                b.store(self.field(array, self.fields.array_data, "ptr"), data)
-
-            b.store(b.at(self.slots, self.word(record, Output.SLOT), "i64"), data)
-            self.choose(
-                self.word(record, Output.KIND), {OutputKind.ARRAY: new, OutputKind.DONATED: old}
-            )
-            b.store(
-                b.load("ptr", data), b.at(self.outputs, self.word(record, Output.NUMBER), "i64")
-            )
-
-        self.each(Head.OUTPUTS, Output, make)
+        _, _, record, data = b.operands
+        to = b.at(self.part(Head.RESULT_PART), self.word(record, Output.TO), "i64")
+        new, old, done = b.label("new"), b.label("old"), b.label("done")
+        b.fork(b.icmp("eq", self.word(record, Output.KIND), OutputKind.ARRAY), new, old)
+        b.start(new)
+        b.store(self.new_array(record), to)
+        b.jump(done)
+        b.start(old)
+        array = self.word(self.objects(), self.word(record, Output.SOURCE), "ptr")
+        self.do("Py_IncRef", array)
+        b.store(array, to)
+        b.jump(done)
+        b.start(done)
+        b.store(self.field(b.load("ptr", to), self.fields.array_data, "ptr"), data)
+        self.answer()
 
     def new_array(self, record: Value) -> Value:
         b = self.b
@@ -65,7 +70,7 @@ class Results(Writer):
                 wanted = self.word(given, j)
                 fixed = b.icmp("sge", wanted, 0)
                 place = b.select(fixed, number(0, "i64"), b.xor(wanted, -1))
-                size = self.word(self.sizes, place)
+                size = self.word(self.part(Head.SIZE_PART), place)
                 b.store(b.select(fixed, wanted, size), b.at(own, j, "i64"))
 
             b.repeat(0, ndim, fill)
@@ -82,13 +87,17 @@ class Results(Writer):
             self.call("numpy_NewFromDescr", kind, dtype, short, at, NULL, NULL, zero, NULL)
         )
 
-    def make_numbers(self) -> None:
-        """Scalars and numbers of what the body has written, and results that are no data."""
+
+class _Numbers(Writer):
+    """``i1 (ptr plan, ptr frame)``: scalars and numbers of what the body has written."""
+
+    def write(self) -> None:
         b = self.b
+        slots, results = self.part(Head.SLOT_PART), self.part(Head.RESULT_PART)
 
         def make(record: Value) -> None:
-            data = b.at(self.slots, self.word(record, Output.SLOT), "i64")
-            to = b.at(self.results, self.word(record, Output.TO), "i64")
+            data = b.at(slots, self.word(record, Output.SLOT), "i64")
+            to = b.at(results, self.word(record, Output.TO), "i64")
 
             def real(i: int) -> Value:
                 return b.load("double", b.at(data, i, "double"))
@@ -121,32 +130,44 @@ class Results(Writer):
                 },
             )
 
+        self.each(Head.OUTPUTS, Output, make)
+        self.answer()
+
+
+class _Constants(Writer):
+    """``i1 (ptr plan, ptr frame)``: results that are no data."""
+
+    def write(self) -> None:
+        results = self.part(Head.RESULT_PART)
+
         def keep(record: Value) -> None:
             thing = self.word(record, Constant.OBJECT, "ptr")
             self.do("Py_IncRef", thing)
-            b.store(thing, b.at(self.results, self.word(record, Constant.TO), "i64"))
+            self.put(thing, results, self.word(record, Constant.TO))
 
-        b.when(
-            b.icmp("ne", self.head(Head.NUMBERS), 0),
-            lambda: self.each(Head.OUTPUTS, Output, make),
-        )
         self.each(Head.CONSTANTS, Constant, keep)
+        self.answer()
 
-    def build_containers(self) -> None:
+
+class _Containers(Writer):
+    """``i1 (ptr plan, ptr frame)``: containers, the innermost first."""
+
+    def write(self) -> None:
         b = self.b
+        results = self.part(Head.RESULT_PART)
 
         def build(record: Value) -> None:
             count = self.word(record, Build.COUNT)
             items = self.word(record, Build.ITEMS, "ptr")
-            to = b.at(self.results, self.word(record, Build.TO), "i64")
+            to = b.at(results, self.word(record, Build.TO), "i64")
 
             def fill(put: Callable[[Value, Value], Value]) -> None:
                 def one(j: Value) -> None:
                     pair = b.at(items, b.mul(j, 2), "i64")
-                    place = b.at(self.results, self.word(pair, 1), "i64")
+                    place = b.at(results, self.word(pair, 1), "i64")
                     status = put(pair, b.load("ptr", place))
                     b.store(NULL, place)
-                    self.branch(b.icmp("eq", status, 0), self.failure)
+                    self.require(b.icmp("eq", status, 0))
 
                 b.repeat(0, count, one)
 
@@ -171,24 +192,41 @@ class Results(Writer):
 
                 fill(put)
 
+            def named() -> None:
+                sequence("PyTuple_New", "PyTuple_SetItem")
+                make, plain = self.word(record, Build.MAKE, "ptr"), b.load("ptr", to)
+                one = Value("i64", "1")
+                made = self.call("PyObject_Vectorcall", make, to, one, NULL)
+                b.store(made, to)
+                self.do("Py_DecRef", plain)
+                self.made(made)
+
             self.choose(
                 self.word(record, Build.KIND),
                 {
                     ContainerKind.TUPLE: lambda: sequence("PyTuple_New", "PyTuple_SetItem"),
                     ContainerKind.LIST: lambda: sequence("PyList_New", "PyList_SetItem"),
                     ContainerKind.DICT: mapping,
+                    ContainerKind.NAMED: named,
                 },
             )
 
         self.each(Head.BUILDS, Build, build)
+        self.answer()
 
-    def drop_results(self) -> None:
+
+class _Drop(Writer):
+    """``void (ptr plan, ptr frame)``: forget the results that there are."""
+
+    def write(self) -> None:
         b = self.b
+        results = self.part(Head.RESULT_PART)
 
         def drop(i: Value) -> None:
-            place = b.at(self.results, i, "i64")
+            place = b.at(results, i, "i64")
             thing = b.load("ptr", place)
             b.when(b.icmp("ne", thing, NULL), lambda: self.do("Py_DecRef", thing))
             b.store(NULL, place)
 
         b.repeat(0, self.head(Head.RESULTS), drop)
+        b.finish()

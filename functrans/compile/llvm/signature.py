@@ -1,8 +1,8 @@
 """What a compiled function takes and returns, and the table of it that native code reads.
 
-Arguments and results are nested tuples, lists and dicts with strings for keys; their leaves say
-what stands there. Leaves are counted in the order of :mod:`functrans.core.tree`, in which the
-children of a dict come by their sorted keys.
+Arguments and results are nested tuples, named tuples, lists and dicts with strings for keys; their
+leaves say what stands there. Leaves are counted in the order of :mod:`functrans.core.tree`, in
+which the children of a dict come by their sorted keys.
 """
 
 from __future__ import annotations
@@ -117,6 +117,17 @@ Leaf: TypeAlias = "Array | Number | Same | Donated"
 
 _CONTAINERS = (tuple, list, dict)
 
+
+def is_container(x: Any) -> bool:
+    """Whether something is a tuple, a named tuple, a list or a dict, of no other class."""
+    return type(x) in _CONTAINERS or is_named(x)
+
+
+def is_named(x: Any) -> bool:
+    """Whether something is a named tuple."""
+    return isinstance(x, tuple) and isinstance(getattr(type(x), "_fields", None), tuple)
+
+
 _PYTHON = {"b": bool, "i": int, "f": float, "c": complex}
 
 
@@ -153,7 +164,7 @@ class Node:
 
     @property
     def container(self) -> bool:
-        return type(self.content) in _CONTAINERS
+        return is_container(self.content)
 
     @property
     def keys(self) -> list[str]:
@@ -164,22 +175,32 @@ class Node:
 class Structure:
     """Nested containers as a list of nodes: the roots, then level by level what is in them.
 
+    Parameters
+    ----------
+    positions : sequence
+        Roots.
+    keywords : dict
+        Roots with names, which come behind the others by their names.
+
     Attributes
     ----------
     roots : int
         How many there are.
+    keywords : list of str
     nodes : list of Node
     leaves : list of Node
         Those that are data, by their numbers.
     """
 
-    def __init__(self, roots: Sequence[Any]) -> None:
+    def __init__(self, positions: Sequence[Any], keywords: Mapping[str, Any] | None = None) -> None:
+        self.keywords = sorted(keywords or ())
+        roots = [*positions, *[(keywords or {})[key] for key in self.keywords]]
         self.roots = len(roots)
         self.nodes: list[Node] = []
         self.leaves: list[Node] = []
         waiting = list(roots)
         for x in waiting:  # which grows
-            if type(x) not in _CONTAINERS:
+            if not is_container(x):
                 self.nodes.append(Node(leaf(x), 0, 0))
                 continue
             if type(x) is dict and not all(type(key) is str for key in x):

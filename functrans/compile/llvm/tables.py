@@ -1,111 +1,117 @@
-"""Instructions that read the table of a signature and objects of Python."""
+"""Instructions that read the table of a signature and objects of Python.
+
+What a builtin does is in several native functions: LLVM takes much longer for a large one than for
+its parts. They hand on two addresses: that of the table (``plan``), and that of memory which one
+call has (``frame``): a word with the address of the objects among the arguments, then the parts
+that the table tells the places of.
+"""
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.builder import Builder, Module, Value
 from functrans.compile.llvm.plan import Head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from enum import IntEnum
 
     from functrans.compile.llvm.structs import Layouts
 
 NULL = Value("ptr", "null")
 
-
-class Self(IntEnum):
-    """Places in the tuple that the native function is given as ``self``."""
-
-    FALLBACK = 0
-    WORDS = 1
-    ERROR = 2
+TRUE = Value("i1", "true")
 
 
 class Writer:
-    """The native function of all builtins in the making, ``ptr (ptr self, ptr args, i64 count, ptr
-    keywords)``: what its parts have in common.
+    """A native function in the making.
+
+    Parameters
+    ----------
+    module : Module
+    fields : Layouts
+    name : str
+    result : str
+    operands : sequence of str
 
     Attributes
     ----------
     b : Builder
-    plan : Value
-        The table.
-    memory : Value
-        This call's own, with parts for the addresses of arguments' data and results' data, sizes,
-        numbers, results and the objects among the arguments.
-    objects : Value
-        A slot: where the arguments are, and what is in them.
-    result : Value
-        A slot: what the call returns.
-    fallback, failure, out : str
-        Blocks to jump to: to hand the call on, to give up with an exception, to return.
+    plan, frame : Value
+        The first two operands, unless something else is assigned.
+    refused : str
+        The block to jump to where something is not as it should be; :meth:`answer` writes it.
     """
 
-    inputs: Value
-    memory: Value
-    objects: Value
-    outputs: Value
-    results: Value
-    sizes: Value
-    slots: Value
-
-    def __init__(self, module: Module, fields: Layouts, name: str) -> None:
+    def __init__(
+        self,
+        module: Module,
+        fields: Layouts,
+        name: str,
+        result: str = "i1",
+        operands: Sequence[str] = ("ptr", "ptr"),
+        *,
+        internal: bool = True,
+    ) -> None:
         self.fields = fields
         self.module = module
-        self.b = b = Builder(module, name, "ptr", ["ptr", "ptr", "i64", "ptr"])
-        self.self, self.args, self.count, self.keywords = b.operands
-        self.items = b.at(self.self, fields.tuple_items, "i8")
-        self.plan = self.field(self.item(Self.WORDS), fields.array_data, "ptr")
-        self.fallback, self.failure, self.out = [b.label(x) for x in ("other", "failure", "out")]
-        self.result = b.slot("ptr")
+        self.b = Builder(module, name, result, operands, internal=internal)
+        self.plan, self.frame = self.b.operands[:2]
+        self.refused = self.b.label("refused")
+
+    def answer(self) -> None:
+        """Return true, and false from the block of what is refused."""
+        self.b.line(f"ret {TRUE}")
+        self.b.start(self.refused)
+        self.b.finish(Value("i1", "false"))
 
     def word(self, base: Value, index: Value | int, kind: str = "i64") -> Value:
         """A word of a table."""
         return self.b.load(kind, self.b.at(base, index, "i64"))
 
+    def put(self, x: Value, base: Value, index: Value | int) -> None:
+        """Write a word of a table."""
+        self.b.store(x, self.b.at(base, index, "i64"))
+
     def head(self, which: Head, kind: str = "i64") -> Value:
+        """A word of the header."""
         return self.word(self.plan, which, kind)
 
-    def field(self, thing: Value, offset: Value | int, kind: str) -> Value:
+    def part(self, which: Head) -> Value:
+        """A part of the frame."""
+        return self.b.at(self.frame, self.head(which), "i64")
+
+    def objects(self) -> Value:
+        """Where the objects among the arguments are."""
+        return self.word(self.frame, 0, "ptr")
+
+    def field(self, thing: Value, offset: int, kind: str) -> Value:
         """A field of an object."""
         return self.b.load(kind, self.b.at(thing, offset, "i8"))
 
-    def item(self, index: int) -> Value:
-        """Of the tuple that is ``self``."""
-        return self.word(self.items, index, "ptr")
-
-    def part(self, which: Head) -> Value:
-        """A part of this call's own memory."""
-        return self.b.at(self.memory, self.head(which), "i64")
-
     def call(self, name: str, *operands: Value, result: str = "ptr") -> Value:
+        """Call a function."""
         return self.b.call(name, result, *operands)
 
     def do(self, name: str, *operands: Value) -> None:
         """Call what returns nothing."""
         self.b.call(name, "void", *operands)
 
-    def branch(self, condition: Value, label: str) -> None:
-        """Jump where a condition does not hold."""
-        after = self.b.label("ok")
-        self.b.fork(condition, after, label)
-        self.b.start(after)
-
     def require(self, condition: Value) -> None:
-        self.branch(condition, self.fallback)
+        """Go on only where a condition holds."""
+        after = self.b.label("ok")
+        self.b.fork(condition, after, self.refused)
+        self.b.start(after)
 
     def made(self, thing: Value) -> Value:
         """An object that Python has made, if it could."""
-        self.branch(self.b.icmp("ne", thing, NULL), self.failure)
+        self.require(self.b.icmp("ne", thing, NULL))
         return thing
 
     def each(self, count: Head, kind: type[IntEnum], body: Callable[[Value], None]) -> None:
         """Do something with each record of a table."""
         table = self.head(Head(count + 1), "ptr")
-
         self.b.repeat(
             0, self.head(count), lambda i: body(self.b.at(table, self.b.mul(i, len(kind)), "i64"))
         )

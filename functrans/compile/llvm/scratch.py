@@ -1,0 +1,120 @@
+"""Memory for what compiled functions compute in between.
+
+There is one arena for all: a function finds it in the cache, as the last one has left it. Who finds
+it taken, by a function that runs without the GIL, takes memory of its own for the call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from functrans.compile.llvm.builder import Builder, Module, Value, number
+from functrans.compile.llvm.engine import SYMBOLS
+from functrans.compile.llvm.tables import NULL, TRUE
+
+KEPT = 1 << 28
+"""Bytes up to which the arena is kept for later calls."""
+
+_ALIGN = 64
+
+
+class _Arena(ctypes.Structure):
+    _fields_ = (
+        ("taken", ctypes.c_int64),
+        ("memory", ctypes.c_void_p),
+        ("bytes", ctypes.c_int64),
+    )
+
+
+_arena = _Arena()
+
+
+def prepare() -> None:
+    """Let native code find the arena."""
+    SYMBOLS["functrans_arena"] = ctypes.addressof(_arena)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_give_back)
+
+
+def _give_back() -> None:
+    """In the child of a fork no other thread is left that could be using the arena."""
+    _arena.taken = 0
+
+
+def write(module: Module) -> None:
+    """Write ``i1 take_arena(i64 bytes, ptr to)`` and ``void leave_arena(ptr to)``.
+
+    The first writes two addresses, of what is taken and of what is to be freed afterwards, if that
+    is not the arena; it answers whether there was memory. The second takes them back; where the
+    first address is null, nothing was taken.
+    """
+    _take(module)
+    _leave(module)
+
+
+def _take(module: Module) -> None:
+    b = Builder(module, "take_arena", "i1", ["i64", "ptr"], internal=True)
+    wanted, to = b.operands
+    common = module.external("functrans_arena")
+    memory, size = b.at(common, 1, "i64"), b.at(common, 2, "i64")
+    given = b.slot("ptr")
+    shared, alone, got, none = [b.label(x) for x in ("shared", "alone", "got", "none")]
+    attempt, new = b.label("attempt"), b.label("new")
+    b.store(NULL, b.at(to, 1, "i64"))
+    b.fork(b.icmp("sle", wanted, KEPT), attempt, alone)
+    b.start(attempt)
+    taken = b.emit("i64", f"atomicrmw xchg {common}, i64 1 acquire")
+    b.fork(b.icmp("eq", taken, 0), shared, alone)
+    b.start(shared)
+    b.store(b.load("ptr", memory), given)
+    b.fork(b.icmp("slt", b.load("i64", size), wanted), new, got)
+    b.start(new)
+    b.call("PyMem_RawFree", "void", b.load("ptr", memory))
+    b.store(number(0, "i64"), size)
+    larger = b.call("PyMem_RawMalloc", "ptr", b.add(wanted, _ALIGN))
+    b.store(larger, memory)
+    b.store(larger, given)
+    enough, lacking = b.label("enough"), b.label("lacking")
+    b.fork(b.icmp("ne", larger, NULL), enough, lacking)
+    b.start(lacking)
+    _release(b, common)
+    b.jump(none)
+    b.start(enough)
+    b.store(wanted, size)
+    b.jump(got)
+    b.start(alone)
+    own = b.call("PyMem_RawMalloc", "ptr", b.add(wanted, _ALIGN))
+    b.store(own, given)
+    b.store(own, b.at(to, 1, "i64"))
+    b.fork(b.icmp("ne", own, NULL), got, none)
+    b.start(none)
+    b.line("ret i1 false")
+    b.start(got)
+    address = b.emit("i64", f"ptrtoint {b.load('ptr', given)} to i64")
+    aligned = b.both(b.add(address, _ALIGN - 1), -_ALIGN)
+    b.store(b.emit("ptr", f"inttoptr {aligned} to ptr"), to)
+    b.finish(TRUE)
+
+
+def _leave(module: Module) -> None:
+    b = Builder(module, "leave_arena", "void", ["ptr"], internal=True)
+    (to,) = b.operands
+    own = b.load("ptr", b.at(to, 1, "i64"))
+    common = module.external("functrans_arena")
+    some, shared, alone, none = [b.label(x) for x in ("some", "shared", "alone", "none")]
+    b.fork(b.icmp("ne", b.load("ptr", to), NULL), some, none)
+    b.start(some)
+    b.fork(b.icmp("eq", own, NULL), shared, alone)
+    b.start(alone)
+    b.call("PyMem_RawFree", "void", own)
+    b.jump(none)
+    b.start(shared)
+    _release(b, common)
+    b.jump(none)
+    b.start(none)
+    b.finish()
+
+
+def _release(b: Builder, common: Value) -> None:
+    b.line(f"store atomic i64 0, {common} release, align 8")
