@@ -18,6 +18,17 @@ CANARY = 64
 
 def carried_out(graph: Graph, *values: Any) -> list[np.ndarray[Any, Any]]:
     """The outputs of a graph by native code, which may write to nothing but its results."""
+    outputs, code = _run(graph, *values)
+    assert code == 0
+    return outputs
+
+
+def status(graph: Graph, *values: Any) -> int:
+    """What native code says of its call."""
+    return _run(graph, *values)[1]
+
+
+def _run(graph: Graph, *values: Any) -> tuple[list[np.ndarray[Any, Any]], int]:
     function = NativeFunction(graph, verify=True)
     run = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(function.address)
     inputs = [np.ascontiguousarray(x) for x in values]
@@ -32,18 +43,17 @@ def carried_out(graph: Graph, *values: Any) -> list[np.ndarray[Any, Any]]:
     arena = np.full(function.arena + 128, 0xFF, np.uint8)
     start = arena.ctypes.data + -arena.ctypes.data % 64
     table = ctypes.c_void_p * max(len(inputs), len(outputs), 1)
-    status = run(
+    code = run(
         table(*[x.ctypes.data for x in inputs]),
         table(*[x.ctypes.data for x in outputs]),
         start,
         None,
     )
-    assert status == 0
     for whole in memory:
         assert (whole[:CANARY] == 0xA5).all() and (whole[-CANARY:] == 0xA5).all()
     for x, y in zip(inputs, before, strict=True):
         assert x.tobytes() == y.tobytes()
-    return outputs
+    return outputs, code
 
 
 def staged(f: Any, *args: Any) -> tuple[Graph, list[Any]]:

@@ -13,7 +13,7 @@ from functrans import primitives
 from functrans.compile.llvm import rows
 from functrans.compile.llvm.segment import Segment, supported
 from functrans.compile.llvm.statements import Nest
-from tests.llvm.native import carried_out, staged
+from tests.llvm.native import carried_out, staged, status
 
 SIZES = (0, 1, 2, 3, 7, 16, 33, 300)
 DTYPES = ("float64", "float32", "float16", "int64", "int8", "uint32", "bool")
@@ -199,7 +199,7 @@ HARD = [
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
 @pytest.mark.usefixtures("shared_rows")
-@pytest.mark.parametrize("name", ["mean", "var"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "mean", "var"])
 def test_composed_operations(name: str, dtype: str, axes: tuple[int, ...]) -> None:
     """What is spelt out gives what the operation gives, at its hard points too."""
     function = getattr(primitives, name)
@@ -215,3 +215,51 @@ def test_standardize_and_attained() -> None:
     compare(lambda x: primitives.standardize(x, axes=(1,), eps=1e-3), drawn((5, 37), "float64"))
     x = np.array(HARD)
     compare(lambda x: primitives.attained(x, x[:, :1]), x)
+
+
+@pytest.mark.usefixtures("shared_rows")
+def test_gathering() -> None:
+    """Positions in arrays, with slices, numbers and new axes beside them, and from the end."""
+    x = drawn((6, 5, 20), "float64")
+    i, j = np.array([0, 5, -1, 3, 3]), np.array([[0], [-5]])
+    compare(lambda x, i: (x[i], x[:, :, i] * 2.0, x[i, 1], x[i, :, 2:9]), x, i)
+    compare(lambda x, i, j: (x[j, j.T], x[j, None, i[2:4]], x[1, i % 5, ::-1]), x, i, j)
+    compare(lambda x, i: (np.sum(x[i, i % 5], 0), x[i].T, (x + 1.0)[i[0]]), x, i)
+    compare(lambda x, i: x[i.astype(np.uint8) % 3], x, i)
+    compare(lambda x, i: np.take(x, i, 2), (x + 1j * x[::-1])[:3], i)
+    table = drawn((50,), "float32")
+    compare(lambda x, i: x[i] * x[i], table, np.arange(50)[::-1] % 7)
+
+
+@pytest.mark.usefixtures("shared_rows")
+def test_scattering() -> None:
+    """A place that is written twice holds the last value, or the sum of both."""
+    x = drawn((6, 40), "float64")
+    i, y = np.array([0, 5, -1, 3, 3]), drawn((5, 40), "float64", 1)
+
+    def added(x: Any, i: Any, y: Any) -> Any:
+        x = x * 1.5
+        np.add.at(x, i, y)
+        return x
+
+    def written(x: Any, i: Any, y: Any) -> Any:
+        x = x * 1.5
+        x[i] = y
+        x[1, i] = 7.0
+        return x
+
+    compare(added, x, i, y)
+    compare(written, x, i, y)
+    compare(ft.grad(lambda x: np.sum(x[i] ** 2 * y)), x)
+    compare(ft.grad(lambda x: np.sum(x[[0, 1, 1, 5], [3, 3, 3, 0]] ** 3)), x)
+
+
+@pytest.mark.parametrize("position", [6, -7, 10**12])
+def test_positions_out_of_bounds(position: int) -> None:
+    """The native function says so, and neither reads nor writes elsewhere."""
+    x, i = drawn((6, 6), "float64"), np.array([1, position, 2])
+    for f in (lambda x, i: x[i], lambda x, i: x[:, i], lambda x, i: x[i, i]):
+        graph, values = staged(f, x, np.zeros(3, int))
+        assert Segment(graph).checked
+        assert status(graph, *values) == 0
+        assert status(graph, x, i) == 1

@@ -21,6 +21,7 @@ from functrans.compile.llvm.rows import nested
 from functrans.compile.llvm.statements import (
     Call,
     Elementwise,
+    Gathered,
     Kernel,
     Moved,
     Nest,
@@ -87,6 +88,17 @@ class Plan:
         elif isinstance(definition, Elementwise):
             for y in definition.operands:
                 yield y, broadcast(y.type.shape, x.type.shape)
+        elif isinstance(definition, Gathered):
+            for p in definition.positions:
+                yield p.array, p.where
+
+    def sources(self, x: Variable) -> Iterator[Variable]:
+        """All values that a definition reads, those in memory at positions too."""
+        definition = self._definitions[x]
+        if isinstance(definition, Gathered):
+            yield definition.operand
+        for y, _ in self.operands(x):
+            yield y
 
     def cost(self, x: Variable) -> int:
         """About how many simple operations an element of a virtual value takes."""
@@ -98,8 +110,9 @@ class Plan:
                 self._cost[x] += sum(
                     [self.cost(y) for y in definition.operands if self.is_virtual(y)]
                 )
-            elif isinstance(definition, Moved) and self.is_virtual(definition.operand):
-                self._cost[x] = self.cost(definition.operand)
+            elif definition is not None and not isinstance(definition, Uniform):
+                read = [y for y, _ in self.operands(x)]
+                self._cost[x] = sum([self.cost(y) for y in read if self.is_virtual(y)])
         return self._cost[x]
 
     def _with_roots(self) -> list[Statement | Call]:
@@ -121,7 +134,7 @@ class Plan:
                 elif y not in done:
                     done.add(y)
                     waiting.append((y, True))
-                    waiting.extend([(z, False) for z, _ in self.operands(y)])
+                    waiting.extend([(z, False) for z in self.sources(y)])
 
         for step in self.statements.steps:
             if isinstance(step, Call):
@@ -129,6 +142,8 @@ class Plan:
                     need(self.statements.storage(view.value))
             else:
                 need(step.value)
+                for p in step.positions:
+                    need(p.array)
                 if not step.initial:
                     need(self.statements.storage(step.target))
             steps.append(step)
@@ -140,8 +155,8 @@ class Plan:
 
     def leaves(self, statement: Statement) -> Iterator[tuple[Variable, IndexMap]]:
         """The values in memory that a statement reads, and where."""
-        start = identity(len(statement.space))
-        waiting = [(statement.value, start)]
+        waiting = [(statement.value, identity(len(statement.space)))]
+        waiting += [(p.array, p.where) for p in statement.positions]
         seen: set[tuple[Variable, IndexMap]] = set()
         while waiting:
             x, index = waiting.pop()
@@ -150,6 +165,9 @@ class Plan:
             seen.add((x, index))
             if self.is_virtual(x) or (x is statement.target and x is statement.value):
                 waiting.extend([(y, composed(inner, index)) for y, inner in self.operands(x)])
+                definition = self._definitions[x]
+                if isinstance(definition, Gathered):
+                    yield definition.operand, ()  # anywhere
             elif not isinstance(self._definitions.get(x), Uniform):
                 yield x, index
 
@@ -196,7 +214,11 @@ class Plan:
     @staticmethod
     def _join(steps: list[Kernel | Call], statement: Statement) -> None:
         for step in steps:
-            if isinstance(step, Kernel) and step.space == statement.space:
+            if (
+                isinstance(step, Kernel)
+                and step.space == statement.space
+                and not (statement.positions or step.statements[0].positions)
+            ):
                 step.statements.append(statement)
                 return
         kernel = Kernel(statement.space)
@@ -222,7 +244,8 @@ class _Promotion:
         for step in plan.statements.steps:
             if isinstance(step, Statement):
                 depth = depths.get(step.value, 0)
-                needed.setdefault(step.value, set()).add((step.space, depth))
+                for x in (step.value, *[p.array for p in step.positions]):
+                    needed.setdefault(x, set()).add((step.space, depth))
         for x in reversed(self._sorted()):
             if x in self.stored:
                 places = {(x.type.shape, depths.get(x, 0))}
@@ -252,5 +275,5 @@ class _Promotion:
                 elif x not in done and x in self.plan.statements.definitions:
                     done.add(x)
                     waiting.append((x, True))
-                    waiting.extend([(y, False) for y, _ in self.plan.operands(x)])
+                    waiting.extend([(y, False) for y in self.plan.sources(x)])
         return order

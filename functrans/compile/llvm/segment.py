@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.llvm import conversions
-from functrans.compile.llvm.arena import Place, arranged
+from functrans.compile.llvm.arena import LINE, Place, arranged
 from functrans.compile.llvm.builder import Builder, Module, Value, number
 from functrans.compile.llvm.calls import way_of
 from functrans.compile.llvm.decomposing import decomposed
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.kernels.loops import emit_loops, places_of
+from functrans.compile.llvm.kernels.loops import STATUS, emit_loops, places_of
 from functrans.compile.llvm.planning import Plan
 from functrans.compile.llvm.statements import (
     REDUCTIONS,
@@ -73,6 +73,8 @@ class Segment:
         Bytes that a call needs.
     constants : list of ndarray
         Arrays whose addresses ``bind`` is given, in a table.
+    checked : bool
+        Whether ``run`` may return 1, for positions out of bounds: then its results mean nothing.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -85,12 +87,14 @@ class Segment:
         builder = Builder(self.module, "run", "i32", ["ptr", "ptr", "ptr", "ptr"])
         self._table = self.module.state("constants", "ptr")
         at = _Addresses(builder, self)
+        if self.checked:
+            builder.store(number(0, "i32"), at[STATUS])
         for step in self.plan.steps:
             if isinstance(step, Nest):
                 self._nest(builder, step, at)
             else:
                 self._call(builder, step, at)
-        builder.finish(number(0, "i32"))
+        builder.finish(builder.load("i32", at[STATUS]) if self.checked else number(0, "i32"))
         bind = Builder(self.module, "bind", "void", ["ptr"])
         bind.store(bind.operands[0], self._table)
         bind.finish()
@@ -113,7 +117,9 @@ class Segment:
                 mentioned.append(list(map(statements.storage, operands)))
             else:
                 mentioned.append(places_of(plan, step))
-        offsets, self.arena = arranged(mentioned, places, plan.size)
+        places[STATUS] = Place("arena", 0)
+        self.checked = any([STATUS in step for step in mentioned])
+        offsets, self.arena = arranged(mentioned, places, plan.size, LINE * self.checked)
         places.update({x: Place("arena", offset) for x, offset in offsets.items()})
         return places
 
@@ -174,6 +180,7 @@ class NativeFunction:
         segment = Segment(graph)
         self.text = segment.text
         self.arena = segment.arena
+        self.checked = segment.checked
         addresses = load(segment.text, ["run", "bind"], verify=verify)
         self.address = addresses["run"]
         self._constants = segment.constants

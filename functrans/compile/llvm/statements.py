@@ -26,8 +26,9 @@ from functrans.compile.llvm.affine import (
 )
 from functrans.compile.llvm.conversions import supported
 from functrans.compile.llvm.operations import Operation, operation
+from functrans.compile.llvm.positions import Position, positions, readable
 from functrans.core.kinds import PYTHON_TYPES
-from functrans.core.types import WEAK, ArrayType, type_of
+from functrans.core.types import WEAK, ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ class Moved(NamedTuple):
 
     operand: Variable
     where: IndexMap
+
+
+class Gathered(NamedTuple):
+    """Elements of a value in memory, at positions that arrays tell on top of static coordinates."""
+
+    operand: Variable
+    where: IndexMap
+    positions: tuple[Position, ...]
 
 
 class Uniform(NamedTuple):
@@ -76,6 +85,8 @@ class Statement(NamedTuple):
         Axes of the space over which values are combined in the same place.
     initial : bool
         Whether the target has nothing in it before.
+    positions : tuple of Position
+        Coordinates of the target that arrays tell.
     """
 
     target: Variable
@@ -85,6 +96,7 @@ class Statement(NamedTuple):
     combine: str | None = None
     reduced: tuple[int, ...] = ()
     initial: bool = True
+    positions: tuple[Position, ...] = ()
 
     @property
     def split(self) -> int:
@@ -185,7 +197,7 @@ class Statements:
     Attributes
     ----------
     definitions : dict of Variable
-        Elementwise, Moved or Uniform values.
+        Elementwise, Moved, Gathered or Uniform values.
     aliases : dict of Variable to Variable
         Values that lie in the memory of another.
     constants : dict of Variable to ndarray
@@ -200,7 +212,7 @@ class Statements:
     """
 
     def __init__(self, graph: Graph, calls: Callable[[Equation], Way | None]) -> None:
-        self.definitions: dict[Variable, Elementwise | Moved | Uniform] = {}
+        self.definitions: dict[Variable, Elementwise | Moved | Gathered | Uniform] = {}
         self.aliases: dict[Variable, Variable] = {}
         self.constants: dict[Variable, np.ndarray[Any, Any]] = {}
         self.steps: list[Statement | Call] = []
@@ -243,15 +255,21 @@ class Statements:
             x = self.aliases[x]
         return x
 
-    def _define(self, x: Variable, definition: Elementwise | Moved) -> None:
-        operands = definition.operands if isinstance(definition, Elementwise) else definition[:1]
+    def _define(self, x: Variable, definition: Elementwise | Moved | Gathered) -> None:
+        if isinstance(definition, Elementwise):
+            operands = definition.operands
+        else:
+            operands = (definition.operand,)
+            if isinstance(definition, Gathered):
+                operands += tuple([p.array for p in definition.positions])
         self.definitions[x] = definition
         self.depths[x] = max([self.depths.get(y, 0) for y in operands], default=0)
 
     def _step(self, statement: Statement) -> None:
         self.steps.append(statement)
         self.stored.add(statement.target)
-        depth = self.depths.get(statement.value, 0) + 1
+        read = [statement.value, *[p.array for p in statement.positions]]
+        depth = max([self.depths.get(x, 0) for x in read]) + 1
         self.depths[statement.target] = max(depth, self.depths.get(statement.target, 0))
 
     def _alias(self, x: Variable, other: Variable) -> None:
@@ -279,6 +297,8 @@ class Statements:
             self._reduce(equation)
         elif name in _WRITERS:
             _WRITERS[name](self, equation)
+        elif name == "index" and len(equation.inputs) > 1:
+            self._gather(equation)
         else:
             index = movement(equation)
             if index is not None:
@@ -286,6 +306,14 @@ class Statements:
             else:
                 assert found is not None, name
                 self._define(out, Elementwise(found, equation.inputs))
+
+    def _gather(self, equation: Equation) -> None:
+        x, *arrays = equation.inputs
+        if isinstance(self.definitions.get(x), Uniform):
+            x = self.copy(x)
+        self.stored.add(x)
+        where, places = self._followed(x.type.shape, equation.params["index"], arrays)
+        self._define(equation.outputs[0], Gathered(x, where, places))
 
     def _views(self, equation: Equation, way: Way) -> tuple[View, ...]:
         """The operands of a call: where their elements lie already, if they can be read there."""
@@ -369,17 +397,35 @@ class Statements:
         self._alias(out, x)
 
     def _write_region(self, equation: Equation, combine: str | None) -> None:
-        x, y = equation.inputs
+        x, y, *arrays = equation.inputs
         (out,) = equation.outputs
         index = equation.params["index"]
-        into = basic_index(out.type.shape, index)
-        assert into is not None
-        space = index.shape(out.type.shape, ())
+        into, places = self._followed(out.type.shape, index, arrays)
+        space = index.shape(out.type.shape, tuple([a.type.shape for a in arrays]))
         self._base(x, out)
-        self._write(out, space, y, into, combine)
+        self._write(out, space, y, into, combine, places)
+
+    def _followed(
+        self, shape: Shape, index: Any, arrays: Sequence[Variable]
+    ) -> tuple[IndexMap, tuple[Position, ...]]:
+        """Where an index leads in an array of a shape."""
+        if not arrays:
+            into = basic_index(shape, index)
+            assert into is not None
+            return into, ()
+        wide = [self._converted(a, np.dtype(np.int64)) for a in arrays]
+        found = positions(shape, index, wide)
+        assert found is not None
+        return found
 
     def _write(
-        self, out: Variable, space: Shape, y: Variable, into: IndexMap, combine: str | None
+        self,
+        out: Variable,
+        space: Shape,
+        y: Variable,
+        into: IndexMap,
+        combine: str | None,
+        places: tuple[Position, ...] = (),
     ) -> None:
         if y.type.shape != space:
             shown = Variable(ArrayType(space, y.type.dtype))
@@ -391,7 +437,7 @@ class Statements:
             self._define(shown, Moved(y, (FIXED,) * dropped + index))
             y = shown
         y = self._converted(y, out.type.dtype)
-        self._step(Statement(out, space, y, into, combine, (), False))
+        self._step(Statement(out, space, y, into, combine, (), False, places))
 
     def _concatenate(self, equation: Equation) -> None:
         (out,) = equation.outputs
@@ -454,16 +500,23 @@ def elementwise(equation: Equation) -> Operation | None:
     return operation(name, kinds, result, params)
 
 
+def _followable(shape: Shape, equation: Equation, first: int) -> bool:
+    index, arrays = equation.params["index"], equation.inputs[first:]
+    if arrays:
+        return readable(shape, index, arrays)
+    return basic_index(shape, index) is not None
+
+
 def stated(equation: Equation) -> bool:
     """Whether an equation can be expressed so, leaving calls aside."""
     name = equation.primitive.name
     if name in ("reshape", "concatenate", "pad", "roll") or name in REDUCTIONS:
         return True
     if name in ("index_add", "index_update"):
-        shape = equation.outputs[0].type.shape
-        return (
-            len(equation.inputs) == 2 and basic_index(shape, equation.params["index"]) is not None
-        )
-    if name in ("index", "transpose", "flip", "broadcast_to"):
+        return _followable(equation.outputs[0].type.shape, equation, 2)
+    if name == "index":
+        x = equation.inputs[0]
+        return _followable(x.type.shape if type(x) is Variable else shape_of(x), equation, 1)
+    if name in ("transpose", "flip", "broadcast_to"):
         return movement(equation) is not None
     return elementwise(equation) is not None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from functrans.compile.llvm import conversions
 from functrans.compile.llvm.affine import (
     Access,
@@ -20,8 +22,10 @@ from functrans.compile.llvm.builder import Builder, Value, number, vector, width
 from functrans.compile.llvm.conversions import Pair, convert, element
 from functrans.compile.llvm.engine import machine
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.kernels.memory import load, store
-from functrans.compile.llvm.statements import Elementwise, Uniform
+from functrans.compile.llvm.kernels.memory import load, load_at, store
+from functrans.compile.llvm.statements import Elementwise, Gathered, Uniform
+from functrans.core.types import ArrayType
+from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +33,10 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.conversions import DType, Operand
     from functrans.compile.llvm.planning import Plan
     from functrans.compile.llvm.statements import Kernel, Nest, Statement
-    from functrans.graph.graph import Variable
+
+STATUS = Variable(ArrayType((), np.dtype(np.int32)))
+"""What stands for the piece of memory that tells how a call went: 0, or 1 if a position was out of
+bounds."""
 
 MASKED = 16
 """Vectors up to which a loop with a rest is masked throughout; a longer one has a tail of its own,
@@ -46,7 +53,9 @@ class Node:
         The innermost axis on which it depends, -1 for none.
     """
 
-    __slots__ = ("access", "definition", "depth", "dtype", "number", "operands", "place")
+    __slots__ = (
+        *("access", "definition", "depth", "dtype", "number", "operands", "place", "positions"),
+    )
 
     def __init__(self, dtype: DType) -> None:
         self.dtype = dtype
@@ -56,6 +65,32 @@ class Node:
         self.number: Any = None
         self.definition: Elementwise | None = None
         self.operands: list[Node] = []
+        self.positions: list[Step] = []
+
+    def settle(self) -> None:
+        """Find out on which axes it depends."""
+        along = [] if self.access is None else self.access.strides
+        inner = [i for i, stride in enumerate(along) if stride]
+        parts = [*self.operands, *[step.node for step in self.positions]]
+        self.depth = max([*inner, *[x.depth for x in parts]], default=-1)
+
+
+class Step(NamedTuple):
+    """What a position that an array tells adds to an address.
+
+    Attributes
+    ----------
+    node : Node
+        The position, int64.
+    extent : int
+        How many positions there are.
+    stride : int
+        Elements from one to the next.
+    """
+
+    node: Node
+    extent: int
+    stride: int
 
 
 class Write(NamedTuple):
@@ -66,6 +101,7 @@ class Write(NamedTuple):
     access: Access
     dtype: DType
     split: int  # the axis from which on all axes are reduced; the number of axes if none is
+    positions: list[Step]
 
 
 class _Nodes:
@@ -84,7 +120,10 @@ class _Nodes:
             target = statement.target
             strides = plan.strides(target)
             where = access(statement.into, strides, kernel.space)
-            self.writes.append(Write(statement, node, where, target.type.dtype, statement.split))
+            steps = self._steps(target, [(p.axis, p.array, p.where) for p in statement.positions])
+            self.writes.append(
+                Write(statement, node, where, target.type.dtype, statement.split, steps)
+            )
 
     def _of(self, x: Variable, index: IndexMap) -> Node:
         waiting = [(x, index)]
@@ -111,11 +150,32 @@ class _Nodes:
                 node = Node(y.type.dtype)
                 node.definition = definition
                 node.operands = [self._known[part] for part in parts]
-                node.depth = max([z.depth for z in node.operands], default=-1)
                 self._enter(key, node)
+            elif isinstance(definition, Gathered):
+                self._gathered(key, definition)
             else:
                 self._known[key] = self._known[parts[0]]
         return self._known[x, index]
+
+    def _gathered(self, key: tuple[Variable, IndexMap], definition: Gathered) -> None:
+        _, at = key
+        base = definition.operand
+        node = Node(base.type.dtype)
+        node.place = self.plan.statements.storage(base)
+        where = composed(definition.where, at)
+        node.access = access(where, self.plan.strides(base), self.space)
+        places = [(p.axis, p.array, composed(p.where, at)) for p in definition.positions]
+        node.positions = self._steps(base, places)
+        self._enter(key, node)
+
+    def _steps(
+        self, base: Variable, places: Sequence[tuple[int, Variable, IndexMap]]
+    ) -> list[Step]:
+        shape, strides = base.type.shape, self.plan.strides(base)
+        return [
+            Step(self._of(array, where), shape[axis], strides[axis])
+            for axis, array, where in places
+        ]
 
     @property
     def definitions(self) -> Mapping[Variable, Any]:
@@ -175,14 +235,12 @@ class _Loops:
         found = dict.fromkeys([n.place for n in nodes.order if n.place is not None])
         found.update(dict.fromkeys([self.storage(w.statement.target) for w in nodes.writes]))
         self.places = list(found)
+        if any([n.positions for n in self.order]) or any([w.positions for w in self.writes]):
+            self.places.append(STATUS)
         self._collapse(kernel.space, rows)
         rank = len(self.extents)
         for node in self.order:
-            if node.access is not None:
-                along = [i for i, s in enumerate(node.access.strides) if s]
-                node.depth = along[-1] if along else -1
-            elif node.definition is not None:
-                node.depth = max([z.depth for z in node.operands], default=-1)
+            node.settle()
         self.vector_axis = rank - 1
         self.width = self._width()
 
@@ -235,7 +293,8 @@ class _Loops:
         return not last or a.strides[last[-1]] == a.strides[axis] * space[axis]
 
     def _width(self) -> int:
-        if not self.extents:
+        apart = [step.node.depth for w in self.writes for step in w.positions]
+        if not self.extents or self.vector_axis in apart:  # the same place may be written twice
             return 1
         inner = [n for n in self.order if n.depth == self.vector_axis]
         sizes = [conversions.real_of(n.dtype).itemsize for n in inner]
@@ -250,6 +309,7 @@ class _Loops:
     def begin(self, builder: Builder, at: Mapping[Variable, Value]) -> bool:
         """What is done before all loops; whether there is anything to do in them."""
         self.b = builder
+        self.status = at.get(STATUS)
         self.values: dict[Node, Operand] = {}
         self.splats: dict[Node, Operand] = {}
         self.sums: dict[int, Value | tuple[Value, Value]] = {}
@@ -404,7 +464,51 @@ class _Loops:
         assert node.place is not None
         address = self.addresses[node.place, node.access]
         stride = node.access.strides[-1] if width > 1 else 1
+        if node.positions:
+            offset = self._offset(node.positions, width, mask)
+            if width_of(offset.type) > 1:
+                return load_at(self.b, node.dtype, address, self._with_lanes(offset, stride), mask)
+            address = self._stepped(address, offset, node.dtype)
         return load(self.b, node.dtype, width, address, stride, mask)
+
+    def _stepped(self, address: Value, offset: Value, dtype: DType) -> Value:
+        if dtype.kind == "c":
+            offset = self.b.mul(offset, 2)
+        return self.b.at(address, offset, conversions.memory(dtype))
+
+    def _with_lanes(self, offset: Value, stride: int) -> Value:
+        """Offsets of lanes that lie a stride apart besides."""
+        if not stride:
+            return offset
+        lanes = ", ".join([f"i64 {i * stride}" for i in range(width_of(offset.type))])
+        return self.b.add(offset, Value(offset.type, f"<{lanes}>"))
+
+    def _offset(self, positions: Sequence[Step], width: int, mask: Value | None) -> Value:
+        """How far positions lead, in elements; one number if it is the same for all lanes."""
+        if all([step.node.depth < self.vector_axis for step in positions]):
+            width, mask = 1, None
+        total: Value | None = None
+        for step in positions:
+            at = self._seen(step.node, width)
+            assert not isinstance(at, Pair)
+            steps = self.b.mul(self._checked(at, step.extent, mask), step.stride)
+            total = steps if total is None else self.b.add(total, steps)
+        assert total is not None
+        return total
+
+    def _checked(self, at: Value, extent: int, mask: Value | None) -> Value:
+        """A position in place of one that may count from the end; what is out of bounds is noted,
+        and 0 taken."""
+        b = self.b
+        place = b.select(b.icmp("slt", at, 0), b.add(at, extent), at)
+        inside = b.icmp("ult", place, extent)
+        out = b.xor(inside, 1)
+        if mask is not None:
+            out = b.both(out, mask)
+        status = self.status
+        assert status is not None
+        b.when(b.any(out), lambda: b.store(number(1, "i32"), status))
+        return b.select(inside, place, 0)
 
     def _seen(self, node: Node, width: int) -> Operand:
         """A value as a vector; numbers are vectors in the code."""
@@ -439,6 +543,8 @@ class _Loops:
     def _put(self, w: Write, value: Operand, width: int, mask: Value | None) -> None:
         address = self.addresses[self.storage(w.statement.target), w.access]
         stride = w.access.strides[-1] if width > 1 else 1
+        if w.positions:
+            address = self._stepped(address, self._offset(w.positions, width, mask), w.dtype)
         if w.statement.combine and (not w.statement.initial or w.statement.scattered):
             before = load(self.b, w.dtype, width, address, stride, mask)
             value = combining.combined(self.b, w.statement.combine, w.dtype, before, value)

@@ -27,6 +27,21 @@ def load(
     return conversions.loaded(builder, found, dtype)
 
 
+def load_at(
+    builder: Builder, dtype: DType, base: Value, offsets: Value, mask: Value | None
+) -> Operand:
+    """The elements that lie so far from a base, in elements; a vector of i64."""
+    element = conversions.memory(dtype)
+    if dtype.kind == "c":
+        offsets = builder.mul(offsets, 2)
+        imaginary = builder.at(base, 1, element)
+        return Pair(
+            _gather(builder, element, base, offsets, mask),
+            _gather(builder, element, imaginary, offsets, mask),
+        )
+    return conversions.loaded(builder, _gather(builder, element, base, offsets, mask), dtype)
+
+
 def store(
     builder: Builder, dtype: DType, x: Operand, address: Value, stride: int, mask: Value | None
 ) -> None:
@@ -58,7 +73,19 @@ def _load(
         assert mask is not None
         name = f"llvm.masked.load.{suffix(kind)}.p0"
         return builder.call(name, kind, address, align, mask, through)
-    places = _places(builder, element, width, address, stride)
+    steps = ", ".join([f"i64 {i * stride}" for i in range(width)])
+    offsets = Value(f"<{width} x i64>", f"<{steps}>")
+    return _gather(builder, element, address, offsets, mask)
+
+
+def _gather(
+    builder: Builder, element: str, base: Value, offsets: Value, mask: Value | None
+) -> Value:
+    width = _width(offsets)
+    kind = vector(element, width)
+    places = builder.emit(f"<{width} x ptr>", f"getelementptr {element}, {base}, {offsets}")
+    align = number(_size(element), "i32")
+    through = Value(kind, "zeroinitializer")
     name = f"llvm.masked.gather.{suffix(kind)}.v{width}p0"
     return builder.call(name, kind, places, align, mask or _all(width), through)
 
