@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Value, element_of, number, width_of
+from functrans.compile.llvm.builder import Value, element_of, number
 from functrans.compile.llvm.complexes import COMPLEX, EXACT_COMPLEX
+from functrans.compile.llvm.composites import COMPLEX_COMPOSITES, COMPOSITES, SAME, apply
 from functrans.compile.llvm.conversions import (
     Operand,
     Pair,
@@ -22,8 +23,8 @@ from functrans.compile.llvm.conversions import (
     supported,
 )
 from functrans.compile.llvm.integers import BOOLS, INTEGERS, UNSIGNED
-from functrans.compile.llvm.mathematics import FUNCTIONS, function
-from functrans.compile.llvm.reals import BY_HALF, OF_HALF, REALS
+from functrans.compile.llvm.mathematics import FUNCTIONS
+from functrans.compile.llvm.reals import BY_HALF, OF_HALF, REALS, SEVERAL
 from functrans.core.primitive import REGISTRY
 
 if TYPE_CHECKING:
@@ -129,15 +130,19 @@ def _tabled(name: str, loop: tuple[DType, ...], result: DType) -> Operation | No
             return None
         given, signed = body, first.kind == "i"
         return Operation(loop, result, True, lambda b, *xs: given(b, signed, *xs))
-    if kinds == {"c"} and alike and name in COMPLEX:
-        return Operation(loop, result, name in EXACT_COMPLEX, COMPLEX[name])
+    if kinds == {"c"} and alike:
+        found = COMPLEX.get(name) or COMPLEX_COMPOSITES.get(name)
+        return None if found is None else Operation(loop, result, name in EXACT_COMPLEX, found)
     if first.kind == "f" and name in REALS and (alike or name == "ldexp"):
         emit: Emit = REALS[name]
         if first.itemsize == 2:
             emit = OF_HALF.get(name) or _of_half(BY_HALF.get(name, REALS[name]))
-        return Operation(loop, result, True, emit)
-    if first.kind == "f" and alike and name in FUNCTIONS:
-        return mathematical(name, first)
+        return Operation(loop, result, first.itemsize > 2 or name not in SEVERAL, emit)
+    if first.kind == "f" and alike and SAME.get(name, name) in FUNCTIONS:
+        return mathematical(SAME.get(name, name), first)
+    if first.kind == "f" and alike and name in COMPOSITES:
+        emit = COMPOSITES[name]
+        return Operation(loop, result, False, _of_half(emit) if first.itemsize == 2 else emit)
     return None
 
 
@@ -145,9 +150,7 @@ def mathematical(name: str, dtype: DType) -> Operation:
     """One of the mathematical functions for a floating-point dtype, within 4 ulp of exact."""
 
     def emit(builder: Builder, *operands: Value) -> Value:
-        kind = operands[0].type
-        own = function(builder.module, name, element_of(kind), width_of(kind))
-        return builder.call(own, kind, *operands)
+        return apply(builder, name, *operands)
 
     half = dtype.itemsize == 2
     return Operation((dtype,) * FUNCTIONS[name], dtype, False, _of_half(emit) if half else emit)
@@ -272,6 +275,12 @@ def _exponent(
     return Operation((source,), result, True, REALS["exponent"]) if source.kind == "f" else None
 
 
+def _same(
+    operands: tuple[DType | type, ...], result: DType, params: dict[str, Any]
+) -> Operation | None:
+    return Operation((result,), result, True, lambda builder, x: x)
+
+
 def _make_complex(
     operands: tuple[DType | type, ...], result: DType, params: dict[str, Any]
 ) -> Operation | None:
@@ -289,4 +298,5 @@ _SPECIAL: dict[str, Callable[..., Operation | None]] = {
     "imag": _part(1),
     "make_complex": _make_complex,
     "exponent": _exponent,
+    "stop_gradient": _same,
 }

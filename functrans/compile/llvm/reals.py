@@ -267,6 +267,7 @@ REALS: dict[str, Callable[..., Value]] = {
     "conjugate": lambda b, x: x,
     "square": lambda b, x: b.fmul(x, x),
     "reciprocal": lambda b, x: b.fdiv(1, x),
+    "one_minus_square": lambda b, x: b.fmul(b.fsub(1, x), b.fadd(x, 1)),
     "sqrt": _rounded("sqrt"),
     "absolute": absolute,
     "fabs": absolute,
@@ -328,3 +329,6 @@ BY_HALF: dict[str, Callable[..., Value]] = {
 }
 """Operations of float32 that stand for those of float16, where these are not the same: of equal
 numbers NumPy takes the first."""
+
+SEVERAL = frozenset(("one_minus_square",))
+"""What NumPy computes in several operations, each of which rounds to float16."""
