@@ -356,6 +356,24 @@ def test_a_loop_that_fills_an_array_writes_in_place() -> None:
     assert not start.any()
 
 
+def test_a_row_at_a_traced_place_is_a_view_that_writes_keep() -> None:
+    def shifted(i: Any, table: Any) -> Any:
+        row = table[i]
+        table[i] = 0.0
+        table[(i + 1) % 4] = row
+        return table
+
+    for width in (3, 4000):  # small and large arrays are written to in other ways
+        table = np.arange(4.0 * width).reshape(4, width)
+        graph = ft.make_graph(lambda i, t: shifted(i, t * 1.0))(np.int64(0), table)
+        want = graph(np.int64(0), table)
+        assert np.array_equal(want[1], table[0])
+        assert np.array_equal(program(graph)(np.int64(0), table)[0], want)
+        moved = ft.fori_loop(0, 4, shifted, table)
+        assert np.array_equal(moved[0], table[0])
+        assert not moved[1:].any()
+
+
 def test_what_a_callback_has_kept_is_not_written_to() -> None:
     """A function of the user's may hold on to what it is shown; later writes leave it alone."""
     kept: list[Any] = []

@@ -130,6 +130,7 @@ class Buffers:
 def copies(equation: Equation) -> bool:
     """Whether an operation has read its operands when it returns, and returns new arrays."""
     primitive = equation.primitive
-    if primitive.name == "index":  # by arrays NumPy copies
-        return len(equation.inputs) > 1
+    if primitive.name == "index":  # by arrays NumPy copies, but for a single number
+        arrays = equation.inputs[1:]
+        return any([x.type.ndim if type(x) is Variable else np.ndim(x) for x in arrays])
     return isinstance(primitive.impl, np.ufunc) or primitive.name in _COPYING

@@ -54,18 +54,35 @@ def _run(
 ) -> tuple[Any, ...]:
     fixed, state = values[:consts], list(values[consts : consts + carry])
     sequences = values[consts + carry :]
-    step = first = program(body)
-    made = [np.empty((length, *kind.shape), kind.dtype) for kind in body.output_types[carry:]]
+    kinds = body.output_types[carry:]
     if not length:
-        return (*map(own, state), *made)
-    for i in range(length - 1, -1, -1) if reverse else range(length):
-        outs = step(*fixed, *state, *[x[i] for x in sequences])
-        state = outs[:carry]
-        if step is first and any(map(is_large, state)):  # the carry is nobody else's now
-            step = program(body, donated=tuple(range(consts, consts + carry)))
-        for sequence, y in zip(made, outs[carry:], strict=True):
-            sequence[i] = y
+        return (*map(own, state), *[np.empty((0, *kind.shape), kind.dtype) for kind in kinds])
+    step = program(body)
+    first = length - 1 if reverse else 0
+    outs = step(*fixed, *state, *[x[first] for x in sequences])
+    state, elements = outs[:carry], outs[carry:]
+    made = [rows_like(y, length, kind) for y, kind in zip(elements, kinds, strict=True)]
+    for sequence, y in zip(made, elements, strict=True):
+        sequence[first] = y
+    if any(map(is_large, state)):  # the carry is nobody else's now
+        step = program(body, donated=tuple(range(consts, consts + carry)))
+    for i in range(length - 2, -1, -1) if reverse else range(1, length):
+        state = step(*fixed, *state, *[x[i] for x in sequences])
+        if made:
+            for sequence, y in zip(made, state[carry:]):  # noqa: B905  (strict takes time)
+                sequence[i] = y
+            del state[carry:]
     return (*state, *made)
+
+
+def rows_like(x: Any, length: int, kind: ArrayType) -> np.ndarray[Any, Any]:
+    """Memory for a sequence of arrays that each lie there with their axes in the order of x, as
+    the results of operations on them depend on it."""
+    if type(x) is not np.ndarray or x.ndim < 2 or x.flags.c_contiguous:
+        return np.empty((length, *kind.shape), kind.dtype)
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    made = np.empty((length, *[x.shape[axis] for axis in order]), kind.dtype)
+    return made.transpose(0, *[order.index(axis) + 1 for axis in range(x.ndim)])
 
 
 def _types(

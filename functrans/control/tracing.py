@@ -11,6 +11,7 @@ from functrans.control.call import call
 from functrans.control.closure import lifted
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import PathLeft, Recording
+from functrans.control.rolling import roll
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.constants import same_bits
@@ -180,7 +181,7 @@ def trace(
             line = lines.get(id(recording.constants.keep(array)), "an unknown line")
             constants.keep(array, f"that is used at {line}")
     graph, closed = lifted(raw)
-    graph = optimize(graph, checked=stepwise)
+    graph = roll(optimize(graph, checked=stepwise))
     if outside():
         program(graph)  # while no collections come in between
     if stepwise:

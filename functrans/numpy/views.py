@@ -19,7 +19,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core import overwriting
 from functrans.core.array import TracedArray, own_handle
-from functrans.core.errors import ConversionError, user_line
+from functrans.core.errors import user_line
 from functrans.core.overwriting import apart, is_large
 from functrans.core.types import Array, dtype_of, shape_of
 
@@ -109,10 +109,11 @@ def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: boo
 
 def is_zero_dimensional_array(x: Any) -> bool:
     """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
-    try:
-        return isinstance(x.concrete("value"), np.ndarray)
-    except ConversionError:  # lanes of a batch and values not known yet: scalars
-        return False
+    while isinstance(x, TracedArray):
+        if not x.interpreter.values_known:  # lanes of a batch and values not known yet: scalars
+            return False
+        x = x.underlying
+    return isinstance(x, np.ndarray)
 
 
 def getitem(x: TracedArray, key: Any) -> Any:

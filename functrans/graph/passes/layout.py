@@ -103,3 +103,51 @@ def _indifferent(equation: Equation, x: Variable) -> bool:
     if equation.primitive.name not in EXACT or x.type.ndim > 1 or x.type.dtype.kind == "c":
         return False
     return x.type.shape in ((), equation.outputs[0].type.shape)
+
+
+VIEWS = frozenset(("broadcast_to", "flip", "imag", "index", "real", "reshape", "transpose"))
+"""Operations of the rule book that return views of their operand and cost next to nothing."""
+
+_MAY_SHARE = frozenset(
+    (
+        *("cosm", "cumprod", "cumsum", "einsum", "sinm"),
+        *("known_eig", "known_eigh", "known_svd", "limited", "noted", "relabelled", "settled"),
+        *("tie_mean", "told_apart", "unsettled", "watched"),
+    )
+)
+"""Operations of the rule book that may return their operand, a view of it, or an array that does
+not lie densely in memory."""
+
+_ARRAYS = frozenset(("index", "index_add", "index_update", "pad", "tensordot", "where"))
+"""Operations of the rule book that return 0-d arrays where others return scalars."""
+
+
+def makes_view(equation: Equation) -> bool:
+    """Whether the result is a view of the operand, which may as well be taken again."""
+    return equation.primitive.name in VIEWS and len(equation.inputs) == 1
+
+
+def makes_dense(equation: Equation, output: int) -> bool:
+    """Whether a result is known to lie densely in memory, its axes in any order, and to share it
+    with nothing: a copy of it lies in memory as it does."""
+    primitive = equation.primitive
+    if primitive.name == "scan":
+        body, carry = equation.params["body"], equation.params["carry"]
+        if output >= carry:
+            return True
+        makers = {v: (e, i) for e in body.equations for i, v in enumerate(e.outputs)}
+        last = body.outputs[output]
+        return (
+            equation.params["length"] > 0
+            and type(last) is Variable
+            and last in makers
+            and makes_dense(*makers[last])
+        )
+    in_the_book = primitive.call.__module__.startswith("functrans.primitives.")
+    plain = in_the_book and not primitive.effects and primitive.kind != "higher-order"
+    return plain and primitive.name not in _MAY_SHARE and not makes_view(equation)
+
+
+def makes_scalars(equation: Equation) -> bool:
+    """Whether a result without axes is a NumPy scalar and no 0-d array."""
+    return equation.primitive.kind != "higher-order" and equation.primitive.name not in _ARRAYS
