@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from benchmarks.workload import AnyWorkload
 from benchmarks.workloads import (
     black_scholes,
+    calls,
     chain,
     first_result,
     hessian,
@@ -32,6 +33,7 @@ WITH_SCIPY: tuple[AnyWorkload, ...] = (black_scholes.WORKLOAD,) if find_spec("sc
 
 WORKLOADS: tuple[AnyWorkload, ...] = (
     untraced.WORKLOAD,
+    calls.WORKLOAD,
     chain.WORKLOAD,
     staged_chain.WORKLOAD,
     *WITH_SCIPY,

@@ -520,7 +520,7 @@ def test_nothing_leaks() -> None:
     tracemalloc.start()
     calls(1000)
     start, _ = tracemalloc.get_traced_memory()
-    calls(20_000 if entry.layouts() is not None else 1000)
+    calls(100_000 if entry.layouts() is not None else 1000)
     stop, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert stop - start < 5000
@@ -537,12 +537,16 @@ def test_builtins_go_with_what_they_hold() -> None:
 
     slow = Slow()
     one = ArrayType((1,), FLOAT)
-    slow.fast = entry.builtin("f", copying([1]), [one], one, slow)  # type: ignore[attr-defined]
-    gone = weakref.ref(slow)
+    kept = Slow()
+    slow.fast = entry.builtin("f", copying([1]), [one], one, slow, kept=kept)  # type: ignore[attr-defined]
+    gone, kept_gone = weakref.ref(slow), weakref.ref(kept)
+    del kept
+    gc.collect()
+    assert kept_gone() is not None
     assert slow.fast(1) == (1,)  # type: ignore[attr-defined]
     del slow
     gc.collect()
-    assert gone() is None
+    assert gone() is kept_gone() is None
 
 
 def test_native_text_is_valid() -> None:

@@ -76,6 +76,7 @@ def builtin(
     status: bool = False,
     error: Callable[..., Any] | None = None,
     long: bool = False,
+    kept: Any = None,
 ) -> Callable[..., Any]:
     """A function around native code.
 
@@ -113,6 +114,8 @@ def builtin(
     error : callable, optional
     long : bool
         Whether a call takes so long (tens of microseconds) that other threads should run meanwhile.
+    kept : object, optional
+        Something that the body needs and that lives as long as the builtin.
 
     Returns
     -------
@@ -123,11 +126,11 @@ def builtin(
     structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
     if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
-        return Foreign(name, body, structure, made, fallback, arena, status, error)
+        return Foreign(name, body, structure, made, fallback, arena, status, error, kept)
     how = 0 if not status else 1 if error is None else 2
     plan = Plan(structure, made, found, body, arena, how, long)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
-    held = (fallback, plan.words, error, definition, tuple(plan.objects))
+    held = (fallback, plan.words, error, definition, tuple(plan.objects), kept)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         ("PyCFunction_NewEx", ctypes.pythonapi)
     )

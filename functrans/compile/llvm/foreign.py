@@ -35,6 +35,8 @@ class Foreign:
         "_body",
         "_error",
         "_inputs",
+        "_kept",
+        "_names",
         "_outputs",
         "_status",
         "fallback",
@@ -50,15 +52,18 @@ class Foreign:
         arena: int | Size,
         status: bool,
         error: Callable[..., Any] | None,
+        kept: Any,
     ) -> None:
         self.__name__ = name
         self.fallback = fallback
         self._body = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)(body)
         self._inputs = inputs
+        self._names = inputs.sizes()
         self._outputs = outputs
         self._arena = arena
         self._status = status
         self._error = error
+        self._kept = kept
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         sizes: dict[str, int] = {}
@@ -73,7 +78,7 @@ class Foreign:
         need = max(_number(self._arena, sizes), STATUS_BYTES if self._status else 0)
         arena = np.empty(need + 64, np.uint8)
         start = -arena.ctypes.data % 64
-        told = np.array(list(sizes.values()), np.int64)
+        told = np.array([sizes[name] for name in self._names], np.int64)
         status = self._body(
             _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data
         )
