@@ -8,9 +8,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm.planning import Kernel
 from functrans.compile.llvm.segment import Segment, supported
-from functrans.compile.llvm.statements import Call
+from functrans.compile.llvm.statements import Call, Nest
 from tests.llvm.native import carried_out, staged
 
 DTYPES = ["float64", "float32", "complex128"]
@@ -36,7 +35,7 @@ def compare(f: Any, *args: Any) -> Segment:
 
 
 def copies(segment: Segment) -> int:
-    return sum(isinstance(step, Kernel) for step in segment.plan.steps)
+    return sum(isinstance(step, Nest) for step in segment.frame.plan.steps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -104,7 +103,7 @@ def test_training_step(batch: int, dtype: str) -> None:
         ]
 
     segment = compare(step, parameters, x, y)
-    products = [s for s in segment.plan.steps if isinstance(s, Call)]
+    products = [s for s in segment.frame.plan.steps if isinstance(s, Call)]
     assert len(products) == 8
 
 

@@ -31,7 +31,7 @@ def compare(f: Callable[..., Any], *args: Any, steps: int | None = None) -> None
     graph, values = staged(f, *args)
     assert all([supported(equation, False) for equation in graph.equations]), graph
     if steps is not None:
-        assert len([s for s in Segment(graph).plan.steps if isinstance(s, Nest)]) == steps
+        assert len([s for s in Segment(graph).frame.plan.steps if isinstance(s, Nest)]) == steps
     summed = not all([supported(equation, True) for equation in graph.equations])
     with np.errstate(all="ignore"):
         expected = graph.evaluate(values)
@@ -167,7 +167,7 @@ def test_equal_kernels_are_one_function() -> None:
 
     graph, _ = staged(chain, drawn((50,), "float64"))
     segment = Segment(graph)
-    assert len(segment.plan.steps) == 6
+    assert len(segment.frame.plan.steps) == 6
     assert segment.text.count("define internal void @kernel") == 3
 
 

@@ -41,11 +41,8 @@ def arranged(
     steps: Sequence[Iterable[Variable]],
     fixed: Iterable[Variable],
     size_of: Callable[[Variable], int],
-    start: int = 0,
 ) -> tuple[dict[Variable, int], int]:
     """Offsets in the arena for all values that steps mention and are not `fixed`, and its size.
-
-    What lies below `start` is left alone.
 
     Pieces of memory that have become free are joined, and the first that is large enough is taken.
     """
@@ -65,7 +62,7 @@ def arranged(
         beginning.setdefault(i, []).append(x)
     free: list[tuple[int, int]] = []  # offset and size, by offset
     offsets: dict[Variable, int] = {}
-    top = start
+    top = 0
     for i in range(len(steps)):
         for x in beginning.get(i, ()):
             size = lines(size_of(x))

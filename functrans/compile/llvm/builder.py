@@ -421,6 +421,50 @@ class Builder:
 
         self.loop(start, stop, once, step=step)
 
+    def repeat_while(
+        self,
+        test: Callable[[list[Value]], Value],
+        body: Callable[[list[Value]], Sequence[Value]],
+        carried: Sequence[Value] = (),
+    ) -> list[Value]:
+        """``carried = body(carried)`` while ``test(carried)`` holds; what is carried at the end."""
+        head, inside, after = self.label("head"), self.label("body"), self.label("done")
+        before = self.block
+        self.jump(head)
+        self.start(head)
+        carries = [Value(x.type, self.fresh()) for x in carried]
+        place = len(self._lines)
+        self._lines.extend([""] * len(carries))
+        self.fork(test(carries), inside, after)
+        self.start(inside)
+        results = list(body(carries))
+        self.jump(head)
+        for offset, (phi, old, new) in enumerate(zip(carries, carried, results, strict=True)):
+            self._lines[place + offset] = (
+                f"{phi.text} = phi {phi.type} [{old.text}, %{before}], [{new.text}, %{self.block}]"
+            )
+        self.start(after)
+        return carries
+
+    def choose(self, index: Value, bodies: Sequence[Callable[[], None]]) -> None:
+        """Do one of several things, by its number; the last one for any other number."""
+        labels = [self.label("case") for _ in bodies]
+        after = self.label("after")
+        cases = " ".join(
+            [f"{index.type} {i}, label %{label}" for i, label in enumerate(labels[:-1])]
+        )
+        self.line(f"switch {index}, label %{labels[-1]} [{cases}]")
+        for label, body in zip(labels, bodies, strict=True):
+            self.start(label)
+            body()
+            self.jump(after)
+        self.start(after)
+
+    def copy(self, source: Value, target: Value, size: int) -> None:
+        """Copy so many bytes to memory that is apart."""
+        name = "llvm.memcpy.p0.p0.i64"
+        self.call(name, "void", target, source, number(size, "i64"), number(0, "i1"))
+
     def finish(self, result: Value | None = None) -> str:
         """Return from the function and enter it in the module; its name."""
         self.line("ret void" if result is None else f"ret {result}")

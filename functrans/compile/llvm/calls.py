@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.kernels import multiplying
+from functrans.compile.llvm.kernels import branches, iteration, multiplying
 from functrans.compile.llvm.kernels.contractions import NAMES
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.statements import Way
     from functrans.graph.graph import Equation
 
-WAYS: dict[str, Way] = dict.fromkeys(NAMES, multiplying.MULTIPLYING)
+WAYS: dict[str, Way] = {
+    **dict.fromkeys(NAMES, multiplying.MULTIPLYING),
+    "scan": iteration.Scans(),
+    "while_loop": iteration.Whiles(),
+    "cond": branches.Conds(),
+    "call": branches.Calls(),
+}
 
 
 def way_of(equation: Equation) -> Way | None:

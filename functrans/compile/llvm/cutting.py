@@ -75,6 +75,8 @@ def cut(graph: Graph, fits: Chooser, made: Callable[[Graph], Callable[..., Any]]
         params = equation.params
         if equation.primitive.kind != "higher-order" or params.get("lanes") is not None:
             return None  # graphs of single lanes are batched while the program runs
+        if _native(equation, fits):
+            return None  # it goes into a segment with all that is in it
         changed = with_graphs(params, deep)
         same = all([a is b for a, b in zip(graphs_in(params), graphs_in(changed), strict=True)])
         return None if same else equation.changed(params=changed)

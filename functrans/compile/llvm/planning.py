@@ -202,7 +202,8 @@ class Plan:
                 target = storage(step.target)
                 if not step.initial or target in levels:
                     free = step.initial and spaces.get(target) is None
-                    level = max(level, levels[target] + (not free), read.get(target, -1) + 1)
+                    before = levels.get(target, -1) + (not free)
+                    level = max(level, before, read.get(target, -1) + 1)
                 levels[target] = level
                 whole = step.target is step.value
                 spaces[target] = step.space if whole else None

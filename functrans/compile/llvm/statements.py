@@ -32,9 +32,10 @@ from functrans.core.types import WEAK, ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.emission import Code
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation, Graph
 
@@ -173,10 +174,37 @@ class Way(Protocol):
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         """Whether the equation can be carried out on operands that lie so, in elements."""
 
+    def planned(self, code: Code, call: Call) -> Work:
+        """What is to be done for a call."""
+
+
+class Work(Protocol):
+    """A call that has been planned.
+
+    Attributes
+    ----------
+    scratch : int
+        Bytes of memory that it needs meanwhile.
+    direct : bool
+        Whether single elements are only read and written where they lie, so that they may be kept
+        in registers; otherwise their addresses may be handed on.
+    """
+
+    @property
+    def scratch(self) -> int: ...
+
+    @property
+    def direct(self) -> bool: ...
+
     def emit(
-        self, builder: Builder, call: Call, addresses: Sequence[Value], outs: Sequence[Value]
+        self,
+        builder: Builder,
+        addresses: Sequence[Value],
+        outs: Sequence[Value],
+        scratch: Value,
     ) -> None:
-        """Write the code, given the address of each operand's first element and each output's."""
+        """Write the code, given the address of each operand's first element, of each output's, and
+        of scratch memory."""
 
 
 REDUCTIONS = {
@@ -211,7 +239,15 @@ class Statements:
         How many steps stand between a value and the inputs, 0 if it is missing.
     """
 
-    def __init__(self, graph: Graph, calls: Callable[[Equation], Way | None]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        calls: Callable[[Equation], Way | None],
+        owned: Mapping[int, int] | None = None,
+    ) -> None:
+        """`calls` tells how equations that are calls are carried out; `owned` gives for numbers of
+        outputs that of the input in whose memory they may be made."""
+        owned = owned or {}
         self.definitions: dict[Variable, Elementwise | Moved | Gathered | Uniform] = {}
         self.aliases: dict[Variable, Variable] = {}
         self.constants: dict[Variable, np.ndarray[Any, Any]] = {}
@@ -220,6 +256,8 @@ class Statements:
         self.outputs: list[Variable] = []
         self.depths: dict[Variable, int] = {}
         self._inputs = set(graph.inputs)
+        self._owned = {graph.inputs[i] for i in owned.values()}
+        self._rewritten: set[Variable] = set()  # each the only one that needs its memory
         self._numbers: dict[Any, Variable] = {}
         self._uses: dict[Variable, int] = {}
         for x in (*graph.outputs, *[x for e in graph.equations for x in e.inputs]):
@@ -228,8 +266,9 @@ class Statements:
         for equation in graph.equations:
             self._enter(equation, calls)
         taken: set[Variable] = set()
-        for x in graph.outputs:
-            self.outputs.append(self._output(self.variable(x), taken))
+        for i, x in enumerate(graph.outputs):
+            own = graph.inputs[owned[i]] if i in owned else None
+            self.outputs.append(self._output(self.variable(x), taken, own))
 
     def variable(self, x: Any) -> Variable:
         """The value that an operand is; constants become values too."""
@@ -324,15 +363,19 @@ class Statements:
             plain.append(View(x, Access(0, contiguous_strides(x.type.shape))))
         views = list(plain)
         for i, x in enumerate(equation.inputs):
-            views[i] = self._moved(x) or plain[i]
-            if not way.accepts(equation, [view.access.strides for view in views]):
-                views[i] = plain[i]
+            moved = self._moved(x)
+            if moved is not None:
+                views[i] = moved
+                if not way.accepts(equation, [view.access.strides for view in views]):
+                    views[i] = plain[i]
         return tuple(views)
 
     def _moved(self, x: Variable) -> View | None:
         """Where a value lies of which this one shows the elements elsewhere."""
         index, shape = identity(x.type.ndim), x.type.shape
         definition = self.definitions.get(x)
+        if not isinstance(definition, Moved):
+            return None
         while isinstance(definition, Moved):
             x, index = definition.operand, composed(definition.where, index)
             definition = self.definitions.get(x)
@@ -372,13 +415,14 @@ class Statements:
         self._step(Statement(made, shape, x, identity(len(shape))))
         return made
 
-    def _output(self, x: Variable, taken: set[Variable]) -> Variable:
-        """A value with memory of its own for an output."""
+    def _output(self, x: Variable, taken: set[Variable], own: Variable | None) -> Variable:
+        """A value with memory of its own for an output, or in that of the input `own`."""
         place = self.storage(x)
         if x in self.definitions and not isinstance(self.definitions[x], Elementwise):
-            return self._output(self.copy(x), taken)
-        if place in self._inputs or place in self.constants or place in taken:
-            return self._output(self.copy(x), taken)
+            return self._output(self.copy(x), taken, own)
+        foreign = place in self._inputs and place is not own
+        if foreign or place in self.constants or place in taken:
+            return self._output(self.copy(x), taken, own)
         taken.add(place)
         self.stored.add(x)
         return x
@@ -388,13 +432,15 @@ class Statements:
     def _base(self, x: Variable, out: Variable) -> None:
         """Let a result begin as its operand, in the memory of that if nobody else needs it."""
         place = self.storage(x)
-        alone = self._uses.get(x, 0) == 1 and x is place
-        if alone and place not in self._inputs and place not in self.constants:
+        alone = self._uses.get(x, 0) == 1 and (x is place or x in self._rewritten)
+        free = place not in self._inputs or place in self._owned
+        if alone and free and place not in self.constants:
             if not isinstance(self.definitions.get(x), Elementwise | None):
                 x = self.copy(x)
         else:
             x = self.copy(x)
         self._alias(out, x)
+        self._rewritten.add(out)
 
     def _write_region(self, equation: Equation, combine: str | None) -> None:
         x, y, *arrays = equation.inputs

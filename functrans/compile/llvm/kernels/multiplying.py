@@ -14,7 +14,8 @@ from functrans.compile.llvm.kernels.tiling import supported
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.statements import Call
+    from functrans.compile.llvm.emission import Code
+    from functrans.compile.llvm.statements import Call, Work
     from functrans.graph.graph import Equation
 
 
@@ -29,12 +30,30 @@ class Multiplying:
             return False
         return supported(found.product, found.bias is not None)
 
-    def emit(
-        self, builder: Builder, call: Call, addresses: Sequence[Value], outs: Sequence[Value]
-    ) -> None:
-        strides = [view.access.strides for view in call.operands]
-        found = contraction(call.equation, dict(enumerate(strides)))
+    def planned(self, code: Code, call: Call) -> Work:
+        return _Product(call)
+
+
+class _Product:
+    """One product."""
+
+    scratch = 0
+    direct = False
+
+    def __init__(self, call: Call) -> None:
+        self.strides = [view.access.strides for view in call.operands]
+        found = contraction(call.equation, dict(enumerate(self.strides)))
         assert found is not None
+        self.contraction = found
+
+    def emit(
+        self,
+        builder: Builder,
+        addresses: Sequence[Value],
+        outs: Sequence[Value],
+        scratch: Value,
+    ) -> None:
+        found, strides = self.contraction, self.strides
         epilogue = None
         if found.bias is not None:
             single = found.exchanged or not strides[found.bias][0]

@@ -1,0 +1,300 @@
+"""Graphs as code at some place of a native function: what is planned, and where values lie.
+
+A :class:`Frame` is a graph that has been planned. It is emitted into any function, with addresses
+for its inputs, outputs and memory, so that graphs within graphs (bodies of loops, branches) are
+emitted where they are carried out. A value of one element lies in memory of the function that LLVM
+keeps in registers, and work on it is done in place; what walks through more is a function, of which
+all walks that are alike have one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.compile.llvm import conversions
+from functrans.compile.llvm.affine import contiguous_strides
+from functrans.compile.llvm.arena import LINE, Place, arranged
+from functrans.compile.llvm.builder import Builder, Module, Value
+from functrans.compile.llvm.kernels.loops import STATUS, emit_loops, places_of
+from functrans.compile.llvm.planning import Plan
+from functrans.compile.llvm.statements import Call, Nest, Statements
+from functrans.core.types import ArrayType, type_of
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from functrans.compile.llvm.statements import Way, Work
+    from functrans.graph.graph import Equation, Graph
+
+
+class Code:
+    """What all graphs of a module share: functions, constants, the kinds of calls.
+
+    Attributes
+    ----------
+    module : Module
+    constants : list of ndarray
+        Arrays whose addresses are in the table of constants, :attr:`table`.
+    way_of : callable
+        Gives the way of an equation that is a call.
+    prepared : callable
+        Gives a graph within another in the form that native code is made of.
+    checked : bool
+        Whether something may go wrong: positions out of bounds.
+    status : Value
+        Where code notes that, if so.
+    """
+
+    status: Value
+
+    def __init__(
+        self, way_of: Callable[[Equation], Way | None], prepared: Callable[[Graph], Graph]
+    ) -> None:
+        self.module = Module()
+        self.constants: list[np.ndarray[Any, Any]] = []
+        self.way_of = way_of
+        self.prepared = prepared
+        self.table = self.module.state("constants", "ptr")
+        self.checked = False
+        self._kernels: dict[str, str] = {}
+
+    def kernel(self, plan: Plan, nest: Nest, places: Sequence[Variable]) -> str:
+        """The function of a nest, which is made once for all that are alike."""
+        inner = Builder(self.module, "KERNEL", "void", ["ptr"] * len(places), internal=True)
+        emit_loops(inner, plan, nest, dict(zip(places, inner.operands, strict=True)))
+        inner.finish()
+        text = self.module.functions.pop("KERNEL")
+        if text not in self._kernels:
+            name = self._kernels[text] = f"kernel{len(self._kernels)}"
+            self.module.functions[name] = text.replace("@KERNEL(", f"@{name}(", 1)
+        return self._kernels[text]
+
+    def constant(self, x: np.ndarray[Any, Any]) -> int:
+        """The place of an array in the table of constants."""
+        self.constants.append(x)
+        return len(self.constants) - 1
+
+
+def is_single(kind: ArrayType) -> bool:
+    """Whether values of a type are one element, which is kept in a register."""
+    return kind.size == 1
+
+
+def slot(builder: Builder, dtype: np.dtype[Any]) -> Value:
+    """Memory for one element, which LLVM keeps in registers."""
+    memory = conversions.memory(dtype)
+    return builder.slot(f"[2 x {memory}]" if dtype.kind == "c" else memory)
+
+
+def move(builder: Builder, dtype: np.dtype[Any], source: Value, target: Value) -> None:
+    """Copy one element."""
+    memory = conversions.memory(dtype)
+    for part in range(2 if dtype.kind == "c" else 1):
+        x = builder.load(memory, builder.at(source, part, memory))
+        builder.store(x, builder.at(target, part, memory))
+
+
+def agree(values: Sequence[Any], kinds: Sequence[ArrayType]) -> bool:
+    """Whether values of a graph have these shapes and dtypes."""
+    found = [x.type if type(x) is Variable else type_of(x) for x in values]
+    pairs = zip(found, kinds, strict=True)
+    return all([a.shape == b.shape and a.dtype == b.dtype for a, b in pairs])
+
+
+def in_order(strides: tuple[int, ...], kind: ArrayType) -> bool:
+    """Whether the elements of an array with these strides lie in C order."""
+    expected = contiguous_strides(kind.shape)
+    return not kind.size or all(
+        [a == b or n == 1 for a, b, n in zip(strides, expected, kind.shape, strict=True)]
+    )
+
+
+class Frame:
+    """A graph that has been planned.
+
+    Parameters
+    ----------
+    code : Code
+    graph : Graph
+        Of equations that native code has.
+    owned : mapping of int to int
+        For numbers of outputs, that of the input in whose memory the output may be made.
+
+    Attributes
+    ----------
+    plan : Plan
+    size : int
+        Bytes of memory that the code needs.
+    """
+
+    def __init__(self, code: Code, graph: Graph, owned: Mapping[int, int] | None = None) -> None:
+        self.code = code
+        self.graph = graph
+        statements = Statements(graph, code.way_of, owned)
+        self.plan = Plan(statements)
+        self._works: dict[Equation, Work] = {}
+        self._scratch: dict[Equation, Variable] = {}
+        for step in self.plan.steps:
+            if isinstance(step, Call):
+                work = self._works[step.equation] = step.way.planned(code, step)
+                if work.scratch:
+                    kind = ArrayType((max(work.scratch, LINE),), np.dtype(np.uint8))
+                    self._scratch[step.equation] = Variable(kind)
+        self.places = self._arrange(graph)
+
+    def in_place(self, output: int) -> bool:
+        """Whether an output lies in the memory of an input."""
+        return self.places[self.storage(self.plan.statements.outputs[output])].kind == "input"
+
+    def storage(self, x: Variable) -> Variable:
+        """The value whose memory a value lies in."""
+        return self.plan.statements.storage(x)
+
+    def written(self) -> set[Variable]:
+        """The memory that statements write to."""
+        nests = [step for step in self.plan.steps if isinstance(step, Nest)]
+        kernels = [kernel for nest in nests for kernel in nest.kernels]
+        return {self.storage(s.target) for kernel in kernels for s in kernel.statements}
+
+    def _arrange(self, graph: Graph) -> dict[Variable, Place]:
+        plan = self.plan
+        statements = plan.statements
+        places = {x: Place("input", i) for i, x in enumerate(graph.inputs)}
+        for x, array in statements.constants.items():
+            places[x] = Place("constant", self.code.constant(array))
+        for i, x in enumerate(statements.outputs):
+            places.setdefault(statements.storage(x), Place("output", i))
+        mentioned: list[list[Variable]] = []
+        for step in plan.steps:
+            if isinstance(step, Call):
+                values = [*[view.value for view in step.operands], *step.equation.outputs]
+                here = list(map(statements.storage, values))
+                if step.equation in self._scratch:
+                    here.append(self._scratch[step.equation])
+            else:
+                here = places_of(plan, step)
+            self.code.checked |= STATUS in here
+            for x in here:
+                if x not in places and is_single(x.type):
+                    places[x] = Place("slot", 0)
+            mentioned.append(here)
+        offsets, self.size = arranged(mentioned, places, plan.size)
+        places.update({x: Place("arena", offset) for x, offset in offsets.items()})
+        return places
+
+    def emit(
+        self, builder: Builder, inputs: Sequence[Value], outputs: Sequence[Value], arena: Value
+    ) -> None:
+        """The code of the graph.
+
+        Parameters
+        ----------
+        builder : Builder
+        inputs, outputs : sequence of Value
+            Addresses; those of single elements are such as :func:`slot` gives, or are read and
+            written there.
+        arena : Value
+            The address of :attr:`size` bytes.
+        """
+        at = _Addresses(builder, self, inputs, outputs, arena)
+        for step in self.plan.steps:
+            if isinstance(step, Call):
+                self._call(builder, step, at)
+            else:
+                self._nest(builder, step, at)
+
+    def _nest(self, builder: Builder, nest: Nest, at: Mapping[Variable, Value]) -> None:
+        if all([n == 1 for kernel in nest.kernels for n in kernel.space]):
+            emit_loops(builder, self.plan, nest, at)
+            return
+        places = places_of(self.plan, nest)
+        name = self.code.kernel(self.plan, nest, places)
+        written = {self.storage(s.target) for kernel in nest.kernels for s in kernel.statements}
+        given = self._handed(builder, places, at)
+        builder.call(name, "void", *given)
+        self._taken(builder, places, given, at, written)
+
+    def _call(self, builder: Builder, call: Call, at: Mapping[Variable, Value]) -> None:
+        work, equation = self._works[call.equation], call.equation
+        places = [self.storage(view.value) for view in call.operands]
+        results = list(map(self.storage, equation.outputs))
+        if work.direct:
+            given = [at[x] for x in (*places, *results)]
+        else:
+            given = self._handed(builder, [*places, *results], at)
+        addresses = []
+        for view, address in zip(call.operands, given, strict=False):
+            dtype = view.value.type.dtype
+            step = view.access.offset * (2 if dtype.kind == "c" else 1)
+            addresses.append(builder.at(address, step, conversions.memory(dtype)))
+        scratch = self._scratch.get(equation)
+        memory = Value("ptr", "null") if scratch is None else at[scratch]
+        outs = given[len(places) :]
+        work.emit(builder, addresses, outs, memory)
+        if not work.direct:
+            self._taken(builder, results, outs, at, set(results))
+
+    def _handed(
+        self, builder: Builder, places: Sequence[Variable], at: Mapping[Variable, Value]
+    ) -> list[Value]:
+        """Addresses that may be handed to a function: single elements are copied to memory, since
+        what has its address handed on is kept in no register."""
+        given = []
+        for x in places:
+            address = at[x]
+            if is_single(x.type) and x is not STATUS:
+                address = slot(builder, x.type.dtype)
+                move(builder, x.type.dtype, at[x], address)
+            given.append(address)
+        return given
+
+    def _taken(
+        self,
+        builder: Builder,
+        places: Sequence[Variable],
+        given: Sequence[Value],
+        at: Mapping[Variable, Value],
+        written: set[Variable],
+    ) -> None:
+        """Copy back the single elements that a function has written."""
+        for x, address in zip(places, given, strict=True):
+            if is_single(x.type) and x in written:
+                move(builder, x.type.dtype, address, at[x])
+
+
+class _Addresses(dict[Variable, Value]):
+    """The addresses of values, made when they are asked for."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        frame: Frame,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        arena: Value,
+    ) -> None:
+        super().__init__()
+        self.builder = builder
+        self.frame = frame
+        self.given = {"input": inputs, "output": outputs}
+        self.arena = arena
+        if frame.code.checked:
+            self[STATUS] = frame.code.status
+
+    def __missing__(self, x: Variable) -> Value:
+        b = self.builder
+        kind, number = self.frame.places[x]
+        if kind == "arena":
+            found = b.at(self.arena, number, "i8")
+        elif kind == "slot":
+            found = slot(b, x.type.dtype)
+        elif kind == "constant":
+            table = b.load("ptr", self.frame.code.table)
+            found = b.load("ptr", b.at(table, number, "ptr"))
+        else:
+            found = self.given[kind][number]
+        self[x] = found
+        return found

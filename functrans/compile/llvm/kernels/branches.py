@@ -1,0 +1,93 @@
+"""``cond`` and ``call``: the code of graphs in its place, one of several or the only one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm import conversions
+from functrans.compile.llvm.emission import Frame, agree, in_order
+from functrans.core.types import type_of
+from functrans.graph.graph import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.emission import Code
+    from functrans.compile.llvm.statements import Call, Work
+    from functrans.core.types import ArrayType
+    from functrans.graph.graph import Equation
+
+
+class _Cond:
+    direct = True
+
+    def __init__(self, code: Code, call: Call) -> None:
+        self.index = call.operands[0].value.type.dtype
+        self.frames = [Frame(code, code.prepared(g)) for g in call.equation.params["branches"]]
+        self.scratch = max([frame.size for frame in self.frames])
+
+    def emit(
+        self,
+        builder: Builder,
+        addresses: Sequence[Value],
+        outs: Sequence[Value],
+        scratch: Value,
+    ) -> None:
+        index = builder.load(conversions.memory(self.index), addresses[0])
+        bodies = [
+            partial(frame.emit, builder, addresses[1:], outs, scratch) for frame in self.frames
+        ]
+        builder.choose(index, bodies)
+
+
+class _Call:
+    direct = True
+
+    def __init__(self, code: Code, call: Call) -> None:
+        self.frame = Frame(code, code.prepared(call.equation.params["graph"]))
+        self.scratch = self.frame.size
+
+    def emit(
+        self,
+        builder: Builder,
+        addresses: Sequence[Value],
+        outs: Sequence[Value],
+        scratch: Value,
+    ) -> None:
+        self.frame.emit(builder, addresses, outs, scratch)
+
+
+class Conds:
+    """The way of branches that one index chooses."""
+
+    def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
+        params, (index, *operands) = equation.params, equation.inputs
+        kind = index.type if type(index) is Variable else type_of(index)
+        branches = params["branches"]
+        return (
+            params["lanes"] is None
+            and kind.dtype.kind in "biu"
+            and all([agree(operands, branch.input_types) for branch in branches])
+            and all([agree(equation.outputs, branch.output_types) for branch in branches])
+            and _in_order(strides[1:], branches[0].input_types)
+        )
+
+    def planned(self, code: Code, call: Call) -> Work:
+        return _Cond(code, call)
+
+
+class Calls:
+    """The way of graphs that are called."""
+
+    def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
+        kinds = equation.params["graph"].input_types
+        return agree(equation.inputs, kinds) and _in_order(strides, kinds)
+
+    def planned(self, code: Code, call: Call) -> Work:
+        return _Call(code, call)
+
+
+def _in_order(strides: Sequence[tuple[int, ...]], kinds: Sequence[ArrayType]) -> bool:
+    return all([in_order(steps, kind) for steps, kind in zip(strides, kinds, strict=True)])
