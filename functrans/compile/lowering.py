@@ -40,8 +40,10 @@ def lowered(graph: Graph) -> Graph:
     prepared = Prepared()
     for equation in graph.equations:
         recipe = _recipe_of(equation)
-        spelt = [equation] if recipe is None else _spelt_out(equation, recipe)
-        equations.extend(map(prepared.of, spelt))
+        if recipe is None:
+            equations.append(prepared.of(equation))
+        else:
+            equations.extend(map(prepared.of, _spelt_out(equation, recipe)))
     return like(graph, equations, graph.outputs)
 
 
@@ -125,8 +127,8 @@ def _recipe_of(equation: Equation) -> _Record | None:
     """What an operation consists of; None if it is a ufunc, or no sequence of ufuncs."""
     primitive = equation.primitive
     if (
-        primitive.kind not in _KINDS
-        or isinstance(primitive.impl, np.ufunc)
+        isinstance(primitive.impl, np.ufunc)
+        or primitive.kind not in _KINDS
         or primitive.outputs is not None
         or primitive.effects
         or equation.params

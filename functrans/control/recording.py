@@ -57,12 +57,14 @@ class Recording(Stage):
         What Python was answered, in order.
     """
 
-    __slots__ = ("_done", "_known", "follow", "outcomes", "stepwise")
+    __slots__ = ("_done", "_known", "follow", "outcomes")
 
-    def __init__(self, function: object, *, follow: bool, stepwise: bool) -> None:
+    stepwise = False
+    """Whether the operations are carried out as they are recorded."""
+
+    def __init__(self, function: object, *, follow: bool) -> None:
         super().__init__(function, "jit")
         self.follow = follow
-        self.stepwise = stepwise
         self.outcomes: list[bool] = []
         self._known: dict[Variable, Any] = {}
         self._done = 0
@@ -74,12 +76,6 @@ class Recording(Stage):
         if plain is not None:
             self._known[array.variable] = plain
         return array
-
-    def process(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
-        ans = super().process(primitive, args, params)
-        if self.stepwise:
-            self._advance()
-        return ans
 
     def taken_back(self, first: int) -> list[Equation]:
         self._done = min(self._done, first)
@@ -121,6 +117,19 @@ class Recording(Stage):
     def values(self, outs: Sequence[Any]) -> list[Any]:
         """The values of outputs in this call, where everything has been carried out."""
         return [self._known.get(x.variable, x) if self.owns(x) else x for x in outs]
+
+
+class Stepping(Recording):
+    """Carries the operations out as well, one by one, while the function runs."""
+
+    __slots__ = ()
+
+    stepwise = True
+
+    def process(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
+        ans = super().process(primitive, args, params)
+        self._advance()
+        return ans
 
 
 _UNKNOWN = object()

@@ -10,7 +10,7 @@ from functrans.compile import program
 from functrans.control.call import call
 from functrans.control.closure import lifted
 from functrans.control.reads import Arrays, Reads
-from functrans.control.recording import PathLeft, Recording
+from functrans.control.recording import PathLeft, Recording, Stepping
 from functrans.control.rolling import roll
 from functrans.core import tree
 from functrans.core.array import TracedArray
@@ -153,7 +153,8 @@ def trace(
     it has met besides, which join `constants`.
     """
     who = f"jit({describe_function(fun)})"
-    with Recording(fun, follow=follow, stepwise=stepwise) as recording:
+    recorder = Stepping if stepwise else Recording
+    with recorder(fun, follow=follow) as recording:
         variables = [recording.input(type_of(x), x) for x in leaves]
         args, kwargs = build(variables)
         recording.label = lambda i: leaf_label(fun, _path_of(variables[i], (args, kwargs)))

@@ -83,6 +83,8 @@ class ArrayType:
 
 _new: Any = object.__new__
 
+_WEAK_TYPES = {cls: ArrayType((), dtype, weak=True) for cls, dtype in _PYTHON_DTYPES.items()}
+
 
 def type_of(x: Array) -> ArrayType:
     """The :class:`ArrayType` of a value; the value itself if it is one already."""
@@ -91,8 +93,8 @@ def type_of(x: Array) -> ArrayType:
         new: ArrayType = _new(ArrayType)  # recording asks often, and __init__ takes as long again
         new.shape, new.dtype, new.weak = x.shape, x.dtype, False
         return new
-    if cls in _PYTHON_DTYPES:
-        return ArrayType((), _PYTHON_DTYPES[cls], weak=True)
+    if cls in _WEAK_TYPES:
+        return _WEAK_TYPES[cls]
     if cls is ArrayType:
         return x  # type: ignore[no-any-return]
     if hasattr(x, "shape") and hasattr(x, "dtype"):
