@@ -236,3 +236,39 @@ def test_remainders_without_fused_instructions(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(machine(), "fused", False)
     dtype = np.dtype("f8")
     check("remainder", [dtype, dtype], grid([dtype, dtype]))
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, -1, 0.5])
+@pytest.mark.parametrize("dtype", FLOATS[1:], ids=str)
+def test_powers_that_numpy_spells_out(exponent: float, dtype: np.dtype[Any]) -> None:
+    """A number for an exponent takes NumPy's own short ways, bit for bit."""
+    x = points(dtype)
+    found = operation("power", [dtype, type(exponent)], dtype, {}, [None, exponent])
+    assert found is not None and found.exact
+    wanted = expected(REGISTRY["power"], [x, exponent], {})
+    for width in (WIDTH, 1):
+        assert same(evaluated(found, [x, np.full(x.shape, exponent)], width), wanted).all()
+
+
+@pytest.mark.parametrize("exponent", [3, 4, -2])
+def test_powers_by_products(exponent: int) -> None:
+    """Few roundings, and no logarithm."""
+    x = np.random.default_rng(1).uniform(-3, 3, 1000)
+    found = operation("power", [x.dtype, int], x.dtype, {}, [None, exponent])
+    assert found is not None and not found.exact
+    wanted = expected(REGISTRY["power"], [x, exponent], {})
+    error = np.abs(evaluated(found, [x, np.full(x.shape, exponent)], 8) - wanted)
+    assert (error <= 4 * np.spacing(np.abs(wanted))).all()
+
+
+@pytest.mark.parametrize("dtype", INTS, ids=str)
+@pytest.mark.parametrize("exponent", [0, 1, 3, 7])
+def test_powers_of_integers(exponent: int, dtype: np.dtype[Any]) -> None:
+    """They wrap around; negative powers are errors of NumPy, and are left to it."""
+    x = points(dtype)
+    found = operation("power", [dtype, int], dtype, {}, [None, exponent])
+    assert found is not None and found.exact
+    wanted = expected(REGISTRY["power"], [x, exponent], {})
+    assert np.array_equal(evaluated(found, [x, np.full(x.shape, exponent)], 8), wanted)
+    if dtype.kind == "i":
+        assert operation("power", [dtype, int], dtype, {}, [None, -1]) is None

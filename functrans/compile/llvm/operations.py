@@ -63,6 +63,7 @@ def operation(
     operands: Sequence[DType | type],
     result: DType,
     params: Mapping[str, Any] | None = None,
+    numbers: Sequence[Any] = (),
 ) -> Operation | None:
     """The native form of a primitive, or None if it has none for these dtypes.
 
@@ -76,6 +77,9 @@ def operation(
         That of the output.
     params : mapping, optional
         Parameters of the primitive.
+    numbers : sequence, optional
+        The operands that are known numbers, and None for the others: some exponents take no
+        logarithm.
 
     Examples
     --------
@@ -85,6 +89,11 @@ def operation(
     >>> found.operands, found.exact
     ((dtype('float32'), dtype('float32')), True)
     """
+    if name in ("power", "float_power") and len(numbers) == 2 and numbers[1] is not None:
+        loop = _loop(name, tuple(operands), result)
+        known = None if loop is None else known_power(loop, numbers[1])
+        if known is not None and supported(result):
+            return Operation(loop or (), result, known.exact, known.emit)
     return _operation(name, tuple(operands), result, tuple(sorted((params or {}).items())))
 
 
@@ -144,6 +153,48 @@ def _tabled(name: str, loop: tuple[DType, ...], result: DType) -> Operation | No
         emit = COMPOSITES[name]
         return Operation(loop, result, False, _of_half(emit) if first.itemsize == 2 else emit)
     return None
+
+
+def known_power(loop: tuple[DType, ...], exponent: Any) -> Operation | None:
+    """The power to a known exponent by products, where that takes few roundings or none."""
+    dtype = loop[0]
+    if dtype.kind in "iu" and isinstance(exponent, int | np.integer) and exponent >= 0:
+        times = int(exponent)
+        return Operation(loop, dtype, True, lambda b, x, y: repeated(b.mul, x, times))
+    if dtype.kind != "f" or not isinstance(exponent, int | float | np.floating | np.integer):
+        return None
+    found = _POWERS.get(float(exponent))
+    if found is None:
+        return None
+    body = found
+    exact = exponent in (-1, 0, 1, 2) or (exponent == 0.5 and dtype.itemsize > 2)
+    if dtype.itemsize == 2:
+        return Operation(loop, dtype, exact, _of_half(lambda b, x, y: body(b, x)))
+    return Operation(loop, dtype, exact, lambda b, x, y: body(b, x))
+
+
+def repeated(times: Callable[[Value, Value], Value], x: Value, n: int) -> Value:
+    """x to a power by squares; 1 for 0."""
+    found: Value | None = None
+    while n:
+        if n & 1:
+            found = x if found is None else times(found, x)
+        n >>= 1
+        x = times(x, x) if n else x
+    return number(1, x.type) if found is None else found
+
+
+_POWERS: dict[float, Callable[..., Value]] = {
+    0: lambda b, x: number(1, x.type),
+    1: lambda b, x: x,
+    2: lambda b, x: repeated(b.fmul, x, 2),
+    3: lambda b, x: repeated(b.fmul, x, 3),
+    4: lambda b, x: repeated(b.fmul, x, 4),
+    -1: lambda b, x: b.fdiv(1, x),
+    -2: lambda b, x: repeated(b.fmul, b.fdiv(1, x), 2),
+    0.5: lambda b, x: b.intrinsic("sqrt", x),
+}
+"""Powers within 4 ulp; of -1 to 2 and 1/2 they are what NumPy computes for a number."""
 
 
 def mathematical(name: str, dtype: DType) -> Operation:
@@ -275,6 +326,14 @@ def _exponent(
     return Operation((source,), result, True, REALS["exponent"]) if source.kind == "f" else None
 
 
+def _binary_cross_entropy(
+    operands: tuple[DType | type, ...], result: DType, params: dict[str, Any]
+) -> Operation | None:
+    """NumPy's logarithms are of the first operand's own precision."""
+    alike = np.dtype(operands[0]) == result
+    return _tabled("binary_cross_entropy", (result, result), result) if alike else None
+
+
 def _same(
     operands: tuple[DType | type, ...], result: DType, params: dict[str, Any]
 ) -> Operation | None:
@@ -298,5 +357,6 @@ _SPECIAL: dict[str, Callable[..., Operation | None]] = {
     "imag": _part(1),
     "make_complex": _make_complex,
     "exponent": _exponent,
+    "binary_cross_entropy": _binary_cross_entropy,
     "stop_gradient": _same,
 }

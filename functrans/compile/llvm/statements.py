@@ -28,7 +28,7 @@ from functrans.compile.llvm.conversions import supported
 from functrans.compile.llvm.operations import Operation, operation
 from functrans.compile.llvm.positions import Position, positions, readable
 from functrans.core.kinds import PYTHON_TYPES
-from functrans.core.types import WEAK, ArrayType, shape_of, type_of
+from functrans.core.types import SCALARS, WEAK, ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
@@ -543,7 +543,8 @@ def elementwise(equation: Equation) -> Operation | None:
         kinds.append(PYTHON_TYPES[kind.dtype.kind] if weak else kind.dtype)
     name, result = equation.primitive.name, equation.outputs[0].type.dtype
     params = {k: v for k, v in equation.params.items() if k != "dtype"}
-    return operation(name, kinds, result, params)
+    numbers = [x if type(x) in SCALARS else None for x in equation.inputs]
+    return operation(name, kinds, result, params, numbers)
 
 
 def _followable(shape: Shape, equation: Equation, first: int) -> bool:
