@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,74 @@ def test_jitted_functions() -> None:
     jitted = ft.jit(f)
     ft.grad(jitted)(3.0)  # with a path of its own at hand
     np.testing.assert_array_equal(ft.vmap(jitted)(V), VALUES)
+
+
+WORDS = [
+    "".join(word)
+    for length in (1, 2, 3)
+    for word in itertools.product("jvg", repeat=length)
+    if "v" in word and "j" in word
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_of_jit_vmap_and_grad(word: str) -> None:
+    """From the outermost to the innermost: batches of lanes that take their own paths, in programs
+    that are used for other lanes afterwards."""
+    made: Any = f
+    single: Any = f
+    axes = 0
+    for letter in reversed(word):
+        if letter == "j":
+            made = ft.jit(made)
+        elif letter == "v":
+            made, axes = ft.vmap(made), axes + 1
+        else:
+            made = ft.grad(lambda x, inner=made: np.sum(inner(x)))
+            single = ft.grad(single)
+    batch = np.resize(V, (2, 3, 4)[:axes][::-1] if axes > 1 else 6)
+    for x in (batch, batch[::-1], np.roll(batch, 1), batch):
+        wanted = np.array([single(e) for e in x.ravel()]).reshape(x.shape)
+        np.testing.assert_allclose(made(x), wanted, rtol=1e-13)
+
+
+def test_a_program_for_each_pattern_of_the_lanes() -> None:
+    jitted = ft.jit(ft.vmap(f), max_paths=2)
+    for v in (V, V[::-1], V, V * 1.01, V[::-1]):
+        np.testing.assert_array_equal(jitted(v), ft.vmap(f)(v))
+    assert jitted.cache_info().size == 2
+    with pytest.raises(ft.errors.ConversionError, match="Lanes of a vmap"):
+        jitted(np.roll(V, 1))
+
+
+def test_conditions_on_numbers_part_the_lanes_by_truth() -> None:
+    def g(x: Any) -> Any:
+        return x * 2.0 if x else x - 1.0
+
+    v = np.array([0.0, 3.0, -1.0, 0.0, np.nan])
+    jitted = ft.jit(ft.vmap(g))
+    np.testing.assert_array_equal(jitted(v), [g(x) for x in v])
+    np.testing.assert_array_equal(jitted(v[::-1]), [g(x) for x in v[::-1]])
+
+
+def test_jit_keeps_to_the_strict_error_where_it_is_asked_for() -> None:
+    for g in (ft.jit(ft.vmap(f), branches="error"), ft.jit(ft.vmap(f, branches="error"))):
+        with pytest.raises(ft.errors.ConversionError, match="if"):
+            g(V)
+
+
+def test_the_program_that_is_shown_is_that_of_the_call() -> None:
+    jitted = ft.jit(f)
+    for x in (0.3, 5.0, 0.3):
+        (made,) = jitted.lower(x).graph.evaluate([x])
+        assert made == f(x)
+
+
+def test_programs_with_lanes_are_saved(tmp_path: Any) -> None:
+    graph = ft.jit(ft.vmap(f)).lower(V).graph
+    graph.save(tmp_path / "lanes.graph")
+    loaded = ft.Graph.load(tmp_path / "lanes.graph")
+    np.testing.assert_array_equal(loaded.evaluate([V])[0], VALUES)
 
 
 def test_pytrees_and_axes() -> None:

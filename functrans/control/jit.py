@@ -211,9 +211,11 @@ class Jitted(Generic[P, R]):
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
         """The graph of this call after all passes, and the source of its program."""
         paths, leaves, build = self._prepared(args, kwargs)
-        if not paths.traces:
-            paths.add(self._trace(self._reads, self._table, build, leaves))
-        graph = paths.traces[-1].graph
+        if not paths.traces or paths.traces[0].outcomes:  # which path the call takes is to be seen
+            found = paths.entered(self._trace(self._reads, self._table, build, leaves))
+        else:
+            (found,) = paths.traces
+        graph = found.graph
         return Lowered(graph, program(graph).source)
 
     def cache_info(self) -> CacheInfo:

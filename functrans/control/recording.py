@@ -1,12 +1,13 @@
 """Staging with the values of one call at hand, for Python's ``if`` and ``while`` and for debugging.
 
 A condition that Python asks for is answered with the value in this call, and the answer is recorded
-as a guard: the program that results is good for all calls in which every guard holds.
+as a guard: the program that results is good for all calls in which every guard holds. Where lanes
+of a batch inside take their own paths, the answer is that of all lanes at once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from functrans.transforms.staging import Stage, StageArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Outcome: TypeAlias = bool | bytes
+"""What Python was told of a condition: whether it holds, or for each of the lanes, a byte each."""
+
 
 class PathLeft(BaseException):
     """A guard of a program does not hold. Not an Exception, which a user's function may catch.
@@ -31,7 +35,7 @@ class PathLeft(BaseException):
     `outcomes` are those of the guards up to this one.
     """
 
-    def __init__(self, outcomes: tuple[bool, ...]) -> None:
+    def __init__(self, outcomes: tuple[Outcome, ...]) -> None:
         self.outcomes = outcomes
 
 
@@ -53,7 +57,7 @@ class Recording(Stage):
 
     Attributes
     ----------
-    outcomes : list of bool
+    outcomes : list of Outcome
         What Python was answered, in order.
     """
 
@@ -65,7 +69,7 @@ class Recording(Stage):
     def __init__(self, function: object, *, follow: bool) -> None:
         super().__init__(function, "jit")
         self.follow = follow
-        self.outcomes: list[bool] = []
+        self.outcomes: list[Outcome] = []
         self._known: dict[Variable, Any] = {}
         self._done = 0
 
@@ -96,19 +100,36 @@ class Recording(Stage):
             values.update(zip(equation.outputs, outs, strict=True))
 
     def value_of(self, array: StageArray, wanted: str) -> Any:
-        if wanted != "bool" or not (self.follow or self.stepwise):
-            return super().value_of(array, wanted)
-        self._advance()
-        value = self._known.get(array.variable, _UNKNOWN)
+        value = self._in_this_call(array) if wanted == "bool" else _UNKNOWN
         if value is _UNKNOWN:
-            if in_lanes(self.parent):
-                raise LanesDecideError
             return super().value_of(array, wanted)
         outcome = bool(value)
+        self._guard(array, outcome)
+        return outcome
+
+    def truths_of(self, array: StageArray) -> Any:
+        value = self._in_this_call(array)
+        if value is _UNKNOWN:
+            return None
+        truths = np.asarray(value).astype(bool)
+        self._guard(array, truths.tobytes())
+        return truths
+
+    def _in_this_call(self, array: StageArray) -> Any:
+        """The value on which Python's path may depend; what is not known is told apart."""
+        if not (self.follow or self.stepwise):
+            return _UNKNOWN
+        self._advance()
+        value = self._known.get(array.variable, _UNKNOWN)
+        if value is _UNKNOWN and in_lanes(self.parent):
+            raise LanesDecideError
+        return value
+
+    def _guard(self, array: StageArray, outcome: Outcome) -> None:
+        """Let the program check that a condition comes out like this."""
         self.outcomes.append(outcome)
         params = {"outcomes": tuple(self.outcomes)}
         self.equations.append(Equation(GUARD, (array.variable,), params, (), user_line()))
-        return outcome
 
     def described(self, array: StageArray) -> str:
         value = self._known.get(array.variable, _UNKNOWN) if self.stepwise else _UNKNOWN
@@ -135,13 +156,15 @@ class Stepping(Recording):
 _UNKNOWN = object()
 
 
-def _guard(x: Any, *, outcomes: tuple[bool, ...]) -> tuple[()]:
-    if bool(x) is not outcomes[-1]:
-        raise PathLeft((*outcomes[:-1], bool(x)))
+def _guard(x: Any, *, outcomes: tuple[Outcome, ...]) -> tuple[()]:
+    lanes = type(outcomes[-1]) is bytes
+    outcome = np.asarray(x).astype(bool).tobytes() if lanes else bool(x)
+    if outcome != outcomes[-1]:
+        raise PathLeft((*outcomes[:-1], outcome))
     return ()
 
 
-def _guard_batch(x: Any, *, outcomes: tuple[bool, ...]) -> tuple[()]:
+def _guard_batch(x: Any, *, outcomes: tuple[Outcome, ...]) -> tuple[()]:
     raise ConversionError(
         "the function of a jit branches in Python on a value of which each lane of a vmap has "
         "another. Write functrans.cond or numpy.where, or jit the mapped function and branch on "

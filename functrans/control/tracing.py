@@ -33,6 +33,7 @@ from functrans.transforms.arguments import leaf_label
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from functrans.control.recording import Outcome
     from functrans.graph.graph import Graph
 
 
@@ -46,7 +47,7 @@ class Trace:
     closed : list of traced arrays
         What the function reads of the transforms around it.
     out_tree : TreeDef
-    outcomes : tuple of bool
+    outcomes : tuple of Outcome
         What Python was told of the conditions on this path.
     """
 
@@ -57,7 +58,7 @@ class Trace:
         graph: Graph,
         closed: list[Any],
         out_tree: tree.TreeDef,
-        outcomes: tuple[bool, ...],
+        outcomes: tuple[Outcome, ...],
     ) -> None:
         self.graph = graph
         self.closed = closed
@@ -103,7 +104,7 @@ class Paths:
         self.donated = donated
         self.limit = limit
         self.traces: list[Trace] = []
-        self._by_prefix: dict[tuple[bool, ...], Trace] = {}
+        self._by_prefix: dict[tuple[Outcome, ...], Trace] = {}
 
     def run(self, leaves: Sequence[Any], again: Callable[[], Trace]) -> Any:
         """Run the path that the arguments take; `again` traces one that is new."""
@@ -119,12 +120,17 @@ class Paths:
                 known = self._by_prefix.get(left.outcomes)
             trace = known or self.add(again())
 
+    def entered(self, trace: Trace) -> Trace:
+        """The trace of this path that there is already, or this one."""
+        return self._by_prefix.get(trace.outcomes) or self.add(trace)
+
     def add(self, trace: Trace) -> Trace:
         if len(self.traces) == self.limit:
             raise ConversionError(
                 f"{self.who} has {self.limit} paths through its Python conditions already, and "
                 "this call takes another. Write functrans.cond or functrans.while_loop, which are "
-                "staged once, or raise max_paths."
+                "staged once, or raise max_paths. Lanes of a vmap inside that take other paths "
+                "than before make a path of the whole."
             )
         self.traces.append(trace)
         for n in range(len(trace.outcomes) + 1):

@@ -90,6 +90,11 @@ class TracedArray:
         """The plain value under all transforms, for printing and for Python's ``if``."""
         raise NotImplementedError
 
+    def truths(self) -> Any:
+        """Which elements are true, where Python may be told although no transform below knows; None
+        where it may not."""
+        return None
+
     @property
     def underlying(self) -> Any:
         """The value that stands for this array one transform below; None if it is not known."""

@@ -104,13 +104,14 @@ class LanesPart(BaseException):
 
 
 def _plain_lanes(x: BatchArray) -> np.ndarray[Any, Any] | None:
-    """The plain values in all lanes; None where they are not known."""
+    """The plain values in all lanes, or which of them are true; None where that is not known."""
     value = x.value
     while isinstance(value, TracedArray):
         if type(value) is BatchArray:
             lanes = _plain_lanes(value)
             return None if lanes is None else _agreed(value.interpreter, lanes)
-        value = value.underlying
+        below = value.underlying
+        value = value.truths() if below is None else below
     return None if value is None else np.asarray(value)
 
 

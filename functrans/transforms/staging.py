@@ -86,6 +86,9 @@ class StageArray(TracedArray):
     def concrete(self, wanted: str) -> Any:
         return self.interpreter.value_of(self, wanted)
 
+    def truths(self) -> Any:
+        return self.interpreter.truths_of(self)
+
     def describe_value(self) -> str:
         return self.interpreter.described(self)
 
@@ -178,6 +181,11 @@ class Stage(Interpreter):
     def value_of(self, array: StageArray, wanted: str) -> Any:
         """The value that is asked for while the function is staged."""
         raise unknown_value(array, wanted)
+
+    def truths_of(self, array: StageArray) -> Any:
+        """Which elements are true, for lanes of a batch that take their own paths; None if it is
+        not known."""
+        return None
 
     def described(self, array: StageArray) -> str:
         """The value for printing, starting with a comma; empty where there is none."""
