@@ -159,27 +159,44 @@ def _copy(equation: Equation, writer: Writer) -> None:
 def _numbers(graph: Graph, keys: Keys) -> list[int]:
     """A number for each equation, the same for those that may be the same in two blocks."""
     known: dict[Hashable, int] = {}
-    kinds: dict[Any, Hashable] = {}
+    kinds: dict[Hashable, int] = {}
+    types: dict[int, int] = {}  # those of variables, by their ids: most share a few
+    states: dict[int, Hashable] = {}
     found = []
 
-    def kind(x: Any) -> Hashable:
-        of = x.type if type(x) is Variable else type_of(x)
-        key = of.shape, of.dtype, of.weak
-        return kinds.setdefault(key, len(kinds))
+    def kind(x: Any) -> int:
+        if type(x) is not Variable:
+            of = type_of(x)
+            return kinds.setdefault((of.shape, of.dtype, of.weak), len(kinds))
+        of = x.type
+        number = types.get(id(of))
+        if number is None:
+            number = kinds.setdefault((of.shape, of.dtype, of.weak), len(kinds))
+            types[id(of)] = number
+        return number
+
+    def state(errstate: dict[str, Any]) -> Hashable:
+        if id(errstate) not in states:
+            states[id(errstate)] = tuple(sorted(errstate.items()))
+        return states[id(errstate)]
 
     for i, e in enumerate(graph.equations):
         if e.effects or not e.outputs:
             found.append(known.setdefault((i,), len(known)))
             continue
-        moves = row_of(e) is not None
-        params = e.params["index"].entries[1:] if moves else e.params
+        row = row_of(e)
+        params: Hashable = ()
+        if row is not None:
+            params = keys.of(e.params["index"].entries[1:])
+        elif e.params:
+            params = keys.params(e.params)
         key = (
             e.primitive.name,
-            keys.of(params) if moves else keys.params(params),
+            params,
             e.line,
             tuple([kind(x) for x in e.inputs]),
             tuple([kind(v) for v in e.outputs]),
-            None if e.errstate is None else tuple(sorted(e.errstate.items())),
+            None if e.errstate is None else state(e.errstate),
         )
         found.append(known.setdefault(key, len(known)))
     return found
