@@ -33,13 +33,17 @@ LARGEST = 16
 """Ufuncs of an implementation up to which it is spelt out."""
 
 
-def lowered(graph: Graph) -> Graph:
+def lowered(graph: Graph, *, scalars: bool = False) -> Graph:
     """The graph with elementwise operations as the ufuncs that they consist of, where they do, and
-    with the numbers that these take as arrays."""
+    with the numbers that these take as arrays.
+
+    Operations on scalars stay whole, since a call costs more than what it does there; with
+    `scalars`, for code that has no calls, they do not.
+    """
     equations: list[Equation] = []
     prepared = Prepared()
     for equation in graph.equations:
-        recipe = _recipe_of(equation)
+        recipe = _recipe_of(equation, scalars)
         if recipe is None:
             equations.append(prepared.of(equation))
         else:
@@ -123,7 +127,7 @@ class _OtherwiseError(Exception):
 _recipes: dict[Hashable, _Record | None] = {}
 
 
-def _recipe_of(equation: Equation) -> _Record | None:
+def _recipe_of(equation: Equation, scalars: bool) -> _Record | None:
     """What an operation consists of; None if it is a ufunc, or no sequence of ufuncs."""
     primitive = equation.primitive
     if (
@@ -132,7 +136,7 @@ def _recipe_of(equation: Equation) -> _Record | None:
         or primitive.outputs is not None
         or primitive.effects
         or equation.params
-        or not equation.outputs[0].type.ndim
+        or not (scalars or equation.outputs[0].type.ndim)
     ):
         return None
     keys = Keys()

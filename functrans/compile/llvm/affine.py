@@ -154,5 +154,6 @@ _MOVEMENTS: dict[str, Callable[[Shape, Shape, Equation], IndexMap | None]] = {
     "transpose": _transposed,
     "flip": _flipped,
     "reshape": _reshaped,
+    "stop_gradient": lambda shape, result, _: identity(len(shape)),
     "index": _indexed,
 }

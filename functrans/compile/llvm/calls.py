@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.kernels import branches, iteration, multiplying
+from functrans.compile.llvm.kernels import branches, iteration, multiplying, running
 from functrans.compile.llvm.kernels.contractions import NAMES
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -23,6 +23,7 @@ WAYS: dict[str, Way] = {
     "while_loop": iteration.Whiles(),
     "cond": branches.Conds(),
     "call": branches.Calls(),
+    **dict.fromkeys(("accumulate", "cumprod", "cumsum", "recurrence"), running.RUNNING),
 }
 
 

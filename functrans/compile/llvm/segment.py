@@ -31,9 +31,10 @@ def supported(equation: Equation, exact: bool) -> bool:
     kinds = [x.type if type(x) is Variable else type_of(x) for x in values]
     if equation.effects or not all([conversions.supported(k.dtype) for k in kinds]):
         return False
-    if way_of(equation) is not None:
+    way = way_of(equation)
+    if way is not None:
         graphs = list(graphs_in(equation.params))
-        return all([nested(g, exact) for g in graphs]) if graphs else not exact
+        return all([nested(g, exact) for g in graphs]) if graphs else way.exact or not exact
     if not stated(equation):
         return False
     name = equation.primitive.name
@@ -47,7 +48,7 @@ def supported(equation: Equation, exact: bool) -> bool:
 def prepared(graph: Graph, *, exact: bool) -> Graph:
     """The graph in the form that native code is made of: numbers as arrays, composed operations as
     what they consist of."""
-    return decomposed(lowered(graph), partial(supported, exact=exact))
+    return decomposed(lowered(graph, scalars=True), partial(supported, exact=exact))
 
 
 def nested(graph: Graph, exact: bool) -> Graph | None:

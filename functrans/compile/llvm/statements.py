@@ -169,7 +169,15 @@ class Call(NamedTuple):
 
 
 class Way(Protocol):
-    """How equations of some primitives are carried out."""
+    """How equations of some primitives are carried out.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether results have the bits that NumPy's have.
+    """
+
+    exact: bool
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         """Whether the equation can be carried out on operands that lie so, in elements."""
@@ -500,15 +508,35 @@ class Statements:
         (x,) = equation.inputs
         (out,) = equation.outputs
         shift, axis = equation.params["shift"], equation.params["axis"]
-        shape = x.type.shape
-        size = shape[axis]
+        size = x.type.shape[axis]
         # What goes beyond the end comes first.
         for start, count, place in ((size - shift, shift, 0), (0, size - shift, shift)):
-            part = Variable(ArrayType((*shape[:axis], count, *shape[axis + 1 :]), x.type.dtype))
-            where = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
-            into = tuple([Coordinate(i, place if i == axis else 0, 1) for i in range(len(shape))])
-            self._define(part, Moved(x, where))
-            self._step(Statement(out, part.type.shape, part, into))
+            self._piece(out, x, axis, count, start, place)
+
+    def _shift(self, equation: Equation) -> None:
+        (x,) = equation.inputs
+        (out,) = equation.outputs
+        axis, reverse = equation.params["axis"], equation.params.get("reverse", False)
+        shape = x.type.shape
+        size = shape[axis]
+        zero = Variable(ArrayType(shape, out.type.dtype))
+        self.definitions[zero] = Uniform(out.type.dtype.type(0))
+        for value, count, start, place in (
+            (zero, min(size, 1), 0, size - 1 if reverse else 0),
+            (x, max(size - 1, 0), int(reverse), int(not reverse)),
+        ):
+            self._piece(out, value, axis, count, start, place)
+
+    def _piece(
+        self, out: Variable, x: Variable, axis: int, count: int, start: int, place: int
+    ) -> None:
+        """Write so many elements along an axis of a value, from one place, to another place."""
+        shape = x.type.shape
+        part = Variable(ArrayType((*shape[:axis], count, *shape[axis + 1 :]), x.type.dtype))
+        where = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
+        into = tuple([Coordinate(i, place if i == axis else 0, 1) for i in range(len(shape))])
+        self._define(part, Moved(x, where))
+        self._step(Statement(out, part.type.shape, part, into))
 
     def _pad(self, equation: Equation) -> None:
         (x,) = equation.inputs
@@ -527,6 +555,7 @@ _WRITERS: dict[str, Callable[[Statements, Equation], None]] = {
     "concatenate": Statements._concatenate,
     "pad": Statements._pad,
     "roll": Statements._roll,
+    "shift": Statements._shift,
 }
 
 
@@ -557,7 +586,7 @@ def _followable(shape: Shape, equation: Equation, first: int) -> bool:
 def stated(equation: Equation) -> bool:
     """Whether an equation can be expressed so, leaving calls aside."""
     name = equation.primitive.name
-    if name in ("reshape", "concatenate", "pad", "roll") or name in REDUCTIONS:
+    if name in ("reshape", "concatenate", "pad", "roll", "shift") or name in REDUCTIONS:
         return True
     if name in ("index_add", "index_update"):
         return _followable(equation.outputs[0].type.shape, equation, 2)

@@ -62,6 +62,8 @@ class _Call:
 class Conds:
     """The way of branches that one index chooses."""
 
+    exact = True  # as far as the graphs are
+
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         params, (index, *operands) = equation.params, equation.inputs
         kind = index.type if type(index) is Variable else type_of(index)
@@ -80,6 +82,8 @@ class Conds:
 
 class Calls:
     """The way of graphs that are called."""
+
+    exact = True  # as far as the graphs are
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         kinds = equation.params["graph"].input_types

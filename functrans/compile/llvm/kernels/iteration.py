@@ -240,6 +240,8 @@ class _While:
 class Scans:
     """The way of scans: elements of sequences may be any distance apart."""
 
+    exact = True  # as far as the graphs are
+
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         params = equation.params
         body, split = params["body"], params["consts"] + params["carry"]
@@ -263,6 +265,8 @@ class Scans:
 
 class Whiles:
     """The way of while loops."""
+
+    exact = True  # as far as the graphs are
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         params = equation.params

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Multiplying:
     """The way of contractions."""
 
+    exact = False
+
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         found = contraction(equation, dict(enumerate(strides)))
         if found is None:
