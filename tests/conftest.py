@@ -11,6 +11,9 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 # Examples draw figures; no test may need a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Most tests compare results to the bit, as the NumPy executor has them. FUNCTRANS_BACKEND=llvm runs
+# the tests on the other one.
+os.environ.setdefault("FUNCTRANS_BACKEND", "numpy")
 # Tests leave nothing on the disk, and find nothing there.
 os.environ.setdefault("FUNCTRANS_CACHE", "0")
 

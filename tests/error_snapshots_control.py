@@ -8,10 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import functrans as ft
+from functrans.compile import executors
 from functrans.compile.llvm import threads
 from functrans.core import errors
 
@@ -34,6 +36,12 @@ def drifting() -> Callable[[Any], Any]:
         return x + next(numbers)
 
     return lambda x: ft.debug.pure_callback(following, NUMBER, x)
+
+
+def without_llvmlite() -> Any:
+    """Native code is asked for where the package is not there."""
+    with mock.patch.object(executors, "available", lambda: False):
+        return ft.jit(np.sin, backend="llvm")
 
 
 @ft.jit
@@ -190,6 +198,16 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.jit(np.sin, branches="both"),  # type: ignore[call-overload]
         errors.OptionError,
         "jit: branches is 'both'; it takes 'follow' or 'error'",
+    ),
+    "jit with a backend that there is not": (
+        lambda: ft.jit(np.sin, backend="cuda"),  # type: ignore[call-overload]
+        errors.OptionError,
+        "jit: backend is 'cuda'; it takes 'numpy' or 'llvm'",
+    ),
+    "jit with a backend that is not installed": (
+        without_llvmlite,
+        errors.OptionError,
+        r"jit: backend is 'llvm', which needs llvmlite: pip install 'functrans\[jit\]'",
     ),
     "jit without paths": (
         lambda: ft.jit(np.sin, max_paths=0),

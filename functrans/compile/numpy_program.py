@@ -179,13 +179,13 @@ def _own(function: Callable[..., list[Array]], shared: list[int], *values: Array
 def _may_share(graph: Graph, source: Source) -> list[int]:
     """The outputs that may share memory with an input, a constant or another output.
 
-    What a ufunc returns is new, and what was written to in its place; another output that is a view
-    of it is found out by itself.
+    What a ufunc or a segment of native code returns is new, and what was written to in its place;
+    another output that is a view of it is found out by itself.
     """
     new = {
         v
         for equation in graph.equations
-        if isinstance(equation.primitive.impl, np.ufunc)
+        if isinstance(equation.primitive.impl, np.ufunc) or equation.primitive.name == "native"
         for v in equation.outputs
     }
     new.update([e.outputs[0] for e in source.in_place], source.donated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile import program
+from functrans.compile.executors import NUMPY, Executor
 from functrans.control.derived import batch_graph, jvp_graph, vjp_graph
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
 
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 Params = dict[str, Any]
 
 
-def _run(*values: Any, graph: Graph, policy: Any = "cut") -> tuple[Any, ...]:
-    return tuple(program(graph)(*values))
+def _run(
+    *values: Any, graph: Graph, policy: Any = "cut", executor: Executor = NUMPY
+) -> tuple[Any, ...]:
+    return tuple(executor.program(graph)(*values))
 
 
-def _types(*types: ArrayType, graph: Graph, policy: Any = "cut") -> tuple[ArrayType, ...]:
+def _types(
+    *types: ArrayType, graph: Graph, policy: Any = "cut", executor: Executor = NUMPY
+) -> tuple[ArrayType, ...]:
     return tuple(graph.output_types)
 
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, 
 import numpy as np
 from numpy import ndarray
 
-from functrans.compile import program
+from functrans.compile.executors import NUMPY, Backend, executor
+from functrans.control.quick import Quick, never, quickened
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import LanesDecideError, in_lanes
+from functrans.control.signatures import kind_of, plain_generator, selected, shown, spoken
 from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
-from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, OptionError, describe_function
-from functrans.core.generators import TracedGenerator, is_generator, operand_of
+from functrans.core.generators import TracedGenerator, is_generator
 from functrans.core.interpreter import outside, stack
-from functrans.core.types import WEAK, is_array, type_of
-from functrans.transforms.arguments import argument_label, positional_names, subclass_refused
+from functrans.core.reports import interrupting
+from functrans.transforms.arguments import argument_label, subclass_refused
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
@@ -94,14 +95,17 @@ class Lowered(NamedTuple):
     ----------
     graph : Graph
     source : str
-        The program that it runs as.
+        The program that it runs as, or the part of it that is in Python.
+    native : str
+        The native part, in LLVM's language.
     """
 
     graph: Graph
     source: str
+    native: str = ""
 
     def __str__(self) -> str:
-        return f"{self.graph}\n\n{self.source}"
+        return "\n\n".join(filter(None, [str(self.graph), self.source, self.native]))
 
 
 class Jitted(Generic[P, R]):
@@ -117,6 +121,9 @@ class Jitted(Generic[P, R]):
         debug: bool,
         branches: Branches,
         max_paths: int,
+        backend: Backend | None,
+        exact: bool,
+        background: bool,
     ) -> None:
         if not callable(fun):
             raise InputTypeError(
@@ -127,10 +134,10 @@ class Jitted(Generic[P, R]):
         if not isinstance(max_paths, int) or max_paths < 1:
             raise InputTypeError(f"jit: max_paths must be an int of at least 1, got {max_paths!r}")
         self.fun = fun
-        self.static_argnums, self.static_argnames = _selected(
+        self.static_argnums, self.static_argnames = selected(
             fun, "static", static_argnums, static_argnames
         )
-        self.donate_argnums, self.donate_argnames = _selected(
+        self.donate_argnums, self.donate_argnames = selected(
             fun, "donate", donate_argnums, donate_argnames
         )
         both = {*self.static_argnums, *self.static_argnames} & {
@@ -143,6 +150,9 @@ class Jitted(Generic[P, R]):
                 "a static argument is no array whose memory could be used"
             )
         self.debug = debug
+        self.executor = executor(backend, exact, background)
+        if debug:  # which compares with what NumPy gives, to the bit
+            self.executor = NUMPY
         self.branches = branches
         self.max_paths = max_paths
         self._reads: Reads | None = None
@@ -152,22 +162,42 @@ class Jitted(Generic[P, R]):
         self._reasons: list[str] = []
         self._last: Any = None
         self._again: Any = None  # the kinds of the last call's arguments, and what it ran
+        self._install(None)
         update_wrapper(self, fun, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not kwargs and self._fresh():
+            self._hits += 1
+            return self._run(*args)  # type: ignore[no-any-return]
+        return self._in_general(args, kwargs)  # type: ignore[no-any-return]
+
+    def _install(self, quick: Quick | None) -> None:
+        """Have calls begin with native code, or not."""
+        self._fresh: Callable[[], bool] = never  # while the other is not there
+        self._quick = quick
+        if quick is not None:
+            self._run = quick.run
+            self._fresh = quick.fresh
+
+    def _in_general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of any kind."""
         again = self._again
         interpreter = stack.top
         if again is not None and interpreter is BELOW.top and not kwargs:
-            kinds, run, result, change, met = again
+            kinds, run, result, change, met, native = again
             if len(args) == len(kinds):
                 for x, (shape, dtype) in zip(args, kinds):  # noqa: B905  (strict takes as long)
                     if type(x) is not ndarray or x.dtype is not dtype or x.shape != shape:
                         break
                 else:
-                    if change() is None and (met is None or met() is None):
+                    if (
+                        change() is None
+                        and (met is None or met() is None)
+                        and not (native and interrupting())
+                    ):
                         self._hits += 1
                         outs = run(*args)
-                        return outs[0] if result is None else result(outs)  # type: ignore[no-any-return]
+                        return outs[0] if result is None else result(outs)
         while interpreter is not None:
             if isinstance(interpreter, Stage):  # which makes a program of all of it
                 return self.fun(*args, **kwargs)
@@ -185,19 +215,30 @@ class Jitted(Generic[P, R]):
             if not lanes:
                 raise
             return self.fun(*args, **kwargs)  # each lane of the batch takes its own path
-        self._again = self._next(paths, args, kwargs) if outside() else None
-        return out  # type: ignore[no-any-return]
+        self._again = None
+        if outside() and not kwargs:
+            self._prepare_next(paths, args, build)
+        return out
 
-    def _next(self, paths: Paths, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What the next call needs if it is like this one, where that is told at a glance: all
-        arguments are arrays, and there is one path. None where it is not."""
-        plain = not kwargs and all(type(x) is ndarray for x in args)
-        special = self.static_argnums or self.donate_argnums or self.debug
-        if not plain or special or len(paths.traces) != 1 or self._reads is None:
-            return None
+    def _prepare_next(self, paths: Paths, args: tuple[Any, ...], build: Any) -> None:
+        """Have at hand what the next call needs if it is like this one, where that is told at a
+        glance: there is one path."""
+        reads = self._reads
+        special = self.donate_argnums or self.debug or len(paths.traces) != 1
+        if special or reads is None or reads.traced or paths.traces[0].outcomes:
+            return
         (only,) = paths.traces
-        if only.outcomes or self._reads.traced:
-            return None
+        native = self.executor.native
+        if native and (self._quick is None or self._last not in self._quick.known):
+            constants = self._table.constants
+            quick = quickened(self._quick, self._last, only, build, reads, constants, self)
+            if quick is not None:
+                self._install(quick)
+                return
+        made = self.executor.program(only.graph)
+        plain = not self.static_argnums and all(type(x) is ndarray for x in args)
+        if not (plain and getattr(made, "settled", True)):
+            return
         kinds = tuple([(x.shape, x.dtype) for x in args])
         result: Any = partial(tree.unflatten, only.out_tree)
         if only.out_tree == tree.structure(0):
@@ -205,8 +246,12 @@ class Jitted(Generic[P, R]):
         elif only.out_tree == tree.structure((0,) * only.out_tree.num_leaves):
             result = tuple
         met = self._table.constants
-        run = program(only.graph).run
-        return kinds, run, result, self._reads.change, met.change if met else None
+        self._again = kinds, made.run, result, reads.change, met.change if met else None, native
+
+    def unusual(self, args: tuple[Any, ...]) -> Any:
+        """A call that native code has declined."""
+        self._hits -= 1
+        return self._in_general(args, {})
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
         """The graph of this call after all passes, and the source of its program."""
@@ -215,8 +260,8 @@ class Jitted(Generic[P, R]):
             found = paths.entered(self._trace(self._reads, self._table, build, leaves))
         else:
             (found,) = paths.traces
-        graph = found.graph
-        return Lowered(graph, program(graph).source)
+        made = self.executor.program(found.graph)
+        return Lowered(found.graph, made.source, getattr(made, "native", ""))
 
     def cache_info(self) -> CacheInfo:
         """Hits and misses of this object, and why each miss was one."""
@@ -227,6 +272,7 @@ class Jitted(Generic[P, R]):
         """Forget the programs of this function."""
         self._table.paths.clear()
         self._reads = self._again = None
+        self._install(None)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else partial(self, instance)
@@ -237,11 +283,11 @@ class Jitted(Generic[P, R]):
         """The programs for such a call, the arrays in it, and what puts others in their places."""
         statics, args, kwargs = self._split(args, kwargs)
         leaves, in_tree = tree.flatten((args, kwargs))
-        kinds = tuple([_kind(x) for x in leaves])
+        kinds = tuple(map(kind_of, leaves))
         if None in kinds:
             self._refuse(leaves, in_tree, kinds.index(None))
         if TracedGenerator in kinds:
-            leaves = [_plain_generator(x) if is_generator(x) else x for x in leaves]
+            leaves = [plain_generator(x) if is_generator(x) else x for x in leaves]
         signature = (in_tree, kinds, statics)
         why = self._refresh()
         paths = None if self.debug else self._table.paths.get(signature)
@@ -292,6 +338,7 @@ class Jitted(Generic[P, R]):
             leaves,
             follow=follow,
             stepwise=self.debug,
+            executor=self.executor,
         )
         if found.closed:  # values of one call, not to be found by another
             table.paths.clear()
@@ -306,11 +353,12 @@ class Jitted(Generic[P, R]):
             if why is None:
                 return None
         self._reads = reads = Reads(self.fun)
+        self._install(None)
         if reads.traced:
             self._table = Table(reads)
             return "the function closes over values of a transform"
         donated = (self.donate_argnums, self.donate_argnames)
-        key = (reads.key, self.branches, self.max_paths, self.debug, donated)
+        key = (reads.key, self.branches, self.max_paths, self.debug, donated, self.executor)
         known = _TABLES.get(key)
         if known is None or known.constants.change() is not None:
             known = _TABLES[key] = Table(reads)
@@ -332,13 +380,13 @@ class Jitted(Generic[P, R]):
         in_tree, kinds, statics = signature
         old_tree, old_kinds, old_statics = self._last
         if statics != old_statics:
-            return f"static arguments {_shown(statics)} in place of {_shown(old_statics)}"
+            return f"static arguments {shown(statics)} in place of {shown(old_statics)}"
         if in_tree != old_tree:
             return f"arguments of the structure {in_tree} in place of {old_tree}"
         for path, kind, old in zip(tree.leaf_paths(in_tree), kinds, old_kinds, strict=True):
             if kind != old:
                 where = tree.key_string(path[1:])
-                return f"the argument at {where} is {_spoken(kind)} in place of {_spoken(old)}"
+                return f"the argument at {where} is {spoken(kind)} in place of {spoken(old)}"
         return "the programs were forgotten"
 
     def _split(
@@ -404,84 +452,6 @@ class Jitted(Generic[P, R]):
 Reads.jitted = Jitted
 
 
-def _kind(x: Any) -> Any:
-    """What a program depends on of an argument; None for what is no array."""
-    cls = type(x)
-    if cls is np.ndarray:
-        return (x.shape, x.dtype) if x.dtype.kind in "biufc" else None
-    if cls in WEAK:
-        return cls
-    if is_generator(x):
-        return TracedGenerator
-    if isinstance(x, np.ndarray) or not is_array(x):
-        return None
-    kind = type_of(x)
-    if isinstance(x, TracedArray):
-        cls = TracedArray
-    return (cls, kind.shape, kind.dtype, kind.weak) if kind.dtype.kind in "biufc" else None
-
-
-def _plain_generator(x: Any) -> Any:
-    """The generator itself, unless what stands for it is traced."""
-    return x if isinstance(operand_of(x), TracedArray) else operand_of(x)
-
-
-def _spoken(kind: Any) -> str:
-    if kind is TracedGenerator:
-        return "a Generator"
-    if isinstance(kind, type):
-        return f"a {kind.__name__}"
-    shape, dtype = kind if len(kind) == 2 else kind[1:3]
-    return f"{dtype.name}[{','.join(map(str, shape))}]"
-
-
-def _shown(statics: tuple[Any, ...]) -> str:
-    return ", ".join(f"{place}={value!r}" for place, _, value in statics) or "none"
-
-
-def _selected(
-    fun: Callable[..., Any],
-    option: str,
-    argnums: int | Sequence[int],
-    argnames: str | Sequence[str],
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Positions and names; those of arguments that can be given both ways are in both."""
-    numbers = {argnums} if isinstance(argnums, int) else set(argnums)
-    names = {argnames} if isinstance(argnames, str) else set(argnames)
-    if not all(isinstance(i, int) and not isinstance(i, bool) for i in numbers):
-        raise InputTypeError(f"jit: {option}_argnums must be ints, got {argnums!r}")
-    if not all(isinstance(name, str) for name in names):
-        raise InputTypeError(f"jit: {option}_argnames must be strings, got {argnames!r}")
-    known = positional_names(fun)
-    unknown = names - set(known) - _keyword_names(fun)
-    if unknown and not _takes_any(fun):
-        raise InputTypeError(
-            f"jit({describe_function(fun)}): {option}_argnames={sorted(unknown)!r} names no "
-            f"argument; the function has {known + sorted(_keyword_names(fun))}"
-        )
-    names |= {known[i] for i in numbers if -len(known) <= i < len(known)}
-    numbers |= {known.index(name) for name in names if name in known}
-    return tuple(sorted(numbers)), tuple(sorted(names))
-
-
-def _keyword_names(fun: Callable[..., Any]) -> set[str]:
-    return {p.name for p in _parameters(fun) if p.kind is p.KEYWORD_ONLY}
-
-
-def _takes_any(fun: Callable[..., Any]) -> bool:
-    parameters = _parameters(fun)
-    return not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def _parameters(fun: Callable[..., Any]) -> list[Any]:
-    import inspect
-
-    try:
-        return list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        return []
-
-
 @overload
 def jit(
     fun: Callable[P, R],
@@ -493,6 +463,9 @@ def jit(
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
+    backend: Backend | None = None,
+    exact: bool = False,
+    background: bool = False,
 ) -> Jitted[P, R]: ...
 @overload
 def jit(
@@ -505,6 +478,9 @@ def jit(
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
+    backend: Backend | None = None,
+    exact: bool = False,
+    background: bool = False,
 ) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
 def jit(
     fun: Callable[..., Any] | None = None,
@@ -516,13 +492,21 @@ def jit(
     debug: bool = False,
     branches: Branches = "follow",
     max_paths: int = 32,
+    backend: Backend | None = None,
+    exact: bool = False,
+    background: bool = False,
 ) -> Any:
     """A function that is staged once for each kind of arguments and run as a program from then on.
 
-    The results are those of `fun` to the bit. Programs are found by the structure, shapes and
-    dtypes of the arguments, by static arguments, and by what the function reads: its code, what it
-    closes over, globals, attributes. So ``jit(lambda x: ...)`` in a loop finds its program, and an
-    array that is changed after it was read leads to a new one.
+    NumPy carries the program out, or native code where llvmlite is installed (``pip install
+    functrans[jit]``). The results of NumPy, and of native code with ``exact=True``, are those of
+    `fun` to the bit; those of native code otherwise differ by the rounding of sums and of functions
+    like ``exp``, and no warnings are given of floating-point errors.
+
+    Programs are found by the structure, shapes and dtypes of the arguments, by static arguments,
+    and by what the function reads: its code, what it closes over, globals, attributes. So
+    ``jit(lambda x: ...)`` in a loop finds its program, and an array that is changed after it was
+    read leads to a new one.
 
     Parameters
     ----------
@@ -543,6 +527,15 @@ def jit(
         this call takes, and other paths get programs of their own; or it is an error.
     max_paths : int
         How many paths there may be for one kind of arguments.
+    backend : {"numpy", "llvm"}, optional
+        What carries the program out. None: what the environment variable ``FUNCTRANS_BACKEND``
+        says, else native code if llvmlite is installed.
+    exact : bool
+        Native code is to give NumPy's bits wherever NumPy rounds exactly or in a known order; the
+        rest is left to NumPy.
+    background : bool
+        A large program runs on NumPy while another thread compiles its native code. First results
+        come at once, and from some call on they may differ in their last bits.
 
     Returns
     -------
@@ -555,6 +548,8 @@ def jit(
         `fun` asks for a value that is not known while it is staged.
     InputTypeError
         An argument that is neither static nor an array; a static one that cannot be hashed.
+    OptionError
+        There is no such backend, or llvmlite is not installed.
     SideEffectError
         `fun` changes something that it reads.
 
@@ -577,6 +572,9 @@ def jit(
         debug,
         branches,
         max_paths,
+        backend,
+        exact,
+        background,
     )
     if fun is None:
         return lambda function: Jitted(function, *options)

@@ -101,6 +101,27 @@ class Reads:
                     return f"the elements of {what} are others"
         return self._arrays.change() if self._arrays else None
 
+    def conditions(self) -> tuple[list[str], dict[str, Any]]:
+        """What has to hold for nothing to have changed, as expressions of Python, and what the
+        names in them stand for. One that raises AttributeError, KeyError or ValueError does not
+        hold."""
+        if self._lists or self._arrays or any([v is _MISSING for _, v, _ in self._cells]):
+            return ["change() is None"], {"change": self.change}
+        found: list[str] = []
+        names: dict[str, Any] = {}
+
+        def name(x: Any) -> str:
+            names[f"n{len(names)}"] = x
+            return f"n{len(names) - 1}"
+
+        for namespace, key, value, _ in self._slots:
+            found.append(f"{name(namespace)}[{key!r}] is {name(value)}")
+        for cell, value, _ in self._cells:
+            found.append(f"{name(cell)}.cell_contents is {name(value)}")
+        for owner, member, value, _ in self._members:
+            found.append(f"getattr({name(owner)}, {member!r}, {name(_MISSING)}) is {name(value)}")
+        return found, names
+
     def has(self, array: np.ndarray[Any, Any]) -> bool:
         """Whether an array is among what the function reads."""
         return array in self._arrays

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
+from functrans.compile.executors import NUMPY, Executor
 from functrans.control.call import call
 from functrans.control.closure import lifted
 from functrans.control.reads import Arrays, Reads
@@ -49,9 +50,10 @@ class Trace:
     out_tree : TreeDef
     outcomes : tuple of Outcome
         What Python was told of the conditions on this path.
+    executor : Executor
     """
 
-    __slots__ = ("closed", "graph", "out_tree", "outcomes")
+    __slots__ = ("closed", "executor", "graph", "out_tree", "outcomes")
 
     def __init__(
         self,
@@ -59,7 +61,9 @@ class Trace:
         closed: list[Any],
         out_tree: tree.TreeDef,
         outcomes: tuple[Outcome, ...],
+        executor: Executor = NUMPY,
     ) -> None:
+        self.executor = executor
         self.graph = graph
         self.closed = closed
         self.out_tree = out_tree
@@ -73,9 +77,9 @@ class Trace:
         """
         if outside() and not (self.closed or any(isinstance(x, TracedArray) for x in leaves)):
             given_up = () if self.outcomes else _given_up(leaves, donated)
-            outs: Sequence[Any] = program(self.graph, given_up)(*leaves)
+            outs: Sequence[Any] = self.executor.program(self.graph, given_up)(*leaves)
         else:
-            outs = call(*self.closed, *leaves, graph=self.graph)
+            outs = call(*self.closed, *leaves, graph=self.graph, **self.executor.params)
         return tree.unflatten(self.out_tree, outs)
 
 
@@ -152,6 +156,7 @@ def trace(
     *,
     follow: bool,
     stepwise: bool,
+    executor: Executor,
 ) -> Trace:
     """Stage one call. ``build(leaves)`` puts leaves into the places of the arguments.
 
@@ -190,10 +195,10 @@ def trace(
     graph, closed = lifted(raw)
     graph = roll(optimize(graph, checked=stepwise))
     if outside():
-        program(graph)  # while no collections come in between
+        executor.program(graph)  # while no collections come in between
     if stepwise:
         _compare(who, graph, closed, leaves, recording.values(outs))
-    return Trace(graph, closed, out_tree, tuple(recording.outcomes))
+    return Trace(graph, closed, out_tree, tuple(recording.outcomes), executor)
 
 
 def _path_of(variable: Any, arguments: Any) -> tree.Path:

@@ -31,6 +31,35 @@ def _places() -> tuple[Any, Any]:
 
 _current, _make_state = _places()
 
+_known: dict[int, tuple[Any, bool]] = {}
+"""States that were looked at, kept so that no other gets their address, and what was seen."""
+
+
+def state() -> Any:
+    """What tells which errors are reported: the same object for as long as it is not changed."""
+    return None if _current is None else _current.get()
+
+
+def interrupting() -> bool:
+    """Whether an error is to do more than to warn: to raise an exception, to call a function, to
+    print or to log.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with np.errstate(divide="raise"):
+    ...     print(interrupting())
+    True
+    """
+    now = state()
+    found = _known.get(id(now))
+    if found is None or now is None:
+        if len(_known) >= KEPT:
+            _known.clear()
+        how = set(np.geterr().values())
+        found = _known[id(now)] = now, not how <= {"warn", "ignore"}
+    return found[1]
+
 
 class Reports:
     """What has changed of the reports since this was made.

@@ -129,14 +129,14 @@ def test_folder_is_that_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache.folder() == tmp_path / "xdg" / "functrans"
+    assert cache.folder() == tmp_path / "xdg" / "functrans" / "native"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache.folder() == tmp_path / ".cache" / "functrans"
+    assert cache.folder() == tmp_path / ".cache" / "functrans" / "native"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache.folder() == tmp_path / "Library" / "Caches" / "functrans"
+    assert cache.folder() == tmp_path / "Library" / "Caches" / "functrans" / "native"
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache.folder() == tmp_path / "local" / "functrans" / "cache"
+    assert cache.folder() == tmp_path / "local" / "functrans" / "native"
 
     def nobody(cls: type[Path]) -> Path:
         raise RuntimeError("Could not determine home directory.")

@@ -70,11 +70,11 @@ def folder() -> Path | None:
         return None
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
-        return Path(base or home / "AppData" / "Local") / "functrans" / "cache"
+        return Path(base or home / "AppData" / "Local") / "functrans" / "native"
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "functrans"
+        return home / "Library" / "Caches" / "functrans" / "native"
     base = os.environ.get("XDG_CACHE_HOME")  # which has to be absolute to count
-    return Path(base if base and os.path.isabs(base) else home / ".cache") / "functrans"
+    return Path(base if base and os.path.isabs(base) else home / ".cache") / "functrans" / "native"
 
 
 def find(key: str) -> bytes | None:

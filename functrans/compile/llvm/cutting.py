@@ -29,6 +29,10 @@ VIEWS = frozenset(("broadcast_to", "expand_dims", "flip", "reshape", "squeeze", 
 PRODUCTS = frozenset(("affine", "dot", "matmul", "tensordot"))
 """Operations that NumPy hands to BLAS, as native code does too where they are complex."""
 
+RUNNING = frozenset(("call", "cond", "scan", "while_loop"))
+"""Operations that run their graphs as they are; others transform them while the program runs, and
+so do these for lanes of their own."""
+
 
 def _apart(*values: Any, graph: Graph, run: Callable[..., Sequence[Any]]) -> tuple[Any, ...]:
     return tuple(run(*values))
@@ -40,8 +44,9 @@ def _types(*types: ArrayType, graph: Graph, run: object) -> tuple[ArrayType, ...
 
 _apart.bound = lambda graph, run: run  # type: ignore[attr-defined]
 
-native = Primitive("native", "higher-order", _apart, outputs=0, shape=_types, differentiable=False)
-"""A segment, ``graph``, and what carries it out, ``run(*values) -> outputs``."""
+native = Primitive("native", "higher-order", _apart, outputs=0, shape=_types)
+"""A segment, ``graph``, and what carries it out, ``run(*values) -> outputs``. It has no rules:
+graphs are cut when no transform will see them any more."""
 
 public_function(native, _apart, 0)
 
@@ -63,20 +68,31 @@ def cut(graph: Graph, fits: Chooser, made: Callable[[Graph], Callable[..., Any]]
     Graph
         The graph itself if no segment pays.
     """
+    return run_graphs(
+        graph,
+        lambda inner: _cut(inner, fits, made),
+        lambda equation: not _native(equation, fits),  # which goes into a segment with all in it
+    )
 
+
+def run_graphs(
+    graph: Graph, change: Callable[[Graph], Graph], enter: Chooser = lambda equation: True
+) -> Graph:
+    """A graph after a change of it and, before, of those that its operations run as they are: of
+    the operations that it is to `enter`."""
     done: dict[Graph, Graph] = {}
 
     def deep(inner: Graph) -> Graph:
         if inner not in done:
-            done[inner] = _cut(rewritten(inner, inside), fits, made)
+            done[inner] = change(rewritten(inner, inside))
         return done[inner]
 
     def inside(equation: Equation) -> Equation | None:
         params = equation.params
-        if equation.primitive.kind != "higher-order" or params.get("lanes") is not None:
-            return None  # graphs of single lanes are batched while the program runs
-        if _native(equation, fits):
-            return None  # it goes into a segment with all that is in it
+        if equation.primitive.name not in RUNNING or params.get("lanes") is not None:
+            return None
+        if not enter(equation):
+            return None
         changed = with_graphs(params, deep)
         same = all([a is b for a, b in zip(graphs_in(params), graphs_in(changed), strict=True)])
         return None if same else equation.changed(params=changed)

@@ -11,10 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans import primitives as p
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
+from functrans.primitives import (
+    add,
+    astype,
+    divide,
+    equal,
+    exp,
+    isinf,
+    isnan,
+    log,
+    log1p,
+    logical_and,
+    logical_or,
+    max as max_over,
+    multiply,
+    not_equal,
+    reshape,
+    sqrt,
+    square,
+    subtract,
+    sum as sum_over,
+    where,
+)
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
@@ -66,7 +87,7 @@ def _parts(equation: Equation) -> list[Equation] | None:
 
 def _floating(x: Array) -> Array:
     dtype = dtype_of(x)
-    return x if dtype.kind == "f" else p.astype(x, dtype=np.dtype(float))
+    return x if dtype.kind == "f" else astype(x, dtype=np.dtype(float))
 
 
 def _count(shape: Shape, axes: Axes) -> int:
@@ -77,75 +98,75 @@ def _lost(x: Array, axes: Axes, keepdims: bool) -> Array:
     """A reduced array without the axes that it has kept."""
     if keepdims:
         return x
-    return p.reshape(x, shape=tuple([n for i, n in enumerate(shape_of(x)) if i not in axes]))
+    return reshape(x, shape=tuple([n for i, n in enumerate(shape_of(x)) if i not in axes]))
 
 
 def mean(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
-    total = p.sum(_floating(x), axes=axes, keepdims=keepdims)
-    return p.divide(total, dtype_of(total).type(_count(shape_of(x), axes)))
+    total = sum_over(_floating(x), axes=axes, keepdims=keepdims)
+    return divide(total, dtype_of(total).type(_count(shape_of(x), axes)))
 
 
 def _from_mean(x: Array, axes: Axes) -> Array:
     x = _floating(x)
-    return p.subtract(x, mean(x, axes=axes, keepdims=True))
+    return subtract(x, mean(x, axes=axes, keepdims=True))
 
 
 def var(x: Array, *, axes: Axes, ddof: float = 0, keepdims: bool = False) -> Array:
-    total = p.sum(p.square(_from_mean(x, axes)), axes=axes, keepdims=keepdims)
-    return p.divide(total, dtype_of(total).type(max(_count(shape_of(x), axes) - ddof, 0)))
+    total = sum_over(square(_from_mean(x, axes)), axes=axes, keepdims=keepdims)
+    return divide(total, dtype_of(total).type(max(_count(shape_of(x), axes) - ddof, 0)))
 
 
 def standardize(x: Array, *, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
     x = _floating(x)
     middle = mean(x, axes=axes, keepdims=True)
-    deviation = p.subtract(x, middle)
-    spread = mean(p.square(deviation), axes=axes, keepdims=True)
-    scale = p.divide(1.0, p.sqrt(p.add(spread, eps)))
-    return p.multiply(deviation, scale), middle, spread
+    deviation = subtract(x, middle)
+    spread = mean(square(deviation), axes=axes, keepdims=True)
+    scale = divide(1.0, sqrt(add(spread, eps)))
+    return multiply(deviation, scale), middle, spread
 
 
 def softmax(x: Array, *, axes: Axes) -> Array:
     """If the largest elements are infinite, they share evenly."""
     x = _floating(x)
-    top = p.max(x, axes=axes, keepdims=True)
-    infinite = p.isinf(top)
-    e = p.exp(p.subtract(x, p.where(infinite, dtype_of(x).type(0), top)))
-    e = p.where(infinite, p.astype(p.equal(x, top), dtype=dtype_of(x)), e)
-    return p.divide(e, p.sum(e, axes=axes, keepdims=True))
+    top = max_over(x, axes=axes, keepdims=True)
+    infinite = isinf(top)
+    e = exp(subtract(x, where(infinite, dtype_of(x).type(0), top)))
+    e = where(infinite, astype(equal(x, top), dtype=dtype_of(x)), e)
+    return divide(e, sum_over(e, axes=axes, keepdims=True))
 
 
 def _leading(x: Array, axes: Axes) -> tuple[Array, Array, Array]:
     """``x - max(x)``, what else than the leading elements adds to the sum of its exponentials, and
     how many leading ones there are."""
     zero = dtype_of(x).type(0)
-    top = p.max(x, axes=axes, keepdims=True)
-    infinite = p.isinf(top)
-    below = p.subtract(x, top)
-    leads = p.where(infinite, p.equal(x, top), p.equal(below, zero))
-    below = p.where(
-        infinite, p.where(leads, zero, p.where(p.isnan(x), x, dtype_of(x).type(-np.inf))), below
+    top = max_over(x, axes=axes, keepdims=True)
+    infinite = isinf(top)
+    below = subtract(x, top)
+    leads = where(infinite, equal(x, top), equal(below, zero))
+    below = where(
+        infinite, where(leads, zero, where(isnan(x), x, dtype_of(x).type(-np.inf))), below
     )
-    rest = p.sum(p.where(leads, zero, p.exp(below)), axes=axes, keepdims=True)
-    count = p.sum(p.astype(leads, dtype=dtype_of(x)), axes=axes, keepdims=True)
+    rest = sum_over(where(leads, zero, exp(below)), axes=axes, keepdims=True)
+    count = sum_over(astype(leads, dtype=dtype_of(x)), axes=axes, keepdims=True)
     return below, rest, count
 
 
 def log_softmax(x: Array, *, axes: Axes) -> Array:
     below, rest, count = _leading(_floating(x), axes)
-    return p.subtract(below, p.add(p.log(count), p.log1p(p.divide(rest, count))))
+    return subtract(below, add(log(count), log1p(divide(rest, count))))
 
 
 def logsumexp(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
     x = _floating(x)
     _, rest, count = _leading(x, axes)
-    top = p.max(x, axes=axes, keepdims=True)
-    added = p.add(p.log(count), p.log1p(p.divide(rest, count)))
-    return _lost(p.add(top, added), axes, keepdims)
+    top = max_over(x, axes=axes, keepdims=True)
+    added = add(log(count), log1p(divide(rest, count)))
+    return _lost(add(top, added), axes, keepdims)
 
 
 def attained(x: Array, y: Array) -> Array:
-    undefined = p.logical_and(p.not_equal(x, x), p.not_equal(y, y))
-    return p.logical_or(p.equal(x, y), undefined)
+    undefined = logical_and(not_equal(x, x), not_equal(y, y))
+    return logical_or(equal(x, y), undefined)
 
 
 _FORMULAS: dict[str, Callable[..., Any]] = {

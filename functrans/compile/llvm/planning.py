@@ -102,17 +102,21 @@ class Plan:
 
     def cost(self, x: Variable) -> int:
         """About how many simple operations an element of a virtual value takes."""
-        if x not in self._cost:
-            definition = self._definitions.get(x)
-            self._cost[x] = 0
-            if isinstance(definition, Elementwise):
-                self._cost[x] = 1 if definition.operation.exact else DEAR
-                self._cost[x] += sum(
-                    [self.cost(y) for y in definition.operands if self.is_virtual(y)]
-                )
-            elif definition is not None and not isinstance(definition, Uniform):
-                read = [y for y, _ in self.operands(x)]
-                self._cost[x] = sum([self.cost(y) for y in read if self.is_virtual(y)])
+        waiting = [x]
+        while waiting:  # a chain may be longer than the interpreter's stack is deep
+            y = waiting[-1]
+            definition = self._definitions.get(y)
+            uniform = definition is None or isinstance(definition, Uniform)
+            parts = () if uniform else self.operands(y)
+            virtual = [z for z, _ in parts if self.is_virtual(z)]
+            missing = [z for z in virtual if z not in self._cost]
+            waiting.extend(missing)
+            if not missing:
+                waiting.pop()
+                own = 0
+                if isinstance(definition, Elementwise):
+                    own = 1 if definition.operation.exact else DEAR
+                self._cost[y] = own + sum([self._cost[z] for z in virtual])
         return self._cost[x]
 
     def _with_roots(self) -> list[Statement | Call]:

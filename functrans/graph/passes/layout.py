@@ -56,6 +56,10 @@ class Layouts:
         elif primitive.name == "reshape" and out.type.ndim and self.contiguous(equation.inputs[0]):
             self._contiguous.add(out)
 
+    def assume(self, values: Iterable[Variable]) -> None:
+        """Take values for arrays in C order, as they will be seen to be."""
+        self._contiguous.update(values)
+
     def _all_contiguous(self, equation: Equation, out: Variable) -> bool:
         if equation.primitive.kind == "bilinear":  # matmul: products are made in order
             return out.type.ndim == 2

@@ -1,0 +1,119 @@
+"""Calls of jitted functions that native code serves as a whole: arguments to results in one go.
+
+What is left to Python is to see that nothing has changed which the program depends on.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from functrans.core import tree
+from functrans.core.generators import TracedGenerator
+from functrans.core.interpreter import stack
+from functrans.core.reports import interrupting, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from functrans.control.jit import Jitted
+    from functrans.control.reads import Arrays, Reads
+    from functrans.control.tracing import Trace
+
+LONGEST = 8
+"""Programs of which one after the other is tried."""
+
+
+class Quick(NamedTuple):
+    """What a call does first.
+
+    Attributes
+    ----------
+    fresh : callable
+        Whether native programs are good for this call.
+    run : callable
+        Takes the arguments of the function and returns its result. It tries the program that was
+        made last, then the one before, and in the end calls the function the usual way.
+    known : frozenset
+        The signatures of these programs.
+    """
+
+    fresh: Callable[[], bool]
+    run: Callable[..., Any]
+    known: frozenset[Hashable]
+
+
+def quickened(
+    before: Quick | None,
+    signature: Any,
+    trace: Trace,
+    build: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    reads: Reads,
+    constants: Arrays,
+    jitted: Jitted[..., Any],
+) -> Quick | None:
+    """What serves calls of this signature too; None if native code does not serve it as a whole.
+
+    Calls with keywords take the usual way.
+
+    ``build(leaves)`` puts leaves into the places of the arguments, static ones included.
+    """
+    if not trace.executor.native or trace.closed or TracedGenerator in signature[1]:
+        return None
+    from functrans.compile.llvm.native import NativeSegment, results
+    from functrans.compile.llvm.signature import Same
+
+    program = trace.executor.program(trace.graph)
+    segment: NativeSegment | None = getattr(program, "segment", None)
+    args, kwargs = build(trace.graph.input_types)
+    if segment is None or kwargs:
+        return None
+    static = {place for place, _, _ in signature[2]}
+    inputs = [Same(x) if i in static else x for i, x in enumerate(args)]
+    outputs = tree.unflatten(trace.out_tree, results(trace.graph))
+    kept = before if before is not None and len(before.known) < LONGEST else None
+
+    otherwise = partial(_declined, kept, jitted)
+    try:
+        run = segment.builtin(inputs, outputs, otherwise)
+    except TypeError:  # a container that native code does not know
+        return None
+    known = kept.known if kept is not None else frozenset()
+    return Quick(_watch(reads, constants), run, known | {signature})
+
+
+def _declined(kept: Quick | None, jitted: Jitted[..., Any], *args: Any) -> Any:
+    """A call that a program has declined."""
+    return jitted.unusual(args) if kept is None else kept.run(*args)
+
+
+def never() -> bool:
+    """What says that there are no native programs."""
+    return False
+
+
+def _watch(reads: Reads, constants: Arrays) -> Callable[[], bool]:
+    """A function that tells whether no transform is active, nothing that was read has changed, and
+    no floating-point error is to interrupt; it is called before each call, so it is spelt out."""
+    conditions, names = reads.conditions()
+    conditions.insert(0, "stack.top is below.top")
+    conditions.insert(1, "(state() is calm or not interrupting())")
+    if constants:
+        conditions.append("constants.change() is None")
+    names |= {
+        "stack": stack,
+        "below": type(stack),
+        "state": state,
+        "calm": state(),
+        "interrupting": interrupting,
+        "constants": constants,
+    }
+    text = f"""
+def fresh():
+    try:
+        return {" and ".join(conditions)}
+    except (AttributeError, KeyError, ValueError):
+        return False
+"""
+    exec(text, names)
+    return names["fresh"]  # type: ignore[no-any-return]
