@@ -147,7 +147,7 @@ def test_rows_are_shared() -> None:
     compare(normalised, x, steps=1)
     compare(lambda x: np.sum(x, 0) + x, x, steps=2)
     graph, _ = staged(lambda x: 1.0 / x - np.sum(1.0 / x, 1, keepdims=True), x)
-    assert Segment(graph).arena < 10_000
+    assert Segment(graph).arena < 30_000  # a row for each chunk
 
 
 def test_loops_are_shared() -> None:

@@ -15,11 +15,13 @@ import numpy as np
 
 from functrans.compile.llvm import conversions
 from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.arena import LINE, Place, arranged
+from functrans.compile.llvm.arena import LINE, Place, arranged, lines
 from functrans.compile.llvm.builder import Builder, Module, Value
-from functrans.compile.llvm.kernels.loops import STATUS, emit_loops, places_of
+from functrans.compile.llvm.kernels.chunks import Chunks, chunked, combine, write_chunk
+from functrans.compile.llvm.kernels.loops import STATUS, emit_fills, emit_loops, places_of
 from functrans.compile.llvm.planning import Plan
 from functrans.compile.llvm.statements import Call, Nest, Statements
+from functrans.compile.llvm.threads import parallel
 from functrans.core.types import ArrayType, type_of
 from functrans.graph.graph import Variable
 
@@ -66,6 +68,15 @@ class Code:
         inner = Builder(self.module, "KERNEL", "void", ["ptr"] * len(places), internal=True)
         emit_loops(inner, plan, nest, dict(zip(places, inner.operands, strict=True)))
         inner.finish()
+        return self._shared()
+
+    def chunk(self, plan: Plan, nest: Nest, places: Sequence[Variable], chunks: Chunks) -> str:
+        """The function of a chunk of a nest, which is made once for all that are alike."""
+        write_chunk(self.module, "KERNEL", plan, nest, places, chunks)
+        return self._shared()
+
+    def _shared(self) -> str:
+        """The name of the function that was written last, or of one like it."""
         text = self.module.functions.pop("KERNEL")
         if text not in self._kernels:
             name = self._kernels[text] = f"kernel{len(self._kernels)}"
@@ -143,6 +154,11 @@ class Frame:
                 if work.scratch:
                     kind = ArrayType((max(work.scratch, LINE),), np.dtype(np.uint8))
                     self._scratch[step.equation] = Variable(kind)
+        self.chunks = {
+            step: found
+            for step in self.plan.steps
+            if isinstance(step, Nest) and (found := chunked(self.plan, step)) is not None
+        }
         self.places = self._arrange(graph)
 
     def in_place(self, output: int) -> bool:
@@ -168,6 +184,12 @@ class Frame:
         for i, x in enumerate(statements.outputs):
             places.setdefault(statements.storage(x), Place("output", i))
         mentioned: list[list[Variable]] = []
+        private = {x: chunks for chunks in self.chunks.values() for x in chunks.private}
+
+        def size_of(x: Variable) -> int:
+            size = plan.size(x)
+            return lines(size) * private[x].number if x in private else size
+
         for step in plan.steps:
             if isinstance(step, Call):
                 values = [*[view.value for view in step.operands], *step.equation.outputs]
@@ -176,12 +198,14 @@ class Frame:
                     here.append(self._scratch[step.equation])
             else:
                 here = places_of(plan, step)
+                if step in self.chunks:
+                    here += self.chunks[step].partial.values()
             self.code.checked |= STATUS in here
             for x in here:
-                if x not in places and is_single(x.type):
+                if x not in places and is_single(x.type) and x not in private:
                     places[x] = Place("slot", 0)
             mentioned.append(here)
-        offsets, self.size = arranged(mentioned, places, plan.size)
+        offsets, self.size = arranged(mentioned, places, size_of)
         places.update({x: Place("arena", offset) for x, offset in offsets.items()})
         return places
 
@@ -211,11 +235,33 @@ class Frame:
             emit_loops(builder, self.plan, nest, at)
             return
         places = places_of(self.plan, nest)
-        name = self.code.kernel(self.plan, nest, places)
         written = {self.storage(s.target) for kernel in nest.kernels for s in kernel.statements}
+        if nest in self.chunks:
+            self._in_chunks(builder, nest, places, at)
+            return
+        name = self.code.kernel(self.plan, nest, places)
         given = self._handed(builder, places, at)
         builder.call(name, "void", *given)
         self._taken(builder, places, given, at, written)
+
+    def _in_chunks(
+        self,
+        builder: Builder,
+        nest: Nest,
+        places: Sequence[Variable],
+        at: Mapping[Variable, Value],
+    ) -> None:
+        """Have a nest carried out by whoever is free, a chunk at a time."""
+        chunks = self.chunks[nest]
+        emit_fills(builder, self.plan, nest, at)
+        own = chunks.places(places)
+        name = self.code.chunk(self.plan, nest, own, chunks)
+        context = builder.slot("ptr", len(own))
+        for i, x in enumerate(own):
+            address = at[x] if x in chunks.private else self._handed(builder, [x], at)[0]
+            builder.store(address, builder.at(context, i, "ptr"))
+        parallel(builder, name, context, chunks.number, chunks.time)
+        combine(builder, self.plan, nest, chunks, at)
 
     def _call(self, builder: Builder, call: Call, at: Mapping[Variable, Value]) -> None:
         work, equation = self._works[call.equation], call.equation

@@ -14,6 +14,7 @@ from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.statements import REDUCTIONS, elementwise, stated
+from functrans.compile.llvm.threads import PARALLEL
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
@@ -125,13 +126,24 @@ def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:
 
 
 class NativeFunction:
-    """A segment that has been compiled, with what it needs while it lives."""
+    """A segment that has been compiled, with what it needs while it lives.
+
+    Attributes
+    ----------
+    address : int
+        Of ``run``.
+    text, arena, checked
+        Those of the segment.
+    long : bool
+        Whether some of it is worth several threads: a call takes so long that others should run.
+    """
 
     def __init__(self, graph: Graph, *, exact: bool = False, verify: bool = False) -> None:
         segment = Segment(graph, exact)
         self.text = segment.text
         self.arena = segment.arena
         self.checked = segment.checked
+        self.long = PARALLEL in segment.text
         addresses = load(segment.text, ["run", "bind"], verify=verify)
         self.address = addresses["run"]
         self._constants = segment.constants

@@ -20,6 +20,9 @@ from functrans.core.errors import InputTypeError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PARALLEL = "functrans_parallel"
+"""The function that modules of :func:`parallel` call."""
+
 _lock = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
     os.register_at_fork(
@@ -112,7 +115,7 @@ def prepare() -> None:
     with _lock:
         if _pool is None:
             _pool = Pool(get_num_threads())
-            SYMBOLS["functrans_parallel"] = _pool.address
+            SYMBOLS[PARALLEL] = _pool.address
 
 
 def parallel(
@@ -140,4 +143,4 @@ def parallel(
     """
     prepare()
     given = [x if isinstance(x, Value) else number(x, "i64") for x in (chunks, nanoseconds)]
-    b.call("functrans_parallel", "void", Value("ptr", f"@{chunk}"), context, *given)
+    b.call(PARALLEL, "void", Value("ptr", f"@{chunk}"), context, *given)

@@ -11,19 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from functrans.compile.llvm import conversions
-from functrans.compile.llvm.affine import (
-    Access,
-    IndexMap,
-    access,
-    composed,
-    identity,
-)
+from functrans.compile.llvm.affine import Access
 from functrans.compile.llvm.builder import Builder, Value, number, vector, width_of
 from functrans.compile.llvm.conversions import Pair, convert, element
 from functrans.compile.llvm.engine import machine
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.memory import load, load_at, store
-from functrans.compile.llvm.statements import Elementwise, Gathered, Uniform
+from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable
 
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.conversions import DType, Operand
     from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Kernel, Nest, Statement
+    from functrans.compile.llvm.statements import Kernel, Nest
 
 STATUS = Variable(ArrayType((), np.dtype(np.int32)))
 """What stands for the piece of memory that tells how a call went: 0, or 1 if a position was out of
@@ -43,169 +37,52 @@ MASKED = 16
 which costs code."""
 
 
-class Node:
-    """One value in the making: an element of an operand, a number, or an operation on others.
-
-    Attributes
-    ----------
-    dtype : numpy dtype
-    depth : int
-        The innermost axis on which it depends, -1 for none.
-    """
-
-    __slots__ = (
-        *("access", "definition", "depth", "dtype", "number", "operands", "place", "positions"),
-    )
-
-    def __init__(self, dtype: DType) -> None:
-        self.dtype = dtype
-        self.depth = -1
-        self.place: Variable | None = None
-        self.access: Access | None = None
-        self.number: Any = None
-        self.definition: Elementwise | None = None
-        self.operands: list[Node] = []
-        self.positions: list[Step] = []
-
-    def settle(self) -> None:
-        """Find out on which axes it depends."""
-        along = [] if self.access is None else self.access.strides
-        inner = [i for i, stride in enumerate(along) if stride]
-        parts = [*self.operands, *[step.node for step in self.positions]]
-        self.depth = max([*inner, *[x.depth for x in parts]], default=-1)
-
-
-class Step(NamedTuple):
-    """What a position that an array tells adds to an address.
-
-    Attributes
-    ----------
-    node : Node
-        The position, int64.
-    extent : int
-        How many positions there are.
-    stride : int
-        Elements from one to the next.
-    """
-
-    node: Node
-    extent: int
-    stride: int
-
-
-class Write(NamedTuple):
-    """A statement with what it writes and where."""
-
-    statement: Statement
-    node: Node
-    access: Access
-    dtype: DType
-    split: int  # the axis from which on all axes are reduced; the number of axes if none is
-    positions: list[Step]
-
-
-class _Nodes:
-    """The values of a kernel, each once, operands first."""
-
-    def __init__(self, plan: Plan, kernel: Kernel) -> None:
-        self.plan = plan
-        self.space = kernel.space
-        self.order: list[Node] = []
-        self._known: dict[tuple[Variable, IndexMap], Node] = {}
-        here = identity(len(kernel.space))
-        self._made = {(s.target, here) for s in kernel.statements if s.target is s.value}
-        self.writes: list[Write] = []
-        for statement in kernel.statements:
-            node = self._of(statement.value, here)
-            target = statement.target
-            strides = plan.strides(target)
-            where = access(statement.into, strides, kernel.space)
-            steps = self._steps(target, [(p.axis, p.array, p.where) for p in statement.positions])
-            self.writes.append(
-                Write(statement, node, where, target.type.dtype, statement.split, steps)
-            )
-
-    def _of(self, x: Variable, index: IndexMap) -> Node:
-        waiting = [(x, index)]
-        while waiting:
-            key = waiting[-1]
-            if key in self._known:
-                waiting.pop()
-                continue
-            y, at = key
-            if not (self.plan.is_virtual(y) or key in self._made) or y not in self.definitions:
-                self._leaf(key)
-                continue
-            definition = self.definitions[y]
-            if isinstance(definition, Uniform):
-                node = Node(y.type.dtype)
-                node.number = definition.value
-                self._enter(key, node)
-                continue
-            parts = [(z, composed(inner, at)) for z, inner in self.plan.operands(y)]
-            missing = [part for part in parts if part not in self._known]
-            if missing:
-                waiting.extend(reversed(missing))
-            elif isinstance(definition, Elementwise):
-                node = Node(y.type.dtype)
-                node.definition = definition
-                node.operands = [self._known[part] for part in parts]
-                self._enter(key, node)
-            elif isinstance(definition, Gathered):
-                self._gathered(key, definition)
-            else:
-                self._known[key] = self._known[parts[0]]
-        return self._known[x, index]
-
-    def _gathered(self, key: tuple[Variable, IndexMap], definition: Gathered) -> None:
-        _, at = key
-        base = definition.operand
-        node = Node(base.type.dtype)
-        node.place = self.plan.statements.storage(base)
-        where = composed(definition.where, at)
-        node.access = access(where, self.plan.strides(base), self.space)
-        places = [(p.axis, p.array, composed(p.where, at)) for p in definition.positions]
-        node.positions = self._steps(base, places)
-        self._enter(key, node)
-
-    def _steps(
-        self, base: Variable, places: Sequence[tuple[int, Variable, IndexMap]]
-    ) -> list[Step]:
-        shape, strides = base.type.shape, self.plan.strides(base)
-        return [
-            Step(self._of(array, where), shape[axis], strides[axis])
-            for axis, array, where in places
-        ]
-
-    @property
-    def definitions(self) -> Mapping[Variable, Any]:
-        return self.plan.statements.definitions
-
-    def _leaf(self, key: tuple[Variable, IndexMap]) -> None:
-        x, index = key
-        node = Node(x.type.dtype)
-        node.place = self.plan.statements.storage(x)
-        node.access = access(index, self.plan.strides(x), self.space)
-        self._enter(key, node)
-
-    def _enter(self, key: tuple[Variable, IndexMap], node: Node) -> None:
-        self._known[key] = node
-        self.order.append(node)
-
-
 def places_of(plan: Plan, nest: Nest) -> list[Variable]:
     """The pieces of memory that a nest reads and writes, in the order of its parameters."""
-    return list(dict.fromkeys([x for k in nest.kernels for x in _Loops(plan, k, nest.rows).places]))
+    return list(dict.fromkeys([x for k in nest.kernels for x in Loops(plan, k, nest.rows).places]))
 
 
-def emit_loops(builder: Builder, plan: Plan, nest: Nest, at: Mapping[Variable, Value]) -> None:
-    """Emit the loops of a nest, with the addresses of its pieces of memory."""
-    loops = [_Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
-    loops = [each for each in loops if each.begin(builder, at)]
+class Span(NamedTuple):
+    """A part of the first loop.
+
+    Attributes
+    ----------
+    first, last : Value
+        Where it begins, and what it ends before; whole vectors, if it is the loop of these.
+    final : Value
+        Whether what is left behind the last whole vector belongs to it.
+    """
+
+    first: Value
+    last: Value
+    final: Value
+
+
+def emit_loops(
+    builder: Builder,
+    plan: Plan,
+    nest: Nest,
+    at: Mapping[Variable, Value],
+    span: Span | None = None,
+) -> None:
+    """Emit the loops of a nest, or a part of the first, with the addresses of its pieces of
+    memory."""
+    loops = [Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
+    loops = [each for each in loops if each.begin(builder, at, span)]
     _row(builder, loops, 0)
 
 
-def _row(builder: Builder, loops: Sequence[_Loops], axis: int) -> None:
+def emit_fills(builder: Builder, plan: Plan, nest: Nest, at: Mapping[Variable, Value]) -> None:
+    """Write neutral elements where the parts of a nest add to what is there."""
+    for kernel in nest.kernels:
+        loops = Loops(plan, kernel, nest.rows)
+        loops.b = builder
+        for w in loops.writes:
+            if w.statement.scattered and w.access.strides[0]:
+                loops.fill(w, at[loops.storage(w.statement.target)])
+
+
+def _row(builder: Builder, loops: Sequence[Loops], axis: int) -> None:
     """The code inside the first so many loops over rows, and the loops inside."""
     if not loops:
         return
@@ -221,14 +98,14 @@ def _row(builder: Builder, loops: Sequence[_Loops], axis: int) -> None:
             each.addresses = before
         return []
 
-    builder.loop(0, loops[0].extents[axis], body)
+    builder.loop(*loops[0].bounds(axis), body)
 
 
-class _Loops:
+class Loops:
     """The loops of one kernel."""
 
     def __init__(self, plan: Plan, kernel: Kernel, rows: int) -> None:
-        nodes = _Nodes(plan, kernel)
+        nodes = Nodes(plan, kernel)
         self.storage = plan.statements.storage
         self.writes = nodes.writes
         self.order = nodes.order
@@ -306,9 +183,12 @@ class _Loops:
 
     # ---- code ---------------------------------------------------------------------------------
 
-    def begin(self, builder: Builder, at: Mapping[Variable, Value]) -> bool:
+    def begin(
+        self, builder: Builder, at: Mapping[Variable, Value], span: Span | None = None
+    ) -> bool:
         """What is done before all loops; whether there is anything to do in them."""
         self.b = builder
+        self.span = span
         self.status = at.get(STATUS)
         self.values: dict[Node, Operand] = {}
         self.splats: dict[Node, Operand] = {}
@@ -323,9 +203,20 @@ class _Loops:
         for w in self.writes:
             target = self.storage(w.statement.target)
             self._begin_address(target, w.access, w.dtype, at)
-            if w.statement.scattered:
-                self._fill(w, at[target])
+            if w.statement.scattered and (span is None or not w.access.strides[0]):
+                self.fill(w, at[target])
         return True
+
+    @property
+    def flat(self) -> bool:
+        """Whether the first loop is that of the vectors."""
+        return self.vector_axis == 0 and not self.rows
+
+    def bounds(self, axis: int) -> tuple[Value | int, Value | int]:
+        """Where the loop of an axis begins and ends."""
+        if axis == 0 and self.span is not None:
+            return self.span.first, self.span.last
+        return 0, self.extents[axis]
 
     def emit(self) -> None:
         """The code inside the loops over rows."""
@@ -351,9 +242,9 @@ class _Loops:
     def _fill_empty(self, at: Mapping[Variable, Value]) -> None:
         for w in self.writes:
             if w.statement.combine and w.statement.reduced and w.statement.target.type.size:
-                self._fill(w, at[self.storage(w.statement.target)], empty=True)
+                self.fill(w, at[self.storage(w.statement.target)], empty=True)
 
-    def _fill(self, w: Write, base: Value, empty: bool = False) -> None:
+    def fill(self, w: Write, base: Value, empty: bool = False) -> None:
         """Write the neutral element everywhere."""
         how = w.statement.combine
         assert how is not None
@@ -398,7 +289,7 @@ class _Loops:
             self._level(axis + 1)
             return []
 
-        self.b.loop(0, self.extents[axis], body)
+        self.b.loop(*self.bounds(axis), body)
         self.addresses = saved
 
     def _advance(self, axis: int, i: Value) -> None:
@@ -418,7 +309,9 @@ class _Loops:
             if node.depth < axis:
                 self._splat(node, width)
         saved = dict(self.addresses)
-        if rest and whole < MASKED:
+        if axis == 0 and self.span is not None:
+            self._span(self.span, whole * width, n)
+        elif rest and whole < MASKED:
             self.b.loop(0, n, lambda i, _: self._block(axis, i, n), step=width)
         elif whole:
             self.b.loop(0, whole * width, lambda i, _: self._block(axis, i, None), step=width)
@@ -426,6 +319,15 @@ class _Loops:
                 self.addresses = dict(saved)
                 self._block(axis, number(whole * width, "i64"), n)
         self.addresses = saved
+
+    def _span(self, span: Span, whole: int, n: int) -> None:
+        """A part of the innermost loop, which is the only one."""
+        saved = dict(self.addresses)
+        self.b.loop(span.first, span.last, lambda i, _: self._block(0, i, None), step=self.width)
+        self.addresses = saved
+        if n > whole:
+            rest = number(whole, "i64")
+            self.b.when(span.final, lambda: self._block(0, rest, n))
 
     def _block(self, axis: int, i: Value, stop: int | None) -> list[Value]:
         """One vector of every value; `stop` masks what lies behind it."""
