@@ -35,6 +35,7 @@ def fused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     if request.param and not machine().fused:
         pytest.skip("the machine rounds products before it adds")
     monkeypatch.setattr(machine(), "fused", request.param)
+    monkeypatch.setattr(machine(), "scales", machine().scales and request.param)
     yield request.param
 
 

@@ -69,6 +69,8 @@ class Machine:
         Whether it multiplies and adds in one rounding.
     half : bool
         Whether it converts float16 itself.
+    scales : bool
+        Whether it multiplies vectors of 512 bits by powers of two in one instruction.
     """
 
     def __init__(self) -> None:
@@ -90,6 +92,7 @@ class Machine:
         arm = self.triple.startswith(("aarch64", "arm64"))
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
+        self.scales = "+avx512f" in having
         self.target = self._target(2)
         self.quick_target = self._target(0)
 

@@ -39,8 +39,8 @@ def _tail(f: Formula, square: Two, scaled: Value) -> Value:
     beyond = f.fcmp("olt", high, limit)
     high = f.select(beyond, number(limit, high.type), high)
     low = f.select(beyond, number(0, high.type), f.fneg(square[1]))
-    part, bits = grown(f, high, low)
-    return f.scaled(f.mad(part, scaled, scaled), bits)
+    part, k = grown(f, high, low)
+    return f.scaled(f.mad(part, scaled, scaled), k)
 
 
 def _fraction(f: Formula, name: str, x: Value, middle: float, pole: float) -> Value:

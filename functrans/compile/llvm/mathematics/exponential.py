@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.builder import element_of, number
-from functrans.compile.llvm.mathematics.formula import LOG_2, Formula, parts
-from functrans.compile.llvm.mathematics.logarithm import log1p, log1p_over_log2
+from functrans.compile.llvm.mathematics.formula import LOG_2, Formula, Whole, parts
+from functrans.compile.llvm.mathematics.logarithm import log1p_of_share
 
 if TYPE_CHECKING:
     from functrans.compile.llvm.builder import Value
 
 
-def reduced(f: Formula, x: Value) -> tuple[Value, Value]:
-    """r, and bits that end in those of k."""
+def reduced(f: Formula, x: Value) -> tuple[Value, Whole]:
+    """r and k."""
     element = element_of(x.type)
     high, low = parts(LOG_2, element, f.for_double(x, 32, 14))
-    whole, bits = f.nearest(f.fmul(x, float(1 / LOG_2)))
-    return f.mad(whole, -low, f.mad(whole, -high, x)), bits
+    k = f.nearest(f.fmul(x, float(1 / LOG_2)))
+    return f.mad(k.number, -low, f.mad(k.number, -high, x)), k
 
 
 def _grown(f: Formula, r: Value) -> Value:
@@ -28,16 +28,16 @@ def _grown(f: Formula, r: Value) -> Value:
     return f.mad(f.fmul(r, r), f.polynomial("exp", r), r)
 
 
-def grown(f: Formula, x: Value, low: Value | None = None) -> tuple[Value, Value]:
-    """exp(x + low), less 1 before the power of two, and the bits of this power."""
-    r, bits = reduced(f, x)
-    return _grown(f, r if low is None else f.fadd(r, low)), bits
+def grown(f: Formula, x: Value, low: Value | None = None) -> tuple[Value, Whole]:
+    """exp(x + low), less 1 before it is scaled, and the power of two that scales it."""
+    r, k = reduced(f, x)
+    return _grown(f, r if low is None else f.fadd(r, low)), k
 
 
-def exponential_parts(f: Formula, x: Value, low: Value | None = None) -> tuple[Value, Value]:
-    """exp(x + low): a number about 1, and the bits of the power of two that multiplies it."""
-    part, bits = grown(f, x, low)
-    return f.fadd(part, 1), bits
+def exponential_parts(f: Formula, x: Value, low: Value | None = None) -> tuple[Value, Whole]:
+    """exp(x + low): a number about 1, and the power of two that scales it."""
+    part, k = grown(f, x, low)
+    return f.fadd(part, 1), k
 
 
 def bounded(f: Formula, x: Value) -> Value:
@@ -51,22 +51,22 @@ def exp(f: Formula, x: Value) -> Value:
 
 def exp2(f: Formula, x: Value) -> Value:
     x = f.clamped(x, f.for_double(x, -1076.0, -151.0), f.for_double(x, 1025.0, 129.0))
-    whole, bits = f.nearest(x)
-    r = f.fmul(f.fsub(x, whole), float(LOG_2))
-    return f.scaled(f.fadd(_grown(f, r), 1), bits)
+    k = f.nearest(x)
+    r = f.fmul(f.fsub(x, k.number), float(LOG_2))
+    return f.scaled(f.fadd(_grown(f, r), 1), k)
 
 
 def quick_exp(f: Formula, x: Value) -> Value:
     """exp(x) of an x that is no smaller than the logarithm of the least normal number, and whose
     exponential is finite by far."""
-    p, bits = exponential_parts(f, x)
-    return f.fmul(p, f.power_of_two(bits, x))
+    p, k = exponential_parts(f, x)
+    return f.fmul(p, f.power_of_two(k.bits, x))
 
 
 def _part_of_expm1(f: Formula, x: Value, shift: int) -> Value:
     """(exp(x) - 1) / 2**shift of an x within the bounds of exponentials."""
-    r, bits = reduced(f, x)
-    power = f.power_of_two(f.sub(bits, shift) if shift else bits, x)
+    r, k = reduced(f, x)
+    power = f.power_of_two(f.sub(k.bits, shift) if shift else k.bits, x)
     return f.mad(_grown(f, r), power, f.fsub(power, 2.0**-shift))
 
 
@@ -95,8 +95,8 @@ def sinh(f: Formula, x: Value) -> Value:
 def cosh(f: Formula, x: Value) -> Value:
     """With e = exp(|x|) / 4 it is 2 (e + 1 / (16 e))."""
     a = f.least(f.size(x), f.for_double(x, 710.48, 89.42))
-    p, bits = exponential_parts(f, a)
-    e = f.fmul(p, f.power_of_two(f.sub(bits, 2), x))
+    p, k = exponential_parts(f, a)
+    e = f.fmul(p, f.power_of_two(f.sub(k.bits, 2), x))
     total = f.fadd(e, f.fdiv(0.0625, e))
     return f.fadd(total, total)
 
@@ -116,7 +116,7 @@ def sigmoid(f: Formula, x: Value) -> Value:
 def softplus(f: Formula, x: Value) -> Value:
     """log(1 + exp(x))."""
     positive = f.select(f.fcmp("olt", x, 0), number(0, x.type), x)
-    return f.fadd(positive, log1p(f, _decay(f, x)))
+    return f.fadd(positive, log1p_of_share(f, _decay(f, x)))
 
 
 def _larger(f: Formula, x: Value, y: Value) -> tuple[Value, Value]:
@@ -128,9 +128,10 @@ def _larger(f: Formula, x: Value, y: Value) -> tuple[Value, Value]:
 
 def logaddexp(f: Formula, x: Value, y: Value) -> Value:
     larger, distance = _larger(f, x, y)
-    return f.fadd(larger, log1p(f, _decay(f, distance)))
+    return f.fadd(larger, log1p_of_share(f, _decay(f, distance)))
 
 
 def logaddexp2(f: Formula, x: Value, y: Value) -> Value:
     larger, distance = _larger(f, x, y)
-    return f.fadd(larger, log1p_over_log2(f, exp2(f, f.fneg(distance))))
+    part = log1p_of_share(f, exp2(f, f.fneg(distance)))
+    return f.fadd(larger, f.fmul(part, float(1 / LOG_2)))

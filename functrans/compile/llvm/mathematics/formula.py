@@ -7,11 +7,19 @@ what rounding took from it.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Builder, Value, element_of, number
+from functrans.compile.llvm.builder import (
+    Builder,
+    Value,
+    bits_of,
+    element_of,
+    number,
+    vector,
+    width_of,
+)
 from functrans.compile.llvm.engine import machine
 from functrans.compile.llvm.mathematics.coefficients import POLYNOMIALS
 from functrans.compile.llvm.reals import (
@@ -38,6 +46,13 @@ LOG_2 = Fraction("0.693147180559945309417232121458176568075500134360255254120680
 LOG_10 = Fraction("2.302585092994045684017991454684364207601101488628772976033327901")
 PI = Fraction("3.141592653589793238462643383279502884197169399375105820974944592307816")
 NAN = float("nan")
+
+
+class Whole(NamedTuple):
+    """A whole number, and bits that end in those of it as an integer."""
+
+    number: Value
+    bits: Value
 
 
 def parts(x: Fraction, element: str, *bits: int) -> list[float]:
@@ -69,13 +84,17 @@ class Formula(Builder):
     fused : bool
         Whether the machine multiplies and adds in one rounding. Where it does not, products that
         must be exact are taken apart (Dekker 1971).
+    scales : bool
+        Whether it multiplies vectors by powers of two in one instruction.
     """
 
     def __init__(
         self, module: Module, name: str, result: str, operands: Sequence[str], *, inline: bool
     ) -> None:
         super().__init__(module, name, result, operands, inline=inline, internal=True)
-        self.fused = machine().fused
+        here = machine()
+        self.fused = here.fused
+        self.scales = here.scales
 
     # ---- sums and products --------------------------------------------------------------------
 
@@ -121,15 +140,15 @@ class Formula(Builder):
 
     # ---- integers -----------------------------------------------------------------------------
 
-    def nearest(self, x: Value) -> tuple[Value, Value]:
-        """The nearest whole number, and bits that end in those of it as an integer.
+    def nearest(self, x: Value) -> Whole:
+        """The nearest whole number.
 
         It is found by adding a number whose last bit counts ones, which every processor does; the
         conversion of float64 to integers is an instruction on few.
         """
         magic = self.magic(x)
         shifted = self.fadd(x, magic)
-        return self.fsub(shifted, magic), as_bits(self, shifted)
+        return Whole(self.fsub(shifted, magic), as_bits(self, shifted))
 
     def magic(self, x: Value) -> float:
         return 1.5 * 2.0 ** MANTISSA[element_of(x.type)]
@@ -140,12 +159,42 @@ class Formula(Builder):
         biased = self.add(bits, BIAS[element])
         return as_number(self, self.binary("shl", biased, MANTISSA[element]), like)
 
-    def scaled(self, x: Value, bits: Value) -> Value:
-        """x times 2 to the integer in which `bits` end, in two steps: it may overflow or vanish."""
-        half = self.binary("lshr", bits, 1)
-        rest = self.sub(bits, half)
+    def scaled(self, x: Value, power: Whole) -> Value:
+        """x times 2 to a power; it may overflow or vanish, rounded once.
+
+        There is an instruction for that where vectors have 512 bits. Otherwise it takes two steps.
+        """
+        if self.scales and bits_of(x.type) * width_of(x.type) % 512 == 0:
+            return self._scaled_at_once(x, power.number)
+        half = self.binary("lshr", power.bits, 1)
+        rest = self.sub(power.bits, half)
         once = self.fmul(x, self.power_of_two(half, x))
         return self.fmul(once, self.power_of_two(rest, x))
+
+    def _scaled_at_once(self, x: Value, power: Value) -> Value:
+        element = element_of(x.type)
+        lanes = 512 // bits_of(element)
+        kind = vector(element, lanes)
+        name = f"llvm.x86.avx512.mask.scalef.{'pd' if element == 'double' else 'ps'}.512"
+        everywhere, as_usual = Value(f"i{lanes}", "-1"), Value("i32", "4")
+        zero = number(0, kind)
+        found = []
+        for start in range(0, width_of(x.type), lanes):
+            pair = [self.shuffled(y, y, range(start, start + lanes)) for y in (x, power)]
+            found.append(self.call(name, kind, *pair, zero, everywhere, as_usual))
+        while len(found) > 1:
+            total = range(2 * width_of(found[0].type))
+            halves = zip(found[::2], found[1::2], strict=True)
+            found = [self.shuffled(one, other, total) for one, other in halves]
+        return found[0]
+
+    def shuffled(self, x: Value, y: Value, lanes: range) -> Value:
+        """Lanes of two vectors in a row."""
+        if x is y and len(lanes) == width_of(x.type):
+            return x
+        mask = ", ".join(f"i32 {i}" for i in lanes)
+        kind = vector(element_of(x.type), len(lanes))
+        return self.emit(kind, f"shufflevector {x}, {y}, <{len(lanes)} x i32> <{mask}>")
 
     # ---- choice -------------------------------------------------------------------------------
 

@@ -125,9 +125,11 @@ def log1p(f: Formula, x: Value) -> Value:
     return f.select(f.tiny(x), x, f.select(f.fcmp("oeq", x, INF), x, found))
 
 
-def log1p_over_log2(f: Formula, x: Value) -> Value:
-    """The logarithm of 1 + x to the base 2."""
-    return f.fmul(log1p(f, x), float(1 / LOG_2))
+def log1p_of_share(f: Formula, x: Value) -> Value:
+    """log(1 + x) of 0 <= x <= 1, of which nothing has to be taken apart."""
+    large = f.fcmp("ogt", x, 2.0**0.5 - 1)
+    t = f.select(large, f.fmul(f.fsub(x, 1), 0.5), x)
+    return combined(f, f.select(large, number(1, x.type), 0), log_near_one(f, t))
 
 
 def _log1p_of_large(f: Formula, a: Value, usual: Value) -> Value:
