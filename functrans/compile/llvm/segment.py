@@ -12,6 +12,7 @@ from functrans.compile.llvm.calls import way_of
 from functrans.compile.llvm.decomposing import decomposed
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.hoisting import hoisted
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.statements import REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.threads import PARALLEL
@@ -47,9 +48,10 @@ def supported(equation: Equation, exact: bool) -> bool:
 
 
 def prepared(graph: Graph, *, exact: bool) -> Graph:
-    """The graph in the form that native code is made of: numbers as arrays, composed operations as
-    what they consist of."""
-    return decomposed(lowered(graph, scalars=True), partial(supported, exact=exact))
+    """The graph in the form that native code is made of: less in loops, numbers as arrays, composed
+    operations as what they consist of."""
+    moved = hoisted(graph, exact=exact)
+    return decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
 
 
 def nested(graph: Graph, exact: bool) -> Graph | None:
