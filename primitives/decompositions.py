@@ -26,6 +26,7 @@ from .arithmetic import (
 )
 from .comparison import where
 from .contraction import matmul, matrix_transpose
+from .degenerate import constants
 from .linalg import (
     adjoint,
     linalg_dtype,
@@ -235,4 +236,26 @@ qr: Function = general(
         # The turn of the columns that complete q is free: differences see LAPACK's choice.
         Sample(draw((2, 3, 2), -1, 1), complete=True, smooth=False, label="tall, complete"),
     ],
+)
+
+
+# Singular values: what several files need.
+
+
+def svd_shape(x: ArrayType, *, full: bool) -> tuple[ArrayType, ...]:
+    stack, rows, columns = matrices(x)
+    k, dtype = min(rows, columns), linalg_dtype(x.dtype)
+    return (
+        ArrayType((*stack, rows, rows if full else k), dtype),
+        ArrayType((*stack, k), real_dtype(dtype)),
+        ArrayType((*stack, columns if full else k, columns), dtype),
+    )
+
+
+svd_constants = constants(
+    "svd_constants",
+    lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
+    lambda x: svd_shape(x, full=False),
+    3,
+    Sample(np.array([[2.0]]), smooth=False, value=([[1.0]], [2.0], [[1.0]])),
 )

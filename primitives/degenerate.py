@@ -93,6 +93,12 @@ def equal_pairs(w: Array) -> Array:
     return alike(w) & ~np.eye(w.shape[-1], dtype=bool)
 
 
+def countable_pairs(w: Array, name: str) -> Array:
+    """Pairs of equal values, but of singular values that vanish, which have a kink of their own."""
+    pairs = equal_pairs(w)
+    return pairs & (w != 0)[..., None] if name == "svd" else pairs
+
+
 def mirrored(x: Array) -> Array:
     return x.mT.conj()
 
@@ -266,7 +272,7 @@ _ASSUMED = (
 AGAIN = (
     "It is NaN: it depends on more than these {values} and their {vectors}. For functions of "
     "numpy.linalg.eigvalsh or svdvals that are symmetric in equal values, second derivatives are "
-    "exact in every nesting of modes but jacfwd of jacfwd: use hessian."
+    "exact in every nesting of modes but linearize of forward mode: use hessian or jacfwd."
 )
 ORDER = (
     "The function tells these {values} apart, by an order that any change of the matrix changes; "
@@ -404,9 +410,7 @@ unsettled: Function = general(
 
 
 def _told_apart_impl(g: Array, w: Array, used: Array, *, name: str) -> Array:
-    pairs = equal_pairs(w)
-    if name == "svd":  # vanishing values have a kink of their own
-        pairs = pairs & (w != 0)[..., None]
+    pairs = countable_pairs(w, name)
     if pairs.any():
         size = np.max(np.abs(g), -1, initial=0)[..., None, None]
         differ = np.abs(g[..., None, :] - g[..., None]) > np.finfo(w.dtype).eps ** 0.5 * size

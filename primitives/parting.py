@@ -16,7 +16,7 @@ from functrans.core.kinds import general, nondifferentiable
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
-from .degenerate import AGAIN, equal_pairs, message, mirrored, unsettled
+from .degenerate import AGAIN, countable_pairs, equal_pairs, message, mirrored, unsettled
 from .samples import Sample, draw
 
 if TYPE_CHECKING:
@@ -63,18 +63,12 @@ parted: Function = nondifferentiable(
 )
 
 
-def _countable_pairs(w: Array, name: str) -> Array:
-    """Pairs of equal values, but of singular values that vanish, which have a kink of their own."""
-    pairs = equal_pairs(w)
-    return pairs & (w != 0)[..., None] if name == "svd" else pairs
-
-
 def _parting_doubt_impl(
     x: Array, w: Array, g: Array, t_g: Array, used: Array, *, name: str
 ) -> Array:
     """Pairs of equal values that part, while a function is not symmetric in them: their cotangents
     `g` differ by more than rounding, which `t_g` amplifies, or one is not used at all."""
-    pairs = _countable_pairs(w, name)
+    pairs = countable_pairs(w, name)
     if not pairs.any():
         return pairs
     eps, n = np.finfo(w.dtype).eps, w.shape[-1]
@@ -117,7 +111,7 @@ parting_doubt: Function = nondifferentiable(
 
 def _pair_doubt_impl(x: Array, whole: Array, w: Array, used: Array, *, name: str) -> Array:
     """Pairs of equal values with something between them, beside the rounding of `whole`."""
-    pairs = _countable_pairs(w, name)
+    pairs = countable_pairs(w, name)
     if not pairs.any():
         return pairs
     size = np.linalg.norm(whole, axis=(-2, -1), keepdims=True)

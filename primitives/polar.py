@@ -15,12 +15,12 @@ from functrans.core.types import Array, ArrayType
 
 from .arithmetic import add, multiply, real, real_dtype, subtract
 from .contraction import column, matmul, row
-from .decompositions import conjugated
+from .decompositions import conjugated, svd_constants
 from .degenerate import every_lane
 from .linalg import adjoint, linalg_dtype, matrices, regular
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
-from .spectral import known_svd, svd_constants, zero_at_zero
+from .spectral import known_svd, zero_at_zero
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

@@ -15,17 +15,14 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.kinds import general, nondifferentiable
 from functrans.core.primitive import ZERO
-from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+from functrans.core.types import Array, ArrayType, shape_of
 
 from .arithmetic import absolute, add, multiply, negative, real, reciprocal, subtract
 from .comparison import (
-    equal,
     greater,
     isnan,
-    less_equal,
     logical_and,
     logical_not,
-    not_equal,
     where,
 )
 from .contraction import column, row
@@ -39,7 +36,7 @@ from .degenerate import (
     turn,
     unsettled,
 )
-from .indexing import diagonal, from_diagonal
+from .indexing import diagonal
 from .parting import noted, pair_doubt, unpaired
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
@@ -49,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def _tie_rates_impl(w: Array, *, path: int) -> Array:
+def tie_rates_impl(w: Array, *, path: int) -> Array:
     pairs = equal_pairs(w)
     n = w.shape[-1]
     before = np.arange(n) < np.arange(n)[:, None]
@@ -59,7 +56,7 @@ def _tie_rates_impl(w: Array, *, path: int) -> Array:
 
 tie_rates: Any = nondifferentiable(
     "tie_rates",  # how fast equal values part on each of two paths
-    _tie_rates_impl,
+    tie_rates_impl,
     batch=lambda w, *, path: tie_rates(w, path=path),
     shape=lambda w, *, path: w,
     samples=lambda: [
@@ -102,10 +99,18 @@ def parting_rates(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
 
 def vanishing_rates(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
     """The same for singular values, of which those that vanish part from zero."""
-    s, _ = outs
-    smallest = at_the_bottom(s)
-    vanish = smallest is None or bool((smallest == 0).any())
-    return (both_rates(s), None) if vanish else parting_rates(outs)
+    return rates_at_zero(outs) or parting_rates(outs)
+
+
+def vanish(s: Any) -> bool:
+    """Whether some singular values vanish, or may, as in a graph."""
+    known = at_the_bottom(s)
+    return known is None or bool((known == 0).any())
+
+
+def rates_at_zero(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
+    """How singular values part of which some vanish."""
+    return (both_rates(outs[0]), None) if vanish(outs[0]) else None
 
 
 def both_rates(w: Array) -> Array:
@@ -140,7 +145,7 @@ def _split_slopes_impl(slopes: Array, y: Array, rates: Array, w: Array) -> Array
     pairs = equal_pairs(w)
     found = []
     for path in (0, 1):
-        change, step = rates[..., path, :], _tie_rates_impl(w, path=path)
+        change, step = rates[..., path, :], tie_rates_impl(w, path=path)
         steps = np.where(pairs, step[..., None, :] - step[..., None], 1)
         found.append((change[..., None, :] - change[..., None]) / steps)
     eps = np.finfo(w.dtype).eps
@@ -174,7 +179,7 @@ split_slopes: Any = nondifferentiable(
 )
 
 
-def _of_paths(y: Array, rates: Any) -> Array:
+def of_paths(y: Array, rates: Any) -> Array:
     """The rates of `y` with the axis of the paths before the last; zeros if it has none."""
     *lead, n = shape_of(y)
     if rates is None:
@@ -189,7 +194,7 @@ def slopes_when_split(
     found = slopes(*operands, **params)
     if rates[2] is not None:  # the matrix itself changes along the path
         return found
-    return split_slopes(found, y, _of_paths(y, rates[0]), w)
+    return split_slopes(found, y, of_paths(y, rates[0]), w)
 
 
 def differences(t: Array, w: Array, name: str) -> Array:
@@ -285,7 +290,7 @@ def _split_turns_impl(slopes: Array, b: Array, rates: Array, w: Array, *, name: 
     known = pairs & (np.abs(apart) <= noise + noise.mT + spread * largest)
     found = []
     for path in (0, 1):
-        change, step = rates[..., path, :, :], _tie_rates_impl(w, path=path)
+        change, step = rates[..., path, :, :], tie_rates_impl(w, path=path)
         steps = np.where(pairs, step[..., None, :] - step[..., None], 1)
         found.append((change - mirrored(change)) / (2 * steps))
     alike_slopes = np.abs(found[0] - found[1]) <= np.finfo(w.dtype).eps ** 0.5 * largest
@@ -374,108 +379,11 @@ def turned(b: Array, w: Array, x: Array, doubt: Array, name: str) -> Array:
 def factor_rates(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
     """How the values among factors part."""
     place = 0 if len(outs) == 4 else 1
-    if ties(outs[place]) is False:
+    if ties(outs[place]) is False and not (place and vanish(outs[place])):
         return None
     return tuple([both_rates(w) if i == place else None for i, w in enumerate(outs)])
 
 
-# Singular values that vanish.
-
-
-def _even(y: Array, s: Array) -> Array:
-    """Where a function has no kink though a singular value vanishes: it is even there."""
-    return (s == 0) & (np.abs(y) <= 16 * np.finfo(s.dtype).eps)
-
-
-def _split_vanishing_impl(slopes: Array, y: Array, rates: Array, s: Array) -> Array:
-    found = []
-    for path in (0, 1):
-        step = _tie_rates_impl(s, path=path)
-        found.append(rates[..., path, :] / np.where(step == 0, 1, step))
-    largest = np.max(np.abs(rates), (-2, -1), initial=0)[..., None]
-    alike_slopes = np.abs(found[0] - found[1]) <= np.finfo(s.dtype).eps ** 0.5 * largest
-    return np.where(_even(y, s) & alike_slopes, found[0], slopes)
-
-
-split_vanishing: Any = nondifferentiable(
-    "split_vanishing",
-    _split_vanishing_impl,
-    batch=lambda *xs: split_vanishing(*xs),
-    shape=lambda slopes, y, rates, s: slopes,
-    samples=lambda: [
-        Sample(
-            np.array([0.0, np.nan]),
-            *(np.array([1.0, 0.0]), np.array([[0.0, 2.0], [0.0, t]]), np.array([1.0, 0.0])),
-            smooth=False,
-            value=[0, value],
-            label=label,
-        )
-        for t, value, label in ((1.0, 2.0, "even"), (2.0, np.nan, "of unequal slopes"))
-    ],
-)
-
-
-def vanishing_when_split(
-    operands: Sequence[Array], rates: Sequence[Any], params: dict[str, Any]
-) -> Array:
-    y, s, x = operands
-    found = vanishing_slopes(y, s, x)
-    if rates[2] is not None:
-        return found
-    return split_vanishing(found, y, _of_paths(y, rates[0]), s)
-
-
-def on_diagonal(lanes: Array) -> Array:
-    """A mask of pairs from a mask of values."""
-    return logical_and(row(lanes), np.eye(shape_of(lanes)[-1], dtype=bool))
-
-
-def beyond_limit(t: Array, s: Array) -> Array:
-    """The derivative of `limited`, for both modes."""
-    asked = on_diagonal(logical_and(equal(s, 0), not_equal(t, 0)))
-    found = noted(from_diagonal(t), s, asked, name="svd")
-    return diagonal(found, axis1=found.ndim - 2, axis2=found.ndim - 1)
-
-
-limited: Any = general(
-    "limited",  # `y`, whose derivatives nobody knows where values vanish: NaN, with a warning
-    lambda y, s: y,
-    pushes=(lambda t, y: beyond_limit(t, y), ZERO),
-    pulls=(lambda g, y: beyond_limit(g, y), ZERO),
-    batch=lambda y, s: limited(y, s),
-    shape=lambda y, s: y,
-    when_split=lambda operands, rates, params: operands[0],
-    samples=lambda: [
-        Sample(draw((2,), -1, 1), np.array([2.0, 1.0])),
-        Sample(draw((2, 2), -1, 1), np.array([[2.0, 1.0], [1.0, 0.5]]), label="stack"),
-    ],
-)
-
-
-vanishing_slopes: Any = nondifferentiable(
-    "vanishing_slopes",  # y / s where s vanishes of an even function, by nothing known: NaN; or 0
-    lambda y, s, x: np.where(_even(y, s), np.nan, np.zeros((), y.dtype)),
-    batch=lambda y, s, x: vanishing_slopes(y, s, x),
-    shape=lambda y, s, x: y,
-    when_split=vanishing_when_split,
-    samples=lambda: [
-        Sample(
-            np.array([1.0, 0.0, 1.0]),
-            np.array([2.0, 0.0, 0.0]),
-            np.ones((3, 3)),
-            smooth=False,
-            value=[0, np.nan, 0],
-            label="vanishing",
-        ),
-    ],
-)
-
-
-def vanishing_limit(y: Array, s: Array, x: Array) -> tuple[Array, Array]:
-    """``y / s`` where s vanishes of an even function, else 0, and where nobody knows it."""
-    slope = vanishing_slopes(y, s, x)
-    unknown = isnan(slope)
-    small = 16 * float(np.finfo(dtype_of(s)).eps)
-    even = logical_and(equal(s, 0), less_equal(absolute(y), small))
-    tail = where(even, subtract(limited(y, s), y), 0)  # zero, but not its derivatives
-    return add(where(unknown, 0, slope), tail), unknown
+def factor_rates_at_zero(outs: tuple[Array, ...]) -> tuple[Any, ...] | None:
+    """The same if singular values vanish."""
+    return factor_rates(outs) if vanish(outs[1]) else None

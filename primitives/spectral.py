@@ -37,6 +37,7 @@ from .decompositions import (
     hermitian_samples,
     rest_cotangent,
     rest_tangent,
+    svd_shape,
 )
 from .degenerate import (
     constants,
@@ -54,7 +55,6 @@ from .indexing import diagonal, from_diagonal
 from .linalg import (
     adjoint,
     linalg_dtype,
-    matrices,
     regular,
     regular_complex,
     same_shape,
@@ -65,7 +65,9 @@ from .linalg import (
 from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import concatenate
-from .slopes import factor_rates, turned
+from .shifts import shifts
+from .slopes import factor_rates, factor_rates_at_zero, ties, turned, vanish
+from .vanishing import nulled, svd_telling
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -202,12 +204,21 @@ def eigh_pull(g: Any, ans: Any, x: Array) -> Array:
     return eigh_cotangent(g[:2], g[2:], basis, None, x)
 
 
+def eigh_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each."""
+    w, v = outs[:2]
+    if ties(w) is False:
+        return None
+    return 0, *shifts(matmul(adjoint(v), matmul(symmetrized(ts[0]), v)), w, "eigh")
+
+
 marked_eigh: Function = general(
     "eigh",  # uplo: "L" or "U", the triangle that is read; each factor has a mark (degenerate.py)
     lambda x, *, uplo: marks(np.linalg.eigh(x, uplo)),
     pushes=(eigh_push,),
     pulls=(eigh_pull,),
     splits=factor_rates,
+    tells=eigh_tells,
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
     outputs=4,
@@ -240,7 +251,10 @@ def eig_cotangent(g: Any, used: Any, basis: tuple[Array, Array], counts: Array |
     along = sum(multiply(v, g_v), axes=(v.ndim - 2,), keepdims=True)
     v_t = matrix_transpose(v)
     between = matmul(v_t, subtract(g_v, multiply(conjugated(v), along)))
-    doubt = eig_doubt(between, w, *used) if used else None
+    doubt = None
+    if used:
+        doubt = eig_doubt(between, w, *used)
+        g_w = checked_values(g_w, w, *used, name="eig")
     inner = add(from_diagonal(g_w), turn(between, w, doubt, "eig", counts=counts, pulled=True))
     return solve(v_t, matmul(inner, v_t))
 
@@ -301,11 +315,18 @@ def eig_pull(g: Any, ans: Any, x: Array) -> Array:
     return eig_cotangent(g[:2], g[2:], basis, None)
 
 
+def eig_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each."""
+    w, v = outs[:2]
+    return None if ties(w) is False else (0, *shifts(solve(v, matmul(ts[0], v)), w, "eig"))
+
+
 marked_eig: Function = general(
     "eig",
     lambda x: marks(np.linalg.eig(x)),
     pushes=(eig_push,),
     pulls=(eig_pull,),
+    tells=eig_tells,
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
     outputs=4,
@@ -329,7 +350,15 @@ def eigvals_push(t: Array, x: Array) -> Array:
 def eigvals_pull(g: Array, x: Array) -> Array:
     w, v = eig_constants(x)
     v_t = matrix_transpose(known_eig(x, w, v, every_lane(w))[1])
+    g = told_apart(g, w, every_lane(w), name="eig")
     return solve(v_t, multiply(column(g), v_t))
+
+
+def eigvals_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each."""
+    return (
+        None if ties(outs[0]) is False else eig_tells(eig_constants(xs[0]), xs, ts, params, nested)
+    )
 
 
 eigvals: Function = general(
@@ -337,6 +366,7 @@ eigvals: Function = general(
     lambda x: np.linalg.eigvals(x),
     pushes=(eigvals_push,),
     pulls=(eigvals_pull,),
+    tells=eigvals_tells,
     batch=lambda x: eigvals(x),
     shape=lambda x: eig_shape(x)[0],
     samples=eig_samples,
@@ -422,22 +452,14 @@ def svd_cotangent(
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
     out = matmul(matmul(conjugated(u), inner), conjugated(vh))
+    if counts is None and vanish(s):
+        out = add(out, nulled(x, g_s, not_equal(used[1], 0)))
     inverse = zero_at_zero(s)
     if u.shape[-2] > k:
         out = add(out, matmul(multiply(left, row(inverse)), conjugated(vh)))
     if vh.shape[-1] > k:
         out = add(out, matmul(conjugated(u), multiply(column(inverse), right)))
     return out
-
-
-def svd_shape(x: ArrayType, *, full: bool) -> tuple[ArrayType, ...]:
-    stack, rows, columns = matrices(x)
-    k, dtype = min(rows, columns), linalg_dtype(x.dtype)
-    return (
-        ArrayType((*stack, rows, rows if full else k), dtype),
-        ArrayType((*stack, k), real_dtype(dtype)),
-        ArrayType((*stack, columns if full else k, columns), dtype),
-    )
 
 
 def svd_samples(**params: Any) -> list[Sample]:
@@ -466,13 +488,6 @@ known_svd = known(
         pinned=[[[1.0]], None, None, None, None],
     ),
 )
-svd_constants = constants(
-    "svd_constants",
-    lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
-    lambda x: svd_shape(x, full=False),
-    3,
-    Sample(np.array([[2.0]]), smooth=False, value=([[1.0]], [2.0], [[1.0]])),
-)
 
 
 def svd_push(t: Array, ans: Any, x: Array) -> tuple[Array, ...]:
@@ -486,12 +501,21 @@ def svd_pull(g: Any, ans: Any, x: Array) -> Array:
     return svd_cotangent(g[:3], g[3:], basis, None, x)
 
 
+def svd_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each, and those that vanish."""
+    u, s, vh = outs[:3]
+    k = s.shape[-1]
+    return svd_telling(1, xs[0], ts[0], (u[..., :k], s, vh[..., :k, :]), nested, pulled=True)
+
+
 marked_svd: Function = general(
     "svd",  # u, the singular values, and the conjugate transpose of v; full: u and v are square
     lambda x, *, full: marks(np.linalg.svd(x, full_matrices=full)),
     pushes=(svd_push,),
     pulls=(svd_pull,),
     splits=factor_rates,
+    splits_along=factor_rates_at_zero,
+    tells=svd_tells,
     batch=lambda x, *, full: marked_svd(x, full=full),
     shape=lambda x, *, full: svd_shape(x, full=full) * 2,
     outputs=6,

@@ -24,21 +24,21 @@ from functrans.core.types import Array, ArrayType
 from .arithmetic import add, multiply, real, subtract
 from .comparison import equal, logical_and, logical_or, not_equal
 from .contraction import column, matmul, matrix_transpose, row
-from .decompositions import conjugated, hermitian_samples
+from .decompositions import conjugated, hermitian_samples, svd_constants, svd_shape
 from .degenerate import every_lane, marks, reciprocal_gaps, told_apart, unmarked
 from .indexing import from_diagonal
 from .linalg import adjoint, symmetrized
 from .parting import noted, parted, parting_doubt, unpaired, vanishing_doubt
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
+from .shifts import second_check, shifts
 from .slopes import (
     at_the_bottom,
-    on_diagonal,
     parting_rates,
     rotation,
     slope_products,
     ties,
-    vanishing_limit,
+    vanish,
     vanishing_rates,
 )
 from .spectral import (
@@ -49,12 +49,11 @@ from .spectral import (
     eigvalsh_shape,
     known_eigh,
     known_svd,
-    svd_constants,
     svd_samples,
-    svd_shape,
     svd_tangent,
     zero_at_zero,
 )
+from .vanishing import on_diagonal, svd_telling, vanishing_limit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,12 +165,14 @@ def eigh_rates_pull_tangent(g: Array, x: Array, *, uplo: str) -> Array:
 
 def eigh_rates_along(
     operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
-) -> tuple[Array, Array] | None:
+) -> Any:
     """At equal values along a tangent of the matrix: by vectors that this leaves apart, so that the
     rates of a symmetric function need no more than each other's derivatives."""
     (x, y), (t, t_y) = operands, tangents
-    if t is None or at_the_bottom(t) is None or not ties(eigh_constants(x, **params)[0]):
+    if t is None or not ties(eigh_constants(x, **params)[0]):
         return None
+    if at_the_bottom(t) is None:
+        return NotImplemented
     t = symmetrized(t)
     basis = w, v = parted_eigh(t, x, None, **params)
     change = eigh_tangent(t, basis, every_lane(w))[1]
@@ -232,6 +233,16 @@ def parted_eigvalsh_pull(g: tuple[Array, Array], x: Array, *, uplo: str) -> Arra
     return matrix_transpose(hermitian_from(x, g[0], used_values(*g), uplo=uplo))
 
 
+def eigvalsh_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each."""
+    if ties(outs[0]) is False:
+        return None
+    w, v = eigh_constants(xs[0], **params)
+    t = symmetrized(ts[0])
+    found, check, _ = shifts(matmul(adjoint(v), matmul(t, v)), w, "eigh")
+    return 0, found, check, second_check(t, xs[0], v, v, w, "eigh") if nested else None
+
+
 def of_eigvalsh(name: str, push: Any, pull: Any, below: Function | None) -> Function:
     """One of the two primitives with these values."""
     call: Function = general(
@@ -244,6 +255,8 @@ def of_eigvalsh(name: str, push: Any, pull: Any, below: Function | None) -> Func
         outputs=2,
         below=below,
         splits=None if below else parting_rates,
+        splits_along=None if below else parting_rates,
+        tells=eigvalsh_tells if below else None,
         samples=lambda: [
             *hermitian_samples(uplo="L")(),
             *hermitian_samples(uplo="U")(),
@@ -279,7 +292,8 @@ def parted_svd(t: Array, x: Array, used: Array | None) -> tuple[Array, Array, Ar
 
 def singular_from_impl(x: Array, y: Array, z: Array) -> Array:
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return np.asarray((u * np.where(s == 0, 0, y)[..., None, :]) @ vh)
+    y = np.where((s == 0) & ~np.isnan(y), 0, y)  # what is undetermined remains so
+    return np.asarray((u * y[..., None, :]) @ vh)
 
 
 def singular_from_push(ts: Any, x: Array, y: Array, z: Array) -> Array:
@@ -291,14 +305,17 @@ def singular_from_push(ts: Any, x: Array, y: Array, z: Array) -> Array:
     inner = matmul(right, adjoint(vh))
     outside_left = subtract(left, matmul(u, inner))
     outside_right = subtract(right, matmul(inner, vh))
+    limit, unknown = vanishing_limit(y, s, x, z)
     doubt = vanishing_doubt(inner, outside_left, adjoint(outside_right), s, y, z)
+    doubt = logical_and(doubt, unknown)
     # The Hermitian part of the tangent parts the values, the rest turns both sides against another.
     hermitian = symmetrized(inner)
     apart = multiply(subtract(inner, hermitian), zero_at_zero(add(row(s), column(s))))
     middle = add(from_diagonal(t_g), multiply(apart, add(row(g), column(g))))
+    middle = add(middle, multiply(multiply(inner, row(limit)), column(equal(s, 0))))
     middle = add(middle, between_equal(hermitian, g, s, t_g, z, "svd"))
     middle = noted(middle, s, on_diagonal(doubt), name="svd")
-    ratio = multiply(g, zero_at_zero(s))
+    ratio = add(multiply(g, zero_at_zero(s)), limit)
     out = matmul(u, matmul(middle, vh))
     if x.shape[-2] > s.shape[-1]:
         out = add(out, matmul(multiply(outside_left, row(ratio)), vh))
@@ -310,7 +327,7 @@ def singular_from_push(ts: Any, x: Array, y: Array, z: Array) -> Array:
 def singular_from_pull(g: Array, x: Array, y: Array, z: Array) -> Array:
     u, s, vh = known_svd(x, *svd_constants(x), z)
     values = multiply(away_from_zero(s), y)
-    limit, unknown = vanishing_limit(y, s, x)
+    limit, unknown = vanishing_limit(y, s, x, z)
     u_t, v = matrix_transpose(u), matrix_transpose(vh)  # v is not conjugated
     left, right = matmul(g, v), matmul(u_t, g)
     inner = matmul(right, v)
@@ -384,11 +401,13 @@ def svd_rates_push_matrix(t: Array, x: Array, y: Array) -> Array:
 
 def svd_rates_along(
     operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
-) -> tuple[Array, Array] | None:
+) -> Any:
     """As `eigh_rates_along`."""
     (x, y), (t, t_y) = operands, tangents
-    if t is None or at_the_bottom(t) is None or not ties(svd_constants(x)[1]):
+    if t is None or not ties(svd_constants(x)[1]):
         return None
+    if at_the_bottom(t) is None:
+        return NotImplemented
     u, s, vh = parted_svd(t, x, None)
     t_u, _, t_vh = svd_tangent(t, (u, s, vh), every_lane(s))
     v, t_v, u_h = adjoint(vh), adjoint(t_vh), adjoint(u)
@@ -448,6 +467,13 @@ def parted_svdvals_pull(g: tuple[Array, Array], x: Array) -> Array:
     return conjugated(singular_from(x, g[0], used_values(*g)))
 
 
+def svdvals_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+    """Equal values whose tangents are not those of each, and those that vanish."""
+    if ties(outs[0]) is False and not vanish(outs[0]):
+        return None
+    return svd_telling(0, xs[0], ts[0], svd_constants(xs[0]), nested, pulled=False)
+
+
 def of_svdvals(name: str, push: Any, pull: Any, below: Function | None) -> Function:
     """One of the two primitives with these values."""
     call: Function = general(
@@ -460,6 +486,8 @@ def of_svdvals(name: str, push: Any, pull: Any, below: Function | None) -> Funct
         outputs=2,
         below=below,
         splits=None if below else vanishing_rates,
+        splits_along=None if below else vanishing_rates,
+        tells=svdvals_tells if below else None,
         samples=lambda: [
             *svd_samples(),
             Sample(draw_complex((2, 3), -1, 1), label="complex"),

@@ -355,6 +355,8 @@ def general(
     below: Function | None = None,
     along: Function | None = None,
     splits: Function | None = None,
+    splits_along: Function | None = None,
+    tells: Function | None = None,
     when_split: Function | None = None,
     in_place: InPlace | None = None,
 ) -> Function:
@@ -393,6 +395,8 @@ def general(
         below=primitive_of(below) if below else None,
         along=along,
         splits=splits,
+        splits_along=splits_along,
+        tells=tells,
         when_split=when_split,
         in_place=in_place,
         samples=samples,

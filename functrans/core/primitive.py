@@ -263,12 +263,20 @@ class Primitive:
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
     along : callable or None
         ``along(operands, tangents, params)``: the output and its tangent where what is returned
-        depends on the direction, as at equal eigenvalues; None where it does not.
+        depends on the direction, as at equal eigenvalues; None where it does not, NotImplemented
+        where it does and the direction is not known yet.
     splits : callable or None
         ``splits(outputs)``: how equal values among the outputs part along a path, a tangent for
         each output or None; None in all where none are equal.
+    splits_along : callable or None
+        The same for forward mode, whose tangent parts equal values: for what it does not part.
     when_split : callable or None
         ``when_split(operands, rates, params)``: the output where operands part with these rates.
+    tells : callable or None
+        ``tells(outputs, operands, tangents, params, nested)``: None, or where some values among the
+        outputs are equal or vanish the place of these, shifts of their tangents, what checks a
+        result with them, and what does so for its derivative or None (transforms/telling.py);
+        nested in another derivative or not.
     in_place : InPlace or None
         How it is carried out in the memory of its first operand, see
         :mod:`functrans.core.overwriting`.
@@ -309,6 +317,8 @@ class Primitive:
         "samples",
         "shape",
         "splits",
+        "splits_along",
+        "tells",
         "when_split",
     )
 
@@ -332,6 +342,8 @@ class Primitive:
         higher: HigherOrder | None = None,
         along: Callable[..., Any] | None = None,
         splits: Callable[..., Any] | None = None,
+        splits_along: Callable[..., Any] | None = None,
+        tells: Callable[..., Any] | None = None,
         when_split: Callable[..., Any] | None = None,
         in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
@@ -350,6 +362,8 @@ class Primitive:
         self.higher = higher
         self.along = along
         self.splits = splits
+        self.splits_along = splits_along
+        self.tells = tells
         self.when_split = when_split
         self.in_place = in_place
         self.pushes = pushes

@@ -100,20 +100,30 @@ class Forward(Interpreter):
     """Carries a tangent with each primal; a zero tangent is absent.
 
     With `later` the tangents come when the primals are gone (``linearize``): so an operation whose
-    parameters are graphs is carried out on the primals alone, and its linear part by itself.
+    parameters are graphs is carried out on the primals alone, and its linear part by itself;
+    `undirected` says that a value was needed which depends on the direction. With `splits` whoever
+    takes the results asks for what is `delivered`.
     """
 
-    __slots__ = ("later", "transform")
+    __slots__ = ("later", "splits", "splitting", "telling", "transform", "undirected")
 
     differentiates = True
     overwrites = True
 
     def __init__(
-        self, function: object = None, transform: str = "jvp", later: bool = False
+        self,
+        function: object = None,
+        transform: str = "jvp",
+        later: bool = False,
+        splits: bool = False,
     ) -> None:
         super().__init__(function)
         self.transform = transform
         self.later = later
+        self.undirected = False
+        self.splits = splits
+        self.splitting: Any = None  # a Splitting, which may come to be my parent
+        self.telling: Any = None  # a Telling, likewise
 
     def owns(self, x: Any) -> bool:
         return type(x) is ForwardArray and x.interpreter is self
@@ -130,6 +140,44 @@ class Forward(Interpreter):
     def split(self, x: Any) -> tuple[Any, Any]:
         """Primal and tangent; None for the tangent of a constant."""
         return (x.primal, plain(x.tangent)) if self.owns(x) else (x, None)
+
+    def delivered(self, x: Any) -> tuple[Any, Any]:
+        """What stands for primal and tangent outside."""
+        if self.splitting is None and self.telling is None:
+            return self.split(x)
+        with under(self.parent):
+            primal, tangent = map(self._bare, self.split(x))
+            if self.telling is not None and self.telling.owns(tangent):
+                tangent = self._bare(self.telling.checked(tangent))
+        return primal, tangent
+
+    def _bare(self, x: Any) -> Any:
+        """A value without what my splitting adds to it."""
+        return x if self.splitting is None else self.splitting.bare(x)
+
+    def _telling(
+        self,
+        primitive: Primitive,
+        ans: Any,
+        out: Any,
+        primals: list[Any],
+        tangents: list[Any],
+        params: dict[str, Any],
+    ) -> Any:
+        """The tangents of an operation, those of equal values with shifts of these."""
+        from functrans.transforms.telling import innermost, told  # which imports this module
+
+        if not innermost(self):
+            return out
+        bare = [self._bare(x) for x in primals], [self._bare(plain(t)) for t in tangents]
+        single = primitive.outputs is None
+        outs, ts = ((ans,), (out,)) if single else (ans, out)
+        outs = tuple(map(self._bare, outs))
+        found, ts = told(self.telling, self.parent, primitive, outs, ts, (*bare, params))
+        if self.telling is None and found is not None:
+            self.parent = found
+        self.telling = found
+        return ts[0] if single else ts
 
     def split_all(self, xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Primals and tangents."""
@@ -153,12 +201,22 @@ class Forward(Interpreter):
         if primitive.along is not None and mine and self.differentiates:
             with under(self.parent):
                 found = primitive.along(primals, list(map(plain, tangents)), params)
-            if found is not None:
+            if found is NotImplemented:
+                self.undirected = True
+            elif found is not None:
                 return self.dual(*found)
         below = primitive.below if mine and self.parent is not None else None
         ans = self.hand_down(below or primitive, primals, params)
         if not mine or not primitive.differentiable:
             return ans
+        if primitive.splits_along is not None and self.splits:
+            from functrans.transforms.splitting import split  # which imports this module
+
+            parent = self.parent
+            self.splitting, ans = split(
+                self.splitting, parent, primitive.splits_along, primals, ans
+            )
+            self.parent = self.splitting or parent
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
         if all(t is None for t in tangents):
@@ -169,6 +227,8 @@ class Forward(Interpreter):
             out = push_forward(primitive, tangents, ans, primals, params)
             if watching.pushed is not None:
                 watching.pushed(primitive, tangents, primals, out)
+        if primitive.tells is not None and self.splits and out is not None:
+            out = self._telling(primitive, ans, out, primals, tangents, params)
         if primitive.outputs is None:
             return self.dual(ans, out)
         if out is None:
@@ -450,7 +510,7 @@ def jvp(
     selection = check_pairs(fun, "jvp", primals, tangents)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     given = tangent_leaves(selection, leaves, trees, tangents)
-    with Forward(fun, "jvp") as forward:
+    with Forward(fun, "jvp", splits=True) as forward:
         new = [
             leaf if x is None else forward.dual(own_handle(x), own_handle(t))
             for x, leaf, t in zip(leaves, all_leaves, given, strict=True)
@@ -460,12 +520,12 @@ def jvp(
         if has_aux:
             out, aux = split_aux(selection, out)
     outs, out_tree = output_leaves(selection, out)
-    pairs = [forward.split(o) for o in outs]
+    pairs = [forward.delivered(o) for o in outs]
     refuse_leaked(p for p, _ in pairs)
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
     tangent = tree.unflatten(out_tree, [tangent_or_zero(p, t) for p, t in pairs])
     return (
-        (value, tangent, tree.map(lambda x: forward.split(x)[0], aux))
+        (value, tangent, tree.map(lambda x: forward.delivered(x)[0], aux))
         if has_aux
         else (value, tangent)
     )

@@ -15,7 +15,7 @@ from functrans.transforms.arguments import Selection, primal_leaves
 from functrans.transforms.batching import vmap
 from functrans.transforms.forward import check_pairs, jvp
 from functrans.transforms.gradient import grad, vjp
-from functrans.transforms.linearize import linearize
+from functrans.transforms.linearize import linearized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,8 @@ def jacfwd(
 ) -> Callable[P, Any]:
     """A function that computes the Jacobian of `fun`, one column a forward pass: for few inputs.
 
-    The function is linearised once and its linear part runs on all directions at a time.
+    The function is linearised once and its linear part runs on all directions at a time. It runs
+    again, with all directions, where derivatives in it are taken at equal eigenvalues.
 
     Parameters
     ----------
@@ -72,7 +73,12 @@ def jacfwd(
     def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
-        out, linear, *aux = linearize(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        out, linear, aux, exact = linearized(inner, tuple(picked), has_aux)
+        if not exact:  # what it needs of the function depends on the direction: run it again
+
+            def linear(*tangents: Any) -> Any:
+                return jvp(inner, tuple(picked), tangents, has_aux=has_aux)[1]  # type: ignore[call-overload]
+
         out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
         basis = tree.regroup(_basis(spaces), trees)
         columns = tree.leaves(vmap(linear, chunk_size=chunk_size)(*basis))

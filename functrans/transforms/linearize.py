@@ -66,11 +66,20 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> linear(3.0)
     np.float64(3.0)
     """
+    value, linear, aux, _ = linearized(fun, primals, has_aux)
+    return (value, linear, *aux)
+
+
+def linearized(
+    fun: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool
+) -> tuple[Any, Callable[..., Any], tuple[Any, ...], bool]:
+    """The value, the derivative as a linear function, a tuple that may have `aux` in it, and
+    whether the derivative is as good as one of which the direction is known from the start."""
     selection = Selection(fun, "linearize", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     with Stage(fun, "linearize", at_once=True) as stage:
         variables = [None if x is None else stage.variable(_strong(x)) for x in leaves]
-        with Forward(fun, "linearize", later=True) as forward:
+        with Forward(fun, "linearize", later=True, splits=True) as forward:
             new = [
                 leaf if x is None else forward.dual(own_handle(x), t)
                 for x, leaf, t in zip(leaves, all_leaves, variables, strict=True)
@@ -79,8 +88,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
             aux = None
             if has_aux:
                 out, aux = split_aux(selection, out)
-    outs, out_tree = output_leaves(selection, out)
-    pairs = [forward.split(o) for o in outs]
+        outs, out_tree = output_leaves(selection, out)
+        pairs = [forward.delivered(o) for o in outs]
     refuse_leaked(p for p, _ in pairs)
     graph = stage.graph(getattr(fun, "__name__", "function"), [tangent_or_zero(*p) for p in pairs])
 
@@ -104,9 +113,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
         return tree.unflatten(out_tree, results)
 
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
-    if has_aux:
-        return value, linear, tree.map(lambda x: forward.split(x)[0], aux)
-    return value, linear
+    others = (tree.map(lambda x: forward.delivered(x)[0], aux),) if has_aux else ()
+    return value, linear, others, not forward.undirected
 
 
 def _strong(x: Any) -> Any:

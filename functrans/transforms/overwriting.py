@@ -10,14 +10,38 @@ import numpy as np
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray, duplicate
 from functrans.core.cotangent import Cotangents, Masked, plain, settle
-from functrans.core.overwriting import Holder, holds_alone, overwritten
+from functrans.core.interpreter import under
+from functrans.core.overwriting import Holder, holds_alone, is_large, overwritten
 from functrans.core.types import Array, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from functrans.core.interpreter import Interpreter
     from functrans.core.primitive import Primitive
     from functrans.core.types import ArrayType
+
+
+def that_stay(
+    interpreter: Interpreter,
+    primitive: Primitive,
+    x: Array,
+    y: Array,
+    arrays: tuple[Array, ...],
+    index: Any,
+) -> tuple[Array, tuple[Array, ...], Any]:
+    """What is written to a large array and where, no place twice if it erases; no index if it is
+    not large, or that is not known."""
+    erases = primitive.in_place.erases  # type: ignore[union-attr]
+    if not is_large(x):
+        return y, arrays, None
+    if not erases or not index.may_repeat(tuple(map(shape_of, arrays))):
+        return y, arrays, index
+    if any(isinstance(a, TracedArray) for a in arrays):
+        return y, arrays, None
+    distinct = index.without_repeats(shape_of(x), arrays)
+    with under(interpreter):
+        return distinct.taken(y), distinct.arrays, distinct.index
 
 
 class Overwrite:

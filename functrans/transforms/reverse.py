@@ -26,7 +26,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.overwriting import holds_alone, is_large, overwritten
+from functrans.core.overwriting import holds_alone, overwritten
 from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
     SCALARS,
@@ -41,7 +41,7 @@ from functrans.core.types import (
     type_of,
 )
 from functrans.transforms.origins import origin
-from functrans.transforms.overwriting import Overwrite
+from functrans.transforms.overwriting import Overwrite, that_stay
 from functrans.transforms.replay import Replay
 from functrans.transforms.walk import pull_back
 
@@ -128,9 +128,8 @@ class Reverse(Interpreter):
 
     `recording` is False while a checkpointed function runs for its value only: its arrays have no
     place on the tape, and `touched` tells whether it met an array of mine. `base` is the index of
-    the tape's first entry. `turn` is held while a checkpointed function runs again, on a tape in
-    place of mine: a pullback may be called by several threads at once. With `splits` whoever walks
-    the tape asks for `splitting`.
+    the tape's first entry. `turn` is held while a checkpointed function runs again on another tape,
+    as threads share pullbacks. With `splits` whoever walks the tape asks for `splitting`.
     """
 
     __slots__ = (
@@ -230,9 +229,9 @@ class Reverse(Interpreter):
         if not mine or not primitive.differentiable:
             return ans
         if primitive.splits is not None and self.splits:
-            from functrans.transforms.splitting import split  # which imports this module
+            from functrans.transforms.splitting import split  # it imports this module
 
-            self.splitting, ans = split(self.splitting, parent, primitive, values, ans)
+            self.splitting, ans = split(self.splitting, parent, primitive.splits, values, ans)
             self.parent = self.splitting or parent
         if not self.recording:
             self.touched = True
@@ -449,18 +448,10 @@ class Reverse(Interpreter):
         alone: bool = True,
     ) -> Any:
         """The operation, with an entry that carries cotangents in their own memory too."""
-        if not is_large(x):
+        y, arrays, index = that_stay(self, primitive, x, y, arrays, index)
+        if index is None:
             return None
-        erases = primitive.in_place.erases  # type: ignore[union-attr]
-        if erases and index.may_repeat(tuple(map(shape_of, arrays))):
-            if any(isinstance(a, TracedArray) for a in arrays):
-                return None
-            distinct = index.without_repeats(shape_of(x), arrays)
-            index, arrays = distinct.index, distinct.arrays
-            with under(self):
-                y = distinct.taken(y)
-        if not self.recording:
-            self.touched = True
+        self.touched |= not self.recording
         arrays = tuple(map(self.constants.keep, arrays))
         mine = self.owns(x)
         alone = alone and (not mine or holds_alone(x, "value"))

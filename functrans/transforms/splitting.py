@@ -5,7 +5,8 @@ Derivatives of a symmetric function of equal values need how its cotangents part
 which a rule cannot see. So a :class:`Splitting` comes below the outermost Reverse: a Forward whose
 tangents say how equal values part along two paths that leave the vectors as they are. Cotangents
 that depend on the values then carry how they part, and the rules ask for it
-(`Primitive.when_split`): where the two differ the function is not symmetric.
+(`Primitive.when_split`): where the two differ the function is not symmetric. Below the outermost
+Forward, whose own tangents part equal values, it tells the same of singular values that vanish.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from functrans.transforms.forward import Forward
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from functrans.core.primitive import Primitive
     from functrans.core.types import Array
@@ -33,7 +34,8 @@ PATHS = 2
 
 
 class Splitting(Forward):
-    """Carries how values part; it lies below the outermost Reverse, which knows nothing of it."""
+    """Carries how values part; it lies below the outermost Reverse or Forward, which knows nothing
+    of it."""
 
     __slots__ = ("paths", "turn")
 
@@ -76,12 +78,13 @@ class Splitting(Forward):
 def split(
     splitting: Splitting | None,
     parent: Interpreter | None,
-    primitive: Primitive,
+    rates_of: Callable[..., Any],
     values: list[Any],
     outs: tuple[Any, ...],
 ) -> tuple[Splitting | None, tuple[Any, ...]]:
-    """The outputs of an operation of the outermost Reverse, with how they part where some are
-    equal, and the interpreter that carries it; `parent` is the one that the operation went to."""
+    """The outputs of an operation of the outermost Reverse or Forward, with how they part where
+    some are equal (`Primitive.splits`), and the interpreter that carries it; `parent` is the one
+    that the operation went to."""
     below, x = parent, values[0]
     while below is not None:
         if below.differentiates:
@@ -92,7 +95,7 @@ def split(
             return splitting, outs
         x = x.underlying
     with under(parent if splitting is None else splitting.paths.parent):
-        rates = primitive.splits(outs)  # type: ignore[misc]
+        rates = rates_of(outs)
     if rates is None:
         return splitting, outs
     if splitting is None:

@@ -39,6 +39,10 @@ SERVES = {
 # "used" by being anything but zero.
 OF_ZERO = {("watched", "pushes[1]"), ("watched", "pulls[1]")}
 
+# Zeros whose derivative is zero too, unless a transform tells how singular values part from zero:
+# what their lanes are is seen in tests/test_degenerate_second.py.
+OF_ZERO |= {("nulled", "batch"), ("nulled", "differentiable")}
+
 
 def mutants_of(primitive: Primitive) -> list[Mutant]:
     """All mutants of a primitive."""

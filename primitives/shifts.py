@@ -1,0 +1,285 @@
+"""Rates of equal eigenvalues and singular values in forward mode, shifted to see whether a function
+tells them apart (transforms/telling.py)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.errors import DegenerateWarning, warn_user
+from functrans.core.kinds import general, nondifferentiable
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+
+from .arithmetic import absolute, divide, multiply, subtract
+from .comparison import equal, greater, logical_and, maximum, not_equal, where
+from .contraction import matmul
+from .degenerate import AGAIN, ORDER, TOGETHER, countable_pairs, message
+from .indexing import first_axis
+from .linalg import adjoint, symmetrized
+from .reduction import any, sum
+from .samples import Sample, draw, draw_complex
+from .shape import reshape
+from .slopes import tie_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.core.kinds import Function
+
+
+def _tie_shifts_impl(x: Array, w: Array, *, alike: bool, name: str) -> Array:
+    pairs = countable_pairs(w, name)
+    n = x.shape[-1]
+    if not pairs.any():
+        return np.zeros(x.shape[:-1], w.real.dtype)
+    together = pairs | np.eye(n, dtype=bool)
+    counts = together.sum(-1)
+    rates = np.diagonal(x, axis1=-2, axis2=-1)
+    means = np.where(together, rates[..., None, :], 0).sum(-1) / counts
+    # What the tangent is between equal values, beside what moves them all alike.
+    apart = np.where(together, x, 0) - np.eye(n) * means[..., None]
+    own = (np.abs(apart) ** 2).sum(-1)[..., None, :]
+    size = np.sqrt(np.where(together, own, 0).sum(-1))
+    noise = 16 * np.finfo(w.dtype).eps * n * np.linalg.norm(x, axis=(-2, -1))[..., None]
+    size = np.where((counts > 1) & (size > noise), size, 0).astype(w.real.dtype)
+    if alike:
+        return size
+    ranks = np.sqrt(np.arange(1.0, n + 1))
+    middle = np.where(together, ranks, 0).sum(-1) / counts
+    return (size * (ranks - middle)).astype(size.dtype)
+
+
+tie_shifts: Function = nondifferentiable(
+    "tie_shifts",  # of the rates of equal values among w, by the tangent x between their vectors
+    _tie_shifts_impl,
+    batch=lambda x, w, *, alike, name: tie_shifts(x, w, alike=alike, name=name),
+    shape=lambda x, w, *, alike, name: ArrayType(x.shape[:-1], np.finfo(w.dtype).dtype),
+    samples=lambda: (
+        [
+            Sample(
+                *(np.array(x), np.array(w)),
+                alike=True,
+                name=name,
+                smooth=False,
+                value=value,
+                label=label,
+            )
+            for x, w, name, value, label in (
+                ([[2.0, 3.0], [3.0, 2.0]], [1.0, 1.0], "eigh", [18**0.5] * 2, "parted"),
+                ([[2.0, 0.0], [0.0, 2.0]], [1.0, 1.0], "eigh", [0, 0], "moved together"),
+                ([[2.0, 3.0], [3.0, 2.0]], [1.0, 2.0], "eigh", [0, 0], "of different values"),
+                ([[2.0, 3.0], [3.0, 2.0]], [0.0, 0.0], "svd", [0, 0], "vanishing"),
+            )
+        ]
+        + [
+            Sample(
+                *(np.array([[[0.0, 1.0], [1.0, 0.0]]]), np.ones((1, 2))),
+                alike=False,
+                name="eig",
+                smooth=False,
+                value=[[(1 - 2**0.5) / 2**0.5, (2**0.5 - 1) / 2**0.5]],
+                label="against each other",
+            )
+        ]
+    ),
+)
+
+
+def _told_apart_impl(x: Array, apart: Array, scale: Array) -> Array:
+    size = np.maximum(np.maximum(np.abs(scale), np.abs(x)), np.abs(apart))
+    found: Array = np.abs(apart) > np.finfo(x.dtype).eps ** 0.5 * size
+    return found
+
+
+told_where: Function = nondifferentiable(
+    "told_where",  # where a tangent x depends on shifts of rates: what those against each other,
+    _told_apart_impl,  # and what those of all alike add to it
+    batch=lambda x, apart, scale: told_where(x, apart, scale),
+    shape=lambda x, apart, scale: ArrayType(x.shape, np.dtype(bool)),
+    samples=lambda: [
+        Sample(
+            *(np.array([1.0, 1.0]), np.array([1e-16, 1e-3]), np.array([2.0, 2.0])),
+            smooth=False,
+            value=[False, True],
+        )
+    ],
+)
+
+
+def _told_rates_impl(x: Array, told: Array, w: Array, *, name: str, line: str) -> Array:
+    if told.any():
+        pairs = countable_pairs(w, name)
+        if pairs.any():
+            text = f"{ORDER} They are those of the call at {line}."
+            warn_user(message(w, pairs, name, "derivative", text, TOGETHER), DegenerateWarning)
+    return x
+
+
+def _told_again_impl(x: Array, told: Array, w: Array, *, name: str) -> Array:
+    pairs = countable_pairs(w, name)
+    if not (told.any() and pairs.any()):
+        return x
+    warn_user(message(w, pairs, name, "second derivative", AGAIN), DegenerateWarning)
+    return np.where(told, np.nan, x)
+
+
+def _samples(**params: Any) -> list[Sample]:
+    w = np.array([1.0, 2.0])
+    return [
+        Sample(draw((2,), -1, 1), np.ones(2, bool), w, name="eigh", **params),
+        Sample(draw_complex((3,), -1, 1), np.ones(3, bool), w * 1j, name="eig", **params),
+        Sample(draw((), -1, 1), np.zeros((), bool), np.ones(2), name="svd", **params),
+    ]
+
+
+told_again: Any = general(
+    "told_again",  # the derivative of told_rates: NaN, with a warning
+    _told_again_impl,
+    pushes=(lambda t, y, z, *, name: told_again(t, y, z, name=name), ZERO, ZERO),
+    pulls=(lambda g, y, z, *, name: told_again(g, y, z, name=name), ZERO, ZERO),
+    batch=lambda x, told, w, *, name: told_again(x, told, w, name=name),
+    shape=lambda x, told, w, *, name: x,
+    samples=lambda: [
+        *_samples(),
+        Sample(
+            *(np.array([1.0, 2.0]), np.array([True, False]), np.ones(2)),
+            name="eigh",
+            smooth=False,
+            value=[np.nan, 2],
+            label="told apart",
+        ),
+    ],
+)
+
+told_rates: Function = general(
+    "told_rates",  # a tangent x; warns where it tells equal values w apart, which came at this line
+    _told_rates_impl,
+    pushes=(lambda t, y, z, *, name, line: told_again(t, y, z, name=name), ZERO, ZERO),
+    pulls=(lambda g, y, z, *, name, line: told_again(g, y, z, name=name), ZERO, ZERO),
+    batch=lambda x, told, w, *, name, line: told_rates(x, told, w, name=name, line=line),
+    shape=lambda x, told, w, *, name, line: x,
+    samples=lambda: _samples(line="script.py:1"),
+)
+
+
+# Whether the derivative of a function that tells no equal values apart does.
+
+
+def of_lanes(x: Array, rank: int) -> Array:
+    """A number for each lane, as what broadcasts to arrays of lanes of this rank."""
+    shape = shape_of(x)
+    return reshape(x, shape=(*shape, *(1,) * (rank - len(shape))))
+
+
+def lopsided_when_split(
+    operands: Sequence[Array], rates: Sequence[Any], params: dict[str, Any]
+) -> Array:
+    """Derivatives of a symmetric function part as the values do, on every path."""
+    apart, _, shift, w = operands
+    found = lopsided(*operands, **params)
+    if rates[0] is None:
+        return found
+    lanes, rank = params["lanes"], len(shape_of(apart))
+    every = tuple(range(lanes, len(shape_of(w))))
+    largest: Array = 0.0
+    slopes = []
+    for path in (0, 1):
+        changes = [first_axis(r, path) for r in rates[:2] if r is not None]
+        step = sum(multiply(tie_rates(w, path=path), shift), axes=every)
+        slopes.append(divide(changes[0], of_lanes(where(equal(step, 0), 1, step), rank)))
+        for change in changes:
+            largest = maximum(absolute(change), largest)
+    scale = of_lanes(sum(absolute(shift), axes=every), rank)
+    bound = multiply(float(np.finfo(dtype_of(w)).eps) ** 0.5, largest)
+    return greater(multiply(absolute(subtract(*slopes)), scale), bound)
+
+
+lopsided: Any = nondifferentiable(
+    "lopsided",  # where derivatives apart and alike, by shifts, tell equal values w apart: if known
+    lambda apart, alike, shift, w, *, lanes: np.zeros(apart.shape, bool),
+    batch=lambda apart, alike, shift, w, *, lanes: lopsided(
+        apart, alike, shift, w, lanes=lanes + 1
+    ),
+    shape=lambda apart, alike, shift, w, *, lanes: ArrayType(apart.shape, np.dtype(bool)),
+    when_split=lopsided_when_split,
+    samples=lambda: [
+        Sample(*[np.ones(2)] * 4, lanes=0, smooth=False, value=[False, False]),
+    ],
+)
+
+
+def parts(t: Array, left: Array, right: Array, w: Array, name: str) -> Array:
+    """The shift of the rates of equal values of all alike, 0 where a tangent does not part them."""
+    inner = symmetrized(matmul(matmul(adjoint(left), t), right))
+    shift: Array = tie_shifts(inner, w, alike=True, name=name)
+    return shift
+
+
+def told_along(t: Array, xs: Any, *, name: str, lanes: int) -> Array:
+    """NaN where the derivative of a result tells values apart that the tangent parts."""
+    x, apart, alike, shift, w, _, left, right = xs
+    parted = parts(t, left, right, w, name)
+    moved = any(not_equal(parted, 0), axes=tuple(range(lanes, len(shape_of(w)))))
+    told = logical_and(
+        lopsided(apart, alike, shift, w, lanes=lanes), of_lanes(moved, len(shape_of(apart)))
+    )
+    found: Array = told_again(multiply(0, x), told, w, name=name)
+    return found
+
+
+told_twice: Function = general(
+    "told_twice",  # a tangent, with what shifts add to it, and the matrix by whose it is, between
+    lambda x, *rest, name, lanes: x,  # whose vectors: warns where its derivative tells values apart
+    pushes=(lambda t: t, *(ZERO,) * 4, told_along, ZERO, ZERO),
+    pulls=(lambda g: g, *(ZERO,) * 7),
+    batch=lambda *xs, name, lanes: told_twice(*xs, name=name, lanes=lanes + 1),
+    shape=lambda x, *rest, name, lanes: x,
+    masks="lanes",
+    samples=lambda: [
+        Sample(
+            *(x, np.ones_like(x), np.ones_like(x), np.ones(2), np.array([1.0, 2.0])),
+            *[np.eye(2, dtype=x.dtype)] * 3,
+            name="eigh",
+            lanes=0,
+            label=label,
+        )
+        for x, label in (
+            (draw((2,), -1, 1), ""),
+            (draw((), -1, 1), "0-d"),
+            (draw_complex((2,), -1, 1), "complex"),
+        )
+    ],
+)
+
+
+def shifts(x: Array, w: Array, name: str) -> tuple[tuple[Array, ...], Any, None]:
+    """For the rates of equal values, by the tangent `x` between their vectors: the shifts against
+    each other, those of all alike and none, what checks the tangent of a result with these, and
+    nothing for values that vanish."""
+
+    def check(result: Array, apart: Array, scale: Array, line: str) -> Array:
+        told = told_where(result, apart, scale)
+        checked: Array = told_rates(result, told, w, name=name, line=line)
+        return checked
+
+    against = tie_shifts(x, w, alike=False, name=name)
+    alike = tie_shifts(x, w, alike=True, name=name)
+    return (against, alike, multiply(0, against)), check, None
+
+
+def second_check(t: Array, x: Array, left: Array, right: Array, w: Array, name: str) -> Any:
+    """What checks whether the derivative of a result tells equal values apart."""
+    inner = symmetrized(matmul(matmul(adjoint(left), t), right))
+    shift = tie_shifts(inner, w, alike=False, name=name)
+
+    def check(result: Array, changes: Sequence[Array], alone: bool) -> Array:
+        if not alone:  # shifts of several matrices tell nothing of each
+            return result
+        checked: Array = told_twice(
+            result, *changes[:2], shift, w, x, left, right, name=name, lanes=0
+        )
+        return checked
+
+    return check
