@@ -19,6 +19,7 @@ from functrans.transforms.reverse import Reverse, ReverseArray
 from functrans.transforms.walk import pull_back, walk, walks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from functrans.core.interpreter import Interpreter
@@ -71,8 +72,6 @@ _KINDS = {
     Replay.pull_at.__code__: _REPLAYS,
 }
 
-_NOTHING: dict[int, str] = {}
-
 
 class Lines:
     """Lines of the entries of tapes that grow while a function is recorded.
@@ -99,8 +98,8 @@ class Lines:
         It is called by what is called by the recorder's own methods.
         """
         kinds = self._kinds
-        growing: list[FrameType] = []  # those of tapes
-        around: list[FrameType] = []
+        growing: list[FrameType] | None = None  # those of tapes
+        around: Sequence[FrameType] = ()
         line = ""
         again = False
         before = depth = 0
@@ -114,12 +113,16 @@ class Lines:
                 if kind == _USER:
                     break
                 if kind == _RECORDS or (kind == _ARRAY and before != _HANDS_ON):
-                    growing.append(frame)
+                    if growing is None:
+                        growing = [frame]
+                    else:
+                        growing.append(frame)
                 elif kind == _WALKS and not again:
                     place = self._place(frame, depth)
                     if place is not None:
                         depth += 1
-                        rule = self._known.get(id(place.tape), _NOTHING).get(place.index)
+                        known = self._known.get(id(place.tape))
+                        rule = None if known is None else known.get(place.index)
                         if rule is not None:
                             line = self._backward.get(rule) or self._backward.setdefault(
                                 rule, backward(rule)
@@ -132,21 +135,32 @@ class Lines:
                     again = True  # the function itself, recorded within a walk
             before = kind
             frame = frame.f_back
-        line = line or self._of(frame)
+        if not line:
+            line = self._of(frame)
+        if growing is None and not around:
+            return line
         top = stack.top
-        if len(growing) == 1 and type(top) is Reverse and top.parent is recorder and not around:
+        if (
+            growing is not None
+            and len(growing) == 1
+            and not around
+            and type(top) is Reverse
+            and top.parent is recorder
+        ):
             if top.recording:  # whatever passes the only interpreter there is passes this frame
                 self._remember(top.tape, top.base + len(top.tape), line)
             return line
-        for frame in (*growing, *around):
+        for frame in (*(growing or ()), *around):
             found = recording(frame)
             if found is not None:
                 self._remember(*found, line)
         return line
 
     def _remember(self, tape: list[Any], index: int, line: str) -> None:
-        known = self._known.setdefault(id(tape), {})
-        if known and index < next(reversed(known)):
+        known = self._known.get(id(tape))
+        if known is None:
+            known = self._known[id(tape)] = {}
+        elif index < next(reversed(known)):
             known.clear()
         known[index] = line
 
@@ -178,7 +192,10 @@ class Lines:
         if frame is None:
             return described(frame)
         key = id(frame.f_code), frame.f_lasti
-        return self._described.get(key) or self._described.setdefault(key, described(frame))
+        line = self._described.get(key)
+        if line is None:
+            line = self._described[key] = described(frame)
+        return line
 
     def _place(self, frame: FrameType, depth: int) -> Place | None:
         """Where the walk of a frame is, the `depth`-th from within; None if it is not over a
