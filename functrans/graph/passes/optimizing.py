@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functrans.core.garbage import no_collection
@@ -72,14 +73,12 @@ class _Optimizing:
             again = True
             while again:
                 before = made
-                for once in (flatten_calls, remove_dead):
+                made = flatten_calls(made)
+                self._check(made)
+                walk = _Walk(made)
+                for once in (partial(rewritten, rewrite=walk.rewrite), remove_dead):
                     made = once(made)
                     self._check(made)
-                walk = _Walk(made)
-                walked = rewritten(made, walk.rewrite)
-                self._check(walked)
-                if walked is not made:
-                    made = remove_dead(walked)
                 # A walk leaves nothing to do but what depends on later equations.
                 again = made is not before and (walk.refused or calls(made))
             self._done[graph] = self._done[made] = made

@@ -31,9 +31,11 @@ def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
     changed = False
     for equation in graph.equations:
         current = equation
-        if known and any([type(x) is Variable and x in known for x in equation.inputs]):
-            inputs = tuple([known.get(x, x) if type(x) is Variable else x for x in current.inputs])
-            current = equation.changed(inputs=inputs)
+        if known:
+            for x in equation.inputs:
+                if type(x) is Variable and x in known:
+                    current = equation.changed(inputs=_replaced(equation.inputs, known))
+                    break
         answer = rewrite(current)
         if answer is None:
             equations.append(current)
@@ -45,5 +47,8 @@ def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
             changed = True
     if not changed:
         return graph
-    outputs = [known.get(x, x) if type(x) is Variable else x for x in graph.outputs]
-    return like(graph, equations, outputs)
+    return like(graph, equations, list(_replaced(graph.outputs, known)))
+
+
+def _replaced(operands: Sequence[Any], known: dict[Variable, Any]) -> tuple[Any, ...]:
+    return tuple([known.get(x, x) if type(x) is Variable else x for x in operands])
