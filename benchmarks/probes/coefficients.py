@@ -68,6 +68,22 @@ FITS: dict[str, tuple[str, Function, Any, Any, int, int]] = {
         7,
         0,
     ),
+    "exp_short": (
+        "as exp, to the digits of a float32",
+        taylor_at_zero(lambda r: (mp.exp(r) - 1 - r) / r**2, mp.mpf(1) / 2),
+        -HALF_LOG2,
+        HALF_LOG2,
+        6,
+        0,
+    ),
+    "log_short": (
+        "as log, to the digits that the power of a float32 needs",
+        taylor_at_zero(lambda t: 2 * (mp.atanh(mp.sqrt(t)) / mp.sqrt(t) - 1) / t, mp.mpf(2) / 3),
+        0,
+        mp.mpf("0.1716") ** 2 * mp.mpf("1.02"),
+        4,
+        0,
+    ),
     "log_tail": (
         "(2 artanh(s) / s - 2 - 2 t / 3) / t**2 of t = s**2, |s| < 0.172",
         taylor_at_zero(

@@ -274,3 +274,25 @@ def test_powers_of_integers(exponent: int, dtype: np.dtype[Any]) -> None:
     assert np.array_equal(evaluated(found, [x, np.full(x.shape, exponent)], 8), wanted)
     if dtype.kind == "i":
         assert operation("power", [dtype, int], dtype, {}, [None, -1]) is None
+
+
+def patterns(dtype: np.dtype[Any], count: int, seed: int) -> Any:
+    """Numbers of random bits, and pairs that are alike."""
+    rng = np.random.default_rng(seed)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, count).astype(bool)
+    x = rng.integers(0, 256, count * dtype.itemsize, dtype=np.uint8).view(dtype)
+    near = rng.integers(-6, 6, count).astype(dtype if dtype.kind != "u" else np.int64).astype(dtype)
+    return np.where(rng.integers(0, 3, count) == 0, near, x)
+
+
+@pytest.mark.parametrize(("name", "dtype"), list(cases()))
+def test_exact_operations_at_random_bits(name: str, dtype: np.dtype[Any]) -> None:
+    """Whatever the bits are: subnormal numbers, NaNs, all exponents, all integers."""
+    dtypes = [dtype] * arity(name)
+    operands = [patterns(dtype, 500, i) for i in range(len(dtypes))]
+    try:
+        expected(REGISTRY[name], operands, {})
+    except TypeError:
+        pytest.skip("NumPy has none")
+    check(name, dtypes, operands)

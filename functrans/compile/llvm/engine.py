@@ -70,7 +70,7 @@ class Machine:
     half : bool
         Whether it converts float16 itself.
     scales : bool
-        Whether it multiplies vectors of 512 bits by powers of two in one instruction.
+        Whether it scales vectors of 512 bits by powers of two in one instruction.
     """
 
     def __init__(self) -> None:

@@ -85,7 +85,8 @@ class Formula(Builder):
         Whether the machine multiplies and adds in one rounding. Where it does not, products that
         must be exact are taken apart (Dekker 1971).
     scales : bool
-        Whether it multiplies vectors by powers of two in one instruction.
+        Whether it has the instructions for vectors of 512 bits that scale by powers of two, and
+        take numbers apart.
     """
 
     def __init__(
@@ -164,24 +165,30 @@ class Formula(Builder):
 
         There is an instruction for that where vectors have 512 bits. Otherwise it takes two steps.
         """
-        if self.scales and bits_of(x.type) * width_of(x.type) % 512 == 0:
-            return self._scaled_at_once(x, power.number)
+        if self.in_registers(x):
+            return self.by_registers("scalef", x, power.number)
         half = self.binary("lshr", power.bits, 1)
         rest = self.sub(power.bits, half)
         once = self.fmul(x, self.power_of_two(half, x))
         return self.fmul(once, self.power_of_two(rest, x))
 
-    def _scaled_at_once(self, x: Value, power: Value) -> Value:
-        element = element_of(x.type)
+    def in_registers(self, x: Value) -> bool:
+        """Whether numbers fill vectors of 512 bits, for which there are more instructions."""
+        return self.scales and bits_of(x.type) * width_of(x.type) % 512 == 0
+
+    def by_registers(self, name: str, *operands: Value, how: int | None = None) -> Value:
+        """An instruction of vectors of 512 bits, with all lanes and the usual rounding."""
+        element = element_of(operands[0].type)
         lanes = 512 // bits_of(element)
         kind = vector(element, lanes)
-        name = f"llvm.x86.avx512.mask.scalef.{'pd' if element == 'double' else 'ps'}.512"
-        everywhere, as_usual = Value(f"i{lanes}", "-1"), Value("i32", "4")
-        zero = number(0, kind)
+        own = f"llvm.x86.avx512.mask.{name}.{'pd' if element == 'double' else 'ps'}.512"
+        tail = [number(0, kind), Value(f"i{lanes}", "-1"), Value("i32", "4")]
+        if how is not None:
+            tail.insert(0, Value("i32", str(how)))
         found = []
-        for start in range(0, width_of(x.type), lanes):
-            pair = [self.shuffled(y, y, range(start, start + lanes)) for y in (x, power)]
-            found.append(self.call(name, kind, *pair, zero, everywhere, as_usual))
+        for start in range(0, width_of(operands[0].type), lanes):
+            given = [self.shuffled(x, x, range(start, start + lanes)) for x in operands]
+            found.append(self.call(own, kind, *given, *tail))
         while len(found) > 1:
             total = range(2 * width_of(found[0].type))
             halves = zip(found[::2], found[1::2], strict=True)

@@ -48,6 +48,10 @@ def _bits_of_magic(element: str) -> int:
 
 def normal(f: Formula, x: Value) -> tuple[Value, Value]:
     """z and k of any positive x, which may be subnormal."""
+    if f.in_registers(x):
+        z, k = f.by_registers("getmant", x, how=0), f.by_registers("getexp", x)
+        high = f.fcmp("ogt", z, 2.0**0.5)
+        return f.select(high, f.fmul(z, 0.5), z), f.select(high, f.fadd(k, 1), k)
     element = element_of(x.type)
     shift = MANTISSA[element] + 2
     low = f.fcmp("olt", x, 2.0 ** (1 - BIAS[element]))

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from functrans.compile.llvm.builder import Value, element_of, number
-from functrans.compile.llvm.mathematics.exponential import bounded, exp, exponential_parts
+from functrans.compile.llvm.mathematics.exponential import exponential_parts, reduced
 from functrans.compile.llvm.mathematics.formula import LOG_2, NAN, Formula, Two, parts
-from functrans.compile.llvm.mathematics.logarithm import (
-    combined,
-    log_near_one,
-    normal,
-    taken_apart,
-)
+from functrans.compile.llvm.mathematics.logarithm import normal, taken_apart
 from functrans.compile.llvm.reals import BIAS, INF, MANTISSA, as_bits, as_number
-
-if TYPE_CHECKING:
-    pass
 
 
 def power(f: Formula, x: Value, y: Value) -> Value:
@@ -44,12 +34,9 @@ def power(f: Formula, x: Value, y: Value) -> Value:
 
 
 def _of_positive(f: Formula, x: Value, y: Value) -> Value:
-    if element_of(x.type) == "float":  # float64 has the digits that count
+    if element_of(x.type) == "float":
         wide, exponent = f.cast("fpext", x, "double"), f.cast("fpext", y, "double")
-        z, k = taken_apart(f, wide)
-        logarithm = combined(f, k, log_near_one(f, f.fsub(z, 1)))
-        product = bounded(f, f.fmul(exponent, logarithm))
-        return f.cast("fptrunc", exp(f, f.clamped(product, -700.0, 700.0)), "float")
+        return f.cast("fptrunc", _of_single(f, wide, exponent), "float")
     high, low = _log_in_two(f, x)
     product, rest = f.two_product(high, y)
     rest = f.mad(low, y, rest)
@@ -57,6 +44,19 @@ def _of_positive(f: Formula, x: Value, y: Value) -> Value:
     beyond = f.fcmp("uge", f.size(product), limit)
     rest = f.select(beyond, number(0, x.type), rest)
     return f.scaled(*exponential_parts(f, f.clamped(product, -limit, limit), rest))
+
+
+def _of_single(f: Formula, x: Value, y: Value) -> Value:
+    """The power of two float32 in float64, to the digits that count; it is a normal number."""
+    z, k = normal(f, x) if f.in_registers(x) else taken_apart(f, x)
+    t = f.fsub(z, 1)
+    s = f.fdiv(t, f.fadd(t, 2))
+    w = f.fmul(s, s)
+    near = f.mad(f.fmul(w, s), f.polynomial("log_short", w), f.fadd(s, s))
+    product = f.clamped(f.fmul(y, f.mad(k, float(LOG_2), near)), -110.0, 110.0)
+    r, n = reduced(f, product)
+    grown = f.mad(f.fmul(r, r), f.polynomial("exp_short", r), r)
+    return f.fmul(f.fadd(grown, 1), f.power_of_two(n.bits, x))
 
 
 def _log_in_two(f: Formula, x: Value) -> Two:
