@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.kernels import branches, iteration, multiplying, running
+from functrans.compile.llvm.kernels import (
+    branches,
+    convolving,
+    iteration,
+    multiplying,
+    running,
+    windows,
+)
 from functrans.compile.llvm.kernels.contractions import NAMES
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 
 WAYS: dict[str, Way] = {
     **dict.fromkeys(NAMES, multiplying.MULTIPLYING),
+    **dict.fromkeys(windows.NAMES, convolving.Convolving()),
     "scan": iteration.Scans(),
     "while_loop": iteration.Whiles(),
     "cond": branches.Conds(),

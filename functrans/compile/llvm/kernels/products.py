@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functrans.compile.llvm.blas import call_gemm
 from functrans.compile.llvm.builder import Builder, Value, number
 from functrans.compile.llvm.kernels.panels import packing
+from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import Block, Tile, dots, lanes_of, outer_products
 from functrans.compile.llvm.kernels.tiling import (
     CACHED,
@@ -23,8 +24,6 @@ from functrans.compile.llvm.kernels.tiling import (
     tiling,
     way,
 )
-from functrans.compile.llvm.pool import LEAST
-from functrans.compile.llvm.threads import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,38 +66,22 @@ def multiply_matrices(
         return
     name = _function(builder.module, product, accumulate, epilogue)
     operands = [a, b, out, *(epilogue.operands if epilogue else ())]
-    count = pieces(product)
-    time = nanoseconds(product)
-    if span is None and count > 1 and time >= 2 * LEAST:
-        _in_threads(builder, name, operands, count, time)
-        return
-    first, last = span or (number(0, "i64"), number(count, "i64"))
-    builder.call(name, "void", *operands[:3], first, last, *operands[3:])
+    if span is None:
+        in_pieces(builder, name, operands, pieces(product), nanoseconds(product))
+    else:
+        builder.call(name, "void", *operands, *span)
 
 
-def _in_threads(
-    builder: Builder, name: str, operands: Sequence[Value], count: int, time: int
+def multiply_from_panel(
+    builder: Builder, product: Product, a: Value, panel: Value, out: Value, accumulate: bool
 ) -> None:
-    """Have the pieces computed by whoever is free; operands are handed on in memory."""
-    context = builder.slot("i64", len(operands))
-    for i, operand in enumerate(operands):
-        builder.store(operand, builder.at(context, i, "i64"))
-    chunk = f"{name}_piece"
-    if chunk not in builder.module.functions:
-        inner = Builder(builder.module, chunk, "void", ["ptr", "i64"], internal=True)
-        given, index = inner.operands
-        values = [
-            inner.load(operand.type, inner.at(given, i, "i64"))
-            for i, operand in enumerate(operands)
-        ]
-        span = index, inner.add(index, 1)
-        inner.call(name, "void", *values[:3], *span, *values[3:])
-        inner.finish()
-    parallel(builder, chunk, context, count, time)
+    """Emit a product whose `b` is a panel, or else to be read as it lies, into a function."""
+    matrix = _Matrix(builder, product, accumulate, how="rows")
+    matrix.emit(a, panel, out, number(0, "i64"), None)
 
 
 def _function(module: Module, product: Product, accumulate: bool, epilogue: Epilogue | None) -> str:
-    """The function ``(a, b, out, first, last, epilogue's operands)`` that computes some pieces."""
+    """The function ``(a, b, out, epilogue's operands, first, last)`` that computes some pieces."""
     flat = [*product.batch, "", *product[2:5]]
     for matrices in product[5:]:
         flat += ["", *matrices.batch, matrices.row, matrices.column]
@@ -108,10 +91,10 @@ def _function(module: Module, product: Product, accumulate: bool, epilogue: Epil
     if name in module.functions:
         return name
     extra = [x.type for x in epilogue.operands] if epilogue else []
-    builder = Builder(module, name, "void", ["ptr"] * 3 + ["i64"] * 2 + extra, internal=True)
+    builder = Builder(module, name, "void", ["ptr"] * 3 + extra + ["i64"] * 2, internal=True)
+    a, b, out, *extras, first, last = builder.operands
     if epilogue:
-        epilogue = epilogue._replace(operands=builder.operands[5:])
-    a, b, out, first, last = builder.operands[:5]
+        epilogue = epilogue._replace(operands=extras)
     if not product.batch:
         span = (first, last) if pieces(product) > 1 else None
         _Matrix(builder, product, accumulate, epilogue).emit(a, b, out, number(0, "i64"), span)
@@ -158,16 +141,23 @@ class _Matrix:
     product : Product
     accumulate : bool
     epilogue : Epilogue or None
+    how : str, optional
+        The way, where it is not the one that is best for the product alone.
     """
 
     def __init__(
-        self, builder: Builder, product: Product, accumulate: bool, epilogue: Epilogue | None
+        self,
+        builder: Builder,
+        product: Product,
+        accumulate: bool,
+        epilogue: Epilogue | None = None,
+        how: str | None = None,
     ) -> None:
         self.builder = builder
         self.product = product
         self.accumulate = accumulate
         self.epilogue = epilogue
-        self.way = way(product)
+        self.way = how or way(product)
 
     def emit(
         self, a: Value, b: Value, out: Value, place: Value, span: tuple[Value, Value] | None

@@ -6,7 +6,7 @@ The figures are of ``python -m benchmarks.probes.products``, one core.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -126,8 +126,13 @@ def nanoseconds(product: Product) -> int:
     """
     m, n, k = product[2:5]
     size = product.dtype.itemsize
-    work = m * n * k * size // (4 * machine().vector_bytes)
+    work = nanoseconds_of(m * n * k, product.dtype)
     return prod(product.batch) * max(work, (m * k + k * n + m * n) * size // 16)
+
+
+def nanoseconds_of(multiplications: int, dtype: np.dtype[Any]) -> int:
+    """About how long so many multiplications with an addition take one thread."""
+    return multiplications * dtype.itemsize // (4 * machine().vector_bytes)
 
 
 class Part(NamedTuple):
@@ -151,7 +156,7 @@ class Part(NamedTuple):
     masked: bool = False
 
 
-def _rows(m: int, most: int) -> list[Part]:
+def rows_of(m: int, most: int) -> list[Part]:
     """Rows in tiles as equal as can be."""
     size = -(-m // -(-m // most))
     main = m // size * size
@@ -200,10 +205,10 @@ def tiling(product: Product) -> tuple[list[Part], list[Part]]:
     budget = 16 if registers() == 32 else 12
     if way(product) == "columns":
         if product.n == 1:
-            return _rows(product.m, 8), _powers(1, 1)
-        rows = _rows(product.m, budget // 4)
+            return rows_of(product.m, 8), _powers(1, 1)
+        rows = rows_of(product.m, budget // 4)
         return rows, _powers(product.n, 8 if product.m == 1 else 4)
-    rows = _rows(product.m, 8 if registers() == 32 else 6)
+    rows = rows_of(product.m, 8 if registers() == 32 else 6)
     lanes = lanes_of(ELEMENTS[product.dtype])
     return rows, _columns(product.n, lanes, min(max(budget // rows[0].size, 1), 8))
 

@@ -1,0 +1,375 @@
+"""Convolution and its two transposes as matrix products with panels of patches.
+
+The patches of some positions are copied to a panel and multiplied while they are in the cache;
+there is no matrix of all of them. A gradient with respect to the input walks over the gradient of
+the output, once for each phase of the stride; one with respect to the weights multiplies patches
+and gradients at the same positions.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.affine import contiguous_strides
+from functrans.compile.llvm.builder import Builder, Value, number
+from functrans.compile.llvm.kernels.contractions import Matrices, Product
+from functrans.compile.llvm.kernels.panels import packing
+from functrans.compile.llvm.kernels.patches import (
+    Images,
+    Walk,
+    copy_run,
+    named,
+    padding,
+    patches,
+    spreading,
+)
+from functrans.compile.llvm.kernels.products import multiply_from_panel
+from functrans.compile.llvm.kernels.sharing import in_pieces
+from functrans.compile.llvm.kernels.tiles import lanes_of
+from functrans.compile.llvm.kernels.tiling import PANEL_ROWS, nanoseconds_of
+from functrans.compile.llvm.kernels.windows import (
+    Convolution,
+    input_walk,
+    output_images,
+    parts_of,
+    phases_of,
+    width_of_panel,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functrans.core.types import Shape
+
+SUMMED = 256
+"""Positions of a panel for the gradient of the weights."""
+
+PATCH_ROWS = 128
+"""Rows of such a panel, about: 128 KiB in float32."""
+
+
+def convolve(
+    builder: Builder, c: Convolution, x: Value, y: Value, out: Value, memory: Value
+) -> None:
+    """Emit a convolution, or one of its transposes, into a function.
+
+    Parameters
+    ----------
+    builder : Builder
+    c : Convolution
+    x, y : Value
+        The addresses of the operands, in C order.
+    out : Value
+        That of the result.
+    memory : Value
+        That of as many bytes as :func:`memory_of` says, which may be null for none.
+    """
+    {
+        "convolution": _forward,
+        "convolution_input": _input,
+        "convolution_weight": _weight,
+    }[c.name](builder, c, x, y, out, memory)
+
+
+def _padded(builder: Builder, images: Images, x: Value, copy: Value) -> Value:
+    """The address of a padded copy, which is made, or of the images if they are as it would be."""
+    if images.plain:
+        return x
+    name = padding(builder.module, images)
+    size = 8 if images.element == "double" else 4
+    in_pieces(builder, name, [x, copy], images.examples, images.elements * size // 8)
+    return copy
+
+
+def _forward(
+    builder: Builder, c: Convolution, x: Value, w: Value, out: Value, memory: Value
+) -> None:
+    walk = input_walk(c)
+    source = _padded(builder, walk.images, x, memory)
+    steps = _result_steps(c.images, c.groups * c.outputs, c.out)
+    _walked(builder, c, walk, c.channels, c.outputs, steps, prod(c.out), source, w, out)
+
+
+def _result_steps(images: int, channels: int, size: Shape) -> tuple[tuple[int, int], ...]:
+    """How positions of images in C order lie: lengths and distances of the axes."""
+    own = contiguous_strides(size)
+    return ((images, channels * prod(size)), *zip(size, own, strict=True))
+
+
+def _input(builder: Builder, c: Convolution, g: Value, w: Value, out: Value, memory: Value) -> None:
+    images = output_images(c)
+    source = _padded(builder, images, g, memory)
+    ordered = builder.at(memory, parts_of(c)[0], c.element)
+    before = images.before
+    strides = contiguous_strides(c.size)
+    image = c.groups * c.channels * prod(c.size)
+    for phase in phases_of(c):
+        taps = [
+            images.offset([p + b for p, b in zip(place, before, strict=True)])
+            for place in phase.places
+        ]
+        steps = (
+            (c.images, image),
+            *[(n, s * d) for n, s, d in zip(phase.grid, c.stride, strides, strict=True)],
+        )
+        start = sum(r * d for r, d in zip(phase.start, strides, strict=True))
+        target = builder.at(out, start, c.element)
+        if taps:
+            order = _ordering(builder, c, phase.taps)
+            operands = [w, ordered]
+            count = c.groups * c.channels
+            in_pieces(builder, order, operands, count, count * c.outputs * len(taps))
+        walk = Walk(images, phase.grid, tuple(taps))
+        _walked(
+            builder, c, walk, c.outputs, c.channels, steps, prod(c.size), source, ordered, target
+        )
+
+
+def _ordering(builder: Builder, c: Convolution, taps: Sequence[Shape]) -> str:
+    """The function ``(weights, copy, first, last)`` that copies the weights of some channels, with
+    some of the taps: to rows of outputs and taps."""
+    module, element = builder.module, c.element
+    name = named("ordering", c, tuple(taps))
+    if name in module.functions:
+        return name
+    inner = Builder(module, name, "void", ["ptr", "ptr", "i64", "i64"], internal=True)
+    weights, copy, first, last = inner.operands
+    area = prod(c.kernel)
+    own = contiguous_strides(c.kernel)
+    places = [sum(t * d for t, d in zip(tap, own, strict=True)) for tap in taps]
+    row = c.outputs * len(taps)
+
+    def channel(which: Value) -> None:
+        group = inner.binary("sdiv", which, c.channels)
+        within = inner.binary("srem", which, c.channels)
+        start = inner.mul(group, c.outputs * c.channels * area)
+        start = inner.add(start, inner.mul(within, area))
+        source = inner.at(weights, start, element)
+        target = inner.at(copy, inner.mul(which, row), element)
+
+        def output(o: Value) -> None:
+            x = inner.at(source, inner.mul(o, c.channels * area), element)
+            to = inner.at(target, inner.mul(o, len(taps)), element)
+            if places == list(range(len(taps))):
+                copy_run(inner, element, x, 1, to, 1, number(len(taps), "i64"))
+                return
+            for t, place in enumerate(places):
+                value = inner.load(element, inner.at(x, place, element))
+                inner.store(value, inner.at(to, t, element))
+
+        inner.repeat(0, c.outputs, output)
+
+    inner.repeat(first, last, channel)
+    return inner.finish()
+
+
+def _walked(
+    builder: Builder,
+    c: Convolution,
+    walk: Walk,
+    depth: int,
+    rows: int,
+    steps: tuple[tuple[int, int], ...],
+    distance: int,
+    source: Value,
+    weights: Value,
+    out: Value,
+) -> None:
+    """Emit the product of weights with the patches of a walk.
+
+    Parameters
+    ----------
+    depth : int
+        Channels of the walk in a group.
+    rows : int
+        Of the weights in a group: channels of the result.
+    steps : tuple of pairs
+        How the positions lie in the result.
+    distance : int
+        From channel to channel of the result.
+    """
+    module, element = builder.module, c.element
+    width = width_of_panel(rows, element, walk.positions)
+    panels = -(-walk.positions // width)
+    name = named("walked", walk, depth, rows, c.groups, steps, distance)
+    if name not in module.functions:
+        inner = Builder(module, name, "void", ["ptr", "ptr", "ptr", "i64", "i64"], internal=True)
+        _Walked(inner, c, walk, depth, rows, steps, distance).emit(width, panels)
+    work = walk.positions * len(walk.taps) * depth * rows * c.groups
+    in_pieces(
+        builder, name, [source, weights, out], c.groups * panels, nanoseconds_of(work, c.dtype)
+    )
+
+
+class _Walked:
+    """The emission of the function ``(source, weights, out, first, last)`` for some panels."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        c: Convolution,
+        walk: Walk,
+        depth: int,
+        rows: int,
+        steps: tuple[tuple[int, int], ...],
+        distance: int,
+    ) -> None:
+        self.b = builder
+        self.c = c
+        self.walk = walk
+        self.depth = depth
+        self.rows = rows
+        self.steps = steps
+        self.distance = distance
+
+    def emit(self, width: int, panels: int) -> None:
+        b, c, walk, element = self.b, self.c, self.walk, self.c.element
+        source, weights, out, first, last = b.operands
+        taps = len(walk.taps)
+        block = min(max(PANEL_ROWS // max(taps, 1), 1), self.depth)
+        panel = b.slot(element, max(block * taps, 1) * width)
+        sums = b.slot(element, self.rows * width)
+        pack = patches(b.module, walk, width)
+        spread = spreading(b.module, element, self.steps, width, self.distance)
+        across = self.depth * taps
+
+        def one(which: Value) -> None:
+            group, position = b.binary("sdiv", which, panels), b.binary("srem", which, panels)
+            position = b.mul(position, width)
+            count = b.intrinsic("smin", b.sub(number(walk.positions, "i64"), position), width)
+            x = b.at(source, b.mul(group, self.depth * walk.images.plane), element)
+            w = b.at(weights, b.mul(group, self.rows * across), element)
+            result = b.at(out, b.mul(group, self.rows * self.distance), element)
+
+            def part(channel: Value, length: int, accumulate: bool) -> None:
+                start = b.at(x, b.mul(channel, walk.images.plane), element)
+                b.call(pack, "void", start, panel, position, count, number(length, "i64"))
+                product = Product(
+                    c.dtype,
+                    (),
+                    self.rows,
+                    width,
+                    length * taps,
+                    Matrices((), across, 1),
+                    Matrices((), width, 1),
+                    Matrices((), width, 1),
+                )
+                a = b.at(w, b.mul(channel, taps), element)
+                multiply_from_panel(b, product, a, panel, sums, accumulate)
+
+            in_blocks(b, self.depth, block, part)
+            b.call(spread, "void", sums, result, position, count, number(self.rows, "i64"))
+
+        b.repeat(first, last, one)
+        b.finish()
+
+
+def in_blocks(b: Builder, size: int, block: int, part: Callable[[Value, int, bool], None]) -> None:
+    """``part(start, length, accumulate)`` for blocks of an axis: the first, a loop over those as
+    long, and what is left."""
+    zero = number(0, "i64")
+    part(zero, min(block, size), False)
+    whole = size // block * block
+    if whole > block:
+        b.repeat(block, whole, lambda start: part(start, block, True), step=block)
+    if size > block and size > whole:
+        part(number(whole, "i64"), size - whole, True)
+
+
+def _weight(
+    builder: Builder, c: Convolution, g: Value, x: Value, out: Value, memory: Value
+) -> None:
+    walk = input_walk(c)
+    element, area = c.element, prod(c.out)
+    own, gradients, _ = parts_of(c)
+    source = _padded(builder, walk.images, x, memory)
+    turned = builder.at(memory, own, element)
+    sums = builder.at(turned, gradients, element)
+    outputs = c.groups * c.outputs
+    module = builder.module
+    turn = packing(module, element, lanes_of(element), outputs, "columns")
+    name = named("turned", element, outputs, area)
+    if name not in module.functions:
+        inner = Builder(module, name, "void", ["ptr", "ptr", "i64", "i64"], internal=True)
+        a, b, first, last = inner.operands
+
+        def image(i: Value) -> None:
+            shift = inner.mul(i, outputs * area)
+            from_, to = inner.at(a, shift, element), inner.at(b, shift, element)
+            sizes = [number(n, "i64") for n in (1, area, area, outputs)]
+            inner.call(turn, "void", from_, *sizes[:2], to, *sizes[2:])
+
+        inner.repeat(first, last, image)
+        inner.finish()
+    in_pieces(builder, name, [g, turned], c.images, c.images * outputs * area)
+    block = min(max(PATCH_ROWS // len(walk.taps), 1), c.channels)
+    blocks = -(-c.channels // block)
+    work = nanoseconds_of(walk.positions * len(walk.taps) * c.channels * outputs, c.dtype)
+    kernel = _weight_kernel(builder, c, walk, block, blocks)
+    in_pieces(builder, kernel, [source, turned, sums, out], c.groups * blocks, work)
+
+
+def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, block: int, blocks: int) -> str:
+    """The function ``(source, gradients, sums, out, first, last)`` for some blocks of channels."""
+    module, element = builder.module, c.element
+    name = named("weights", c, block)
+    if name in module.functions:
+        return name
+    b = Builder(module, name, "void", ["ptr"] * 4 + ["i64"] * 2, internal=True)
+    source, gradients, sums, out, first, last = b.operands
+    taps, outputs = len(walk.taps), c.groups * c.outputs
+    row = c.channels * taps
+    panel = b.slot(element, block * taps * SUMMED)
+    pack = patches(module, walk, SUMMED)
+    early = walk.positions < c.outputs  # whether less is transposed before the product than after
+    width = block * taps if early else row
+    turn = packing(module, element, lanes_of(element), width, "columns")
+    other = b.slot(element, block * taps * SUMMED) if early else panel
+
+    def turned(x: Value, out: Value, distance: int, m: int, n: int) -> None:
+        sizes = [number(size, "i64") for size in (1, distance, m, n)]
+        b.call(turn, "void", x, *sizes[:2], out, *sizes[2:])
+
+    def one(which: Value) -> None:
+        group = b.binary("sdiv", which, blocks)
+        channel = b.mul(b.binary("srem", which, blocks), block)
+        plane = b.add(b.mul(group, c.channels), channel)
+        x = b.at(source, b.mul(plane, walk.images.plane), element)
+        own = b.at(sums, b.mul(plane, taps * c.outputs), element)
+        columns = b.at(gradients, b.mul(group, c.outputs), element)
+        weights = b.mul(b.add(b.mul(group, c.outputs * c.channels), channel), taps)
+        target = b.at(out, weights, element)
+
+        def channels(length: int) -> None:
+            def part(position: Value, count: int, accumulate: bool) -> None:
+                sizes = [number(n, "i64") for n in (count, length)]
+                b.call(pack, "void", x, panel, position, *sizes)
+                rows = length * taps
+                g = b.at(columns, b.mul(position, outputs), element)
+                patch = Matrices((), SUMMED, 1)
+                if early:
+                    turned(panel, other, SUMMED, count, rows)
+                    patch = Matrices((), width, 1)
+                    gradient, result = Matrices((), 1, outputs), Matrices((), row, 1)
+                    product = Product(c.dtype, (), c.outputs, rows, count, gradient, patch, result)
+                    multiply_from_panel(b, product, g, other, target, accumulate)
+                    return
+                gradient, result = Matrices((), outputs, 1), Matrices((), c.outputs, 1)
+                product = Product(c.dtype, (), rows, c.outputs, count, patch, gradient, result)
+                multiply_from_panel(b, product, panel, g, own, accumulate)
+
+            in_blocks(b, walk.positions, SUMMED, part)
+            if not early:
+                turned(own, target, c.outputs, c.outputs, length * taps)
+
+        rest = c.channels % block
+        if not rest:
+            channels(block)
+            return
+        full = b.icmp("sle", b.add(channel, block), c.channels)
+        b.when(full, lambda: channels(block))
+        b.when(b.icmp("sgt", b.add(channel, block), c.channels), lambda: channels(rest))
+
+    b.repeat(first, last, one)
+    return b.finish()

@@ -1,0 +1,49 @@
+"""Work in pieces, which several threads share where that pays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functrans.compile.llvm.builder import Builder, Value, number
+from functrans.compile.llvm.pool import LEAST
+from functrans.compile.llvm.threads import parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def in_pieces(
+    builder: Builder, name: str, operands: Sequence[Value], count: int, nanoseconds: int
+) -> None:
+    """Call a function of the module for some pieces of work.
+
+    Parameters
+    ----------
+    builder : Builder
+    name : str
+        Of a function that takes the operands, then the first piece and the first of those that
+        follow (i64). It does not matter in which order pieces are computed.
+    operands : sequence of Value
+        Of eight bytes at most, each.
+    count : int
+        How many pieces there are.
+    nanoseconds : int
+        About how long they take one thread.
+    """
+    if count < 2 or nanoseconds < 2 * LEAST:
+        builder.call(name, "void", *operands, number(0, "i64"), number(count, "i64"))
+        return
+    context = builder.slot("i64", len(operands))
+    for i, operand in enumerate(operands):
+        builder.store(operand, builder.at(context, i, "i64"))
+    chunk = f"{name}_piece"
+    if chunk not in builder.module.functions:
+        inner = Builder(builder.module, chunk, "void", ["ptr", "i64"], internal=True)
+        given, index = inner.operands
+        values = [
+            inner.load(operand.type, inner.at(given, i, "i64"))
+            for i, operand in enumerate(operands)
+        ]
+        inner.call(name, "void", *values, index, inner.add(index, 1))
+        inner.finish()
+    parallel(builder, chunk, context, count, nanoseconds)

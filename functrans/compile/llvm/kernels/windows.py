@@ -1,0 +1,200 @@
+"""The sizes of a convolution, and the walks over images by which it is computed."""
+
+from __future__ import annotations
+
+import itertools
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from functrans.compile.llvm.kernels.patches import Images, Walk, taps_of
+from functrans.compile.llvm.kernels.tiles import lanes_of, registers
+from functrans.compile.llvm.kernels.tiling import ELEMENTS, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from functrans.core.types import ArrayType, Shape
+
+    Pairs = tuple[tuple[int, int], ...]
+
+NAMES = ("convolution", "convolution_input", "convolution_weight")
+
+ROOM = 1 << 18
+"""Bytes of the stack that a block of a result may take."""
+
+
+class Convolution(NamedTuple):
+    """The sizes of a convolution.
+
+    Attributes
+    ----------
+    name : str
+        Which of the three it is.
+    dtype : numpy dtype
+    images, groups, channels, outputs : int
+        Channels and outputs are those of a group.
+    size, kernel, out : tuple of int
+        Spatial shapes of input, weights and output.
+    stride, dilation : tuple of int
+    padding : tuple of pairs
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    images: int
+    groups: int
+    channels: int
+    outputs: int
+    size: Shape
+    kernel: Shape
+    out: Shape
+    stride: Shape
+    dilation: Shape
+    padding: Pairs
+
+    @property
+    def element(self) -> str:
+        return ELEMENTS[self.dtype]
+
+
+def convolution_of(
+    name: str, types: Sequence[ArrayType], out: ArrayType, params: dict[str, Any]
+) -> Convolution | None:
+    """The sizes of an operation of the rule book; None where there is no native code for it.
+
+    Parameters
+    ----------
+    name : str
+        Of the primitive.
+    types : sequence of ArrayType
+        Of its operands.
+    out : ArrayType
+    params : dict
+    """
+    if out.dtype not in ELEMENTS or any(t.dtype != out.dtype for t in types):
+        return None
+    first, second = types
+    x, w, g = {
+        "convolution": (first, second, out),
+        "convolution_input": (out, second, first),
+        "convolution_weight": (second, out, first),
+    }[name]
+    groups = params["groups"]
+    made = Convolution(
+        name,
+        out.dtype,
+        x.shape[0],
+        groups,
+        w.shape[1],
+        w.shape[0] // groups,
+        x.shape[2:],
+        w.shape[2:],
+        g.shape[2:],
+        params["stride"],
+        params["dilation"],
+        params["padding"],
+    )
+    whole = prod(x.shape) * prod(w.shape) * prod(g.shape) > 0
+    alone = made.channels == made.outputs == 1 and groups > 1
+    fits = max(made.outputs, made.channels) * width_of_panel(made.outputs, made.element) * 8 <= ROOM
+    forwards = all(pad >= 0 for pair in made.padding for pad in pair)
+    return made if whole and forwards and fits and not alone else None
+
+
+def width_of_panel(rows: int, element: str, positions: int | None = None) -> int:
+    """Columns of a panel for a product with so many rows, and no more than there are positions."""
+    budget, most = (16, 8) if registers() == 32 else (12, 6)
+    size = rows_of(rows, most)[0].size
+    vectors = min(max(budget // size, 2), 8)
+    lanes = lanes_of(element)
+    return (vectors if positions is None else min(vectors, -(-positions // lanes))) * lanes
+
+
+def _input_images(c: Convolution) -> Images:
+    """The padded input."""
+    axes = zip(c.size, c.kernel, c.out, c.stride, c.dilation, c.padding, strict=True)
+    phase = []
+    for size, kernel, out, stride, dilation, (before, _) in axes:
+        needed = (out - 1) * stride + (kernel - 1) * dilation + 1
+        phase.append(-(-max(before + size, needed) // stride))
+    before = tuple(pair[0] for pair in c.padding)
+    channels = c.groups * c.channels
+    return Images(c.element, c.images, channels, c.size, before, c.stride, tuple(phase))
+
+
+def input_walk(c: Convolution) -> Walk:
+    images = _input_images(c)
+    taps = taps_of(images, c.kernel, (0,) * len(c.kernel), c.dilation)
+    return Walk(images, c.out, tuple(taps))
+
+
+class Phase(NamedTuple):
+    """The elements of an input whose gradient sees the same elements of the kernel.
+
+    Attributes
+    ----------
+    start, grid : tuple of int
+        The first of them along each axis, and how many there are.
+    taps : list of tuple of int
+        The elements of the kernel.
+    places : list of tuple of int
+        Where in the output the first input sees each.
+    """
+
+    start: Shape
+    grid: Shape
+    taps: list[Shape]
+    places: list[Shape]
+
+
+def phases_of(c: Convolution) -> list[Phase]:
+    found = []
+    for start in itertools.product(*map(range, c.stride)):
+        grid = tuple(
+            max(-(-(n - r) // s), 0) for n, r, s in zip(c.size, start, c.stride, strict=True)
+        )
+        taps, places = [], []
+        for tap in itertools.product(*map(range, c.kernel)):
+            reach = [
+                r + pad[0] - t * d
+                for r, pad, t, d in zip(start, c.padding, tap, c.dilation, strict=True)
+            ]
+            if all(n % s == 0 for n, s in zip(reach, c.stride, strict=True)):
+                taps.append(tap)
+                places.append(tuple(n // s for n, s in zip(reach, c.stride, strict=True)))
+        if prod(grid):
+            found.append(Phase(start, grid, taps, places))
+    return found
+
+
+def output_images(c: Convolution) -> Images:
+    """The output's gradient, padded so that all inputs see zeros or it."""
+    before, phase = [], []
+    phases = phases_of(c)
+    for axis, n in enumerate(c.out):
+        places = [p[axis] for x in phases for p in x.places]
+        ends = [p[axis] + x.grid[axis] for x in phases for p in x.places]
+        before.append(max(0, -min(places, default=0)))
+        phase.append(before[-1] + max(n, *ends) if ends else before[-1] + n)
+    ones = (1,) * len(c.out)
+    channels = c.groups * c.outputs
+    return Images(c.element, c.images, channels, c.out, tuple(before), ones, tuple(phase))
+
+
+def memory_of(c: Convolution) -> int:
+    """Bytes of memory that the code needs."""
+    return sum(parts_of(c)) * c.dtype.itemsize
+
+
+def parts_of(c: Convolution) -> list[int]:
+    """Elements of each part of that memory, of whole lines."""
+    images = output_images(c) if c.name == "convolution_input" else _input_images(c)
+    weights = c.groups * c.outputs * c.channels * prod(c.kernel)
+    parts = [0 if images.plain else images.elements]
+    if c.name == "convolution_input":
+        parts.append(weights)
+    elif c.name == "convolution_weight":
+        parts += [c.images * c.groups * c.outputs * prod(c.out), weights]
+    return [-(-n // 16) * 16 for n in parts]
