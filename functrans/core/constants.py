@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,10 @@ class Constants:
 
     @property
     def originals(self) -> list[np.ndarray[Any, Any]]:
-        """The arrays that copies have been made of, as far as these are found again."""
-        return [x for x, _ in self._large.values()]
+        """The arrays that copies have been made of, as far as these are found again and somebody
+        else holds them, who may change them."""
+        pairs = list(self._large.values())
+        return [pair[0] for pair, others in zip(pairs, _held(pairs), strict=True) if others]
 
     def keep_among(self, residuals: tuple[Any, ...], constants: Sequence[Any]) -> tuple[Any, ...]:
         """The residuals of a rule with those among `constants` as they are now."""
@@ -76,5 +79,26 @@ def same_bits(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
         return x.tobytes() == y.tobytes()
     return np.array_equal(x.ravel("K").view(words), y.ravel("K").view(words))
 
+
+def _held(pairs: list[tuple[Any, Any]]) -> list[bool]:
+    """Whether anybody but the pairs holds the first array of each, or the array whose memory it
+    has."""
+    mine: dict[int, int] = {}  # references from the pairs, and from views among them
+    for x, _ in pairs:
+        mine[id(x)] = mine.get(id(x), 0) + 1
+        if x.base is not None:
+            mine[id(x.base)] = mine.get(id(x.base), 0) + 1
+    found = []
+    for x, _ in pairs:
+        base = x.base
+        shown = base is not None and not isinstance(base, np.generic)  # which nobody can change
+        if shown and type(base) is np.ndarray and base.base is None:
+            shown = sys.getrefcount(base) > mine[id(base)] + _COUNTING
+        found.append(shown or sys.getrefcount(x) > mine[id(x)] + _COUNTING)
+    return found
+
+
+_COUNTING = 2
+"""References to an array that are only there while they are counted."""
 
 _WORDS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)} | {16: np.dtype("u8")}

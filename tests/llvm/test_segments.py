@@ -251,6 +251,7 @@ def test_scattering() -> None:
     compare(added, x, i, y)
     compare(written, x, i, y)
     compare(ft.grad(lambda x: np.sum(x[i] ** 2 * y)), x)
+    compare(added, x[:, 0], np.array([2, 2, 2, 2, 2]), y[:, 0])
     compare(ft.grad(lambda x: np.sum(x[[0, 1, 1, 5], [3, 3, 3, 0]] ** 3)), x)
 
 

@@ -559,6 +559,13 @@ _WRITERS: dict[str, Callable[[Statements, Equation], None]] = {
 }
 
 
+def _known(x: Any) -> Any:
+    """The number that an operand is, a 0-d array too; None if it is none."""
+    if type(x) is np.ndarray and not x.ndim:
+        return x[()]
+    return x if type(x) in SCALARS else None
+
+
 def elementwise(equation: Equation) -> Operation | None:
     """The native form of an elementwise equation; None if it has none, or is not elementwise."""
     if len(equation.outputs) != 1 or equation.primitive.outputs is not None:
@@ -572,7 +579,7 @@ def elementwise(equation: Equation) -> Operation | None:
         kinds.append(PYTHON_TYPES[kind.dtype.kind] if weak else kind.dtype)
     name, result = equation.primitive.name, equation.outputs[0].type.dtype
     params = {k: v for k, v in equation.params.items() if k != "dtype"}
-    numbers = [x if type(x) in SCALARS else None for x in equation.inputs]
+    numbers = [_known(x) for x in equation.inputs]
     return operation(name, kinds, result, params, numbers)
 
 

@@ -169,9 +169,13 @@ class Loops:
         last = [k for k in group if space[k] != 1]
         return not last or a.strides[last[-1]] == a.strides[axis] * space[axis]
 
+    def _repeats(self, w: Write) -> bool:
+        """Whether a write may come to the same place twice along the last axis."""
+        depths = [step.node.depth for step in w.positions]
+        return bool(depths) and (self.vector_axis in depths or not w.access.strides[-1])
+
     def _width(self) -> int:
-        apart = [step.node.depth for w in self.writes for step in w.positions]
-        if not self.extents or self.vector_axis in apart:  # the same place may be written twice
+        if not self.extents or any([self._repeats(w) for w in self.writes]):
             return 1
         inner = [n for n in self.order if n.depth == self.vector_axis]
         sizes = [conversions.real_of(n.dtype).itemsize for n in inner]
