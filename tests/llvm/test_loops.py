@@ -359,3 +359,40 @@ def test_positions_that_rounds_choose() -> None:
     for shape in ((5,), (5, 3)):
         segment = compare(f, drawn(shape), np.array([3, 0, -1, 3]), rounded=True)
         assert segment.checked
+
+
+def test_rows_made_of_rows_before() -> None:
+    """A loop that fills an array from what is in it writes a row, not the array."""
+
+    def filled(u: Any) -> Any:
+        def step(t: Any, u: Any) -> Any:
+            u = u.copy()
+            row = u[t]
+            u[t + 1] = row[::-1] * 2.0 + u[t, 0]
+            u[0] += row
+            return u
+
+        return ft.fori_loop(0, 5, step, u)
+
+    u = drawn((6, 40))
+    segment = compare(filled, u, rounded=True)
+    assert segment.arena < u.nbytes
+    assert "copy" not in segment.text.replace("memcpy", "")
+
+    def straight(x: Any) -> Any:
+        y = x * 2.0
+        z = y.copy()
+        first, whole = z[:3], z[::-1]
+        z[1:4] = first + 1.0
+        z[2] = z[1] + z[3]
+        seen = np.reshape(z, (2, 10))
+        z[:5] = whole[5:10]
+        z[5:] += z[:15] * first[0]
+        seen[0] = seen[1] + z[0]
+        return z, seen, whole[2:], y[:2]
+
+    compare(straight, drawn(20))
+    graph, _ = staged(straight, drawn(20))
+    compare(
+        ft.grad(lambda x: np.sum(straight(x)[0] * straight(x)[1].ravel())), drawn(20), rounded=True
+    )

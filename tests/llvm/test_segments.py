@@ -264,3 +264,34 @@ def test_positions_out_of_bounds(position: int) -> None:
         assert Segment(graph).checked
         assert status(graph, *values) == 0
         assert status(graph, x, i) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_reads_and_writes_in_any_order(seed: int) -> None:
+    """Parts of arrays that are written in place are read before, between and after."""
+    rng = np.random.default_rng(seed)
+
+    def part() -> slice:
+        start, stop = sorted(rng.choice(12, 2, replace=False).tolist())
+        return slice(start, stop)
+
+    plan = [(int(rng.integers(6)), part(), part(), int(rng.integers(100))) for _ in range(14)]
+
+    def f(x: Any) -> Any:
+        values = [x * 2.0, x.reshape(3, 4).ravel() + 1.0]
+        for kind, here, there, which in plan:
+            y, z = values[which % len(values)], values[which // 7 % len(values)]
+            if kind == 0:
+                values.append(y[::-1] * 0.5)
+            elif kind == 1:
+                values.append(np.broadcast_to(np.sum(y[here]), (12,)) + z)
+            elif kind == 2:
+                values.append(y.reshape(4, 3).ravel())
+            else:
+                y = y.copy() if kind == 3 else y
+                n = min(here.stop - here.start, there.stop - there.start)
+                y[here.start : here.start + n] = z[there.start : there.start + n][::-1] - y[0]
+                values.append(y)
+        return values
+
+    compare(f, drawn((12,), "float64"))

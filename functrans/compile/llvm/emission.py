@@ -22,6 +22,7 @@ from functrans.compile.llvm.kernels.loops import STATUS, emit_fills, emit_loops,
 from functrans.compile.llvm.planning import Plan
 from functrans.compile.llvm.statements import Call, Nest, Statements
 from functrans.compile.llvm.threads import parallel
+from functrans.compile.llvm.writing import WRITERS
 from functrans.core.types import ArrayType, type_of
 from functrans.graph.graph import Variable
 
@@ -144,7 +145,7 @@ class Frame:
     def __init__(self, code: Code, graph: Graph, owned: Mapping[int, int] | None = None) -> None:
         self.code = code
         self.graph = graph
-        statements = Statements(graph, code.way_of, owned)
+        statements = Statements(graph, code.way_of, WRITERS, owned)
         self.plan = Plan(statements)
         self._works: dict[Equation, Work] = {}
         self._scratch: dict[Equation, Variable] = {}

@@ -145,6 +145,8 @@ class Plan:
                 for view in step.operands:
                     need(self.statements.storage(view.value))
             else:
+                for x in step.before:
+                    need(x)
                 need(step.value)
                 for p in step.positions:
                     need(p.array)

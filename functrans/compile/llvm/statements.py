@@ -18,7 +18,6 @@ from functrans.compile.llvm.affine import (
     IndexMap,
     access,
     basic_index,
-    broadcast,
     composed,
     contiguous_strides,
     identity,
@@ -88,6 +87,8 @@ class Statement(NamedTuple):
         Whether the target has nothing in it before.
     positions : tuple of Position
         Coordinates of the target that arrays tell.
+    before : tuple of Variable
+        Values that have to be in memory before.
     """
 
     target: Variable
@@ -98,6 +99,7 @@ class Statement(NamedTuple):
     reduced: tuple[int, ...] = ()
     initial: bool = True
     positions: tuple[Position, ...] = ()
+    before: tuple[Variable, ...] = ()
 
     @property
     def split(self) -> int:
@@ -245,16 +247,24 @@ class Statements:
         For each output of the graph, the value that lies in its memory.
     depths : dict of Variable to int
         How many steps stand between a value and the inputs, 0 if it is missing.
+    users : dict of Variable to list of Variable
+        The definitions and aliases that stand directly on a value.
+    kept : set of Variable
+        Definitions that are written down before what they read is overwritten.
+    rewritten : set of Variable
+        Results of overwriting: of what lay in their memory nothing else is needed.
     """
 
     def __init__(
         self,
         graph: Graph,
         calls: Callable[[Equation], Way | None],
+        writers: Mapping[str, Callable[[Statements, Equation], None]],
         owned: Mapping[int, int] | None = None,
     ) -> None:
-        """`calls` tells how equations that are calls are carried out; `owned` gives for numbers of
-        outputs that of the input in whose memory they may be made."""
+        """`calls` tells how equations that are calls are carried out, `writers` enter those that
+        write into memory; `owned` gives for numbers of outputs that of the input in whose memory
+        they may be made."""
         owned = owned or {}
         self.definitions: dict[Variable, Elementwise | Moved | Gathered | Uniform] = {}
         self.aliases: dict[Variable, Variable] = {}
@@ -263,15 +273,21 @@ class Statements:
         self.stored: set[Variable] = set(graph.inputs)
         self.outputs: list[Variable] = []
         self.depths: dict[Variable, int] = {}
+        self.users: dict[Variable, list[Variable]] = {}
+        self.kept: set[Variable] = set()
+        self.rewritten: set[Variable] = set()
+        self._writers = writers
         self._inputs = set(graph.inputs)
         self._owned = {graph.inputs[i] for i in owned.values()}
-        self._rewritten: set[Variable] = set()  # each the only one that needs its memory
         self._numbers: dict[Any, Variable] = {}
-        self._uses: dict[Variable, int] = {}
+        self._left: dict[Variable, int] = {}
         for x in (*graph.outputs, *[x for e in graph.equations for x in e.inputs]):
             if type(x) is Variable:
-                self._uses[x] = self._uses.get(x, 0) + 1
+                self._left[x] = self._left.get(x, 0) + 1
         for equation in graph.equations:
+            for x in equation.inputs:
+                if type(x) is Variable:
+                    self._left[x] -= 1
             self._enter(equation, calls)
         taken: set[Variable] = set()
         for i, x in enumerate(graph.outputs):
@@ -296,13 +312,22 @@ class Statements:
                 self.stored.add(made)
         return self._numbers[key]
 
+    def needed_later(self, x: Variable) -> bool:
+        """Whether an equation that has not been entered, or an output, is or needs a value."""
+        return self._left.get(x, 0) > 0
+
+    def may_change(self, x: Variable) -> bool:
+        """Whether the memory of a value may be written to at all."""
+        place = self.storage(x)
+        return place not in self.constants and (place not in self._inputs or place in self._owned)
+
     def storage(self, x: Variable) -> Variable:
         """The value whose memory a value lies in."""
         while x in self.aliases:
             x = self.aliases[x]
         return x
 
-    def _define(self, x: Variable, definition: Elementwise | Moved | Gathered) -> None:
+    def define(self, x: Variable, definition: Elementwise | Moved | Gathered) -> None:
         if isinstance(definition, Elementwise):
             operands = definition.operands
         else:
@@ -311,18 +336,21 @@ class Statements:
                 operands += tuple([p.array for p in definition.positions])
         self.definitions[x] = definition
         self.depths[x] = max([self.depths.get(y, 0) for y in operands], default=0)
+        for y in operands:
+            self.users.setdefault(y, []).append(x)
 
-    def _step(self, statement: Statement) -> None:
+    def step(self, statement: Statement) -> None:
         self.steps.append(statement)
         self.stored.add(statement.target)
         read = [statement.value, *[p.array for p in statement.positions]]
         depth = max([self.depths.get(x, 0) for x in read]) + 1
         self.depths[statement.target] = max(depth, self.depths.get(statement.target, 0))
 
-    def _alias(self, x: Variable, other: Variable) -> None:
+    def alias(self, x: Variable, other: Variable) -> None:
         """Let a value lie in the memory of another."""
         self.stored.update((x, other))
         self.aliases[x] = other
+        self.users.setdefault(other, []).append(x)
         self.depths[x] = self.depths.get(other, 0)
 
     def _enter(self, equation: Equation, calls: Callable[[Equation], Way | None]) -> None:
@@ -339,28 +367,41 @@ class Statements:
             depth = max([self.depths.get(x, 0) for x in equation.inputs], default=0) + 1
             self.depths.update(dict.fromkeys(equation.outputs, depth))
         elif name == "reshape" and movement(equation) is None:
-            self._alias(out, equation.inputs[0])
+            self.alias(out, equation.inputs[0])
         elif name in REDUCTIONS:
             self._reduce(equation)
-        elif name in _WRITERS:
-            _WRITERS[name](self, equation)
+        elif name in self._writers:
+            self._writers[name](self, equation)
         elif name == "index" and len(equation.inputs) > 1:
             self._gather(equation)
         else:
             index = movement(equation)
             if index is not None:
-                self._define(out, Moved(equation.inputs[0], index))
+                self.define(out, Moved(equation.inputs[0], index))
             else:
                 assert found is not None, name
-                self._define(out, Elementwise(found, equation.inputs))
+                self.define(out, Elementwise(found, equation.inputs))
 
     def _gather(self, equation: Equation) -> None:
         x, *arrays = equation.inputs
         if isinstance(self.definitions.get(x), Uniform):
             x = self.copy(x)
         self.stored.add(x)
-        where, places = self._followed(x.type.shape, equation.params["index"], arrays)
-        self._define(equation.outputs[0], Gathered(x, where, places))
+        where, places = self.followed(x.type.shape, equation.params["index"], arrays)
+        self.define(equation.outputs[0], Gathered(x, where, places))
+
+    def followed(
+        self, shape: Shape, index: Any, arrays: Sequence[Variable]
+    ) -> tuple[IndexMap, tuple[Position, ...]]:
+        """Where an index leads in an array of a shape."""
+        if not arrays:
+            into = basic_index(shape, index)
+            assert into is not None
+            return into, ()
+        wide = [self.converted(a, np.dtype(np.int64)) for a in arrays]
+        found = positions(shape, index, wide)
+        assert found is not None
+        return found
 
     def _views(self, equation: Equation, way: Way) -> tuple[View, ...]:
         """The operands of a call: where their elements lie already, if they can be read there."""
@@ -382,9 +423,9 @@ class Statements:
         """Where a value lies of which this one shows the elements elsewhere."""
         index, shape = identity(x.type.ndim), x.type.shape
         definition = self.definitions.get(x)
-        if not isinstance(definition, Moved):
+        if not isinstance(definition, Moved) or x in self.kept:
             return None
-        while isinstance(definition, Moved):
+        while isinstance(definition, Moved) and x not in self.kept:
             x, index = definition.operand, composed(definition.where, index)
             definition = self.definitions.get(x)
         if isinstance(definition, Uniform):
@@ -396,31 +437,31 @@ class Statements:
         (out,) = equation.outputs
         name, axes = equation.primitive.name, equation.params["axes"]
         if name == "count_nonzero" or (name in ("any", "all") and x.type.dtype.kind != "b"):
-            x = self._converted(x, np.dtype(bool))
+            x = self.converted(x, np.dtype(bool))
         if name not in ("max", "min"):
-            x = self._converted(x, out.type.dtype)
+            x = self.converted(x, out.type.dtype)
         shape = x.type.shape
         kept = [i for i in range(len(shape)) if i not in axes]
         if equation.params.get("keepdims"):
             into = tuple([FIXED if i in axes else Coordinate(i, 0, 1) for i in range(len(shape))])
         else:
             into = tuple([Coordinate(i, 0, 1) for i in kept])
-        self._step(Statement(out, shape, x, into, REDUCTIONS[name], tuple(axes)))
+        self.step(Statement(out, shape, x, into, REDUCTIONS[name], tuple(axes)))
 
-    def _converted(self, x: Variable, dtype: np.dtype[Any]) -> Variable:
+    def converted(self, x: Variable, dtype: np.dtype[Any]) -> Variable:
         if x.type.dtype == dtype:
             return x
         made = Variable(ArrayType(x.type.shape, dtype))
         found = operation("astype", (x.type.dtype,), dtype)
         assert found is not None
-        self._define(made, Elementwise(found, (x,)))
+        self.define(made, Elementwise(found, (x,)))
         return made
 
     def copy(self, x: Variable) -> Variable:
         """A value of its own memory with the same elements."""
         made = Variable(ArrayType(x.type.shape, x.type.dtype))
         shape = x.type.shape
-        self._step(Statement(made, shape, x, identity(len(shape))))
+        self.step(Statement(made, shape, x, identity(len(shape))))
         return made
 
     def _output(self, x: Variable, taken: set[Variable], own: Variable | None) -> Variable:
@@ -434,129 +475,6 @@ class Statements:
         taken.add(place)
         self.stored.add(x)
         return x
-
-    # ---- writers: the result is a copy of an operand, with something written to it ------------
-
-    def _base(self, x: Variable, out: Variable) -> None:
-        """Let a result begin as its operand, in the memory of that if nobody else needs it."""
-        place = self.storage(x)
-        alone = self._uses.get(x, 0) == 1 and (x is place or x in self._rewritten)
-        free = place not in self._inputs or place in self._owned
-        if alone and free and place not in self.constants:
-            if not isinstance(self.definitions.get(x), Elementwise | None):
-                x = self.copy(x)
-        else:
-            x = self.copy(x)
-        self._alias(out, x)
-        self._rewritten.add(out)
-
-    def _write_region(self, equation: Equation, combine: str | None) -> None:
-        x, y, *arrays = equation.inputs
-        (out,) = equation.outputs
-        index = equation.params["index"]
-        into, places = self._followed(out.type.shape, index, arrays)
-        space = index.shape(out.type.shape, tuple([a.type.shape for a in arrays]))
-        self._base(x, out)
-        self._write(out, space, y, into, combine, places)
-
-    def _followed(
-        self, shape: Shape, index: Any, arrays: Sequence[Variable]
-    ) -> tuple[IndexMap, tuple[Position, ...]]:
-        """Where an index leads in an array of a shape."""
-        if not arrays:
-            into = basic_index(shape, index)
-            assert into is not None
-            return into, ()
-        wide = [self._converted(a, np.dtype(np.int64)) for a in arrays]
-        found = positions(shape, index, wide)
-        assert found is not None
-        return found
-
-    def _write(
-        self,
-        out: Variable,
-        space: Shape,
-        y: Variable,
-        into: IndexMap,
-        combine: str | None,
-        places: tuple[Position, ...] = (),
-    ) -> None:
-        if y.type.shape != space:
-            shown = Variable(ArrayType(space, y.type.dtype))
-            shape = y.type.shape
-            while len(shape) > len(space):  # NumPy drops axes of length 1 in front
-                shape = shape[1:]
-            index = broadcast(shape, space)
-            dropped = y.type.ndim - len(shape)
-            self._define(shown, Moved(y, (FIXED,) * dropped + index))
-            y = shown
-        y = self._converted(y, out.type.dtype)
-        self._step(Statement(out, space, y, into, combine, (), False, places))
-
-    def _concatenate(self, equation: Equation) -> None:
-        (out,) = equation.outputs
-        axis = equation.params["axis"]
-        start = 0
-        for x in equation.inputs:
-            shape = x.type.shape
-            into = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
-            x = self._converted(x, out.type.dtype)
-            self._step(Statement(out, shape, x, into))
-            start += shape[axis]
-
-    def _roll(self, equation: Equation) -> None:
-        (x,) = equation.inputs
-        (out,) = equation.outputs
-        shift, axis = equation.params["shift"], equation.params["axis"]
-        size = x.type.shape[axis]
-        # What goes beyond the end comes first.
-        for start, count, place in ((size - shift, shift, 0), (0, size - shift, shift)):
-            self._piece(out, x, axis, count, start, place)
-
-    def _shift(self, equation: Equation) -> None:
-        (x,) = equation.inputs
-        (out,) = equation.outputs
-        axis, reverse = equation.params["axis"], equation.params.get("reverse", False)
-        shape = x.type.shape
-        size = shape[axis]
-        zero = Variable(ArrayType(shape, out.type.dtype))
-        self.definitions[zero] = Uniform(out.type.dtype.type(0))
-        for value, count, start, place in (
-            (zero, min(size, 1), 0, size - 1 if reverse else 0),
-            (x, max(size - 1, 0), int(reverse), int(not reverse)),
-        ):
-            self._piece(out, value, axis, count, start, place)
-
-    def _piece(
-        self, out: Variable, x: Variable, axis: int, count: int, start: int, place: int
-    ) -> None:
-        """Write so many elements along an axis of a value, from one place, to another place."""
-        shape = x.type.shape
-        part = Variable(ArrayType((*shape[:axis], count, *shape[axis + 1 :]), x.type.dtype))
-        where = tuple([Coordinate(i, start if i == axis else 0, 1) for i in range(len(shape))])
-        into = tuple([Coordinate(i, place if i == axis else 0, 1) for i in range(len(shape))])
-        self._define(part, Moved(x, where))
-        self._step(Statement(out, part.type.shape, part, into))
-
-    def _pad(self, equation: Equation) -> None:
-        (x,) = equation.inputs
-        (out,) = equation.outputs
-        zero = self.variable(np.broadcast_to(np.zeros((), out.type.dtype), out.type.shape))
-        filled = self.copy(zero)
-        self._alias(out, filled)
-        widths = equation.params["widths"]
-        into = tuple([Coordinate(i, low, 1) for i, (low, _) in enumerate(widths)])
-        self._write(out, x.type.shape, x, into, None)
-
-
-_WRITERS: dict[str, Callable[[Statements, Equation], None]] = {
-    "index_add": lambda s, e: s._write_region(e, "sum"),
-    "index_update": lambda s, e: s._write_region(e, None),
-    "concatenate": Statements._concatenate,
-    "pad": Statements._pad,
-    "roll": Statements._roll,
-    "shift": Statements._shift,
-}
 
 
 def _known(x: Any) -> Any:
