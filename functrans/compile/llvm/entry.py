@@ -131,10 +131,14 @@ def builtin(
     plan = Plan(structure, made, found, body, arena, how, long)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
     held = (fallback, plan.words, error, definition, tuple(plan.objects), kept)
-    new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-        ("PyCFunction_NewEx", ctypes.pythonapi)
-    )
-    return new(ctypes.addressof(definition), held, None)  # type: ignore[no-any-return]
+    return _new()(ctypes.addressof(definition), held, None)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _new() -> Any:
+    """CPython's ``PyCFunction_NewEx``."""
+    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    return kind(("PyCFunction_NewEx", ctypes.pythonapi))
 
 
 @lru_cache(maxsize=1)

@@ -149,22 +149,20 @@ class Node:
     ----------
     content : object
         A leaf, or the container, whose children are the nodes from `first` on.
+    container : bool
     first, count : int
     number : int
         Of a leaf, among those that are data; -1 of others.
     """
 
-    __slots__ = ("content", "count", "first", "number")
+    __slots__ = ("container", "content", "count", "first", "number")
 
-    def __init__(self, content: Any, first: int, count: int) -> None:
+    def __init__(self, content: Any, first: int, count: int, container: bool) -> None:
         self.content = content
         self.first = first
         self.count = count
         self.number = -1
-
-    @property
-    def container(self) -> bool:
-        return is_container(self.content)
+        self.container = container
 
     @property
     def keys(self) -> list[str]:
@@ -201,11 +199,11 @@ class Structure:
         waiting = list(roots)
         for x in waiting:  # which grows
             if not is_container(x):
-                self.nodes.append(Node(leaf(x), 0, 0))
+                self.nodes.append(Node(leaf(x), 0, 0, False))
                 continue
             if type(x) is dict and not all(type(key) is str for key in x):
                 raise TypeError(f"keys of dicts are strings in signatures, got {list(x)}")
-            self.nodes.append(Node(x, len(waiting), len(x)))
+            self.nodes.append(Node(x, len(waiting), len(x), True))
             waiting.extend([x[key] for key in sorted(x)] if type(x) is dict else x)
         for node in self.nodes[: self.roots]:
             self._number(node)
