@@ -187,7 +187,7 @@ text = "\\n".join(["define double @f(double %x0) {", *lines, "  ret double %x500
 engine.machine()
 compiled = []
 optimized = engine.Machine.optimized
-engine.Machine.optimized = lambda self, text: compiled.append(text) or optimized(self, text)
+engine.Machine.optimized = lambda self, text, names: compiled.append(text) or optimized(self, text)
 start = time.perf_counter()
 address = engine.load(text, ["f"])["f"]
 again = engine.load(text, ["f"])["f"]

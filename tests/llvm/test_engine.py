@@ -87,9 +87,9 @@ def test_equal_modules_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> Non
     compiled: list[str] = []
     optimized = engine.Machine.optimized
 
-    def noted(self: engine.Machine, text: str) -> Any:
+    def noted(self: engine.Machine, text: str, names: Any) -> Any:
         compiled.append(text)
-        return optimized(self, text)
+        return optimized(self, text, names)
 
     monkeypatch.setattr(engine.Machine, "optimized", noted)
     plain = "define i64 @same(i64 %x) {\n  %y = add i64 %x, 41\n  ret i64 %y\n}\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from functrans.compile.llvm import cache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SYMBOLS: dict[str, int] = {}
 """Addresses that native code may name: functions and objects of Python, NumPy and the C library.
@@ -24,6 +24,9 @@ process.
 PASSES = ("always_inliner", "sroa", "new_gvn", "loop_rotate")
 """The few passes that pay. Vectors are explicit already, so LLVM's own vectorisers are left out:
 they double the time to compile and change nothing in what was measured."""
+
+QUICK = ("sroa",)
+"""Those of code without loops that matter."""
 
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
@@ -102,14 +105,14 @@ class Machine:
             opt=level, cpu=self.name, features=self.features, jit=True
         )
 
-    def optimized(self, text: str) -> Any:
-        """The module of a text after :data:`PASSES`."""
+    def optimized(self, text: str, names: Sequence[str] = PASSES) -> Any:
+        """The module of a text after some passes."""
         llvm = self.llvm
         module = llvm.parse_assembly(text)
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         builder = llvm.create_pass_builder(self.target, options)
         passes = llvm.create_new_module_pass_manager()
-        for name in PASSES:
+        for name in names:
             getattr(passes, f"add_{name}_pass")()
         passes.run(module, builder)
         return module
@@ -151,18 +154,18 @@ def load(
         here = machine()
         if verify:
             here.llvm.parse_assembly(text).verify()
-        key = cache.key_of(text, here.name, here.features, here.triple, here.version, *PASSES)
-        key += "q" if quick else ""
+        passes = QUICK if quick else PASSES
+        key = cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
         engine = _loaded.get(key)
         if engine is None:
-            engine = _engine(here, text, key, here.quick_target if quick else here.target)
+            engine = _engine(here, text, key, passes)
             _engines.append(engine)
             if not _VARIABLE.search(text):
                 _loaded[key] = engine
         return {name: engine.get_function_address(name) for name in names}
 
 
-def _engine(here: Machine, text: str, key: str, target: Any) -> Any:
+def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
     """What holds the code of a module: from the disk if it is there, compiled otherwise."""
     llvm = here.llvm
     for name, address in SYMBOLS.items():
@@ -171,7 +174,8 @@ def _engine(here: Machine, text: str, key: str, target: Any) -> Any:
         if not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)
-    module = here.optimized(text) if code is None else llvm.parse_assembly("")
+    module = here.optimized(text, passes) if code is None else llvm.parse_assembly("")
+    target = here.quick_target if passes is QUICK else here.target
     engine = llvm.create_mcjit_compiler(module, target)
     made: list[bytes] = []
     engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
