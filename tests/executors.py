@@ -18,7 +18,7 @@ array: its functions have errors of up to four, other than those of NumPy's, and
 another order, where what is left may be less than its terms."""
 
 
-def same(found: Any, wanted: Any, *, exact: bool = not NATIVE) -> None:
+def same(found: Any, wanted: Any, *, exact: bool = not NATIVE, ulps: int = ULPS) -> None:
     """Equal by structure and type, leaf by leaf, and to the bit, or nearly so for native code."""
     a, b = ft.tree.leaves(found), ft.tree.leaves(wanted)
     assert ft.tree.structure(found) == ft.tree.structure(wanted)
@@ -28,7 +28,7 @@ def same(found: Any, wanted: Any, *, exact: bool = not NATIVE) -> None:
             assert np.shape(x) == np.shape(y)
             assert np.asarray(x).dtype == np.asarray(y).dtype
             finite = np.abs(y)[np.isfinite(y)]
-            atol = ULPS * np.spacing(np.max(finite, initial=0.0))
+            atol = ulps * np.spacing(np.max(finite, initial=0.0))
             np.testing.assert_allclose(x, y, rtol=0.0, atol=float(atol))
         else:
             np.testing.assert_array_equal(x, y, strict=True)

@@ -166,9 +166,9 @@ class Jitted(Generic[P, R]):
         update_wrapper(self, fun, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs and self._fresh():
+        if self._fresh():
             self._hits += 1
-            return self._run(*args)  # type: ignore[no-any-return]
+            return self._run(*args, **kwargs)  # type: ignore[no-any-return]
         return self._in_general(args, kwargs)  # type: ignore[no-any-return]
 
     def _install(self, quick: Quick | None) -> None:
@@ -216,28 +216,40 @@ class Jitted(Generic[P, R]):
                 raise
             return self.fun(*args, **kwargs)  # each lane of the batch takes its own path
         self._again = None
-        if outside() and not kwargs:
-            self._prepare_next(paths, args, build)
+        if outside():
+            self._prepare_next(paths, args, kwargs, build)
         return out
 
-    def _prepare_next(self, paths: Paths, args: tuple[Any, ...], build: Any) -> None:
+    def _prepare_next(
+        self, paths: Paths, args: tuple[Any, ...], kwargs: dict[str, Any], build: Any
+    ) -> None:
         """Have at hand what the next call needs if it is like this one, where that is told at a
         glance: there is one path."""
         reads = self._reads
-        special = self.donate_argnums or self.debug or len(paths.traces) != 1
+        special = self.debug or len(paths.traces) != 1
         if special or reads is None or reads.traced or paths.traces[0].outcomes:
             return
         (only,) = paths.traces
         native = self.executor.native
         if native and (self._quick is None or self._last not in self._quick.known):
-            constants = self._table.constants
-            quick = quickened(self._quick, self._last, only, build, reads, constants, self)
+            quick = quickened(
+                self._quick,
+                self._last,
+                only,
+                build,
+                reads,
+                self._table.constants,
+                self,
+                paths.donated,
+            )
             if quick is not None:
                 self._install(quick)
                 return
+        plain = not (kwargs or self.static_argnums or paths.donated)
+        if not (plain and all(type(x) is ndarray for x in args)):
+            return
         made = self.executor.program(only.graph)
-        plain = not self.static_argnums and all(type(x) is ndarray for x in args)
-        if not (plain and getattr(made, "settled", True)):
+        if not getattr(made, "settled", True):
             return
         kinds = tuple([(x.shape, x.dtype) for x in args])
         result: Any = partial(tree.unflatten, only.out_tree)
@@ -248,10 +260,10 @@ class Jitted(Generic[P, R]):
         met = self._table.constants
         self._again = kinds, made.run, result, reads.change, met.change if met else None, native
 
-    def unusual(self, args: tuple[Any, ...]) -> Any:
+    def unusual(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call that native code has declined."""
         self._hits -= 1
-        return self._in_general(args, {})
+        return self._in_general(args, kwargs)
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Lowered:
         """The graph of this call after all passes, and the source of its program."""

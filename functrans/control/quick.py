@@ -51,40 +51,41 @@ def quickened(
     reads: Reads,
     constants: Arrays,
     jitted: Jitted[..., Any],
+    donated: tuple[int, ...],
 ) -> Quick | None:
     """What serves calls of this signature too; None if native code does not serve it as a whole.
 
-    Calls with keywords take the usual way.
-
-    ``build(leaves)`` puts leaves into the places of the arguments, static ones included.
+    ``build(leaves)`` puts leaves into the places of the arguments, static ones included. The leaves
+    at the places `donated` are given up by the caller.
     """
     if not trace.executor.native or trace.closed or TracedGenerator in signature[1]:
         return None
-    from functrans.compile.llvm.native import NativeSegment, results
+    from functrans.compile.llvm.native import NativeSegment
     from functrans.compile.llvm.signature import Same
 
-    program = trace.executor.program(trace.graph)
+    program = trace.executor.program(trace.graph, donated)
     segment: NativeSegment | None = getattr(program, "segment", None)
     args, kwargs = build(trace.graph.input_types)
-    if segment is None or kwargs:
+    if segment is None:
         return None
     static = {place for place, _, _ in signature[2]}
     inputs = [Same(x) if i in static else x for i, x in enumerate(args)]
-    outputs = tree.unflatten(trace.out_tree, results(trace.graph))
+    keywords = {name: Same(x) if name in static else x for name, x in kwargs.items()}
+    outputs = tree.unflatten(trace.out_tree, segment.results())
     kept = before if before is not None and len(before.known) < LONGEST else None
 
     otherwise = partial(_declined, kept, jitted)
     try:
-        run = segment.builtin(inputs, outputs, otherwise)
+        run = segment.builtin(inputs, outputs, otherwise, keywords or None)
     except TypeError:  # a container that native code does not know
         return None
     known = kept.known if kept is not None else frozenset()
     return Quick(_watch(reads, constants), run, known | {signature})
 
 
-def _declined(kept: Quick | None, jitted: Jitted[..., Any], *args: Any) -> Any:
+def _declined(kept: Quick | None, jitted: Jitted[..., Any], *args: Any, **kwargs: Any) -> Any:
     """A call that a program has declined."""
-    return jitted.unusual(args) if kept is None else kept.run(*args)
+    return jitted.unusual(args, kwargs) if kept is None else kept.run(*args, **kwargs)
 
 
 def never() -> bool:

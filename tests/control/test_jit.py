@@ -243,7 +243,8 @@ def test_staging_is_linear_in_the_length_of_a_loop() -> None:
 
     graph = ft.jit(ft.grad(loop)).lower(0.5).graph
     assert len(graph.equations) <= 30_000
-    same(ft.jit(ft.grad(loop))(0.5), ft.grad(loop)(0.5))
+    # Five thousand factors that are off by 4 ulp at most.
+    same(ft.jit(ft.grad(loop))(0.5), ft.grad(loop)(0.5), ulps=20_000)
 
 
 def test_a_method_takes_its_object() -> None:

@@ -99,3 +99,19 @@ def test_equal_modules_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> Non
     first, second = [native(module, "count", ctypes.c_int64, ctypes.c_int64) for _ in range(2)]
     assert [first(1), first(1), second(1), first(1)] == [1, 2, 1, 3]
     assert len(compiled) == 2
+
+
+def test_functions_that_are_called_often_are_not_copied() -> None:
+    """Few calls are carried out in line, many are calls: the code would take long to compile."""
+    for count, how in ((3, "alwaysinline"), (50, "noinline")):
+        module = Module()
+        inner = Builder(module, "more", "double", ["double"], inline=True)
+        inner.finish(inner.fadd(inner.operands[0], 1.0))
+        outer = Builder(module, "sum", "double", ["double"])
+        (x,) = outer.operands
+        for _ in range(count):
+            x = outer.call("more", "double", x)
+        outer.finish(x)
+        assert how in module.text()
+        total = native(module, "sum", ctypes.c_double, ctypes.c_double)
+        assert total(0.5) == 0.5 + count

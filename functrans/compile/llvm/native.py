@@ -12,7 +12,7 @@ from functrans.compile import background
 from functrans.compile.llvm.cutting import cut, run_graphs, whole
 from functrans.compile.llvm.entry import builtin
 from functrans.compile.llvm.segment import NativeFunction, prepared, supported
-from functrans.compile.llvm.signature import Array as ArrayLeaf
+from functrans.compile.llvm.signature import Array as ArrayLeaf, Donated
 from functrans.compile.numpy_program import program
 from functrans.core.garbage import no_collection
 from functrans.core.types import dummy
@@ -20,7 +20,7 @@ from functrans.graph.graph import Variable, graphs_in
 from functrans.graph.passes.layout import Layouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from functrans.core.types import Array, ArrayType
     from functrans.graph.graph import Equation, Graph
@@ -50,19 +50,23 @@ class NativeSegment:
         Of the module for LLVM.
     """
 
-    def __init__(self, graph: Graph, exact: bool) -> None:
+    def __init__(self, graph: Graph, exact: bool, donated: tuple[int, ...] = ()) -> None:
         self.graph = graph
-        self._function = NativeFunction(graph, exact=exact)
+        self._function = NativeFunction(graph, exact=exact, donated=donated)
         self.text = self._function.text
         self._long = sum([v.type.size for e in graph.equations for v in e.outputs]) > LONG
-        inputs, outputs = [v.type for v in graph.inputs], results(graph)
+        inputs, outputs = [v.type for v in graph.inputs], self.results()
         fallback = self._by_numpy
         if not exact:
             fallback = partial(_in_order, self.builtin(inputs, outputs, fallback))
         self.run: Callable[..., list[Array]] = self.builtin(inputs, outputs, fallback)
 
     def builtin(
-        self, inputs: Sequence[Any], outputs: Any, fallback: Callable[..., Any]
+        self,
+        inputs: Sequence[Any],
+        outputs: Any,
+        fallback: Callable[..., Any],
+        keywords: Mapping[str, Any] | None = None,
     ) -> Callable[..., Any]:
         """A function around the native code, with arguments and results in these structures; see
         :func:`functrans.compile.llvm.entry.builtin`."""
@@ -73,11 +77,29 @@ class NativeSegment:
             inputs,
             outputs,
             fallback,
+            keywords=keywords,
             arena=function.arena,
             status=function.checked,  # `fallback` raises the error, as NumPy has it
             long=self._long,
             kept=function,
         )
+
+    def results(self) -> list[Any]:
+        """What the outputs are, for builtins: arguments that were given up; of those without
+        dimensions whether they are scalars of NumPy, as ufuncs return them, or arrays."""
+        makers = {v: e for e in self.graph.equations for v in e.outputs}
+        found: list[Any] = []
+        for i, x in enumerate(self.graph.outputs):
+            kind: ArrayType = x.type
+            place = self._function.lent.get(i)
+            if place is not None:
+                found.append(Donated(place))
+            elif kind.shape or kind.weak:
+                found.append(kind)
+            else:
+                array = _makes_array(makers[x], x)
+                found.append(ArrayLeaf((), kind.dtype, "array" if array else "scalar"))
+        return found
 
     def _by_numpy(self, *values: Any) -> list[Array]:
         return program(self.graph).run(*values)
@@ -106,12 +128,12 @@ class NativeProgram:
         fits = _Chooser(graph, exact)
         made: list[NativeSegment] = []
 
-        def segment(part: Graph) -> NativeSegment:
-            made.append(NativeSegment(part, exact))
+        def segment(part: Graph, donated: tuple[int, ...] = ()) -> NativeSegment:
+            made.append(NativeSegment(part, exact, donated))
             return made[-1]
 
         self.name = graph.name
-        self.segment = segment(graph) if whole(graph, fits) else None
+        self.segment = segment(graph, donated) if whole(graph, fits) else None
         self.source = ""
         if self.segment is not None:
             self.run = self.segment.run
@@ -240,21 +262,6 @@ class _Chooser:
 def _silent(equation: Equation) -> bool:
     """Whether no floating-point error of an operation is to do more than to warn."""
     return equation.errstate is None or set(equation.errstate.values()) <= {"warn", "ignore"}
-
-
-def results(graph: Graph) -> list[Any]:
-    """What the outputs of a graph are, for builtins: of those without dimensions, whether they are
-    scalars of NumPy, as ufuncs return them, or arrays."""
-    makers = {v: e for e in graph.equations for v in e.outputs}
-    found: list[Any] = []
-    for x in graph.outputs:
-        kind: ArrayType = x.type
-        if kind.shape or kind.weak:
-            found.append(kind)
-        else:
-            form = "array" if _makes_array(makers[x], x) else "scalar"
-            found.append(ArrayLeaf((), kind.dtype, form))  # type: ignore[arg-type]
-    return found
 
 
 def _makes_array(equation: Equation, x: Variable) -> bool:

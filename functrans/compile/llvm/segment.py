@@ -14,6 +14,7 @@ from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.hoisting import hoisted
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.lending import lent
 from functrans.compile.llvm.statements import REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.threads import PARALLEL
 from functrans.compile.lowering import lowered
@@ -21,6 +22,8 @@ from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.graph.graph import Equation, Graph
 
 SMALL_TABLE = 256
@@ -138,10 +141,22 @@ class NativeFunction:
         Those of the segment.
     long : bool
         Whether some of it is worth several threads: a call takes so long that others should run.
+    lent : dict of int to int
+        For the numbers of outputs, those of the `donated` inputs in whose memory they may be.
     """
 
-    def __init__(self, graph: Graph, *, exact: bool = False, verify: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        exact: bool = False,
+        donated: Sequence[int] = (),
+        verify: bool = False,
+    ) -> None:
         segment = Segment(graph, exact)
+        self.lent: dict[int, int] = {}
+        if donated and not segment.checked:
+            self.lent = lent(segment.frame.plan, graph.inputs, donated)
         self.text = segment.text
         self.arena = segment.arena
         self.checked = segment.checked
