@@ -176,6 +176,16 @@ class TestNative:
         alone = ft.jit(ft.grad(loop), backend="llvm")
         same(alone(0.3), ft.grad(loop)(0.3), exact=False)
 
+    def test_loops_that_would_not_end_on_other_numbers(self) -> None:
+        """Nothing is tried out with them while a program is made."""
+
+        def halved(x: Any) -> Any:
+            return ft.while_loop(lambda y: y != 0.25, lambda y: y * 0.5, x)
+
+        jitted = ft.jit(halved, backend="llvm")
+        for _ in range(2):
+            assert jitted(8.0) == 0.25
+
     def test_python_conditions(self) -> None:
         """Each path is a program, and is left where it is not taken."""
 

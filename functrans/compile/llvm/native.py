@@ -29,10 +29,6 @@ AT_ONCE = 60
 """Equations of a program that are compiled before its first call, though the background was asked
 for: that takes some ten milliseconds."""
 
-LONG = 20_000
-"""Elements of all values of a segment from which on other threads may run meanwhile: to let them
-costs 30 ns."""
-
 PROBED = 10_000
 """Elements of operands up to which an operation is tried out."""
 
@@ -54,7 +50,6 @@ class NativeSegment:
         self.graph = graph
         self._function = NativeFunction(graph, exact=exact, donated=donated)
         self.text = self._function.text
-        self._long = sum([v.type.size for e in graph.equations for v in e.outputs]) > LONG
         inputs, outputs = [v.type for v in graph.inputs], self.results()
         fallback = self._by_numpy
         if not exact:
@@ -80,14 +75,13 @@ class NativeSegment:
             keywords=keywords,
             arena=function.arena,
             status=function.checked,  # `fallback` raises the error, as NumPy has it
-            long=self._long,
+            long=function.long,
             kept=function,
         )
 
     def results(self) -> list[Any]:
         """What the outputs are, for builtins: arguments that were given up; of those without
         dimensions whether they are scalars of NumPy, as ufuncs return them, or arrays."""
-        makers = {v: e for e in self.graph.equations for v in e.outputs}
         found: list[Any] = []
         for i, x in enumerate(self.graph.outputs):
             kind: ArrayType = x.type
@@ -97,7 +91,7 @@ class NativeSegment:
             elif kind.shape or kind.weak:
                 found.append(kind)
             else:
-                array = _makes_array(makers[x], x)
+                array = _is_array(self.graph, i)
                 found.append(ArrayLeaf((), kind.dtype, "array" if array else "scalar"))
         return found
 
@@ -264,7 +258,18 @@ def _silent(equation: Equation) -> bool:
     return equation.errstate is None or set(equation.errstate.values()) <= {"warn", "ignore"}
 
 
-def _makes_array(equation: Equation, x: Variable) -> bool:
+def _is_array(graph: Graph, number: int) -> bool:
+    """Whether an output without dimensions is an array on NumPy: it is tried out, but not with
+    loops, whose results are what their bodies make."""
+    x = graph.outputs[number]
+    equation = next((e for e in graph.equations if x in e.outputs), None)
+    if equation is None:
+        return False
+    bodies = list(graphs_in(equation.params))
+    if bodies:
+        place = equation.outputs.index(x)
+        body = bodies[-1]
+        return place < len(body.outputs) and _is_array(body, place)
     operands = equation.inputs
     ufunc = isinstance(equation.primitive.impl, np.ufunc)
     if ufunc or sum([v.type.size for v in operands if type(v) is Variable]) > PROBED:
