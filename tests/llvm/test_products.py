@@ -202,10 +202,19 @@ def test_processors(processor: str, dtype: Any, layouts: tuple[str, str]) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("layouts", LAYOUTS, ids="-".join)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_all_small_sizes(processor: str, dtype: Any, layouts: tuple[str, str]) -> None:
-    """Every size up to 20, each with every other."""
-    for m in range(21):
-        run_all([(m, n, k) for n in range(21) for k in range(21)], dtype, layouts)
+def test_all_small_sizes(dtype: Any, layouts: tuple[str, str]) -> None:
+    """Every number of columns up to 20, with many numbers of rows and lengths of sums."""
+    for m in (0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 17, 20):
+        run_all([(m, n, k) for n in range(21) for k in (0, 1, 5, 16, 17)], dtype, layouts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layouts", [("rows", "rows"), ("columns", "columns")], ids="-".join)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_small_sizes_of_processors(processor: str, dtype: Any, layouts: tuple[str, str]) -> None:
+    """The same as for other processors."""
+    for m in (1, 5, 8):
+        run_all([(m, n, k) for n in range(21) for k in (0, 1, 5, 16, 17)], dtype, layouts)
 
 
 @pytest.mark.parametrize(
