@@ -22,6 +22,7 @@ NAMES = ["affine", "dot", "einsum", "matmul", "tensordot"]
 NOT_PRODUCTS = {
     "ab,c->a": "axes of one operand alone are summed",
     "ab->": "one operand",
+    "ab,ba->a": "sums across the rows of the second",
     "a,a->": "a stretched axis is summed",
     "aa->a": "a diagonal",
     "aab->ba": "a diagonal",
@@ -127,6 +128,15 @@ def test_operands_in_another_order() -> None:
     equation = equation_of(np.matmul, x, y)
     result = value(equation, [x, y], {0: (1, 6), 1: (0, 1)})
     np.testing.assert_allclose(result, x.T @ np.broadcast_to(y[0], (6, 6)), rtol=1e-12, atol=1e-14)
+
+
+def test_sums_side_by_side_are_no_products() -> None:
+    """Products of one element each, whose sums run across rows, are better left to loops."""
+    x = np.ones((4, 5))
+    across = equation_of(lambda x: np.einsum("ab,ab->b", x, x), x)
+    along = equation_of(lambda x: np.einsum("ab,ab->a", x, x), x)
+    found = [contraction(equation) for equation in (across, along)]
+    assert [supported(f.product) for f in found if f is not None] == [False, True]
 
 
 def test_mixed_dtypes_are_none() -> None:

@@ -200,15 +200,31 @@ class _Matrix:
     def _strip(self, across: _Selected, down: list[_Selected]) -> None:
         """Compute some columns."""
         product, builder = self.product, self.builder
-        if self.way != "panels":
-            b = builder.at(self.b, builder.mul(across.start, product.b.column), self.element)
-            distance = product.b.column if self.way == "columns" else product.b.row
-            whole = _Sums(number(0, "i64"), number(product.k, "i64"), self.accumulate, True)
-            for part in down:
-                self._guarded(part.guard, partial(self._block, across, part, b, distance, whole))
-            return
         axis = across.axis
         width = axis.size * axis.width
+        if self.way != "panels":
+            distance = product.b.column if self.way == "columns" else product.b.row
+            whole = _Sums(number(0, "i64"), number(product.k, "i64"), self.accumulate, True)
+
+            def blocks(place: _Selected) -> None:
+                b = builder.at(self.b, builder.mul(place.start, product.b.column), self.element)
+                for part in down:
+                    body = partial(self._block, place, part, b, distance, whole)
+                    self._guarded(part.guard, body)
+
+            if axis.masked or product.n * product.k * product.dtype.itemsize <= CACHED:
+                blocks(across)
+                return
+            # A few columns for all rows: `b` is too large to stay in the first cache.
+            stop = builder.add(across.start, across.length)
+            length = number(width, "i64")
+            builder.repeat(
+                across.start,
+                stop,
+                lambda j: blocks(across._replace(start=j, length=length)),
+                step=width,
+            )
+            return
         layout = "columns" if product.b.row == 1 else "any"
         layout = "rows" if product.b.column == 1 else layout
         pack = packing(builder.module, self.element, lanes_of(self.element), width, layout)
@@ -249,8 +265,6 @@ class _Matrix:
             axis.size,
             lanes_of(element) if way == "columns" else axis.width,
             product.k % lanes_of(element) > 0 if way == "columns" else axis.masked,
-            way != "columns" and product.a.row == 1,
-            way == "rows" and product.n * product.k * product.dtype.itemsize <= CACHED,
         )
         epilogue = self.epilogue if sums.last else None
         name = make(builder.module, tile, epilogue)

@@ -68,10 +68,6 @@ class Tile(NamedTuple):
     masked : bool
         Of the last vector the first lanes alone exist, and the block is one tile wide. In
         :func:`dots`: sums are no multiple of a vector.
-    upright : bool
-        The elements of a column of `a` adjoin in memory, rather than those of a row.
-    along : bool
-        Tiles follow one another along the rows of the result, rather than down its columns.
     """
 
     element: str
@@ -79,11 +75,9 @@ class Tile(NamedTuple):
     columns: int
     width: int
     masked: bool = False
-    upright: bool = False
-    along: bool = False
 
     def name(self, stem: str, epilogue: Epilogue | None) -> str:
-        flags = "m" * self.masked + "u" * self.upright + "l" * self.along
+        flags = "m" * self.masked
         tail = f"_{epilogue.name}" if epilogue else ""
         return f"{stem}_{self.element}_{self.rows}x{self.columns}x{self.width}{flags}{tail}"
 
@@ -167,12 +161,9 @@ def outer_products(module: Module, tile: Tile, epilogue: Epilogue | None) -> str
 
     def compute(i: Value, j: Value) -> None:
         start = builder.at(block.a, builder.mul(i, block.a_row), element)
-        if tile.upright:
-            rows = [builder.at(start, r, element) for r in range(tile.rows)]
-        else:
-            rows = [start]
-            for _ in range(1, tile.rows):
-                rows.append(builder.at(rows[-1], block.a_row, element))
+        rows = [start]
+        for _ in range(1, tile.rows):
+            rows.append(builder.at(rows[-1], block.a_row, element))
         places = _places(builder, tile, block, i, j, tile.width)
 
         def old(_: Value, zeros: list[Value]) -> list[Value]:
@@ -313,23 +304,12 @@ def _over_tiles(
     columns: int,
     compute: Callable[[Value, Value], None],
 ) -> None:
-    """Compute each tile of a block, which is so many columns wide."""
+    """Compute each tile of a block, which is so many columns wide, along its rows of tiles."""
 
-    def inner(first: Value, _: list[Value]) -> list[Value]:
-        def one(second: Value, _: list[Value]) -> list[Value]:
-            compute(*((first, second) if tile.along else (second, first)))
-            return []
+    def line(i: Value) -> None:
+        builder.repeat(0, block.n, lambda j: compute(i, j), step=columns)
 
-        if tile.along:
-            builder.loop(0, block.n, one, step=columns)
-        else:
-            builder.loop(0, block.m, one, step=tile.rows)
-        return []
-
-    if tile.along:
-        builder.loop(0, block.m, inner, step=tile.rows)
-    else:
-        builder.loop(0, block.n, inner, step=columns)
+    builder.repeat(0, block.m, line, step=tile.rows)
 
 
 def _places(

@@ -38,8 +38,11 @@ against 209 with 64.
 
 def supported(product: Product, epilogue: bool = False) -> bool:
     """Whether there is native code for a product, with an epilogue where one is asked for."""
-    if product.n > 1 and product.out.column != 1:
+    m, n, k, a, b = product[2:7]
+    if n > 1 and product.out.column != 1:
         return False
+    if product.batch and m == n == 1 and k > 1 and (a.column != 1 or b.row != 1):
+        return False  # sums across rows, side by side: loops along the batch are faster
     if product.dtype in ELEMENTS:
         return True
     return product.dtype in LETTERS and not epilogue and way(product) == "blas"
