@@ -295,3 +295,15 @@ def test_reads_and_writes_in_any_order(seed: int) -> None:
         return values
 
     compare(f, drawn((12,), "float64"))
+
+
+def test_movements_of_constants_are_stated() -> None:
+    """A large array that is written to comes of one, which no pass has folded."""
+
+    def f(x: Any) -> Any:
+        y = np.zeros_like(x)
+        y[1:] = x[:-1] * 2.0
+        return y
+
+    x = np.arange(1000.0)
+    np.testing.assert_array_equal(ft.jit(f, backend="llvm")(x), f(x))

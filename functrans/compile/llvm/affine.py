@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functrans.core.types import shape_of
+from functrans.graph.graph import Variable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -93,7 +96,9 @@ def movement(equation: Equation) -> IndexMap | None:
     if read is None:
         return None
     (out,) = equation.outputs
-    return read(equation.inputs[0].type.shape, out.type.shape, equation)
+    x = equation.inputs[0]
+    shape = x.type.shape if type(x) is Variable else shape_of(x)
+    return read(shape, out.type.shape, equation)
 
 
 def _transposed(shape: Shape, _: Shape, equation: Equation) -> IndexMap:
