@@ -70,12 +70,23 @@ def loop_gradient(function: Function) -> Transformed:
 
 
 def functrans(made: Transformed, *arguments: Any) -> Call:
-    """Return the first call under `functrans.jit`, with no program at hand."""
+    """Return the first call under `functrans.jit` on NumPy, with no program at hand."""
     import functrans as ft
 
     def first(*arguments: Any) -> Any:
         ft.clear_caches()
-        return ft.jit(made.functrans())(*arguments)
+        return ft.jit(made.functrans(), backend="numpy")(*arguments)
+
+    return first, arguments
+
+
+def functrans_native(made: Transformed, *arguments: Any) -> Call:
+    """Return the same with native code."""
+    import functrans as ft
+
+    def first(*arguments: Any) -> Any:
+        ft.clear_caches()
+        return ft.jit(made.functrans(), backend="llvm")(*arguments)
 
     return first, arguments
 
@@ -98,6 +109,7 @@ def jax_jit(made: Transformed, *arguments: Any) -> Call:
 
 FIRST_RESULTS: Mapping[str, Builder] = {
     "functrans": functrans,
+    "functrans_native": functrans_native,
     "functrans_eager": functrans_eager,
     "jax_jit": jax_jit,
 }

@@ -27,7 +27,7 @@ PEERS: Mapping[str, Peer] = {
     BASELINE: Peer("functrans", "functrans"),
     "functrans_jit": Peer("functrans.jit", "functrans"),
     "functrans_eager": Peer("functrans, not staged", "functrans"),
-    "functrans_native": Peer("functrans, the native builtin", "llvmlite"),
+    "functrans_native": Peer("functrans, native code", "llvmlite"),
     "torch": Peer("PyTorch eager", "torch"),
     "jax_jit": Peer("JAX jit", "jax"),
     "jax_eager": Peer("JAX eager", "jax"),

@@ -53,10 +53,17 @@ def functrans_greeks() -> Callable[..., Any]:
 
 
 def functrans(*args: Any) -> Call:
-    """Return the greeks as one program; staging is not timed."""
+    """Return the greeks as one program on NumPy; staging is not timed."""
     import functrans as ft
 
-    return ft.jit(functrans_greeks()), args
+    return ft.jit(functrans_greeks(), backend="numpy"), args
+
+
+def functrans_native(*args: Any) -> Call:
+    """Return the greeks as native code."""
+    import functrans as ft
+
+    return ft.jit(functrans_greeks(), backend="llvm"), args
 
 
 def functrans_eager(*args: Any) -> Call:
@@ -93,6 +100,7 @@ WORKLOAD = Workload(
     inputs=inputs,
     contestants={
         "functrans": functrans,
+        "functrans_native": functrans_native,
         "functrans_eager": functrans_eager,
         "jax_jit": jax_jit,
     },

@@ -26,10 +26,17 @@ def functrans(function: Any, x: Any) -> Call:
 
 
 def functrans_jit(function: Any, x: Any) -> Call:
-    """Return the gradient under `functrans.jit`."""
+    """Return the gradient under `functrans.jit` on NumPy."""
     import functrans as ft
 
-    return ft.jit(ft.value_and_grad(with_module(function, np))), (x,)
+    return ft.jit(ft.value_and_grad(with_module(function, np)), backend="numpy"), (x,)
+
+
+def functrans_native(function: Any, x: Any) -> Call:
+    """Return the gradient as native code."""
+    import functrans as ft
+
+    return ft.jit(ft.value_and_grad(with_module(function, np)), backend="llvm"), (x,)
 
 
 def functrans_eager(function: Any, x: Any) -> Call:
@@ -57,6 +64,7 @@ WORKLOAD = Workload(
     contestants={
         "functrans": functrans,
         "functrans_jit": functrans_jit,
+        "functrans_native": functrans_native,
         "functrans_eager": functrans_eager,
         "jax_jit": jax_jit,
     },
