@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from functrans.compile.llvm import cache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SYMBOLS: dict[str, int] = {}
 """Addresses that native code may name: functions and objects of Python, NumPy and the C library.
@@ -33,6 +33,9 @@ if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread 
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
+
+PROVIDERS: dict[str, Callable[[], int]] = {}
+"""What makes the addresses of further names, when code is loaded that names them."""
 
 _engines: list[Any] = []
 """Their code may be running, or be a Python object's, so none is ever freed."""
@@ -168,9 +171,13 @@ def load(
 def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
     """What holds the code of a module: from the disk if it is there, compiled otherwise."""
     llvm = here.llvm
+    named = _NAMED.findall(text)
+    for name in PROVIDERS.keys() & set(named):
+        if name not in SYMBOLS:
+            SYMBOLS[name] = PROVIDERS[name]()
     for name, address in SYMBOLS.items():
         llvm.add_symbol(name, address)
-    for name in _NAMED.findall(text):  # LLVM would end the process
+    for name in named:  # LLVM would end the process
         if not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.builder import vector
+from functrans.compile.llvm.engine import PROVIDERS
 from functrans.compile.llvm.mathematics import (
     error,
     exponential,
     inverse,
+    large_angles,
     logarithm,
     power,
     trigonometric,
@@ -52,6 +54,8 @@ _BODIES: dict[str, tuple[int, Callable[..., Value]]] = {
     "cbrt": (1, power.cbrt),
     "hypot": (2, power.hypot),
 }
+
+PROVIDERS.update(large_angles.ADDRESSES)
 
 FUNCTIONS: dict[str, int] = {name: count for name, (count, _) in _BODIES.items()}
 """The names of the functions, which are those of primitives, and how many operands each takes."""
