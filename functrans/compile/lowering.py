@@ -18,6 +18,7 @@ from functrans.core.types import SCALARS, ArrayType, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
 from functrans.graph.passes.rewriting import like
+from functrans.graph.passes.running import runnable
 from functrans.graph.passes.values import Keys
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def lowered(graph: Graph, *, scalars: bool = False) -> Graph:
     Operations on scalars stay whole, since a call costs more than what it does there; with
     `scalars`, for code that has no calls, they do not.
     """
+    graph = runnable(graph)
     equations: list[Equation] = []
     prepared = Prepared()
     for equation in graph.equations:

@@ -5,7 +5,10 @@ Their primitives take graphs as parameters, and the rules of these transform the
 :mod:`functrans.control.closure`.
 """
 
-from functrans.control import checkpoint_policies as checkpoint_policies
+from functrans.control import (
+    checkpoint_policies as checkpoint_policies,
+    recorded as recorded,  # which programs call
+)
 from functrans.control.associative import associative_scan as associative_scan
 from functrans.control.checkpointing import checkpoint as checkpoint
 from functrans.control.conditional import cond as cond, switch as switch

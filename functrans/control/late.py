@@ -8,7 +8,7 @@ operations again, to any order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functrans.control.derived import (
     batch_graph,
@@ -28,7 +28,7 @@ from functrans.transforms.reverse import Reverse
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Params = dict[str, Any]
 
@@ -149,17 +149,39 @@ def _jvp_types(*types: ArrayType, graph: Graph, nonzero: tuple[bool, ...]) -> tu
 
 def _vjp(*values: Any, graph: Graph, wanted: tuple[bool, ...]) -> tuple[Any, ...]:
     count = len(wanted)
+    _, tape = run_keeping(values[:count], graph, wanted)
+    return pull_kept(tape, values[count:], graph, wanted, keep=False)
+
+
+class Kept(NamedTuple):
+    """A run of a graph under a Reverse of its own."""
+
+    reverse: Reverse
+    args: list[Any]
+    outs: list[Any]
+
+
+def run_keeping(
+    values: Sequence[Any], graph: Graph, wanted: tuple[bool, ...]
+) -> tuple[list[Any], Kept]:
+    """The outputs of a graph, and what its pullback needs."""
     with Reverse() as reverse:
-        args = [
-            reverse.variable(x) if w else x for x, w in zip(values[:count], wanted, strict=True)
-        ]
+        args = [reverse.variable(x) if w else x for x, w in zip(values, wanted, strict=True)]
         outs = graph.evaluate(args)
+    return list(map(reverse.lower, outs)), Kept(reverse, args, outs)
+
+
+def pull_kept(
+    kept: Kept, given: Sequence[Any], graph: Graph, wanted: tuple[bool, ...], *, keep: bool
+) -> tuple[Any, ...]:
+    """The gradients of the wanted inputs, from the cotangents of the outputs that can have one;
+    `keep` what was kept, for others."""
+    reverse, args, outs = kept
     cotangents = Cotangents(len(reverse.tape))
-    given = filled(differentiable(graph.output_types), list(values[count:]))
-    for o, g in zip(outs, given, strict=True):
+    for o, g in zip(outs, filled(differentiable(graph.output_types), list(given)), strict=True):
         if g is not None and reverse.owns(o):
             cotangents.add(o.index, g, strong(type_of(o.value)))
-    pull_back(reverse.tape, cotangents, keep=False)
+    pull_back(reverse.tape, cotangents, keep=keep)
     grads = [plain(cotangents.values[x.index]) for x in chosen(wanted, args)]
     return tuple(
         zeros(strong(type_of(x.value))) if g is None else g

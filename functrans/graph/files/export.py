@@ -15,6 +15,7 @@ from functrans.core.types import is_array
 from functrans.graph.files.extraction import Pieces, _globals_of, _Resolve, definition
 from functrans.graph.files.values import Unsupported, refused
 from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.passes.running import runnable
 from functrans.graph.printing import letters
 from functrans.primitives.index_expression import ARRAY, Index
 
@@ -158,7 +159,7 @@ class _Function:
 
     def __init__(self, module: _Module, graph: Graph) -> None:
         self.module = module
-        self.graph = graph
+        self.graph = runnable(graph)
         self._names: dict[Variable, str] = {}
         self._count = 0
 
