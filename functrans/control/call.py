@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile.executors import NUMPY, Executor
+from functrans.compile import program
 from functrans.control.derived import batch_graph, jvp_graph, vjp_graph
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functrans.compile.executors import Executor
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Graph
 
@@ -18,13 +19,14 @@ Params = dict[str, Any]
 
 
 def _run(
-    *values: Any, graph: Graph, policy: Any = "cut", executor: Executor = NUMPY
+    *values: Any, graph: Graph, policy: Any = "cut", executor: Executor | None = None
 ) -> tuple[Any, ...]:
-    return tuple(executor.program(graph)(*values))
+    run = program if executor is None else executor.program
+    return tuple(run(graph)(*values))
 
 
 def _types(
-    *types: ArrayType, graph: Graph, policy: Any = "cut", executor: Executor = NUMPY
+    *types: ArrayType, graph: Graph, policy: Any = "cut", executor: Executor | None = None
 ) -> tuple[ArrayType, ...]:
     return tuple(graph.output_types)
 

@@ -468,5 +468,6 @@ def test_results_lie_in_memory_as_said() -> None:
                         range(y.ndim), key=lambda a, y=y: (-y.strides[a], y.shape[a] != 1)
                     )
                     assert y.transpose(order).flags.c_contiguous or not y.size, name
+                    # One that does belongs into _MAY_SHARE there.
                     assert not any(np.may_share_memory(x, y) for x in args), name
                     assert y.ndim or not makes_scalars(equation), name

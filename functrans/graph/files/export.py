@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LARGE = 32_768
 """Bytes of a value from which on its name is deleted after its last use."""
 
-_OF_REVERSE_MODE = ("policy", "checkpoint")
-"""Parameters of loops and calls that say what reverse mode keeps: a program has none."""
+_NOT_OF_PROGRAMS = ("policy", "checkpoint", "executor")
+"""Parameters of loops and calls that say what reverse mode keeps, and what carries them out."""
 
 _CHECK = '''\
 def check(x, name, dtype, shape, weak):
@@ -211,7 +211,7 @@ class _Function:
         if primitive.name == "index":
             return _indexing(operands, equation.params["index"], self.module.pieces)
         params = {
-            k: "None" if k in _OF_REVERSE_MODE else self.module.pieces.expression(v, k)
+            k: "None" if k in _NOT_OF_PROGRAMS else self.module.pieces.expression(v, k)
             for k, v in equation.params.items()
         }
         inline = self._inlined(primitive.impl, operands, params)

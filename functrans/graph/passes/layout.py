@@ -114,9 +114,9 @@ VIEWS = frozenset(("broadcast_to", "flip", "imag", "index", "real", "reshape", "
 
 _MAY_SHARE = frozenset(
     (
-        *("cosm", "cumprod", "cumsum", "einsum", "sinm"),
-        *("known_eig", "known_eigh", "known_svd", "limited", "noted", "relabelled", "settled"),
-        *("tie_mean", "told_apart", "unsettled", "watched"),
+        *("bent", "cosm", "cumprod", "cumsum", "einsum", "known_eig", "known_eigh", "known_svd"),
+        *("limited", "noted", "relabelled", "settled", "sinm", "tie_mean", "told_again"),
+        *("told_apart", "told_rates", "told_twice", "unsettled", "watched"),
     )
 )
 """Operations of the rule book that may return their operand, a view of it, or an array that does
