@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from functrans.compile.llvm import threads
+from functrans.compile.llvm.pool import MOST
 from functrans.torch import dtypes, printing
 from functrans.torch.operands import common_dtype, unwrap
 
@@ -167,14 +168,16 @@ def set_printoptions(
 
 
 def get_num_threads() -> int:
-    """How many processors there are; NumPy's libraries have settings of their own."""
-    return os.cpu_count() or 1
+    """How many threads native code may use; NumPy's libraries have settings of their own."""
+    return threads.get_num_threads()
 
 
 def set_num_threads(num: int) -> None:
-    """Does nothing: the number is set by the environment (OMP_NUM_THREADS and its like)."""
+    """Sets how many threads native code may use; those of NumPy's libraries are set by the
+    environment (OMP_NUM_THREADS and its like)."""
     if num <= 0:
         raise RuntimeError("Expected a positive number of threads")
+    threads.set_num_threads(min(num, MOST))
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

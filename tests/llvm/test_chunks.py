@@ -11,7 +11,7 @@ pytest.importorskip("llvmlite")
 import functrans as ft
 from functrans.compile.llvm.kernels import chunks
 from functrans.compile.llvm.segment import NativeFunction, Segment
-from tests.llvm.native import carried_out, staged
+from tests.llvm.native import carried_out, staged, status
 
 RNG = np.random.default_rng(0)
 
@@ -115,3 +115,16 @@ def test_long_functions_say_so() -> None:
     assert NativeFunction(graph).long
     graph, _ = staged(lambda x: np.exp(x), np.ones(4000))
     assert not NativeFunction(graph).long
+
+
+@pytest.mark.usefixtures("slow")
+def test_positions_out_of_bounds_are_told_by_any_chunk() -> None:
+    """Wherever the chunk is that meets one."""
+    for place in (0, 30_000, 59_999):
+        positions = np.zeros(60_000, int)
+        positions[place] = 50
+        graph, values = staged(lambda x, i: np.exp(x[i]), np.ones(50), positions)
+        assert Segment(graph).frame.chunks
+        assert status(graph, *values) == 1
+    positions[place] = -50
+    assert status(graph, np.ones(50), positions) == 0

@@ -46,3 +46,17 @@ def test_backward() -> None:
     a = torch.tensor(X, requires_grad=True)
     by_scan(torch.sin, a).sum().backward()
     np.testing.assert_allclose(a.grad.numpy(), ft.grad(lambda v: np.sum(by_scan(np.sin, v)))(X))
+
+
+def test_threads_are_those_of_native_code() -> None:
+    """As many as the functional interface has; any number above is the largest."""
+    before = ft.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert torch.get_num_threads() == ft.get_num_threads() == 3
+        torch.set_num_threads(10_000)
+        assert ft.get_num_threads() == 256
+    finally:
+        ft.set_num_threads(before)
+    with pytest.raises(RuntimeError, match="positive number of threads"):
+        torch.set_num_threads(0)
