@@ -13,6 +13,7 @@ from functrans.compile.lowering import lowered
 from functrans.core.primitive import REGISTRY
 from functrans.graph.graph import Graph
 from functrans.graph.passes import optimize
+from tests.executors import NATIVE, same
 from tests.test_numpy_programs import check_program
 
 
@@ -352,7 +353,7 @@ def test_a_loop_that_fills_an_array_writes_in_place() -> None:
     expected = np.zeros(3000)
     for i in range(1, 3000):
         body(i, expected)
-    assert np.array_equal(found, expected)
+    same(found, expected, ulps=20 if NATIVE else 0)  # what sine gives is rounded again and again
     assert not start.any()
 
 

@@ -186,6 +186,21 @@ class TestNative:
         for _ in range(2):
             assert jitted(8.0) == 0.25
 
+    def test_effects_in_loops(self) -> None:
+        """They are carried out in each round, in their order."""
+        seen: list[float] = []
+
+        def summed(xs: Any) -> Any:
+            def step(total: Any, x: Any) -> Any:
+                total = total + x * 2.0
+                ft.debug.callback(lambda v: seen.append(float(v)), total)
+                return total, None
+
+            return ft.scan(step, 0.0, xs)[0]
+
+        assert ft.jit(summed, backend="llvm")(np.arange(4.0)) == 12.0
+        assert seen == [0.0, 2.0, 6.0, 12.0]
+
     def test_python_conditions(self) -> None:
         """Each path is a program, and is left where it is not taken."""
 

@@ -140,7 +140,9 @@ class _Loop:
 
     def _pays(self, equation: Equation) -> bool:
         """Whether something is the same in every round, and better read than computed."""
-        if equation.outputs[0] not in self._invariant or equation.primitive.name in MOVEMENTS:
+        if not equation.outputs or equation.outputs[0] not in self._invariant:
+            return False
+        if equation.primitive.name in MOVEMENTS:
             return False
         if equation.primitive.kind == "higher-order":
             return False
@@ -178,9 +180,9 @@ class _Loop:
     def _multiply_before(self, equation: Equation) -> bool:
         """Multiply all elements of a sequence with a matrix, where each round does with one."""
         name, inputs = equation.primitive.name, equation.inputs
-        (out, *_) = equation.outputs
         if name not in ("matmul", "affine") or not all([type(x) is Variable for x in inputs]):
             return False
+        (out,) = equation.outputs
         row, matrix, *bias = inputs
         transposed = name == "matmul" and matrix.type.ndim == 1 and row.type.ndim == 2
         if transposed:  # a matrix times a vector
