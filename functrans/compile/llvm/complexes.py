@@ -54,6 +54,29 @@ def square(b: Builder, x: Pair) -> Pair:
     return Pair(re, b.fadd(b.fmul(x.re, x.im), b.fmul(x.im, x.re)))
 
 
+def _ordered(first: str, second: str) -> Callable[..., Value]:
+    """By the real parts, and where they are equal by the imaginary ones, which are no NaN."""
+
+    def holds(b: Builder, x: Pair, y: Pair) -> Value:
+        numbers = b.fcmp("ord", x.im, y.im)
+        clear = b.both(b.fcmp(first, x.re, y.re), numbers)
+        return b.either(clear, b.both(b.fcmp("oeq", x.re, y.re), b.fcmp(second, x.im, y.im)))
+
+    return holds
+
+
+def _extreme(first: str, second: str, yielding: bool) -> Callable[..., Pair]:
+    """The one that is ordered so or equal; the first NaN, or none if `yielding`."""
+    holds = _ordered(first, second)
+
+    def chosen(b: Builder, x: Pair, y: Pair) -> Pair:
+        other = y if yielding else x
+        takes = b.either(holds(b, x, y), b.fcmp("uno", other.re, other.im))
+        return Pair(b.select(takes, x.re, y.re), b.select(takes, x.im, y.im))
+
+    return chosen
+
+
 def _parts(how: Callable[..., Value]) -> Callable[..., Operand]:
     """An operation of both parts alike."""
     return lambda b, *xs: Pair(how(b, *[x.re for x in xs]), how(b, *[x.im for x in xs]))
@@ -82,6 +105,14 @@ COMPLEX: dict[str, Callable[..., Operand]] = {
     "square": square,
     "equal": _both(lambda b, x, y: b.fcmp("oeq", x, y)),
     "not_equal": _either(lambda b, x, y: b.fcmp("une", x, y)),
+    "less": _ordered("olt", "olt"),
+    "less_equal": _ordered("olt", "ole"),
+    "greater": _ordered("ogt", "ogt"),
+    "greater_equal": _ordered("ogt", "oge"),
+    "maximum": _extreme("ogt", "oge", False),
+    "minimum": _extreme("olt", "ole", False),
+    "fmax": _extreme("ogt", "oge", True),
+    "fmin": _extreme("olt", "ole", True),
     "isnan": _either(is_nan),
     "isinf": _either(lambda b, x: b.fcmp("oeq", absolute(b, x), INF)),
     "isfinite": _both(lambda b, x: b.fcmp("olt", absolute(b, x), INF)),

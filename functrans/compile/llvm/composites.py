@@ -245,6 +245,23 @@ def _log_to(base: float) -> Callable[[Builder, Pair], Pair]:
     return found
 
 
+def complex_exp2(b: Builder, x: Pair) -> Pair:
+    return complex_exp(b, Pair(b.fmul(x.re, LOG_2), b.fmul(x.im, LOG_2)))
+
+
+def complex_expm1(b: Builder, x: Pair) -> Pair:
+    half = apply(b, "sin", b.fmul(x.im, 0.5))
+    turned = b.fmul(apply(b, "expm1", x.re), apply(b, "cos", x.im))
+    re = b.fsub(turned, b.fmul(b.fmul(half, 2), half))
+    return Pair(re, b.fmul(apply(b, "exp", x.re), apply(b, "sin", x.im)))
+
+
+def complex_log1p(b: Builder, x: Pair) -> Pair:
+    more = b.fadd(x.re, 1)
+    modulus = apply(b, "log", apply(b, "hypot", more, x.im))
+    return Pair(modulus, apply(b, "arctan2", x.im, more))
+
+
 def complex_sqrt(b: Builder, x: Pair) -> Pair:
     """The larger part is a root of sums without cancellation, the other a quotient."""
     p, q = absolute(b, x.re), absolute(b, x.im)
@@ -385,7 +402,10 @@ COMPLEX_COMPOSITES: dict[str, Callable[..., Operand]] = {
     "angle": argument,
     "sign": complex_sign,
     "exp": complex_exp,
+    "exp2": complex_exp2,
+    "expm1": complex_expm1,
     "log": complex_log,
+    "log1p": complex_log1p,
     "log2": _log_to(2),
     "log10": _log_to(10),
     "sqrt": complex_sqrt,
