@@ -195,7 +195,10 @@ def test_layouts(dtype: Any, layouts: tuple[str, str]) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layouts", [("rows", "rows"), ("rows", "columns")], ids="-".join)
 def test_processors(processor: str, dtype: Any, layouts: tuple[str, str]) -> None:
-    """Shorter vectors, fewer registers, no masks, no fused operations; onto what is there."""
+    """Shorter vectors, fewer registers, no masks, no fused operations; onto what is there.
+
+    Where vectors are short, large products are the library's.
+    """
     run_all([*SMALL, *LARGE], dtype, layouts, accumulate=True, epilogue=True)
 
 

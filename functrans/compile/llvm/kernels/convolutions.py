@@ -43,10 +43,13 @@ if TYPE_CHECKING:
     from functrans.core.types import Shape
 
 SUMMED = 256
-"""Positions of a panel for the gradient of the weights."""
+"""Positions of a panel for the gradient of the weights, at most."""
 
 PATCH_ROWS = 128
-"""Rows of such a panel, about: 128 KiB in float32."""
+"""Rows of such a panel, about."""
+
+PATCH_BYTES = 1 << 17
+"""Its bytes: it lies on the stack."""
 
 
 def convolve(
@@ -320,12 +323,13 @@ def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, block: int, blo
     source, gradients, sums, out, first, last = b.operands
     taps, outputs = len(walk.taps), c.groups * c.outputs
     row = c.channels * taps
-    panel = b.slot(element, block * taps * SUMMED)
-    pack = patches(module, walk, SUMMED)
+    summed = min(PATCH_BYTES // (block * taps * c.dtype.itemsize), SUMMED) // 16 * 16 or 16
+    panel = b.slot(element, block * taps * summed)
+    pack = patches(module, walk, summed)
     early = walk.positions < c.outputs  # whether less is transposed before the product than after
     width = block * taps if early else row
     turn = packing(module, element, lanes_of(element), width, "columns")
-    other = b.slot(element, block * taps * SUMMED) if early else panel
+    other = b.slot(element, block * taps * summed) if early else panel
 
     def turned(x: Value, out: Value, distance: int, m: int, n: int) -> None:
         sizes = [number(size, "i64") for size in (1, distance, m, n)]
@@ -347,9 +351,9 @@ def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, block: int, blo
                 b.call(pack, "void", x, panel, position, *sizes)
                 rows = length * taps
                 g = b.at(columns, b.mul(position, outputs), element)
-                patch = Matrices((), SUMMED, 1)
+                patch = Matrices((), summed, 1)
                 if early:
-                    turned(panel, other, SUMMED, count, rows)
+                    turned(panel, other, summed, count, rows)
                     patch = Matrices((), width, 1)
                     gradient, result = Matrices((), 1, outputs), Matrices((), row, 1)
                     product = Product(c.dtype, (), c.outputs, rows, count, gradient, patch, result)
@@ -359,7 +363,7 @@ def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, block: int, blo
                 product = Product(c.dtype, (), rows, c.outputs, count, patch, gradient, result)
                 multiply_from_panel(b, product, panel, g, own, accumulate)
 
-            in_blocks(b, walk.positions, SUMMED, part)
+            in_blocks(b, walk.positions, summed, part)
             if not early:
                 turned(own, target, c.outputs, c.outputs, length * taps)
 

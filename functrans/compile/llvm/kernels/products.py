@@ -7,15 +7,23 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.blas import call_gemm
-from functrans.compile.llvm.builder import Builder, Value, number
+from functrans.compile.llvm.builder import Builder, Value, number, vector
 from functrans.compile.llvm.kernels.panels import packing
 from functrans.compile.llvm.kernels.sharing import in_pieces
-from functrans.compile.llvm.kernels.tiles import Block, Tile, dots, lanes_of, outer_products
+from functrans.compile.llvm.kernels.tiles import (
+    Block,
+    Spot,
+    Tile,
+    dots,
+    lanes_of,
+    outer_products,
+)
 from functrans.compile.llvm.kernels.tiling import (
     CACHED,
     ELEMENTS,
     PANEL_ROWS,
     Part,
+    columns_of,
     cut,
     grain,
     library_layouts,
@@ -165,6 +173,8 @@ class _Matrix:
         """Compute the matrix, which lies so many elements from the product's first, or a part."""
         if self.way == "blas":
             self._library(a, b, out)
+            if self.epilogue is not None:
+                self._finish(self.epilogue, out, place)
             return
         self.element = ELEMENTS[self.product.dtype]
         self.a, self.b, self.out, self.place = a, b, out, place
@@ -294,11 +304,34 @@ class _Matrix:
     def _library(self, a: Value, b: Value, out: Value) -> None:
         product = self.product
         layouts = library_layouts(product)
-        assert layouts and self.epilogue is None, "a product that is not supported"
+        assert layouts
         sizes = product.m, product.n, product.k
         distance = max(product.out.row, product.n)
         left, right = (a, *layouts[0]), (b, *layouts[1])
         call_gemm(self.builder, product.dtype, sizes, left, right, (out, distance), self.accumulate)
+
+    def _finish(self, epilogue: Epilogue, out: Value, place: Value) -> None:
+        """Carry out an epilogue on what the library has computed."""
+        builder, product = self.builder, self.product
+        element = ELEMENTS[product.dtype]
+
+        def row(i: Value) -> None:
+            start = builder.mul(i, product.out.row)
+            for part in columns_of(product.n, lanes_of(element), 1):
+                kind = vector(element, part.width)
+                left = number(part.length, "i64")
+                lanes = builder.first_lanes(part.width, left) if part.masked else None
+
+                def some(j: Value, kind: str = kind, lanes: Value | None = lanes) -> None:
+                    within = builder.add(start, j)
+                    x = builder.load_where(lanes, kind, builder.at(out, within, element))
+                    spot = Spot(builder.add(place, within), i, j)
+                    x = epilogue.body(builder, epilogue.operands, spot, x, lanes)
+                    builder.store_where(lanes, x, builder.at(out, within, element))
+
+                builder.repeat(part.start, part.start + part.length, some, step=part.width)
+
+        builder.repeat(0, product.m, row)
 
 
 class _Selected(NamedTuple):

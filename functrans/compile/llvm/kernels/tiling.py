@@ -36,6 +36,10 @@ against 209 with 64.
 """
 
 
+FOR_LIBRARY = 1 << 17
+"""Multiplications from which on BLAS is called where vectors are short."""
+
+
 def supported(product: Product, epilogue: bool = False) -> bool:
     """Whether there is native code for a product, with an epilogue where one is asked for."""
     m, n, k, a, b = product[2:7]
@@ -60,22 +64,29 @@ def way(product: Product) -> str:
 
     Notes
     -----
-    The library computes complex products alone. In GF/s, float32 and float64, where the processor's
-    peak is 262 and 131: 240 and 131 against NumPy's 43 and 30 for (32, 32) by (32, 32), 279 and 139
-    against 134 and 64 for (256, 256), 275 and 120 against 135 and 62 for (512, 512).
+    The library computes complex products, and large ones where vectors have 16 bytes: its kernels
+    for other processors, and units for matrices that have no place in LLVM's language, are better
+    than what is generated. Elsewhere they are not. In GF/s, float32 and float64, for vectors of 64
+    bytes, where the processor's peak is 262 and 131: 240 and 131 against NumPy's 43 and 30 for
+    (32, 32) by (32, 32), 279 and 139 against 134 and 64 for (256, 256), 275 and 120 against 135
+    and 62 for (512, 512). For vectors of 32 bytes: 130 and 68 against 45 and 31 for (32, 32), 136
+    and 63 against 134 and 63 for (512, 512).
     """
     m, n, k, a, b = product[2:7]
     if product.dtype not in ELEMENTS:
         return "blas" if blas() is not None and library_layouts(product) else ""
     if k == 0:
         return "rows"
+    large = machine().vector_bytes < 32 and m * n * k >= FOR_LIBRARY
+    if large and blas() is not None and library_layouts(product):
+        return "blas"
     across = n == 1 or b.column == 1
     down = (k == 1 or b.row == 1) and (k == 1 or a.column == 1)
     if across and not _copied(m, n * k * product.dtype.itemsize):
         if n == 1 and down and k > 1:
             return "columns"
         return "rows"
-    if down and not across and m < DOT_ROWS:
+    if down and not across and m < (DOT_ROWS if registers() == 32 else DOT_ROWS // 4):
         return "columns"
     return "panels"
 
@@ -166,7 +177,7 @@ def rows_of(m: int, most: int) -> list[Part]:
     return [Part(0, main, size)] + ([Part(main, m - main, m - main)] if m > main else [])
 
 
-def _columns(n: int, lanes: int, most: int) -> list[Part]:
+def columns_of(n: int, lanes: int, most: int) -> list[Part]:
     """Columns in tiles of as equally many vectors as can be, then what is less than a vector."""
     ragged = n % lanes > 0 and masks()
     vectors = n // lanes + ragged
@@ -213,7 +224,7 @@ def tiling(product: Product) -> tuple[list[Part], list[Part]]:
         return rows, _powers(product.n, 8 if product.m == 1 else 4)
     rows = rows_of(product.m, 8 if registers() == 32 else 6)
     lanes = lanes_of(ELEMENTS[product.dtype])
-    return rows, _columns(product.n, lanes, min(max(budget // rows[0].size, 1), 8))
+    return rows, columns_of(product.n, lanes, min(max(budget // rows[0].size, 1), 8))
 
 
 def cut(product: Product) -> tuple[str, int]:
