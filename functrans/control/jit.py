@@ -7,13 +7,20 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
-from numpy import ndarray
 
 from functrans.compile.executors import NUMPY, Backend, executor
 from functrans.control.quick import Quick, never, quickened
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import LanesDecideError, in_lanes
-from functrans.control.signatures import kind_of, plain_generator, selected, shown, spoken
+from functrans.control.signatures import (
+    at_a_glance,
+    joining,
+    kind_of,
+    plain_generator,
+    selected,
+    shown,
+    spoken,
+)
 from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
 from functrans.core.errors import InputTypeError, OptionError, describe_function
@@ -183,20 +190,21 @@ class Jitted(Generic[P, R]):
         """A call of any kind."""
         again = self._again
         interpreter = stack.top
-        if again is not None and interpreter is BELOW.top and not kwargs:
-            kinds, run, result, change, met, native = again
-            if len(args) == len(kinds):
-                for x, (shape, dtype) in zip(args, kinds):  # noqa: B905  (strict takes as long)
-                    if type(x) is not ndarray or x.dtype is not dtype or x.shape != shape:
+        if again is not None and interpreter is BELOW.top:
+            in_tree, kinds, run, result, change, met, native = again
+            leaves, found = (args, None) if in_tree is None else tree.flatten((args, kwargs))
+            alike = not kwargs if in_tree is None else found == in_tree
+            if alike and len(leaves) == len(kinds):
+                for x, (cls, shape, dtype) in zip(leaves, kinds):  # noqa: B905  (takes as long)
+                    if type(x) is not cls:
+                        break
+                    if shape is not None and (x.dtype is not dtype or x.shape != shape):
                         break
                 else:
-                    if (
-                        change() is None
-                        and (met is None or met() is None)
-                        and not (native and interrupting())
-                    ):
+                    stale = change() or (met is not None and met())
+                    if not (stale or (native and interrupting())):
                         self._hits += 1
-                        outs = run(*args)
+                        outs = run(*leaves)
                         return outs[0] if result is None else result(outs)
         while interpreter is not None:
             if isinstance(interpreter, Stage):  # which makes a program of all of it
@@ -245,20 +253,16 @@ class Jitted(Generic[P, R]):
             if quick is not None:
                 self._install(quick)
                 return
-        plain = not (kwargs or self.static_argnums or paths.donated)
-        if not (plain and all(type(x) is ndarray for x in args)):
+        if self.static_argnums or self.static_argnames or paths.donated:
+            return
+        seen = at_a_glance(args, kwargs)
+        if seen is None:
             return
         made = self.executor.program(only.graph)
-        if not getattr(made, "settled", True):
-            return
-        kinds = tuple([(x.shape, x.dtype) for x in args])
-        result: Any = partial(tree.unflatten, only.out_tree)
-        if only.out_tree == tree.structure(0):
-            result = None
-        elif only.out_tree == tree.structure((0,) * only.out_tree.num_leaves):
-            result = tuple
-        met = self._table.constants
-        self._again = kinds, made.run, result, reads.change, met.change if met else None, native
+        if getattr(made, "settled", True):
+            constants = self._table.constants
+            met = constants.change if constants else None
+            self._again = *seen, made.run, joining(only.out_tree), reads.change, met, native
 
     def unusual(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call that native code has declined."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, describe_function
 from functrans.core.generators import TracedGenerator, is_generator, operand_of
-from functrans.core.types import WEAK, is_array, type_of
+from functrans.core.types import SCALARS, WEAK, is_array, type_of
 from functrans.transforms.arguments import positional_names
 
 if TYPE_CHECKING:
@@ -31,6 +33,36 @@ def kind_of(x: Any) -> Any:
     if isinstance(x, TracedArray):
         cls = TracedArray
     return (cls, kind.shape, kind.dtype, kind.weak) if kind.dtype.kind in "biufc" else None
+
+
+def at_a_glance(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tree.TreeDef | None, tuple[Any, ...]] | None:
+    """What tells quickly that another call is like this one, if all its leaves are arrays and
+    numbers: the structure of the arguments (None: they are the leaves), and for each leaf its
+    class, with the shape and dtype of an array."""
+    flat = not kwargs and all(map(_plain, args))
+    leaves, in_tree = (args, None) if flat else tree.flatten((args, kwargs))
+    if not all(map(_plain, leaves)):
+        return None
+    kinds = [
+        (np.ndarray, x.shape, x.dtype) if type(x) is np.ndarray else (type(x), None, None)
+        for x in leaves
+    ]
+    return in_tree, tuple(kinds)
+
+
+def _plain(x: Any) -> bool:
+    return type(x) is np.ndarray or type(x) in SCALARS
+
+
+def joining(out_tree: tree.TreeDef) -> Callable[[list[Any]], Any] | None:
+    """What makes the result of the list of its leaves; None where it is the only leaf."""
+    if out_tree == tree.structure(0):
+        return None
+    if out_tree == tree.structure((0,) * out_tree.num_leaves):
+        return tuple
+    return partial(tree.unflatten, out_tree)
 
 
 def plain_generator(x: Any) -> Any:

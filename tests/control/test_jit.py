@@ -142,6 +142,39 @@ def test_each_kind_of_arguments_has_a_program() -> None:
     assert reasons[-1] == "the argument at [0] is float64[2,1] in place of float32[2]"
 
 
+def test_a_call_like_the_last_is_told_at_a_glance_and_others_are_not() -> None:
+    rate = [2.0]
+    body = lambda p, k, *, y=0.0: (p["a"] * k + y, {"b": p["a"] - rate[0]})  # noqa: E731
+    f = ft.jit(body, backend="numpy")
+
+    def check(a: Any, k: Any, **options: Any) -> None:
+        for _ in range(3):
+            one, other = f({"a": a}, k, **options)
+            wanted = np.add(np.multiply(a, k), options.get("y", 0.0))
+            assert (type(one), np.result_type(one)) == (type(wanted), np.result_type(wanted))
+            assert np.all(one == wanted) and np.all(other["b"] == a - rate[0])
+
+    x = np.ones(3)
+    for k in (2, 2.0, np.float32(2.0), x, x.astype(np.float32), 2.0):
+        check(x, k)
+        check(x, k, y=x)
+        check(x.astype(np.float32), k)
+        check(1.5, k)
+    rate[0] = 3.0
+    check(x, 2.0)
+    hits = f.cache_info().hits
+    check(x, 2.0)
+    assert f.cache_info().hits == hits + 3
+    with pytest.raises(ft.errors.InputTypeError):
+        f({"a": "text"}, 2.0)
+    with pytest.raises(KeyError):
+        f({"c": x}, 2.0)
+    g = ft.jit(lambda x, k: x * k, backend="numpy")
+    for k in (2, 2.0, np.float64(2.0), True, x):
+        for _ in range(3):
+            assert type(g(1, k)) is type(np.multiply(1, k)) and np.all(g(1, k) == np.multiply(1, k))
+
+
 def test_static_arguments() -> None:
     @ft.jit(static_argnums=1, static_argnames="kind")
     def power(x: Any, n: int, *, kind: str = "plain") -> Any:
