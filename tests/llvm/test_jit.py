@@ -277,6 +277,23 @@ class TestNative:
             for _ in range(2):
                 same(jitted(x), plain(x), exact=True)
 
+    def test_results_of_loops_without_dimensions(self) -> None:
+        """Their types are found without running them, which might not end."""
+
+        def function(n: Any, x: Any) -> Any:
+            def step(c: Any, i: Any) -> Any:
+                return (np.sum(x * c[0]), np.reshape(c[1] + x[:1], ()), c[2], c[3] * 0.5), c[0] + i
+
+            first = np.max(x)
+            carry, ys = ft.scan(step, (first, first, first, 1.0), np.arange(4))
+            far = ft.while_loop(lambda s: s[0] != n, lambda s: (s[0] + 1, s[1] + 0.5), (0, 1.0))
+            return carry, ys, far, ft.cond(n > 3, lambda: first, lambda: first * 2.0)
+
+        jitted = ft.jit(function, backend="llvm", exact=False)
+        plain = ft.jit(function, backend="numpy")
+        for n in (np.int64(0), np.int64(5)):
+            same(jitted(n, X), plain(n, X), exact=False)
+
     def test_threads_call_at_once(self) -> None:
         """Each gets its own results."""
         jitted = ft.jit(lambda x: np.sort(chain(x)) * 2.0 + x, backend="llvm")

@@ -396,3 +396,63 @@ def test_rows_made_of_rows_before() -> None:
     compare(
         ft.grad(lambda x: np.sum(straight(x)[0] * straight(x)[1].ravel())), drawn(20), rounded=True
     )
+
+
+def turned(kind: int, inner: list[Any], values: list[Any], i: Any, a: int, b: int, n: int) -> Any:
+    """The values after a loop or branch of other functions of them."""
+    g, h = inner
+    state = tuple(values)
+    if kind == 0:
+        out, ys = ft.scan(lambda c, k: (tuple(g(c, k)), (c[a], c[b])), state, np.arange(n))
+        found = list(out)
+        if n:
+            found[a] = ys[0][-1]
+        return found
+    if kind == 1:
+        branches = [lambda v: tuple(g(v, i)), lambda v: tuple(h(v, i))]
+        return list(ft.cond(np.max(values[a]) > 0.5, *branches, state))
+    start = (0, state)
+    test = lambda s: (s[0] < n) & (np.max(s[1][b]) < 1e3)  # noqa: E731
+    return list(ft.while_loop(test, lambda s: (s[0] + 1, tuple(h(s[1], s[0]))), start)[1])
+
+
+def random_function(rng: np.random.Generator, depth: int) -> Callable[..., Any]:
+    """A function of three scalars, two vectors and a matrix that gives such values: operations,
+    swaps, writes, and loops and branches of such functions."""
+    kinds = [(), (), (), (4,), (4,), (3, 4)]
+    plan = [
+        (int(rng.integers(10)), rng.integers(6, size=3).tolist(), int(rng.integers(4)))
+        for _ in range(int(rng.integers(2, 7)))
+    ]
+    inner = [random_function(rng, depth - 1) for _ in range(2)] if depth else []
+
+    def f(given: Any, i: Any) -> Any:
+        values = list(given)
+        for kind, (a, b, c), n in plan:
+            x, y = values[a], values[b]
+            if kind < 3 and inner:
+                values = turned(kind, inner, values, i, a, b, n)
+            elif kind == 3 and kinds[a] == kinds[b]:
+                values[a], values[b] = y, x
+            elif kind == 4:
+                values[a] = np.maximum(x, np.min(y)) - x * 0.5
+            elif kind in (5, 6) and kinds[a]:
+                z = x.copy()
+                z[n % 3] = z[i % 3] - (values[3] if kinds[a] == (3, 4) else values[c % 3])
+                z[:1] = z[2:3] * 0.25
+                values[a] = z
+            elif kind == 7:
+                values[a] = np.minimum(x + np.max(values[c]) * 0.125, 1.5)
+            elif kind == 8:
+                values[3] = values[5][n % 3] + values[4][::-1]
+        return values
+
+    return f
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_loops(seed: int) -> None:
+    """Loops in branches in loops, of everything at once."""
+    f = random_function(np.random.default_rng(seed), 2)
+    values = [drawn(shape, seed=k) for k, shape in enumerate([(), (), (), 4, 4, (3, 4)])]
+    compare(lambda *v: ft.fori_loop(0, 3, lambda i, c: tuple(f(c, i)), v), *values)
