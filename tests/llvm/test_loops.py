@@ -294,7 +294,7 @@ def test_gradient_of_nested_scans() -> None:
 
 
 def test_what_has_no_native_form() -> None:
-    """Branches of single lanes, loops whose residuals grow, and bodies with anything else."""
+    """Loops within those of lanes, loops whose residuals grow, and bodies with anything else."""
     x = drawn((3,))
 
     def loops(f: Any, *args: Any) -> list[bool]:
@@ -306,10 +306,8 @@ def test_what_has_no_native_form() -> None:
     def halved(v: Any) -> Any:
         return ft.while_loop(lambda c: np.abs(c) > 1.0, lambda c: c / 2.0, v)
 
-    assert not any(loops(ft.vmap(halved), x))
+    assert not any(loops(ft.vmap(lambda v: ft.cond(v > 0, halved, np.negative, v)), x))
     assert not all(loops(ft.grad(halved), np.float64(3.0)))
-    lanes = ft.vmap(lambda v: ft.cond(v > 0, np.abs, np.negative, v))
-    assert not any(loops(lanes, x))
     assert not any(loops(lambda x: ft.scan(lambda c, r: (np.sort(c), r), x, x)[0], x))
 
 
@@ -456,3 +454,47 @@ def test_random_loops(seed: int) -> None:
     f = random_function(np.random.default_rng(seed), 2)
     values = [drawn(shape, seed=k) for k, shape in enumerate([(), (), (), 4, 4, (3, 4)])]
     compare(lambda *v: ft.fori_loop(0, 3, lambda i, c: tuple(f(c, i)), v), *values)
+
+
+@pytest.mark.parametrize("lanes", [1, 5, 40])
+def test_branches_and_loops_of_lanes(lanes: int) -> None:
+    """All lanes at once, of which each keeps what is its own."""
+    x, y, z = drawn(lanes), drawn((lanes, 3)), drawn(3)
+
+    def branch(v: Any, w: Any, z: Any) -> Any:
+        index = np.clip(np.floor(v).astype(int), -1, 1) + 1
+        branches = [
+            lambda: (v * 2.0, w + z, 1.0),
+            lambda: (v - 1.0, z, v),
+            lambda: (np.max(w), w * v, 2.0),
+        ]
+        return ft.switch(index, branches), ft.cond(v > 0.0, lambda: z, lambda: w)
+
+    def loop(v: Any, w: Any, z: Any) -> Any:
+        def step(s: Any) -> Any:
+            n, a, b = s
+            return n + 1, a * 0.5, b + z * a
+
+        return ft.while_loop(lambda s: (np.abs(s[1]) > 0.5) & (s[0] < 3), step, (0, v, w))
+
+    for f in (branch, loop):
+        for axes in ((0, 0, None), (0, None, None), (0, 0, 0)):
+            args = [v if a == 0 else v[0] for v, a in zip((x, y), axes, strict=False)]
+            last = z if axes[2] is None else np.stack([z] * lanes)
+            compare(ft.vmap(f, in_axes=axes), *args, last)
+    compare(ft.vmap(ft.grad(lambda v: ft.cond(v > 0.0, lambda: v * v, lambda: 3.0 * v))), x)
+    graph, _ = staged(ft.vmap(loop, in_axes=(0, 0, None)), x, y, z)
+    assert [e.params.get("lanes") for e in graph.equations] == [None] * len(graph.equations)
+
+
+def test_lanes_that_read_beyond_an_array() -> None:
+    """What a branch would do wrongly in lanes that do not take it is no error."""
+    table, places = np.arange(4.0), np.array([0, 3, 7, -9, 2])
+
+    def f(i: Any, table: Any) -> Any:
+        return ft.cond((i >= 0) & (i < 4), lambda i, t: t[i], lambda i, t: -1.0, i, table)
+
+    jitted = ft.jit(ft.vmap(f, in_axes=(0, None)), backend="llvm")
+    for _ in range(2):
+        np.testing.assert_array_equal(jitted(places, table), [0.0, 3.0, -1.0, -1.0, 2.0])
+    np.testing.assert_array_equal(jitted(places % 4, table), places % 4)

@@ -69,8 +69,15 @@ def _parts(equation: Equation) -> list[Equation] | None:
     wanted = [v.type for v in equation.outputs]
     if [ArrayType(shape_of(x), dtype_of(x)) for x in outs] != wanted:
         return None
-    graph = stage.graph(equation.primitive.name, list(outs))
-    if not all([type(x) is Variable for x in graph.outputs]):
+    return in_place(stage.graph(equation.primitive.name, list(outs)), equation)
+
+
+def in_place(graph: Graph, equation: Equation) -> list[Equation] | None:
+    """The equations of a graph in place of an equation with its inputs and outputs; None if they do
+    not make each output."""
+    made_here = {v for e in graph.equations for v in e.outputs}
+    outputs = [x for x in graph.outputs if type(x) is Variable and x in made_here]
+    if len(set(outputs)) < len(equation.outputs):
         return None
     names: dict[Variable, Any] = dict(zip(graph.inputs, equation.inputs, strict=True))
     last = dict(zip(graph.outputs, equation.outputs, strict=True))

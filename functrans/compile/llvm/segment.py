@@ -14,6 +14,7 @@ from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.engine import load
 from functrans.compile.llvm.hoisting import hoisted
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.lanes import joined
 from functrans.compile.llvm.lending import lent
 from functrans.compile.llvm.statements import REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.threads import PARALLEL
@@ -51,9 +52,9 @@ def supported(equation: Equation, exact: bool) -> bool:
 
 
 def prepared(graph: Graph, *, exact: bool) -> Graph:
-    """The graph in the form that native code is made of: less in loops, numbers as arrays, composed
-    operations as what they consist of."""
-    moved = hoisted(graph, exact=exact)
+    """The graph in the form that native code is made of: lanes go together, loops do less, numbers
+    are arrays, composed operations what they consist of."""
+    moved = hoisted(joined(graph, lambda g: nested(g, exact) is not None), exact=exact)
     return decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
 
 
