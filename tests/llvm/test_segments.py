@@ -90,6 +90,17 @@ def test_three_axes(axes: Any) -> None:
     compare(lambda x: np.sum(x.transpose(2, 0, 1), axes), x)
 
 
+@pytest.mark.parametrize("shape", [(150, 130), (3, 128, 131), (64, 64)])
+def test_across(shape: tuple[int, ...]) -> None:
+    """Vectors along one operand lie across another."""
+    x, y = drawn(shape, "float64"), drawn((*shape[:-2], shape[-1], shape[-2]), "float64", 1)
+    compare(
+        lambda x, y: (np.swapaxes(x, -1, -2) * 2.0 + y, np.sum(x * np.swapaxes(y, -1, -2))), x, y
+    )
+    compare(lambda x: (np.swapaxes(x, -1, -2), np.max(np.swapaxes(x, -1, -2), -1)), x)
+    compare(lambda x, y: np.sum(np.swapaxes(x, -1, -2) * y, 0), x, y)
+
+
 def test_writing() -> None:
     """Parts of arrays are written in the memory of the array where nobody else needs it."""
     x = drawn((10,), "float64")
