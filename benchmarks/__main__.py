@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.threads import limit_to_one_thread
+from benchmarks.threads import limit_threads
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -33,6 +33,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="few rounds and the small sizes only: a check that everything runs, not a measurement",
     )
     parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=positive_integer,
+        default=1,
+        help="threads that each library may use (default: 1)",
+    )
+    parser.add_argument(
+        "--torch-compile",
+        action="store_true",
+        help="let torch.compile take part, which compiles for tens of seconds a workload",
+    )
+    parser.add_argument(
         "--output",
         metavar="DIR",
         type=Path,
@@ -53,10 +65,13 @@ def positive_integer(text: str) -> int:
 def main() -> None:
     """Run the benchmarks that the command line asks for."""
     arguments = parse_arguments()
-    limit_to_one_thread()
+    limit_threads(arguments.threads)
     # Imported only now: numerical libraries read the thread limits when they load.
+    from benchmarks import peers
     from benchmarks.run import run
 
+    if arguments.torch_compile:
+        peers.SLOW.remove("torch_compile")
     try:
         run(
             names=arguments.workloads,

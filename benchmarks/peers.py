@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.threads import thread_count
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -28,7 +30,9 @@ PEERS: Mapping[str, Peer] = {
     "functrans_jit": Peer("functrans.jit", "functrans"),
     "functrans_eager": Peer("functrans, not staged", "functrans"),
     "functrans_native": Peer("functrans, native code", "llvmlite"),
+    "functrans_numpy": Peer("functrans.jit on NumPy", "functrans"),
     "torch": Peer("PyTorch eager", "torch"),
+    "torch_compile": Peer("torch.compile", "torch"),
     "jax_jit": Peer("JAX jit", "jax"),
     "jax_eager": Peer("JAX eager", "jax"),
     "autograd": Peer("HIPS autograd", "autograd"),
@@ -41,9 +45,15 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
+SLOW = {"torch_compile"}
+"""Contestants that take tens of seconds to begin, and so take part only if they are asked for."""
+
+
 @functools.cache
 def is_installed(contestant: str) -> bool:
     """Whether ``contestant`` can be imported; the first call also configures it."""
+    if contestant in SLOW:
+        return False
     try:
         module = importlib.import_module(PEERS[contestant].module)
     except ImportError:
@@ -51,7 +61,7 @@ def is_installed(contestant: str) -> bool:
     if module.__name__ == "jax":
         module.config.update("jax_enable_x64", True)
     elif module.__name__ == "torch":
-        module.set_num_threads(1)
+        module.set_num_threads(thread_count())
     return True
 
 

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.peers import BASELINE, PEERS, versions
-from benchmarks.threads import LIMITS
+from benchmarks.threads import limits
 from benchmarks.timing import Samples
 from benchmarks.workload import AnyWorkload, Size, Target, Workload, missing
 
@@ -149,7 +149,7 @@ def write_json(outcomes: Sequence[Outcome], settings: dict[str, Any], path: Path
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": versions(),
-        "settings": settings | {"environment": LIMITS},
+        "settings": settings | {"environment": limits()},
         "results": [
             {
                 "workload": outcome.workload.name,

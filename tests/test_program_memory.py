@@ -404,3 +404,15 @@ def test_what_a_callback_has_kept_is_not_written_to() -> None:
 
     ft.jit(lambda u: ft.fori_loop(0, 3, step, u))(np.zeros(3000))
     assert [float(np.sum(v)) for v in kept] == [0.0, 1.0, 2.0]
+
+
+def test_donation_beside_constant_arrays() -> None:
+    """Constants among the operands are arrays, which do not compare as one."""
+    table = np.arange(6.0).reshape(2, 3)
+    f = ft.jit(
+        lambda x, y: (np.einsum("ij,jk->ik", x, table.T @ table), y + 1.0),
+        donate_argnums=(0, 1),
+        backend="numpy",
+    )
+    x, y = np.ones((4, 3)), np.ones(5)
+    assert np.array_equal(f(x.copy(), y.copy())[0], x @ table.T @ table)

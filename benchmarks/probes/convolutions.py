@@ -12,9 +12,9 @@ import sys
 from math import prod
 from typing import Any
 
-from benchmarks.threads import limit_to_one_thread
+from benchmarks.threads import limit_threads
 
-limit_to_one_thread()
+limit_threads()
 
 import numpy as np  # noqa: E402
 

@@ -12,12 +12,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.threads import limit_to_one_thread
+from benchmarks.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-limit_to_one_thread()
+limit_threads()
 
 import numpy as np  # noqa: E402
 

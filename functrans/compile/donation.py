@@ -32,7 +32,7 @@ def reused(
         return {}
     for step in steps:
         if not (isinstance(step, Group) or copies(step)):
-            candidates = [v for v in candidates if v not in step.inputs]
+            candidates = [v for v in candidates if not _reads(step, v)]
     found: dict[Variable, Variable] = {}
     last = {v: i for i, released in enumerate(releases) for v in released}
     for i, step in enumerate(steps):
@@ -56,13 +56,18 @@ def _writes_into(step: Equation | Group) -> bool:
     )
 
 
+def _reads(step: Equation | Group, v: Variable) -> bool:
+    """Whether a variable is an operand; among them are arrays, which compare element by element."""
+    return any([x is v for x in step.inputs])
+
+
 def _read_before(step: Equation | Group, donated: Variable, out: Variable) -> bool:
     """Whether no operation of a group reads the input after the result has been written."""
     if not isinstance(step, Group):
         return True
     written = False
     for equation in step.equations:
-        if written and donated in equation.inputs:
+        if written and _reads(equation, donated):
             return False
         written = written or out in equation.outputs
     return True
