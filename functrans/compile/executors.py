@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functrans.core.types import Array
-    from functrans.graph.graph import Graph
+    from functrans.graph.graph import Equation, Graph
 
 Backend = Literal["numpy", "llvm"]
 
@@ -61,6 +61,12 @@ class Executor(NamedTuple):
     def params(self) -> dict[str, Any]:
         """This executor as a parameter of an operation, left out if it is NumPy."""
         return {} if self.backend == "numpy" else {"executor": self}
+
+    def takes(self, equation: Equation) -> bool:
+        """Whether native code carries an operation out."""
+        from functrans.compile.llvm.segment import supported
+
+        return supported(equation, self.exact)
 
     def program(self, graph: Graph, donated: tuple[int, ...] = ()) -> Runnable:
         """What runs a graph, made once; see :func:`functrans.compile.program`."""

@@ -17,7 +17,7 @@ from functrans.graph.passes.layout import makes_scalars
 from functrans.primitives import ARRAY, Index
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 SPARE = 1 << 20
 """Bytes of a stack of values up to which most of its rows may be of no use."""
@@ -90,9 +90,11 @@ class Scan:
         offset, output = key
         return self.loop.block[offset].outputs[output].type
 
-    def write(self, writer: Writer) -> dict[Variable, Read] | None:
+    def write(
+        self, writer: Writer, accepts: Callable[[Equation], bool]
+    ) -> dict[Variable, Read] | None:
         """Write the scan behind the equations of a graph: how the values that are read behind it
-        are had; None if it must not be."""
+        are had; None if it must not be, or is not accepted."""
         kept = self._kept()
         if kept is None or not self._write_body():
             return None
@@ -128,7 +130,10 @@ class Scan:
         }
         scan = primitive_of(scan_primitive)
         results = (*finals.values(), *made.values())
-        writer.equations.append(Equation(scan, tuple(operands), params, results, self.line))
+        equation = Equation(scan, tuple(operands), params, results, self.line)
+        if not accepts(equation):
+            return None
+        writer.equations.append(equation)
 
         reads = {}
         for v, how in loop.wanted.items():

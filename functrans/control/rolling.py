@@ -8,7 +8,8 @@ every bit, as the same operations run on the same values that lie in memory the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functrans.control.rolled_loop import Values, find_loop, row_of
 from functrans.control.rolled_scan import Scan, Writer
@@ -19,8 +20,9 @@ from functrans.graph.passes.rewriting import like, rewritten
 from functrans.graph.passes.values import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
+    from functrans.compile.executors import Executor
     from functrans.graph.graph import Equation
     from functrans.graph.passes.periods import Period
 
@@ -33,11 +35,36 @@ BLOCK = 16
 LONG = 20_000
 """Equations saved from which on any loop pays."""
 
+NATIVE = 96, 4, 512
+"""The same three numbers for native code."""
+
 SWEEPS = 8
 """How often a graph is looked through at most: a loop may show another."""
 
 
-def roll(graph: Graph, least: int = LEAST, block: int = BLOCK, long: int = LONG) -> Graph:
+class Rule(NamedTuple):
+    """When a loop pays: see :func:`roll`."""
+
+    least: int
+    block: int
+    long: int
+    takes: Callable[[Equation], bool] | None = None
+
+    def pays(self, run: Period) -> bool:
+        return run.saved >= self.least and (run.period >= self.block or run.saved >= self.long)
+
+    def accepts(self, saved: int, scan: Equation) -> bool:
+        """Whether it stays with the scan that it has become."""
+        return self.takes is None or saved >= LONG or self.takes(scan)
+
+
+def roll(
+    graph: Graph,
+    least: int = LEAST,
+    block: int = BLOCK,
+    long: int = LONG,
+    takes: Callable[[Equation], bool] | None = None,
+) -> Graph:
     """A graph that computes the same, to the bit, with blocks of equations that repeat written
     down once, in ``scan`` equations.
 
@@ -60,6 +87,9 @@ def roll(graph: Graph, least: int = LEAST, block: int = BLOCK, long: int = LONG)
         How many equations a block has to have, as each round of a scan costs time of its own ...
     long : int
         ... unless the loop saves as many as this.
+    takes : callable, optional
+        Of a ``scan`` equation, whether what runs the graph can do with it as well as with its
+        steps; a loop of which it cannot stays as it is, if it is not longer than `LONG`.
 
     Returns
     -------
@@ -83,20 +113,25 @@ def roll(graph: Graph, least: int = LEAST, block: int = BLOCK, long: int = LONG)
           return c
       return b
     """
-
-    def pays(run: Period) -> bool:
-        return run.saved >= least and (run.period >= block or run.saved >= long)
-
-    return _rolled(graph, least, pays)
+    return _rolled(graph, Rule(least, block, long, takes))
 
 
-def _rolled(graph: Graph, least: int, pays: Any) -> Graph:
+def rolled_for(graph: Graph, executor: Executor) -> Graph:
+    """The graph rolled where that pays with this executor.
+
+    Native code runs a loop as fast as its steps and takes half a millisecond to compile for each
+    operation, so it pays from a hundred on, if native code has all of the loop.
+    """
+    return roll(graph, *NATIVE, executor.takes) if executor.native else roll(graph)
+
+
+def _rolled(graph: Graph, rule: Rule) -> Graph:
     failed: set[tuple[Variable, int]] = set()
     for _ in range(SWEEPS):
-        if len(graph.equations) < least:
+        if len(graph.equations) < rule.least:
             break
         count = len(failed)
-        swept = _sweep(graph, least, pays, failed)
+        swept = _sweep(graph, rule, failed)
         if swept is graph and len(failed) == count:
             break
         graph = swept
@@ -104,22 +139,22 @@ def _rolled(graph: Graph, least: int, pays: Any) -> Graph:
         return graph
 
     def inside(equation: Equation) -> Equation | None:
-        params = with_graphs(equation.params, lambda g: _rolled(g, least, pays))
+        params = with_graphs(equation.params, lambda g: _rolled(g, rule))
         pairs = zip(graphs_in(params), graphs_in(equation.params), strict=True)
         return None if all(a is b for a, b in pairs) else equation.changed(params=params)
 
     return rewritten(graph, inside)
 
 
-def _sweep(graph: Graph, least: int, pays: Any, failed: set[tuple[Variable, int]]) -> Graph:
+def _sweep(graph: Graph, rule: Rule, failed: set[tuple[Variable, int]]) -> Graph:
     """The graph with the largest loops rolled, as far as they do not overlap; stretches that are no
     loops are entered among those that have `failed`."""
     keys = Keys()
     runs: list[Period] = []
-    for run in periods(_numbers(graph, keys), least):
+    for run in periods(_numbers(graph, keys), rule.least):
         name = graph.equations[run.start].outputs[0], run.period
         apart = all(run.stop <= r.start or r.stop <= run.start for r in runs)
-        if apart and name not in failed and pays(run):
+        if apart and name not in failed and rule.pays(run):
             runs.append(run)
     if not runs:
         return graph
@@ -127,12 +162,12 @@ def _sweep(graph: Graph, least: int, pays: Any, failed: set[tuple[Variable, int]
     writer = Writer(values)
     done = 0
     for run in sorted(runs):
-        loop = find_loop(values, run, -(-least // run.period) + 1)
+        loop = find_loop(values, run, -(-rule.least // run.period) + 1)
         if loop is not None:
             for equation in graph.equations[done : loop.start]:
                 _copy(equation, writer)
             done = loop.start
-            reads = Scan(loop).write(writer)
+            reads = Scan(loop).write(writer, partial(rule.accepts, run.saved))
             if reads is not None:
                 values.reads.update(reads)
                 done = loop.stop

@@ -12,7 +12,7 @@ from functrans.control.call import call
 from functrans.control.closure import lifted
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import PathLeft, Recording, Stepping
-from functrans.control.rolling import roll
+from functrans.control.rolling import rolled_for
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.constants import same_bits
@@ -193,7 +193,7 @@ def trace(
             line = lines.get(id(recording.constants.keep(array)), "an unknown line")
             constants.keep(array, f"that is used at {line}")
     graph, closed = lifted(raw)
-    graph = roll(optimize(graph, checked=stepwise))
+    graph = rolled_for(optimize(graph, checked=stepwise), executor)
     if outside():
         executor.program(graph)  # while no collections come in between
     if stepwise:

@@ -313,6 +313,26 @@ def test_jit_rolls_and_every_transform_goes_through() -> None:
     )
 
 
+def test_native_code_gets_loops_where_it_has_all_of_them() -> None:
+    pytest.importorskip("llvmlite")
+
+    def graph_of(f: Callable[..., Any], *args: Any) -> Graph:
+        jitted = ft.jit(f, backend="llvm")
+        for a, b in zip(ft.tree.leaves(jitted(*args)), ft.tree.leaves(f(*args)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9)
+        return jitted.lower(*args).graph
+
+    assert len(scans(graph_of(ft.grad(stencil), POINT))) == 2
+    assert not scans(graph_of(newton, np.array([2.0, 3.0])))
+
+    def solved(x: Any) -> Any:
+        for _ in range(40):
+            x = np.tanh(np.linalg.solve(np.eye(6) + 0.1 * np.outer(x, x), x)) * 1.1
+        return x
+
+    assert not scans(graph_of(solved, POINT))
+
+
 def test_rolled_graphs_are_saved_exported_and_printed(tmp_path: Any) -> None:
     graph = rolled(ft.grad(slices), LOOPS[1][1][0])
     graph.save(tmp_path / "loop.graph")
