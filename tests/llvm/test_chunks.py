@@ -39,6 +39,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...], int]] = 
     "sums": (lambda x, y: (np.sum(np.exp(x)), np.max(x * y)), ((65_537,), (65_537,)), 1),
     "sums of rows": (lambda x: np.sum(np.exp(x), 1), ((301, 200),), 1),
     "sums of columns": (lambda x: np.sum(np.exp(x), 0), ((301, 200),), 1),
+    "sums of long columns": (lambda x: np.sum(np.exp(x), 0), ((20, 3000),), 1),
     "sums in the middle": (lambda x: np.sum(np.exp(x), 1), ((41, 40, 50),), 1),
     "sums of both ends": (lambda x: np.prod(np.exp(x), (0, 2)), ((41, 40, 50),), 1),
     "rows": (normalised, ((300, 200), (300, 200)), 2),

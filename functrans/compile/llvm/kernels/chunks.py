@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.arena import lines
 from functrans.compile.llvm.builder import Builder, Value
+from functrans.compile.llvm.conversions import Pair
 from functrans.compile.llvm.engine import machine
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import Loops, Span, emit_loops
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.conversions import Operand
     from functrans.compile.llvm.kernels.nodes import Node, Write
     from functrans.compile.llvm.planning import Plan
     from functrans.compile.llvm.statements import Nest
@@ -93,10 +95,11 @@ def chunked(plan: Plan, nest: Nest) -> Chunks | None:
         if write.positions or target in partial:
             return None
         if not write.access.strides[0]:
-            shared = write.statement.reduced and write.statement.initial
-            if not shared or count * target.type.size > time // 8:
+            if not (write.statement.reduced and write.statement.initial):
                 return None
             partial[target] = Variable(target.type)
+            # To combine the parts takes a nanosecond an element, in one thread.
+            count = min(count, time // 8 // max(target.type.size, 1))
     if count < 2:
         return None
     return Chunks(count, time, partial, {*nest.temporary, *partial.values()})
@@ -183,17 +186,25 @@ def combine(
                 _combine(b, write, chunks.number, at[chunks.partial[target]], at[target])
 
 
-def _combine(b: Builder, write: Write, count: int, parts: Value, target: Value) -> None:
+def _combine(b: Builder, write: Write, number: int, parts: Value, target: Value) -> None:
     how, dtype = write.statement.combine, write.dtype
     assert how is not None
     apart = lines(write.statement.target.type.size * dtype.itemsize)
 
     def one(i: Value) -> None:
-        place = b.mul(i, dtype.itemsize)
-        total = load(b, dtype, 1, b.at(parts, place, "i8"), 1, None)
-        for k in range(1, count):
-            part = load(b, dtype, 1, b.at(parts, b.add(place, k * apart), "i8"), 1, None)
-            total = combining.combined(b, how, dtype, total, part)
-        store(b, dtype, total, b.at(target, place, "i8"), 1, None)
+        first = b.at(parts, b.mul(i, dtype.itemsize), "i8")
+
+        def add(k: Value, total: list[Value]) -> list[Value]:
+            part = load(b, dtype, 1, b.at(first, b.mul(k, apart), "i8"), 1, None)
+            before = Pair(*total) if dtype.kind == "c" else total[0]
+            return _listed(combining.combined(b, how, dtype, before, part))
+
+        total = b.loop(1, number, add, _listed(load(b, dtype, 1, first, 1, None)))
+        whole = Pair(*total) if dtype.kind == "c" else total[0]
+        store(b, dtype, whole, b.at(target, b.mul(i, dtype.itemsize), "i8"), 1, None)
 
     b.repeat(0, write.statement.target.type.size, one)
+
+
+def _listed(x: Operand) -> list[Value]:
+    return list(x) if isinstance(x, Pair) else [x]
