@@ -190,6 +190,18 @@ def test_lanes_of_large_angles_leave_the_others_alone() -> None:
         assert found[5] == pytest.approx(getattr(np, name)(1e300), rel=1e-15)
 
 
+@pytest.mark.parametrize(("name", "dtype"), ALL)
+def test_results_do_not_depend_on_the_width(name: str, dtype: np.dtype[Any]) -> None:
+    """An element has the same bits in vectors of any width, and alone: at the end of an array."""
+    xs = accuracy.operands(name, dtype, 400, seed=4)
+    xs[0][0] = 1.4142134  # where logarithms part the powers of two
+    wide = accuracy.native(name, dtype, xs)
+    for width in (1, 4):
+        found = accuracy.native(name, dtype, xs, width)
+        same = (found == wide) | (np.isnan(found) & np.isnan(wide))
+        assert same.all(), [(*[x[i] for x in xs], found[i], wide[i]) for i in np.flatnonzero(~same)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype"), ALL)
 def test_a_million_points(name: str, dtype: np.dtype[Any], fused: bool) -> None:

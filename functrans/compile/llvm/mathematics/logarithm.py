@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ROOT_HALF = {"double": 0x3FE6A09E00000000, "float": 0x3F3504F3}
 """The bits of a number just below sqrt(1/2)."""
 
+ROOT = {"double": float.fromhex("0x1.6a09ep0"), "float": float.fromhex("0x1.6a09e6p0")}
+"""Twice that number: vectors of any width part numbers at the same place."""
+
 
 def taken_apart(f: Formula, x: Value) -> tuple[Value, Value]:
     """The number z about 1 and the k, as a number, of a normal positive x = 2**k z."""
@@ -50,7 +53,7 @@ def normal(f: Formula, x: Value) -> tuple[Value, Value]:
     """z and k of any positive x, which may be subnormal."""
     if f.in_registers(x):
         z, k = f.by_registers("getmant", x, how=0), f.by_registers("getexp", x)
-        high = f.fcmp("ogt", z, 2.0**0.5)
+        high = f.fcmp("oge", z, ROOT[element_of(x.type)])
         return f.select(high, f.fmul(z, 0.5), z), f.select(high, f.fadd(k, 1), k)
     element = element_of(x.type)
     shift = MANTISSA[element] + 2
