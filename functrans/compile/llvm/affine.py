@@ -7,6 +7,7 @@ in the end.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functrans.core.types import shape_of
@@ -39,6 +40,7 @@ def identity(rank: int) -> IndexMap:
     return tuple([Coordinate(i, 0, 1) for i in range(rank)])
 
 
+@lru_cache(maxsize=4096)
 def broadcast(shape: Shape, result: Shape) -> IndexMap:
     """An operand of a shape that is broadcast to that of the result."""
     shift = len(result) - len(shape)

@@ -147,6 +147,7 @@ class Frame:
         self.graph = graph
         statements = Statements(graph, code.way_of, WRITERS, owned)
         self.plan = Plan(statements)
+        self._memory: dict[Nest, list[Variable]] = {}
         self._works: dict[Equation, Work] = {}
         self._scratch: dict[Equation, Variable] = {}
         for step in self.plan.steps:
@@ -198,7 +199,7 @@ class Frame:
                 if step.equation in self._scratch:
                     here.append(self._scratch[step.equation])
             else:
-                here = places_of(plan, step)
+                here = list(self._touched(step))
                 if step in self.chunks:
                     here += self.chunks[step].partial.values()
             self.code.checked |= STATUS in here
@@ -231,11 +232,17 @@ class Frame:
             else:
                 self._nest(builder, step, at)
 
+    def _touched(self, nest: Nest) -> list[Variable]:
+        """The pieces of memory that a nest reads and writes."""
+        if nest not in self._memory:
+            self._memory[nest] = places_of(self.plan, nest)
+        return self._memory[nest]
+
     def _nest(self, builder: Builder, nest: Nest, at: Mapping[Variable, Value]) -> None:
         if all([n == 1 for kernel in nest.kernels for n in kernel.space]):
             emit_loops(builder, self.plan, nest, at)
             return
-        places = places_of(self.plan, nest)
+        places = self._touched(nest)
         written = {self.storage(s.target) for kernel in nest.kernels for s in kernel.statements}
         if nest in self.chunks:
             self._in_chunks(builder, nest, places, at)
