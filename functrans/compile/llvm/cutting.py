@@ -15,6 +15,7 @@ from functrans.core.kinds import public_function
 from functrans.core.primitive import Primitive
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
 from functrans.graph.passes.rewriting import like, rewritten
+from functrans.graph.passes.running import runnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ VIEWS = frozenset(("broadcast_to", "expand_dims", "flip", "reshape", "squeeze", 
 PRODUCTS = frozenset(("affine", "dot", "matmul", "tensordot"))
 """Operations that NumPy hands to BLAS, as native code does too where they are complex."""
 
-RUNNING = frozenset(("call", "cond", "scan", "while_loop"))
+RUNNING = frozenset(("call", "cond", "scan", "while_loop", "while_record", "while_replay"))
 """Operations that run their graphs as they are; others transform them while the program runs, and
 so do these for lanes of their own."""
 
@@ -84,7 +85,8 @@ def run_graphs(
 
     def deep(inner: Graph) -> Graph:
         if inner not in done:
-            done[inner] = change(rewritten(inner, inside))
+            # Loops are matched with their pullbacks before the bodies of either change.
+            done[inner] = change(rewritten(runnable(inner), inside))
         return done[inner]
 
     def inside(equation: Equation) -> Equation | None:

@@ -91,7 +91,7 @@ class NativeSegment:
             elif kind.shape or kind.weak:
                 found.append(kind)
             else:
-                array = _is_array(self.graph, i)
+                array = _is_array(self.graph, x)
                 found.append(ArrayLeaf((), kind.dtype, "array" if array else "scalar"))
         return found
 
@@ -258,27 +258,34 @@ def _silent(equation: Equation) -> bool:
     return equation.errstate is None or set(equation.errstate.values()) <= {"warn", "ignore"}
 
 
-def _is_array(graph: Graph, number: int) -> bool:
-    """Whether an output without dimensions is an array on NumPy: it is tried out, but not with
-    loops, whose results are what their bodies make."""
-    x = graph.outputs[number]
+def _is_array(graph: Graph, x: Any) -> bool:
+    """Whether a value without dimensions is an array on NumPy, where those that are given are
+    scalars: it is tried out, but not with loops, whose results are what their bodies make."""
     equation = next((e for e in graph.equations if x in e.outputs), None)
     if equation is None:
-        return False
+        return type(x) is np.ndarray
+    place = equation.outputs.index(x)
     bodies = list(graphs_in(equation.params))
     if bodies:
-        place = equation.outputs.index(x)
-        body = bodies[-1]
-        return place < len(body.outputs) and _is_array(body, place)
+        outputs = bodies[-1].outputs
+        return place < len(outputs) and _is_array(bodies[-1], outputs[place])
     operands = equation.inputs
     ufunc = isinstance(equation.primitive.impl, np.ufunc)
     if ufunc or sum([v.type.size for v in operands if type(v) is Variable]) > PROBED:
         return False
-    values = [dummy(v.type) if type(v) is Variable else v for v in operands]
+    values = [
+        v if type(v) is not Variable else dummy(v.type) if v.type.shape else _single(graph, v)
+        for v in operands
+    ]
     with np.errstate(all="ignore"):
         outs = equation.primitive.impl(*values, **equation.params)
-    out = outs if equation.primitive.outputs is None else outs[equation.outputs.index(x)]
-    return isinstance(out, np.ndarray)
+    return isinstance(outs if equation.primitive.outputs is None else outs[place], np.ndarray)
+
+
+def _single(graph: Graph, x: Variable) -> Any:
+    """One as a value of a graph: an array or a scalar of NumPy, or a number of Python."""
+    one = dummy(x.type)
+    return one[()] if type(one) is np.ndarray and not _is_array(graph, x) else one
 
 
 def _rank(x: Any) -> int:

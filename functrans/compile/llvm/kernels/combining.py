@@ -45,6 +45,9 @@ def neutral(how: str, dtype: DType, width: int, empty: bool = False) -> Operand:
     """What leaves other values as they are; for nothing at all, what NumPy returns for that."""
     kind = vector(element(dtype), width)
     if dtype.kind == "c":
+        if how in ("max", "min"):  # they are ordered by their real parts, then by the others
+            least = number(-np.inf if how == "max" else np.inf, kind)
+            return Pair(least, least)
         # A sum begins with negative zeros, to which a negative zero can be added.
         re = 1.0 if how == "prod" else 0.0 if empty else -0.0
         return Pair(number(re, kind), number(0.0 if empty or how == "prod" else -0.0, kind))
