@@ -266,6 +266,21 @@ def test_scattering() -> None:
     compare(ft.grad(lambda x: np.sum(x[[0, 1, 1, 5], [3, 3, 3, 0]] ** 3)), x)
 
 
+@pytest.mark.parametrize("n", [2, 9, 40])
+def test_scattering_to_one_place_that_is_known(n: int) -> None:
+    """A constant array of equal positions leads all vectors' lanes to one place."""
+    one, two = np.full(n, 1), np.full(n, 2)
+    y, rows = drawn((n,), "float64"), drawn((n, 40), "float64")
+    for index in (one, (two, one), (slice(None), one)):
+        shape = (3,) if index is one else (40, 3)
+        values = rows.T.copy() if isinstance(index, tuple) and index[0] is not two else y
+        compare(lambda y, i=index, s=shape: ft.numpy.index_add(np.zeros(s), i, y), values)
+        compare(lambda y, i=index, s=shape: ft.numpy.index_update(np.zeros(s), i, y), values)
+        compare(ft.grad(lambda x, i=index: np.sum(x[i] ** 2)), drawn(shape, "float64", 1))
+    compare(lambda y: ft.numpy.index_add(np.zeros((3, 40)), one, y), rows)
+    compare(lambda y: ft.numpy.index_add(y, one, 5.0), drawn((3,), "float64"))
+
+
 @pytest.mark.parametrize("position", [6, -7, 10**12])
 def test_positions_out_of_bounds(position: int) -> None:
     """The native function says so, and neither reads nor writes elsewhere."""
