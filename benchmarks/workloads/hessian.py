@@ -45,6 +45,13 @@ def functrans(x: Any) -> Call:
     return functrans_hessian(), (x,)
 
 
+def functrans_jit(x: Any) -> Call:
+    """Return the Hessian as a program; staging is not timed."""
+    import functrans as ft
+
+    return ft.jit(functrans_hessian()), (x,)
+
+
 def torch(x: Any) -> Call:
     """Return the Hessian by ``torch.func``, which batches as functrans does."""
     import torch
@@ -80,6 +87,7 @@ WORKLOAD = Workload(
     inputs=inputs,
     contestants={
         "functrans": functrans,
+        "functrans_jit": functrans_jit,
         "torch": torch,
         "jax_jit": jax_jit,
         "jax_eager": jax_eager,

@@ -58,6 +58,13 @@ def functrans(*arguments: Any) -> Call:
     return functional_step(ft.value_and_grad(with_module(loss, np))), arguments
 
 
+def functrans_jit(*arguments: Any) -> Call:
+    """Return the step as a program; staging is not timed."""
+    import functrans as ft
+
+    return ft.jit(functional_step(ft.value_and_grad(with_module(loss, np)))), arguments
+
+
 def torch(parameters: Parameters, images: Array, targets: Array) -> Call:
     """Return the step by PyTorch, with parameters as tensors and no module around them."""
     import torch
@@ -107,6 +114,7 @@ WORKLOAD = Workload(
     inputs=inputs,
     contestants={
         "functrans": functrans,
+        "functrans_jit": functrans_jit,
         "torch": torch,
         "jax_jit": jax_jit,
         "jax_eager": jax_eager,

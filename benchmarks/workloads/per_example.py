@@ -52,6 +52,13 @@ def functrans(*arguments: Any) -> Call:
     return functrans_gradients(), arguments
 
 
+def functrans_jit(*arguments: Any) -> Call:
+    """Return the gradients as a program; staging is not timed."""
+    import functrans as ft
+
+    return ft.jit(functrans_gradients()), arguments
+
+
 def torch(*arguments: Any) -> Call:
     """Return the gradients by ``torch.func``."""
     import torch
@@ -98,6 +105,7 @@ WORKLOAD = Workload(
     inputs=inputs,
     contestants={
         "functrans": functrans,
+        "functrans_jit": functrans_jit,
         "torch": torch,
         "jax_jit": jax_jit,
         "jax_eager": jax_eager,
