@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Value, element_of, number, vector, width_of
+from functrans.compile.llvm.builder import Value, number, vector, width_of
 from functrans.compile.llvm.conversions import Pair, element, real_of
 from functrans.compile.llvm.operations import operation
 
@@ -69,8 +69,8 @@ def across(builder: Builder, how: str, dtype: DType, x: Operand) -> Operand:
     width = width_of(parts[0].type)
     while width > 1:
         width //= 2
-        low = [_lanes(builder, part, 0, width) for part in parts]
-        high = [_lanes(builder, part, width, width) for part in parts]
+        low = [_half(builder, part, 0, width) for part in parts]
+        high = [_half(builder, part, width, width) for part in parts]
         joined = combined(builder, how, dtype, _joined(dtype, low), _joined(dtype, high))
         parts = joined if isinstance(joined, Pair) else (joined,)
     return _joined(dtype, list(parts))
@@ -80,12 +80,7 @@ def _joined(dtype: DType, parts: list[Value]) -> Operand:
     return Pair(parts[0], parts[1]) if real_of(dtype) != dtype else parts[0]
 
 
-def _lanes(builder: Builder, x: Value, start: int, count: int) -> Value:
-    kind = element_of(x.type)
+def _half(builder: Builder, x: Value, start: int, count: int) -> Value:
     if count == 1:
-        return builder.emit(kind, f"extractelement {x}, i64 {start}")
-    places = ", ".join([f"i32 {start + i}" for i in range(count)])
-    return builder.emit(
-        vector(kind, count),
-        f"shufflevector {x}, {x.type} poison, <{count} x i32> <{places}>",
-    )
+        return builder.element(x, start)
+    return builder.shuffle(x, x, range(start, start + count))

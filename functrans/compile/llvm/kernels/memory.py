@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm import conversions
-from functrans.compile.llvm.builder import Value, number, suffix, vector
+from functrans.compile.llvm.builder import Value, bits_of, number, suffix, vector, width_of
 from functrans.compile.llvm.conversions import Pair
 
 if TYPE_CHECKING:
@@ -62,74 +62,52 @@ def _size(element: str) -> int:
 def _load(
     builder: Builder, element: str, width: int, address: Value, stride: int, mask: Value | None
 ) -> Value:
-    if width == 1:
-        return builder.load(element, address)
-    kind = vector(element, width)
-    if stride == 1 and mask is None:
-        return builder.load(kind, address)
-    align = number(_size(element), "i32")
-    through = Value(kind, "zeroinitializer")
-    if stride == 1:
-        assert mask is not None
-        name = f"llvm.masked.load.{suffix(kind)}.p0"
-        return builder.call(name, kind, address, align, mask, through)
-    steps = ", ".join([f"i64 {i * stride}" for i in range(width)])
-    offsets = Value(f"<{width} x i64>", f"<{steps}>")
-    return _gather(builder, element, address, offsets, mask)
-
-
-def _gather(
-    builder: Builder, element: str, base: Value, offsets: Value, mask: Value | None
-) -> Value:
-    width = _width(offsets)
-    kind = vector(element, width)
-    places = builder.emit(f"<{width} x ptr>", f"getelementptr {element}, {base}, {offsets}")
-    align = number(_size(element), "i32")
-    through = Value(kind, "zeroinitializer")
-    name = f"llvm.masked.gather.{suffix(kind)}.v{width}p0"
-    return builder.call(name, kind, places, align, mask or _all(width), through)
+    if width == 1 or stride == 1:
+        return builder.load_where(mask if width > 1 else None, vector(element, width), address)
+    return _gather(builder, element, address, _steps(width, stride), mask)
 
 
 def _store(
     builder: Builder, element: str, x: Value, address: Value, stride: int, mask: Value | None
 ) -> None:
-    width = _width(x)
-    if width == 1 or (stride == 1 and mask is None):
-        builder.store(x, address)
+    width = width_of(x.type)
+    if width == 1 or stride == 1:
+        builder.store_where(mask if width > 1 else None, x, address)
         return
-    align = number(_size(element), "i32")
-    if stride == 1:
-        assert mask is not None
-        name = f"llvm.masked.store.{suffix(x.type)}.p0"
-        builder.call(name, "void", x, address, align, mask)
-        return
-    places = _places(builder, element, width, address, stride)
+    places = _places(builder, element, address, _steps(width, stride))
     name = f"llvm.masked.scatter.{suffix(x.type)}.v{width}p0"
-    builder.call(name, "void", x, places, align, mask or _all(width))
+    builder.call(name, "void", x, places, _align(element), mask or _all(width))
 
 
-def _width(x: Value) -> int:
-    return int(x.type[1:].partition(" x ")[0]) if x.type.startswith("<") else 1
+def _gather(
+    builder: Builder, element: str, base: Value, offsets: Value, mask: Value | None
+) -> Value:
+    """The elements so far from a base."""
+    width = width_of(offsets.type)
+    kind = vector(element, width)
+    places = _places(builder, element, base, offsets)
+    name = f"llvm.masked.gather.{suffix(kind)}.v{width}p0"
+    through = Value(kind, "zeroinitializer")
+    return builder.call(name, kind, places, _align(element), mask or _all(width), through)
 
 
 def _all(width: int) -> Value:
     return Value(vector("i1", width), "splat (i1 true)")
 
 
-def _places(builder: Builder, element: str, width: int, address: Value, stride: int) -> Value:
-    """The addresses of elements a `stride` apart."""
+def _align(element: str) -> Value:
+    return number(bits_of(element) // 8, "i32")
+
+
+def _steps(width: int, stride: int) -> Value:
+    """The offsets of elements a `stride` apart."""
     steps = ", ".join([f"i64 {i * stride}" for i in range(width)])
-    return builder.emit(
-        f"<{width} x ptr>", f"getelementptr {element}, {address}, <{width} x i64> <{steps}>"
-    )
+    return Value(f"<{width} x i64>", f"<{steps}>")
 
 
-def _shuffled(builder: Builder, x: Value, y: Value, places: list[int]) -> Value:
-    element = x.type[1:-1].partition(" x ")[2]
-    mask = ", ".join([f"i32 {i}" for i in places])
-    return builder.emit(
-        vector(element, len(places)), f"shufflevector {x}, {y}, <{len(places)} x i32> <{mask}>"
-    )
+def _places(builder: Builder, element: str, base: Value, offsets: Value) -> Value:
+    kind = f"<{width_of(offsets.type)} x ptr>"
+    return builder.emit(kind, f"getelementptr {element}, {base}, {offsets}")
 
 
 def _load_pairs(
@@ -140,7 +118,7 @@ def _load_pairs(
         wide = None if mask is None else _doubled(builder, mask, width)
         both = _load(builder, element, 2 * width, address, 1, wide)
         even, odd = list(range(0, 2 * width, 2)), list(range(1, 2 * width, 2))
-        return Pair(_shuffled(builder, both, both, even), _shuffled(builder, both, both, odd))
+        return Pair(builder.shuffle(both, both, even), builder.shuffle(both, both, odd))
     imaginary = builder.at(address, 1, element)
     return Pair(
         _load(builder, element, width, address, 2 * stride, mask),
@@ -157,15 +135,15 @@ def _store_pairs(
     mask: Value | None,
 ) -> None:
     re, im = x
-    width = _width(re)
+    width = width_of(re.type)
     if width > 1 and stride == 1:
         places = [i // 2 + (i % 2) * width for i in range(2 * width)]
         wide = None if mask is None else _doubled(builder, mask, width)
-        _store(builder, element, _shuffled(builder, re, im, places), address, 1, wide)
+        _store(builder, element, builder.shuffle(re, im, places), address, 1, wide)
         return
     _store(builder, element, re, address, 2 * stride, mask)
     _store(builder, element, im, builder.at(address, 1, element), 2 * stride, mask)
 
 
 def _doubled(builder: Builder, mask: Value, width: int) -> Value:
-    return _shuffled(builder, mask, mask, [i // 2 for i in range(2 * width)])
+    return builder.shuffle(mask, mask, [i // 2 for i in range(2 * width)])
