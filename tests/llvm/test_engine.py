@@ -1,6 +1,8 @@
 """Text of modules becomes native functions."""
 
 import ctypes
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -115,3 +117,23 @@ def test_functions_that_are_called_often_are_not_copied() -> None:
         assert how in module.text()
         total = native(module, "sum", ctypes.c_double, ctypes.c_double)
         assert total(0.5) == 0.5 + count
+
+
+def test_code_goes_with_what_holds_it() -> None:
+    """A program that nobody holds gives its memory back; one that is kept does not."""
+
+    def text(x: float) -> str:
+        module = Module()
+        builder = Builder(module, "number", "double", [])
+        builder.finish(number(x, "double"))
+        return module.text()
+
+    loaded = load(text(1.25), ["number"], kept=False)
+    gone = weakref.ref(loaded)
+    assert ctypes.CFUNCTYPE(ctypes.c_double)(loaded["number"])() == 1.25
+    del loaded
+    gc.collect()
+    assert gone() is None
+    stays = weakref.ref(load(text(2.5), ["number"]))
+    gc.collect()
+    assert stays() is not None

@@ -58,7 +58,9 @@ def kernels() -> dict[str, int]:
     b = Builder(module, "nested", "void", ["ptr", "i64", "i64"])
     threads.parallel(b, "row", *b.operands)
     b.finish()
-    return dict(load(module.text(), ["one", "row", "count", "nested"], verify=True))
+    names = ["one", "row", "count", "nested"]
+    loaded = load(module.text(), names, verify=True)
+    return {name: loaded[name] for name in names}
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,15 @@ import importlib.util
 import os
 import re
 import threading
+from collections import OrderedDict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from functrans.compile.llvm import cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 SYMBOLS: dict[str, int] = {}
 """Addresses that native code may name: functions and objects of Python, NumPy and the C library.
@@ -37,14 +39,16 @@ if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread 
 PROVIDERS: dict[str, Callable[[], int]] = {}
 """What makes the addresses of further names, when code is loaded that names them."""
 
-_engines: list[Any] = []
-"""Their code may be running, or be a Python object's, so none is ever freed."""
+_kept: list[Loaded] = []
+"""What is there for good."""
 
-_loaded: dict[str, Any] = {}
-"""The engines of modules without variables, by what their code depends on."""
+_loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
+"""Modules without variables, by what they are."""
 
-_codes: dict[str, bytes] = {}
-"""The object code of modules with variables, each of which gets an engine for every load."""
+_codes: OrderedDict[str, bytes] = OrderedDict()
+"""Object code of modules with variables, the last :data:`CODES`."""
+
+CODES = 256
 
 _VARIABLE = re.compile(r"^@.* = internal global ", re.MULTILINE)
 
@@ -99,10 +103,10 @@ class Machine:
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
         self.scales = "+avx512f" in having
-        self.target = self._target(2)
-        self.quick_target = self._target(0)
+        self.target = self.target_of(2)
 
-    def _target(self, level: int) -> Any:
+    def target_of(self, level: int) -> Any:
+        """A new description of the processor, for code of a level of optimisation."""
         target = self.llvm.Target.from_default_triple()
         return target.create_target_machine(
             opt=level, cpu=self.name, features=self.features, jit=True
@@ -127,9 +131,27 @@ def machine() -> Machine:
     return Machine()
 
 
+class Loaded:
+    """A module in memory, where it stays as long as this object is there.
+
+    ``loaded[name]`` is the address of a function.
+    """
+
+    __slots__ = ("__weakref__", "_engine")
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def __getitem__(self, name: str) -> int:
+        found: int = self._engine.get_function_address(name)
+        if not found:
+            raise RuntimeError(f"the module has no function {name}")
+        return found
+
+
 def load(
-    text: str, names: list[str], *, verify: bool = False, quick: bool = False
-) -> Mapping[str, int]:
+    text: str, names: list[str], *, verify: bool = False, quick: bool = False, kept: bool = True
+) -> Loaded:
     """Compile a module, and give the addresses of some of its functions.
 
     A text that was loaded before is not compiled again, nor is one whose code another process has
@@ -147,6 +169,12 @@ def load(
         Have LLVM check the module first.
     quick : bool
         Compile in a fifth of the time, for code without loops that matter.
+    kept : bool
+        Whether the code is for good; otherwise only as long as somebody holds what is returned.
+
+    Returns
+    -------
+    Loaded
 
     Raises
     ------
@@ -159,13 +187,16 @@ def load(
             here.llvm.parse_assembly(text).verify()
         passes = QUICK if quick else PASSES
         key = cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
-        engine = _loaded.get(key)
-        if engine is None:
-            engine = _engine(here, text, key, passes)
-            _engines.append(engine)
+        loaded = _loaded.get(key)
+        if loaded is None:
+            loaded = Loaded(_engine(here, text, key, passes))
             if not _VARIABLE.search(text):
-                _loaded[key] = engine
-        return {name: engine.get_function_address(name) for name in names}
+                _loaded[key] = loaded
+        for name in names:
+            loaded[name]
+        if kept:
+            _kept.append(loaded)
+        return loaded
 
 
 def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
@@ -182,7 +213,7 @@ def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)
     module = here.optimized(text, passes) if code is None else llvm.parse_assembly("")
-    target = here.quick_target if passes is QUICK else here.target
+    target = here.target_of(0 if passes is QUICK else 2)  # it goes with the engine
     engine = llvm.create_mcjit_compiler(module, target)
     made: list[bytes] = []
     engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
@@ -192,4 +223,6 @@ def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
         cache.keep(key, code)
     if code is not None and _VARIABLE.search(text):
         _codes[key] = code
+        if len(_codes) > CODES:
+            _codes.popitem(last=False)
     return engine

@@ -162,10 +162,10 @@ class NativeFunction:
         self.arena = segment.arena
         self.checked = segment.checked
         self.long = PARALLEL in segment.text
-        addresses = load(segment.text, ["run", "bind"], verify=verify)
-        self.address = addresses["run"]
+        self._code = load(segment.text, ["run", "bind"], verify=verify, kept=False)
+        self.address = self._code["run"]
         self._constants = segment.constants
         self._table = (ctypes.c_void_p * max(len(self._constants), 1))(
             *[x.ctypes.data for x in self._constants]
         )
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(addresses["bind"])(ctypes.addressof(self._table))
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code["bind"])(ctypes.addressof(self._table))
