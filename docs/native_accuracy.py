@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements.operations import mathematical
 from functrans.compile.llvm.mathematics import FUNCTIONS
-from functrans.compile.llvm.operations import mathematical
 from tests.llvm.elementwise import evaluated
 
 PAGE = Path(__file__).with_name("native-accuracy.md")

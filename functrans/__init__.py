@@ -33,8 +33,8 @@ from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
     from functrans import debug as debug, nn as nn, optim as optim, random as random
-    from functrans.compile.llvm.cache import clear_cache as clear_cache
-    from functrans.compile.llvm.threads import (
+    from functrans.compile.llvm.code.cache import clear_cache as clear_cache
+    from functrans.compile.llvm.code.threads import (
         get_num_threads as get_num_threads,
         set_num_threads as set_num_threads,
     )
@@ -71,10 +71,10 @@ custom_jvp = custom_vjp = custom
 _PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 
 _ELSEWHERE = {
-    "clear_cache": "functrans.compile.llvm.cache",
+    "clear_cache": "functrans.compile.llvm.code.cache",
     "explain_nan": "functrans.transforms.nonfinite",
-    "get_num_threads": "functrans.compile.llvm.threads",
-    "set_num_threads": "functrans.compile.llvm.threads",
+    "get_num_threads": "functrans.compile.llvm.code.threads",
+    "set_num_threads": "functrans.compile.llvm.code.threads",
     "show": "functrans.transforms.showing",
 } | dict.fromkeys(
     (

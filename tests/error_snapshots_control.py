@@ -14,7 +14,7 @@ import numpy as np
 
 import functrans as ft
 from functrans.compile import executors
-from functrans.compile.llvm import threads
+from functrans.compile.llvm.code import threads
 from functrans.core import errors
 
 Row = tuple[Callable[[], Any], type[Exception], str]

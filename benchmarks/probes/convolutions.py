@@ -19,8 +19,8 @@ limit_threads()
 import numpy as np  # noqa: E402
 
 from benchmarks.probes.products import seconds  # noqa: E402
-from functrans.compile.llvm.builder import Builder, Module  # noqa: E402
-from functrans.compile.llvm.engine import load  # noqa: E402
+from functrans.compile.llvm.code.builder import Builder, Module  # noqa: E402
+from functrans.compile.llvm.code.engine import load  # noqa: E402
 from functrans.compile.llvm.kernels.convolutions import convolve  # noqa: E402
 from functrans.compile.llvm.kernels.windows import convolution_of, memory_of  # noqa: E402
 from functrans.core.primitive import REGISTRY  # noqa: E402

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 import functrans  # noqa: F401  (the rule book)
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements.operations import mathematical
 from functrans.compile.llvm.mathematics import FUNCTIONS
-from functrans.compile.llvm.operations import mathematical
 from functrans.core.primitive import REGISTRY
 from tests.llvm.elementwise import compiled
 

@@ -21,8 +21,8 @@ limit_threads()
 
 import numpy as np  # noqa: E402
 
-from functrans.compile.llvm.builder import Builder, Module, Value, number, vector  # noqa: E402
-from functrans.compile.llvm.engine import load  # noqa: E402
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector  # noqa: E402
+from functrans.compile.llvm.code.engine import load  # noqa: E402
 from functrans.compile.llvm.kernels.contractions import Matrices, Product  # noqa: E402
 from functrans.compile.llvm.kernels.products import multiply_matrices  # noqa: E402
 from functrans.compile.llvm.kernels.tiles import lanes_of, multiply_add  # noqa: E402

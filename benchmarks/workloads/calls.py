@@ -45,7 +45,7 @@ def functrans(function: Any, *arguments: Any) -> Call:
 def functrans_native(function: Any, *arguments: Any) -> Call:
     """Return a builtin around the native function of the graph."""
     import functrans as ft
-    from functrans.compile.llvm.entry import builtin
+    from functrans.compile.llvm.calling.entry import builtin
     from functrans.compile.llvm.segment import NativeFunction
 
     graph = ft.make_graph(function)(*arguments)

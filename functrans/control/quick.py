@@ -60,8 +60,8 @@ def quickened(
     """
     if not trace.executor.native or trace.closed or TracedGenerator in signature[1]:
         return None
+    from functrans.compile.llvm.calling.signature import Same
     from functrans.compile.llvm.native import NativeSegment
-    from functrans.compile.llvm.signature import Same
 
     program = trace.executor.program(trace.graph, donated)
     segment: NativeSegment | None = getattr(program, "segment", None)

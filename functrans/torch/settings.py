@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compile.llvm import threads
-from functrans.compile.llvm.pool import MOST
+from functrans.compile.llvm.code import threads
+from functrans.compile.llvm.code.pool import MOST
 from functrans.torch import dtypes, printing
 from functrans.torch.operands import common_dtype, unwrap
 

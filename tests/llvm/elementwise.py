@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Builder, Module, Value, number, vector
-from functrans.compile.llvm.conversions import Pair, convert, loaded, memory, stored
-from functrans.compile.llvm.engine import load
-from functrans.compile.llvm.operations import Operation
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector
+from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.elements.conversions import Pair, convert, loaded, memory, stored
+from functrans.compile.llvm.elements.operations import Operation
 
 
 def _read(b: Builder, base: Value, i: Value, dtype: np.dtype[Any], width: int) -> Any:

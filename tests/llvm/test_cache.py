@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from functrans.compile.llvm import cache
+from functrans.compile.llvm.code import cache
 from tests.modules import ROOT
 
 KEY = "0123"
@@ -181,7 +181,7 @@ def test_keys_tell_all_parts_apart() -> None:
 
 PROGRAM = """
 import ctypes, time
-from functrans.compile.llvm import engine
+from functrans.compile.llvm.code import engine
 lines = [f"  %x{i + 1} = fadd double %x{i}, {i}.0" for i in range(500)]
 text = "\\n".join(["define double @f(double %x0) {", *lines, "  ret double %x500", "}"]) + "\\n"
 engine.machine()
@@ -226,7 +226,7 @@ def test_second_process_starts_from_the_cache(where: Path) -> None:
 def test_name_that_is_nowhere_is_an_error() -> None:
     """LLVM would end the process."""
     pytest.importorskip("llvmlite")
-    from functrans.compile.llvm.engine import load
+    from functrans.compile.llvm.code.engine import load
 
     text = (
         "declare double @functrans_nowhere(double)\n"

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm.composites import COMPLEX_COMPOSITES, COMPOSITES, SAME
-from functrans.compile.llvm.operations import operation
+from functrans.compile.llvm.elements.composites import COMPLEX_COMPOSITES, COMPOSITES, SAME
+from functrans.compile.llvm.elements.operations import operation
 from functrans.core.primitive import REGISTRY
 from tests.llvm.elementwise import evaluated, expected
 

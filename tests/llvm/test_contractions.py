@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm.blas import blas
-from functrans.compile.llvm.builder import Builder, Module
-from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.code.blas import blas
+from functrans.compile.llvm.code.builder import Builder, Module
+from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.kernels.contractions import contraction
 from functrans.compile.llvm.kernels.products import multiply_matrices
 from functrans.compile.llvm.kernels.tiling import supported

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm.builder import Builder, Module
-from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.code.builder import Builder, Module
+from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.kernels.convolutions import convolve
 from functrans.compile.llvm.kernels.windows import NAMES, convolution_of, memory_of
 from functrans.compile.llvm.segment import Segment, supported

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm import engine
-from functrans.compile.llvm.builder import Builder, Module, Value, number
-from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.code import engine
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.engine import load
 
 
 def native(module: Module, name: str, result: Any, *operands: Any) -> Any:

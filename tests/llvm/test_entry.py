@@ -13,10 +13,10 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm import entry, structs
-from functrans.compile.llvm.builder import Builder, Module, Value
-from functrans.compile.llvm.engine import load
-from functrans.compile.llvm.signature import Array, Donated, Number, Same, Size
+from functrans.compile.llvm.calling import entry, structs
+from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same, Size
+from functrans.compile.llvm.code.builder import Builder, Module, Value
+from functrans.compile.llvm.code.engine import load
 from functrans.core.types import ArrayType
 
 FLOAT = np.dtype(float)

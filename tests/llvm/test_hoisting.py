@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans.compile.llvm.hoisting import hoisted
+from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.control.scan_primitive import scan_primitive
 from functrans.core import tree
 from functrans.graph.graph import Graph

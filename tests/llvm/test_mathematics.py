@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.mathematics import FUNCTIONS
-from functrans.compile.llvm.operations import operation
 from functrans.core.primitive import REGISTRY
 from tests.llvm.elementwise import evaluated, expected
 from tests.modules import ROOT

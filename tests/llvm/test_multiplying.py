@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
+from functrans.compile.llvm.plans.statements import Call, Nest
 from functrans.compile.llvm.segment import Segment, supported
-from functrans.compile.llvm.statements import Call, Nest
 from tests.llvm.native import carried_out, staged
 
 DTYPES = ["float64", "float32", "complex128"]

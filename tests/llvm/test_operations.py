@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans  # noqa: F401  (the rule book)
-from functrans.compile.llvm.complexes import COMPLEX, INEXACT
-from functrans.compile.llvm.conversions import supported
-from functrans.compile.llvm.engine import machine
-from functrans.compile.llvm.integers import BOOLS, INTEGERS, UNSIGNED
-from functrans.compile.llvm.operations import operation
-from functrans.compile.llvm.reals import REALS, SEVERAL
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements.complexes import COMPLEX, INEXACT
+from functrans.compile.llvm.elements.conversions import supported
+from functrans.compile.llvm.elements.integers import BOOLS, INTEGERS, UNSIGNED
+from functrans.compile.llvm.elements.operations import operation
+from functrans.compile.llvm.elements.reals import REALS, SEVERAL
 from functrans.core.primitive import REGISTRY
 from tests.llvm.elementwise import evaluated, expected
 

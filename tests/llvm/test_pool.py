@@ -15,9 +15,9 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm import pool, threads
-from functrans.compile.llvm.builder import Builder, Module, Value, number
-from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.code import pool, threads
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.engine import load
 from functrans.core.errors import InputTypeError, OptionError
 
 LONG = 1 << 40

@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm import blas as blas_module
-from functrans.compile.llvm.blas import blas
-from functrans.compile.llvm.builder import Builder, Module, Value, number, width_of
-from functrans.compile.llvm.engine import load, machine
+from functrans.compile.llvm.code import blas as blas_module
+from functrans.compile.llvm.code.blas import blas
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number, width_of
+from functrans.compile.llvm.code.engine import load, machine
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
 from functrans.compile.llvm.kernels.products import multiply_matrices
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot

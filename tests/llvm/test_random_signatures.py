@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm import entry
-from functrans.compile.llvm.signature import Array, Number, Same, Structure
+from functrans.compile.llvm.calling import entry
+from functrans.compile.llvm.calling.signature import Array, Number, Same, Structure
 from functrans.core import tree
 
 DTYPES = "?bhilBHILefdFD"

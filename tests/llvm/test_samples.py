@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans  # noqa: F401  (the rule book)
-from functrans.compile.llvm.conversions import supported
-from functrans.compile.llvm.operations import Operation, operation
+from functrans.compile.llvm.elements.conversions import supported
+from functrans.compile.llvm.elements.operations import Operation, operation
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import SCALARS, WEAK, type_of
 from tests.llvm.elementwise import evaluated

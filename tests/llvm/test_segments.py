@@ -10,9 +10,9 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans import primitives
-from functrans.compile.llvm import rows
+from functrans.compile.llvm.plans import rows
+from functrans.compile.llvm.plans.statements import Nest
 from functrans.compile.llvm.segment import Segment, supported
-from functrans.compile.llvm.statements import Nest
 from tests.llvm.native import carried_out, staged, status
 
 SIZES = (0, 1, 2, 3, 7, 16, 33, 300)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm import structs
+from functrans.compile.llvm.calling import structs
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.affine import contiguous_strides
 from functrans.compile.llvm.kernels import (
     branches,
     convolving,
@@ -17,11 +16,12 @@ from functrans.compile.llvm.kernels import (
     windows,
 )
 from functrans.compile.llvm.kernels.contractions import NAMES
+from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.statements import Way
+    from functrans.compile.llvm.plans.statements import Way
     from functrans.graph.graph import Equation
 
 WAYS: dict[str, Way] = {

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.arena import LINE, Place, arranged, lines
-from functrans.compile.llvm.builder import Builder, Module, Value
+from functrans.compile.llvm.code.builder import Builder, Module, Value
+from functrans.compile.llvm.code.threads import parallel
+from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.kernels.chunks import Chunks, chunked, combine, write_chunk
 from functrans.compile.llvm.kernels.loops import STATUS, emit_fills, emit_loops, places_of
-from functrans.compile.llvm.planning import Plan
-from functrans.compile.llvm.statements import Call, Nest, Statements
-from functrans.compile.llvm.threads import parallel
-from functrans.compile.llvm.writing import WRITERS
+from functrans.compile.llvm.plans.affine import contiguous_strides
+from functrans.compile.llvm.plans.arena import LINE, Place, arranged, lines
+from functrans.compile.llvm.plans.planning import Plan
+from functrans.compile.llvm.plans.statements import Call, Nest, Statements
+from functrans.compile.llvm.plans.writing import WRITERS
 from functrans.core.types import ArrayType, type_of
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.statements import Way, Work
+    from functrans.compile.llvm.plans.statements import Way, Work
     from functrans.graph.graph import Equation, Graph
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import background
+from functrans.compile.llvm.calling.entry import builtin
+from functrans.compile.llvm.calling.signature import Array as ArrayLeaf, Donated
 from functrans.compile.llvm.cutting import cut, run_graphs, whole
-from functrans.compile.llvm.entry import builtin
 from functrans.compile.llvm.segment import NativeFunction, prepared, supported
-from functrans.compile.llvm.signature import Array as ArrayLeaf, Donated
 from functrans.compile.numpy_program import program
 from functrans.core.garbage import no_collection
 from functrans.core.types import dummy
@@ -64,7 +64,7 @@ class NativeSegment:
         keywords: Mapping[str, Any] | None = None,
     ) -> Callable[..., Any]:
         """A function around the native code, with arguments and results in these structures; see
-        :func:`functrans.compile.llvm.entry.builtin`."""
+        :func:`functrans.compile.llvm.calling.entry.builtin`."""
         function = self._function
         return builtin(
             self.graph.name,

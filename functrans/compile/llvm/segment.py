@@ -6,18 +6,18 @@ import ctypes
 from functools import partial
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.builder import Builder, Value, number
 from functrans.compile.llvm.calls import way_of
-from functrans.compile.llvm.decomposing import decomposed
+from functrans.compile.llvm.code.builder import Builder, Value, number
+from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.code.threads import PARALLEL
+from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
-from functrans.compile.llvm.engine import load
-from functrans.compile.llvm.hoisting import hoisted
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.lanes import joined
-from functrans.compile.llvm.lending import lent
-from functrans.compile.llvm.statements import REDUCTIONS, elementwise, stated
-from functrans.compile.llvm.threads import PARALLEL
+from functrans.compile.llvm.plans.decomposing import decomposed
+from functrans.compile.llvm.plans.hoisting import hoisted
+from functrans.compile.llvm.plans.lanes import joined
+from functrans.compile.llvm.plans.lending import lent
+from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, stated
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm import conversions
+from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -13,9 +13,9 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder, Value
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.statements import Call, Work
+    from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Equation
 

@@ -10,24 +10,24 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm.arena import lines
-from functrans.compile.llvm.builder import Builder, Value
-from functrans.compile.llvm.conversions import Pair
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.builder import Builder, Value
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.code.pool import LEAST
+from functrans.compile.llvm.elements.conversions import Pair
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import Loops, Span, emit_loops
 from functrans.compile.llvm.kernels.memory import load, store
-from functrans.compile.llvm.pool import LEAST
+from functrans.compile.llvm.plans.arena import lines
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from functrans.compile.llvm.builder import Module
-    from functrans.compile.llvm.conversions import Operand
+    from functrans.compile.llvm.code.builder import Module
+    from functrans.compile.llvm.elements.conversions import Operand
     from functrans.compile.llvm.kernels.nodes import Node, Write
-    from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Nest
+    from functrans.compile.llvm.plans.planning import Plan
+    from functrans.compile.llvm.plans.statements import Nest
 
 CHUNK = 15_000
 """Nanoseconds of a chunk, about: claiming one takes a hundredth of that."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Value, number, vector, width_of
-from functrans.compile.llvm.conversions import Pair, element, real_of
-from functrans.compile.llvm.operations import operation
+from functrans.compile.llvm.code.builder import Value, number, vector, width_of
+from functrans.compile.llvm.elements.conversions import Pair, element, real_of
+from functrans.compile.llvm.elements.operations import operation
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Builder
-    from functrans.compile.llvm.conversions import DType, Operand
+    from functrans.compile.llvm.code.builder import Builder
+    from functrans.compile.llvm.elements.conversions import DType, Operand
 
 _PRIMITIVES = {
     "sum": "add",

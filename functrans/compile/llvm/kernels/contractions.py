@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functrans.compile.llvm.affine import contiguous_strides
+from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
 

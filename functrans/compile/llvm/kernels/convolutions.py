@@ -11,8 +11,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.builder import Builder, Value, number
+from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
 from functrans.compile.llvm.kernels.panels import packing
 from functrans.compile.llvm.kernels.patches import (
@@ -36,6 +35,7 @@ from functrans.compile.llvm.kernels.windows import (
     phases_of,
     width_of_panel,
 )
+from functrans.compile.llvm.plans.affine import contiguous_strides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

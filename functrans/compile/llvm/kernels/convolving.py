@@ -13,9 +13,9 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder, Value
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.statements import Call, Work
+    from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.graph.graph import Equation
 
 

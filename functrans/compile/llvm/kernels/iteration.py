@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.arena import lines
-from functrans.compile.llvm.builder import Value, number
+from functrans.compile.llvm.code.builder import Value, number
+from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
+from functrans.compile.llvm.plans.arena import lines
 from functrans.core.types import ArrayType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.builder import Builder
+    from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.statements import Call, Work
+    from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.graph.graph import Equation, Graph
 
 

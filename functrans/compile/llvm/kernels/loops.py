@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.affine import Access
-from functrans.compile.llvm.builder import Builder, Value, number, vector, width_of
-from functrans.compile.llvm.conversions import Pair, convert, element
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.builder import Builder, Value, number, vector, width_of
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements import conversions
+from functrans.compile.llvm.elements.conversions import Pair, convert, element
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.memory import load, load_at, store
 from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write
+from functrans.compile.llvm.plans.affine import Access
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from functrans.compile.llvm.conversions import DType, Operand
-    from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Kernel, Nest
+    from functrans.compile.llvm.elements.conversions import DType, Operand
+    from functrans.compile.llvm.plans.planning import Plan
+    from functrans.compile.llvm.plans.statements import Kernel, Nest
 
 STATUS = Variable(ArrayType((), np.dtype(np.int32)))
 """What stands for the piece of memory that tells how a call went: 0, or 1 if a position was out of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.builder import Value, bits_of, number, suffix, vector, width_of
-from functrans.compile.llvm.conversions import Pair
+from functrans.compile.llvm.code.builder import Value, bits_of, number, suffix, vector, width_of
+from functrans.compile.llvm.elements import conversions
+from functrans.compile.llvm.elements.conversions import Pair
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Builder
-    from functrans.compile.llvm.conversions import DType, Operand
+    from functrans.compile.llvm.code.builder import Builder
+    from functrans.compile.llvm.elements.conversions import DType, Operand
 
 
 def load(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Value, element_of, width_of
+from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
 from functrans.compile.llvm.kernels.contractions import contraction
 from functrans.compile.llvm.kernels.products import multiply_matrices
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.statements import Call, Work
+    from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.graph.graph import Equation
 
 

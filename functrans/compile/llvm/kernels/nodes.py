@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functrans.compile.llvm.affine import Access, IndexMap, access, composed, identity
-from functrans.compile.llvm.statements import Elementwise, Gathered, Uniform
+from functrans.compile.llvm.plans.affine import Access, IndexMap, access, composed, identity
+from functrans.compile.llvm.plans.statements import Elementwise, Gathered, Uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from functrans.compile.llvm.conversions import DType
-    from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Kernel, Statement
+    from functrans.compile.llvm.elements.conversions import DType
+    from functrans.compile.llvm.plans.planning import Plan
+    from functrans.compile.llvm.plans.statements import Kernel, Statement
     from functrans.graph.graph import Variable
 
 

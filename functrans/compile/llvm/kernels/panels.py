@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Value, vector, width_of
+from functrans.compile.llvm.code.builder import Builder, Value, vector, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.code.builder import Module
 
 SIDE = 4
 """Of the squares in which a matrix is transposed. Those of a whole vector's lanes take half the

@@ -12,14 +12,14 @@ import itertools
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.builder import Builder, Value, number, vector
+from functrans.compile.llvm.code.builder import Builder, Value, number, vector
 from functrans.compile.llvm.kernels.tiles import lanes_of, masks
+from functrans.compile.llvm.plans.affine import contiguous_strides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.code.builder import Module
     from functrans.core.types import Shape
 
 

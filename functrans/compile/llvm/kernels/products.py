@@ -6,8 +6,8 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm.blas import call_gemm
-from functrans.compile.llvm.builder import Builder, Value, number, vector
+from functrans.compile.llvm.code.blas import call_gemm
+from functrans.compile.llvm.code.builder import Builder, Value, number, vector
 from functrans.compile.llvm.kernels.panels import packing
 from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import (
@@ -36,7 +36,7 @@ from functrans.compile.llvm.kernels.tiling import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.code.builder import Module
     from functrans.compile.llvm.kernels.contractions import Product
     from functrans.compile.llvm.kernels.tiles import Epilogue
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm import conversions
-from functrans.compile.llvm.affine import contiguous_strides
-from functrans.compile.llvm.builder import Builder, Value, number
-from functrans.compile.llvm.conversions import convert
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.builder import Builder, Value, number
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements import conversions
+from functrans.compile.llvm.elements.conversions import convert
+from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.memory import load, store
-from functrans.compile.llvm.operations import operation
+from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.primitive import BY_UFUNC
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -23,9 +23,9 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.conversions import DType, Operand
+    from functrans.compile.llvm.elements.conversions import DType, Operand
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.statements import Call, Work
+    from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.graph.graph import Equation
 
 

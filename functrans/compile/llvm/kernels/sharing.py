@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Value, number
-from functrans.compile.llvm.pool import LEAST
-from functrans.compile.llvm.threads import parallel
+from functrans.compile.llvm.code.builder import Builder, Value, number
+from functrans.compile.llvm.code.pool import LEAST
+from functrans.compile.llvm.code.threads import parallel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm.builder import Builder, Value, bits_of, number, vector, width_of
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.builder import Builder, Value, bits_of, number, vector, width_of
+from functrans.compile.llvm.code.engine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.code.builder import Module
 
     Body = Callable[[Builder, Sequence[Value], "Spot", Value, Value | None], Value]
 

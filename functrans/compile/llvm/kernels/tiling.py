@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.blas import LETTERS, blas
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.blas import LETTERS, blas
+from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.kernels.tiles import lanes_of, masks, registers
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import vector
-from functrans.compile.llvm.engine import PROVIDERS
+from functrans.compile.llvm.code.builder import vector
+from functrans.compile.llvm.code.engine import PROVIDERS
 from functrans.compile.llvm.mathematics import (
     error,
     exponential,
@@ -20,7 +20,7 @@ from functrans.compile.llvm.mathematics.formula import Formula
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functrans.compile.llvm.builder import Module, Value
+    from functrans.compile.llvm.code.builder import Module, Value
 
 _BODIES: dict[str, tuple[int, Callable[..., Value]]] = {
     "exp": (1, exponential.exp),
@@ -76,7 +76,7 @@ def function(module: Module, name: str, element: str, width: int) -> str:
 
     Examples
     --------
-    >>> from functrans.compile.llvm.builder import Module
+    >>> from functrans.compile.llvm.code.builder import Module
     >>> function(Module(), "exp", "double", 8)  # doctest: +SKIP
     'exp_double_8'
     """

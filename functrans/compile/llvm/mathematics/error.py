@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import number
+from functrans.compile.llvm.code.builder import number
 from functrans.compile.llvm.mathematics.exponential import grown, quick_exp
 from functrans.compile.llvm.mathematics.formula import Formula, Two
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
 ROOT_HALF = 0.5**0.5
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import element_of, number
+from functrans.compile.llvm.code.builder import element_of, number
 from functrans.compile.llvm.mathematics.formula import LOG_2, Formula, Whole, parts
 from functrans.compile.llvm.mathematics.logarithm import log1p_of_share
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
 
 def reduced(f: Formula, x: Value) -> tuple[Value, Whole]:

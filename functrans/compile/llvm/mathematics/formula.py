@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from functrans.compile.llvm.builder import (
+from functrans.compile.llvm.code.builder import (
     Builder,
     Value,
     bits_of,
@@ -20,9 +20,8 @@ from functrans.compile.llvm.builder import (
     vector,
     width_of,
 )
-from functrans.compile.llvm.engine import machine
-from functrans.compile.llvm.mathematics.coefficients import POLYNOMIALS
-from functrans.compile.llvm.reals import (
+from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.elements.reals import (
     BIAS,
     INF,
     MANTISSA,
@@ -31,11 +30,12 @@ from functrans.compile.llvm.reals import (
     as_number,
     is_nan,
 )
+from functrans.compile.llvm.mathematics.coefficients import POLYNOMIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from functrans.compile.llvm.builder import Module
+    from functrans.compile.llvm.code.builder import Module
 
 Two: TypeAlias = tuple[Value, Value]
 """A number in two parts, the second of them small."""

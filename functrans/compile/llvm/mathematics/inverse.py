@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import element_of, number
+from functrans.compile.llvm.code.builder import element_of, number
+from functrans.compile.llvm.elements.reals import signbit
 from functrans.compile.llvm.mathematics.formula import PI, Formula, parts
-from functrans.compile.llvm.reals import signbit
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
 OCTANT = 2.0**0.5 - 1  # tan(pi / 8)
 

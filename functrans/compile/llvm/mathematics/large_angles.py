@@ -9,15 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Module, number
-from functrans.compile.llvm.engine import load
+from functrans.compile.llvm.code.builder import Builder, Module, number
+from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.elements.reals import INF, absolute, as_bits, as_number
 from functrans.compile.llvm.mathematics.coefficients import TWO_OVER_PI
 from functrans.compile.llvm.mathematics.formula import NAN, PI, Formula, Two, parts
 from functrans.compile.llvm.mathematics.trigonometric import TURNED, large, sine_and_cosine
-from functrans.compile.llvm.reals import INF, absolute, as_bits, as_number
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
 
 def _address(name: str, element: str) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import element_of, number
+from functrans.compile.llvm.code.builder import element_of, number
+from functrans.compile.llvm.elements.reals import BIAS, INF, MANTISSA, as_bits, as_number
 from functrans.compile.llvm.mathematics.formula import (
     LOG_2,
     LOG_10,
@@ -19,10 +20,9 @@ from functrans.compile.llvm.mathematics.formula import (
     Two,
     parts,
 )
-from functrans.compile.llvm.reals import BIAS, INF, MANTISSA, as_bits, as_number
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
 ROOT_HALF = {"double": 0x3FE6A09E00000000, "float": 0x3F3504F3}
 """The bits of a number just below sqrt(1/2)."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functrans.compile.llvm.builder import Value, element_of, number
+from functrans.compile.llvm.code.builder import Value, element_of, number
+from functrans.compile.llvm.elements.reals import BIAS, INF, MANTISSA, as_bits, as_number
 from functrans.compile.llvm.mathematics.exponential import exponential_parts, reduced
 from functrans.compile.llvm.mathematics.formula import LOG_2, NAN, Formula, Two, parts
 from functrans.compile.llvm.mathematics.logarithm import normal, taken_apart
-from functrans.compile.llvm.reals import BIAS, INF, MANTISSA, as_bits, as_number
 
 
 def power(f: Formula, x: Value, y: Value) -> Value:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import element_of, number, width_of
+from functrans.compile.llvm.code.builder import element_of, number, width_of
+from functrans.compile.llvm.elements.reals import as_bits, as_number
 from functrans.compile.llvm.mathematics.formula import PI, Formula, Two, parts
-from functrans.compile.llvm.reals import as_bits, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functrans.compile.llvm.builder import Value
+    from functrans.compile.llvm.code.builder import Value
 
     Turned = Callable[[Formula, Two, Value], Value]
 

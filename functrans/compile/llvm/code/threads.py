@@ -12,9 +12,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Value, number
-from functrans.compile.llvm.engine import SYMBOLS
-from functrans.compile.llvm.pool import MOST, Pool
+from functrans.compile.llvm.code.builder import Builder, Value, number
+from functrans.compile.llvm.code.engine import SYMBOLS
+from functrans.compile.llvm.code.pool import MOST, Pool
 from functrans.core.errors import InputTypeError, OptionError
 
 if TYPE_CHECKING:

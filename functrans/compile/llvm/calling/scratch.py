@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 
-from functrans.compile.llvm.builder import Builder, Module, Value, number
-from functrans.compile.llvm.engine import SYMBOLS
-from functrans.compile.llvm.tables import NULL, TRUE
+from functrans.compile.llvm.calling.tables import NULL, TRUE
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.engine import SYMBOLS
 
 KEPT = 1 << 28
 """Bytes up to which the arena is kept for later calls."""

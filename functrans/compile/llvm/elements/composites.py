@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Value, element_of, number, width_of
-from functrans.compile.llvm.conversions import Pair
+from functrans.compile.llvm.code.builder import Value, element_of, number, width_of
+from functrans.compile.llvm.elements.conversions import Pair
+from functrans.compile.llvm.elements.reals import INF, absolute, is_nan, maximum, signbit
 from functrans.compile.llvm.mathematics import function
-from functrans.compile.llvm.reals import INF, absolute, is_nan, maximum, signbit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functrans.compile.llvm.builder import Builder
-    from functrans.compile.llvm.conversions import Operand
+    from functrans.compile.llvm.code.builder import Builder
+    from functrans.compile.llvm.elements.conversions import Operand
 
 LOG_2 = math.log(2)
 

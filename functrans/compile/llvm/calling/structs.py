@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.engine import SYMBOLS
+from functrans.compile.llvm.code.engine import SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

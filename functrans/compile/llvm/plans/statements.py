@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from functrans.compile.llvm.affine import (
+from functrans.compile.llvm.elements.conversions import supported
+from functrans.compile.llvm.elements.operations import Operation, operation
+from functrans.compile.llvm.plans.affine import (
     FIXED,
     Access,
     Coordinate,
@@ -23,9 +25,7 @@ from functrans.compile.llvm.affine import (
     identity,
     movement,
 )
-from functrans.compile.llvm.conversions import supported
-from functrans.compile.llvm.operations import Operation, operation
-from functrans.compile.llvm.positions import Position, positions, readable
+from functrans.compile.llvm.plans.positions import Position, positions, readable
 from functrans.core.kinds import PYTHON_TYPES
 from functrans.core.types import SCALARS, WEAK, ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
@@ -33,7 +33,7 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder, Value
     from functrans.compile.llvm.emission import Code
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation, Graph

@@ -2,8 +2,8 @@
 compiled function.
 
 One native function serves all: it reads what to check and what to make in a table
-(:mod:`functrans.compile.llvm.plan`), which takes a few nanoseconds for an argument. So it is
-compiled once in a process, and a new program costs a table.
+(:mod:`functrans.compile.llvm.calling.plan`), which takes a few nanoseconds for an argument. So it
+is compiled once in a process, and a new program costs a table.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile.llvm import arguments, results
-from functrans.compile.llvm.builder import Module, Value, number
-from functrans.compile.llvm.engine import load
-from functrans.compile.llvm.foreign import Foreign
-from functrans.compile.llvm.plan import (
+from functrans.compile.llvm.calling import arguments, results
+from functrans.compile.llvm.calling.foreign import Foreign
+from functrans.compile.llvm.calling.plan import (
     STATUS_BYTES,
     UNKNOWN,
     Head,
@@ -27,16 +25,18 @@ from functrans.compile.llvm.plan import (
     OutputKind,
     Plan,
 )
-from functrans.compile.llvm.scratch import prepare, write as write_arena
-from functrans.compile.llvm.signature import Structure
-from functrans.compile.llvm.structs import layouts
-from functrans.compile.llvm.tables import NULL, Writer
+from functrans.compile.llvm.calling.scratch import prepare, write as write_arena
+from functrans.compile.llvm.calling.signature import Structure
+from functrans.compile.llvm.calling.structs import layouts
+from functrans.compile.llvm.calling.tables import NULL, Writer
+from functrans.compile.llvm.code.builder import Module, Value, number
+from functrans.compile.llvm.code.engine import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.signature import Size
-    from functrans.compile.llvm.structs import Layouts
+    from functrans.compile.llvm.calling.signature import Size
+    from functrans.compile.llvm.calling.structs import Layouts
 
 LARGEST = 4096
 """Containers and leaves of arguments and results up to which native code takes a signature: what a
@@ -96,8 +96,8 @@ def builtin(
         too (``void body(ptr, ptr, ptr)``). Results do not overlap with anything, but for those that
         are donated arguments. A scalar lies in 16 bytes of its own.
     inputs : sequence
-        For each argument a leaf (see :mod:`functrans.compile.llvm.signature`) or a nested tuple,
-        named tuple, list, or dict of leaves.
+        For each argument a leaf (see :mod:`functrans.compile.llvm.calling.signature`) or a nested
+        tuple, named tuple, list, or dict of leaves.
     outputs : leaf, or nested tuple, named tuple, list or dict of leaves
         An :class:`ArrayType` without dimensions gives a scalar of NumPy, a weak one a number of
         Python.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Builder, Value, bits_of, number
+from functrans.compile.llvm.code.builder import Builder, Value, bits_of, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Value, number
-from functrans.compile.llvm.conversions import Pair
-from functrans.compile.llvm.reals import INF, absolute, is_nan
+from functrans.compile.llvm.code.builder import Value, number
+from functrans.compile.llvm.elements.conversions import Pair
+from functrans.compile.llvm.elements.reals import INF, absolute, is_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functrans.compile.llvm.builder import Builder
-    from functrans.compile.llvm.conversions import Operand
+    from functrans.compile.llvm.code.builder import Builder
+    from functrans.compile.llvm.elements.conversions import Operand
 
 
 def multiply(b: Builder, x: Pair, y: Pair) -> Pair:

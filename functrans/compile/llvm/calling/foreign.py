@@ -1,7 +1,7 @@
 """Calls of compiled functions where native code must not read Python's objects: by ctypes.
 
-They take and give what the builtins of :mod:`functrans.compile.llvm.entry` do, at some microseconds
-a call.
+They take and give what the builtins of :mod:`functrans.compile.llvm.calling.entry` do, at some
+microseconds a call.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.plan import STATUS_BYTES
-from functrans.compile.llvm.signature import Array, Donated, Number, Same, Size, is_named
+from functrans.compile.llvm.calling.plan import STATUS_BYTES
+from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same, Size, is_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from functrans.compile.llvm.signature import Dim, Structure
+    from functrans.compile.llvm.calling.signature import Dim, Structure
 
 _INT64 = np.iinfo(np.int64)
 
@@ -27,7 +27,7 @@ class _UnusualError(Exception):
 
 
 class Foreign:
-    """A function around native code, as :func:`functrans.compile.llvm.entry.builtin` makes it."""
+    """A function around native code, like a builtin of ``entry.py``."""
 
     __slots__ = (
         "__name__",

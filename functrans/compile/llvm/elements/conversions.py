@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from functrans.compile.llvm.builder import (
+from functrans.compile.llvm.code.builder import (
     Value,
     element_of,
     number,
     with_element,
 )
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.engine import machine
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Builder
+    from functrans.compile.llvm.code.builder import Builder
 
     DType: TypeAlias = np.dtype[np.generic]
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.affine import (
+from functrans.compile.llvm.plans.affine import (
     IndexMap,
     broadcast,
     composed,
     contiguous_strides,
     identity,
 )
-from functrans.compile.llvm.rows import nested
-from functrans.compile.llvm.statements import (
+from functrans.compile.llvm.plans.rows import nested
+from functrans.compile.llvm.plans.statements import (
     Call,
     Elementwise,
     Gathered,

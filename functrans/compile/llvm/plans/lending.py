@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile.llvm.affine import identity
-from functrans.compile.llvm.statements import Nest
+from functrans.compile.llvm.plans.affine import identity
+from functrans.compile.llvm.plans.statements import Nest
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Call, Kernel
+    from functrans.compile.llvm.plans.planning import Plan
+    from functrans.compile.llvm.plans.statements import Call, Kernel
 
 
 def lent(plan: Plan, inputs: list[Variable], donated: Iterable[int]) -> dict[int, int]:

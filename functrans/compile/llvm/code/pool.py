@@ -17,8 +17,8 @@ import sys
 import time
 from typing import Literal
 
-from functrans.compile.llvm.builder import Builder, Module, Value, number
-from functrans.compile.llvm.engine import SYMBOLS, load
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.engine import SYMBOLS, load
 
 Way = Literal["futex", "condition", "none"]
 

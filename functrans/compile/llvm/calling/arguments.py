@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.builder import Module, Value, number
-from functrans.compile.llvm.plan import (
+from functrans.compile.llvm.calling.plan import (
     EXTENTS,
     UNKNOWN,
     Container,
@@ -20,10 +19,11 @@ from functrans.compile.llvm.plan import (
     Input,
     InputKind,
 )
-from functrans.compile.llvm.tables import TRUE, Writer
+from functrans.compile.llvm.calling.tables import TRUE, Writer
+from functrans.compile.llvm.code.builder import Module, Value, number
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.structs import Layouts
+    from functrans.compile.llvm.calling.structs import Layouts
 
 
 def write(module: Module, fields: Layouts) -> None:

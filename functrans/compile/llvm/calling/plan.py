@@ -1,7 +1,7 @@
 """The table by which native code checks arguments, makes results and calls a compiled function.
 
 It is an array of words. A header comes first, then tables of records; addresses of objects stand in
-it, so whoever keeps a plan keeps `objects` too. :mod:`functrans.compile.llvm.entry` reads it.
+it, so whoever keeps a plan keeps `objects` too. What reads it is in ``entry.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.signature import (
+from functrans.compile.llvm.calling.signature import (
     Array,
     Donated,
     Number,
@@ -25,8 +25,8 @@ from functrans.compile.llvm.signature import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.signature import Leaf, Node
-    from functrans.compile.llvm.structs import Layouts
+    from functrans.compile.llvm.calling.signature import Leaf, Node
+    from functrans.compile.llvm.calling.structs import Layouts
 
 STATUS_BYTES = 64
 """Those at the start of the arena in which the body tells more of an error: eight words."""

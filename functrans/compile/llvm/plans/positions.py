@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functrans.compile.llvm.affine import FIXED, Coordinate, IndexMap, broadcast
+from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast
 from functrans.core.types import ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
 from functrans.primitives.index_expression import ARRAY

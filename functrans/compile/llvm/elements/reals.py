@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.compile.llvm.builder import (
+from functrans.compile.llvm.code.builder import (
     Builder,
     Value,
     bits_of,
@@ -18,7 +18,7 @@ from functrans.compile.llvm.builder import (
     number,
     width_of,
 )
-from functrans.compile.llvm.engine import machine
+from functrans.compile.llvm.code.engine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

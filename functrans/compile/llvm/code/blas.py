@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.builder import number
-from functrans.compile.llvm.engine import SYMBOLS
+from functrans.compile.llvm.code.builder import number
+from functrans.compile.llvm.code.engine import SYMBOLS
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder, Value
 
 LETTERS = {np.dtype("f4"): "s", np.dtype("f8"): "d", np.dtype("c8"): "c", np.dtype("c16"): "z"}
 """What BLAS calls the dtypes that it knows."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.decomposing import in_place
+from functrans.compile.llvm.plans.decomposing import in_place
 from functrans.core.interpreter import under
 from functrans.core.types import ArrayType, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.builder import Value, element_of, number
-from functrans.compile.llvm.complexes import COMPLEX, EXACT_COMPLEX
-from functrans.compile.llvm.composites import COMPLEX_COMPOSITES, COMPOSITES, SAME, apply
-from functrans.compile.llvm.conversions import (
+from functrans.compile.llvm.code.builder import Value, element_of, number
+from functrans.compile.llvm.elements.complexes import COMPLEX, EXACT_COMPLEX
+from functrans.compile.llvm.elements.composites import COMPLEX_COMPOSITES, COMPOSITES, SAME, apply
+from functrans.compile.llvm.elements.conversions import (
     Operand,
     Pair,
     convert,
@@ -22,16 +22,16 @@ from functrans.compile.llvm.conversions import (
     real_of,
     supported,
 )
-from functrans.compile.llvm.integers import BOOLS, INTEGERS, UNSIGNED
+from functrans.compile.llvm.elements.integers import BOOLS, INTEGERS, UNSIGNED
+from functrans.compile.llvm.elements.reals import BY_HALF, OF_HALF, REALS, SEVERAL
 from functrans.compile.llvm.mathematics import FUNCTIONS
-from functrans.compile.llvm.reals import BY_HALF, OF_HALF, REALS, SEVERAL
 from functrans.core.primitive import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.builder import Builder
-    from functrans.compile.llvm.conversions import DType
+    from functrans.compile.llvm.code.builder import Builder
+    from functrans.compile.llvm.elements.conversions import DType
 
     Emit = Callable[..., Operand]
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from functrans.compile.llvm import cache
+from functrans.compile.llvm.code import cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,8 +155,8 @@ def load(
     """Compile a module, and give the addresses of some of its functions.
 
     A text that was loaded before is not compiled again, nor is one whose code another process has
-    left on the disk, see :mod:`functrans.compile.llvm.cache`. Where it has variables of its own
-    (:meth:`functrans.compile.llvm.builder.Module.state`), these are new with each call.
+    left on the disk, see :mod:`functrans.compile.llvm.code.cache`. Where it has variables of its
+    own (:meth:`functrans.compile.llvm.code.builder.Module.state`), these are new with each call.
 
     Parameters
     ----------

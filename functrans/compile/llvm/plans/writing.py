@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.compile.llvm.affine import FIXED, Coordinate, IndexMap, broadcast
-from functrans.compile.llvm.statements import Elementwise, Moved, Statement, Uniform
+from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast
+from functrans.compile.llvm.plans.statements import Elementwise, Moved, Statement, Uniform
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from functrans.compile.llvm.positions import Position
-    from functrans.compile.llvm.statements import Statements
+    from functrans.compile.llvm.plans.positions import Position
+    from functrans.compile.llvm.plans.statements import Statements
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.statements import Kernel, Nest
+from functrans.compile.llvm.plans.statements import Kernel, Nest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.affine import IndexMap
-    from functrans.compile.llvm.planning import Plan
-    from functrans.compile.llvm.statements import Call
+    from functrans.compile.llvm.plans.affine import IndexMap
+    from functrans.compile.llvm.plans.planning import Plan
+    from functrans.compile.llvm.plans.statements import Call
     from functrans.graph.graph import Variable
 
 LARGE = 1 << 14

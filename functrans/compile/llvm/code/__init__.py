@@ -1,0 +1,1 @@
+"""The writing, compiling and running of native code: text, LLVM, threads, libraries."""

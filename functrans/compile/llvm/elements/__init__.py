@@ -1,0 +1,1 @@
+"""What happens to single elements: dtypes, and the instructions of each operation."""
