@@ -114,6 +114,7 @@ def test_fresh_directions(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::functrans.core.errors.DegenerateWarning")
 @pytest.mark.parametrize("name", [n for n, p in BOOK.items() if p.differentiable and p.samples])
 def test_compositions_by_graphs(name: str) -> None:
     """Words of batching and derivatives, staged."""
