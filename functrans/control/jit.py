@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from weakref import WeakSet
 
 import numpy as np
 
 from functrans.compile.executors import NUMPY, Backend, executor
+from functrans.control.jit_reports import CacheInfo, Lowered
 from functrans.control.quick import Quick, never, quickened
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import LanesDecideError, in_lanes
@@ -33,7 +35,6 @@ from functrans.transforms.staging import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from functrans.graph.graph import Graph
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +65,9 @@ class Table:
 _TABLES: OrderedDict[Hashable, Table] = OrderedDict()
 """The programs of functions by what these do: their code, what they read, and the options."""
 
+_jitted: WeakSet[Jitted[..., Any]] = WeakSet()
+"""All jitted functions, each of which has its last programs at hand."""
+
 
 def clear_caches() -> None:
     """Forget the programs of all functions, so that each is staged anew at its next call.
@@ -74,45 +78,8 @@ def clear_caches() -> None:
     >>> ft.clear_caches()
     """
     _TABLES.clear()
-
-
-class CacheInfo(NamedTuple):
-    """How a jitted function has fared.
-
-    Attributes
-    ----------
-    hits, misses : int
-        Calls that found a program, and those that had to stage.
-    size : int
-        Programs at hand for the function as it is.
-    reasons : tuple of str
-        Why each miss was one, the last 32.
-    """
-
-    hits: int
-    misses: int
-    size: int
-    reasons: tuple[str, ...]
-
-
-class Lowered(NamedTuple):
-    """What a call is carried out by: see :meth:`Jitted.lower`.
-
-    Attributes
-    ----------
-    graph : Graph
-    source : str
-        The program that it runs as, or the part of it that is in Python.
-    native : str
-        The native part, in LLVM's language.
-    """
-
-    graph: Graph
-    source: str
-    native: str = ""
-
-    def __str__(self) -> str:
-        return "\n\n".join(filter(None, [str(self.graph), self.source, self.native]))
+    for jitted in list(_jitted):
+        jitted.clear_cache()
 
 
 class Jitted(Generic[P, R]):
@@ -170,6 +137,7 @@ class Jitted(Generic[P, R]):
         self._last: Any = None
         self._again: Any = None  # the kinds of the last call's arguments, and what it ran
         self._install(None)
+        _jitted.add(self)
         update_wrapper(self, fun, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

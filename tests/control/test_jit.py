@@ -391,3 +391,14 @@ def test_debugging_shows_values_in_each_call(capsys: pytest.CaptureFixture[str])
     f = ft.jit(lambda x: (print(x), x * 2)[1], debug=True)  # type: ignore[func-returns-value]
     assert (f(1.0), f(1.0)) == (2.0, 2.0)
     assert capsys.readouterr().out.count("value 1.0") == 2
+
+
+def test_clearing_caches_reaches_functions_that_have_run() -> None:
+    """Each is staged anew at its next call, whoever holds its program."""
+    f = ft.jit(lambda x: x * 2.0)
+    for _ in range(3):
+        f(np.ones(3))
+    ft.clear_caches()
+    assert np.array_equal(f(np.ones(3)), [2.0, 2.0, 2.0])
+    info = f.cache_info()
+    assert (info.misses, info.size) == (2, 1)
