@@ -24,13 +24,13 @@ class Formatter(string.Formatter):
     """``str.format`` with a format of numbers taken for each element of an array, which refuses
     values that no field mentions."""
 
-    def format_field(self, value: Any, spec: str) -> str:
+    def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, np.ndarray):
-            if value.ndim and spec:
-                shape = {"all": lambda x: format(x, spec)}
+            if value.ndim and format_spec:
+                shape = {"all": lambda x: format(x, format_spec)}
                 return np.array2string(value, formatter=shape)  # type: ignore[arg-type]
-            value = str(value) if not spec else value[()]
-        return format(value, spec)
+            value = str(value) if not format_spec else value[()]
+        return format(value, format_spec)
 
     def check_unused_args(
         self, used_args: set[int | str], args: Sequence[Any], kwargs: Mapping[str, Any]

@@ -190,7 +190,7 @@ class Watch(Interpreter):
     def looked_into(self, origin: Origin) -> Origin:
         """The origin with the operation inside, where it is one whose parameters are graphs."""
         operation = self._with_graphs.get(origin.serial)
-        found = operation and _inside(origin, *operation)
+        found = _inside(origin, *operation) if operation else None
         causes = tuple(map(self.looked_into, origin.causes))
         return replace(found or origin, causes=causes + (found.causes if found else ()))
 
@@ -247,8 +247,10 @@ class Guard(Interpreter):
                 for j in self._kinds:
                     if _is_made(j, out, args):
                         origin = _made(j, primitive, args, out, (), around)
-                        inner = primitive.kind == "higher-order" and params is not None
-                        self._raise((inner and _inside(origin, primitive, args, params)) or origin)
+                        found = None
+                        if primitive.kind == "higher-order" and params is not None:
+                            found = _inside(origin, primitive, args, params)
+                        self._raise(found or origin)
 
     def _pushed(
         self, primitive: Primitive, tangents: Sequence[Any], primals: Sequence[Any], out: Any

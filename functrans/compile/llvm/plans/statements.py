@@ -183,9 +183,11 @@ class Way(Protocol):
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         """Whether the equation can be carried out on operands that lie so, in elements."""
+        ...
 
     def planned(self, code: Code, call: Call) -> Work:
         """What is to be done for a call."""
+        ...
 
 
 class Work(Protocol):
