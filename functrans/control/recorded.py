@@ -37,7 +37,7 @@ TAPE = ArrayType((), np.dtype(object))
 class _Last:
     """The rules of operations that no transform meets."""
 
-    def _never(self, *args: Any) -> Any:
+    def _never(self, *args: Any, **named: Any) -> Any:
         raise AssertionError("an operation of programs has been transformed")
 
     jvp = vjp = batch = _never

@@ -141,7 +141,8 @@ def fori_loop(
             return i + 1, end, body_fun(i, x)
 
         kind = np.result_type(type_of(lower).dtype, type_of(upper).dtype)
-        ends = [x.astype(kind) if hasattr(x, "astype") else kind.type(x) for x in (lower, upper)]
+        bounds: tuple[Any, Any] = (lower, upper)
+        ends = [x.astype(kind) if hasattr(x, "astype") else kind.type(x) for x in bounds]
         _, _, found = while_loop(lambda s: s[0] < s[1], step, (ends[0], ends[1], init_val))
         return found
     numbers = np.arange(int(lower), max(int(lower), int(upper)))

@@ -449,7 +449,8 @@ def explain_nan(fun: Callable[P, Any]) -> Callable[P, Explanation]:
                 for x, path in zip(leaves, tree.leaf_paths(in_tree), strict=True)
             ]
             new_args, new_kwargs = tree.unflatten(in_tree, new)
-            out = fun(*new_args, **new_kwargs)
+            call: Any = fun
+            out = call(*new_args, **new_kwargs)
             outs, out_tree = tree.flatten(out)
             pairs = [watch._origins_of(o, "", "") if is_array(o) else (None, None) for o in outs]
         name = describe_function(fun)

@@ -456,6 +456,7 @@ class Plan:
                 self._key(key) if type(x) is dict else key,
                 node.first + order.index(key),
             ]
-        make = self._address(type(x)._make) if is_named(x) else 0
-        kind = _CONTAINER_KINDS.get(type(x), ContainerKind.NAMED)
+        cls: Any = type(x)
+        make = self._address(cls._make) if is_named(x) else 0
+        kind = _CONTAINER_KINDS.get(cls, ContainerKind.NAMED)
         return [kind, node.count, i, self._put(items), make]

@@ -374,7 +374,7 @@ class Statements:
             self._reduce(equation)
         elif name in self._writers:
             self._writers[name](self, equation)
-        elif name == "index" and len(equation.inputs) > 1:
+        elif name == "index" and equation.inputs[1:]:
             self._gather(equation)
         else:
             index = movement(equation)
