@@ -91,14 +91,13 @@ def _row(builder: Builder, loops: Sequence[Loops], axis: int) -> None:
             each.emit()
         return
 
-    def body(i: Value, _: list[Value]) -> list[Value]:
+    def body(i: Value) -> None:
         saved = [each.advanced(axis, i) for each in loops]
         _row(builder, loops, axis + 1)
         for each, before in zip(loops, saved, strict=True):
             each.addresses = before
-        return []
 
-    builder.loop(*loops[0].bounds(axis), body)
+    builder.repeat(*loops[0].bounds(axis), body)
 
 
 class Loops:
@@ -255,27 +254,24 @@ class Loops:
         x = combining.neutral(how, w.dtype, 1, empty)
         memory, step = conversions.memory(w.dtype), 2 if w.dtype.kind == "c" else 1
 
-        def body(i: Value, _: list[Value]) -> list[Value]:
+        def body(i: Value) -> None:
             place = self.b.at(base, self.b.mul(i, step) if step > 1 else i, memory)
             store(self.b, w.dtype, x, place, 1, None)
-            return []
 
-        self.b.loop(0, w.statement.target.type.size, body)
+        self.b.repeat(0, w.statement.target.type.size, body)
 
     def _level(self, axis: int) -> None:
         """The code inside the loops of the axes before `axis`."""
         starting = [
             i for i, w in enumerate(self.writes) if w.split == axis and self._in_register(w)
         ]
-        if axis == len(self.extents):
-            self._values(axis - 1, 1, None)
-            self._writes(axis, 1, None)
-            return
         self._values(axis - 1, 1, None)
-        inner = axis == self.vector_axis
+        if axis == len(self.extents):
+            self._writes(1, None)
+            return
         for i in starting:
             self._start_sum(i)
-        if inner:
+        if axis == self.vector_axis:
             self._vectors(axis)
         else:
             self._outer(axis)
@@ -288,12 +284,11 @@ class Loops:
     def _outer(self, axis: int) -> None:
         saved = dict(self.addresses)
 
-        def body(i: Value, _: list[Value]) -> list[Value]:
+        def body(i: Value) -> None:
             self._advance(axis, i)
             self._level(axis + 1)
-            return []
 
-        self.b.loop(*self.bounds(axis), body)
+        self.b.repeat(*self.bounds(axis), body)
         self.addresses = saved
 
     def _advance(self, axis: int, i: Value) -> None:
@@ -316,9 +311,9 @@ class Loops:
         if axis == 0 and self.span is not None:
             self._span(self.span, whole * width, n)
         elif rest and whole < MASKED:
-            self.b.loop(0, n, lambda i, _: self._block(axis, i, n), step=width)
+            self.b.repeat(0, n, lambda i: self._block(axis, i, n), step=width)
         elif whole:
-            self.b.loop(0, whole * width, lambda i, _: self._block(axis, i, None), step=width)
+            self.b.repeat(0, whole * width, lambda i: self._block(axis, i, None), step=width)
             if rest:
                 self.addresses = dict(saved)
                 self._block(axis, number(whole * width, "i64"), n)
@@ -327,34 +322,27 @@ class Loops:
     def _span(self, span: Span, whole: int, n: int) -> None:
         """A part of the innermost loop, which is the only one."""
         saved = dict(self.addresses)
-        self.b.loop(span.first, span.last, lambda i, _: self._block(0, i, None), step=self.width)
+        self.b.repeat(span.first, span.last, lambda i: self._block(0, i, None), step=self.width)
         self.addresses = saved
         if n > whole:
             rest = number(whole, "i64")
             self.b.when(span.final, lambda: self._block(0, rest, n))
 
-    def _block(self, axis: int, i: Value, stop: int | None) -> list[Value]:
+    def _block(self, axis: int, i: Value, stop: int | None) -> None:
         """One vector of every value; `stop` masks what lies behind it."""
         saved = dict(self.addresses)
-        mask = None if stop is None else self._mask(i, stop)
+        mask = None
+        if stop is not None:
+            mask = self.b.first_lanes(self.width, self.b.sub(number(stop, "i64"), i))
         self._advance(axis, i)
         self._values(axis, self.width, mask)
-        self._writes(axis + 1, self.width, mask)
+        self._writes(self.width, mask)
         self.addresses = saved
-        return []
-
-    def _mask(self, i: Value, stop: int) -> Value:
-        lanes = ", ".join([f"i64 {k}" for k in range(self.width)])
-        kind = vector("i64", self.width)
-        left = self.b.splat(self.b.sub(number(stop, "i64"), i), self.width)
-        if self.width == 1:
-            return self.b.icmp("sgt", left, 0)
-        return self.b.icmp("sgt", left, Value(kind, f"<{lanes}>"))
 
     def _values(self, depth: int, width: int, mask: Value | None) -> None:
         """Compute all values that depend on an axis and none behind it."""
         for node in self.order:
-            if node.depth == depth or (depth == -1 and node.depth < 0):
+            if node.depth == depth:
                 self.values[node] = self._value(node, width, mask)
 
     def _value(self, node: Node, width: int, mask: Value | None) -> Operand:
@@ -438,7 +426,7 @@ class Loops:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    def _writes(self, level: int, width: int, mask: Value | None) -> None:
+    def _writes(self, width: int, mask: Value | None) -> None:
         for i, w in enumerate(self.writes):
             value = convert(self.b, self._seen(w.node, width), w.node.dtype, w.dtype)
             if i in self.sums:
