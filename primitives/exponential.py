@@ -176,7 +176,7 @@ def times_log(ans: Array, x: Array, y: Array) -> Array:
 def power_slope_impl(x: Array, y: Array) -> Array:
     x, y = cast_together(x, y)
     with np.errstate(all="ignore"):
-        one = y.ndim == 0 and y != 0
+        one = y.ndim == 0 and bool(y[()])
         y = y[()] if one else y
         ans = y * np.power(x, y - 1 if one else np.where(at_origin(x, y), 0, y - 1))
         if ans.dtype.kind == "f":

@@ -155,10 +155,10 @@ def walk(
             path = _Graph(found, others, keep)
     cotangents = path.cotangents
     asking = create_graph or Node.any_hooks or len(path.leaves) < len(others)
+    recording, outer = mode.grad, running.now
     if asking:  # there is code in the graph, besides rules, that asks what pass it is in
-        recording = mode.grad
         record(create_graph)
-        outer, running.now = running.now, Pass(list(found.values()))
+        running.now = Pass(list(found.values()))
     above = stack.top
     stack.top = interpreter or (bottom() if create_graph else None)  # as `under` does
     try:

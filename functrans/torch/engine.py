@@ -370,12 +370,12 @@ class Engine(Interpreter):
                     (y_pull, y_edge.order, None, None, y_space),
                 )
                 new.edges, new.handles = (x_edge, y_edge), NEITHER
-            else:
-                pull, edge, space = (
-                    (x_pull, x_edge, x_space) if x_edge is not None else (y_pull, y_edge, y_space)
-                )
-                new.ready = ((pull, edge.order, None, None, space),)
-                new.edges, new.handles = (edge,), NOTHING
+            elif x_edge is not None:
+                new.ready = ((x_pull, x_edge.order, None, None, x_space),)
+                new.edges, new.handles = (x_edge,), NOTHING
+            elif y_edge is not None:
+                new.ready = ((y_pull, y_edge.order, None, None, y_space),)
+                new.edges, new.handles = (y_edge,), NOTHING
         else:
             values = (a, b, None, ans)
             handles = (x, y, None, OUTPUT)
@@ -390,7 +390,7 @@ class Engine(Interpreter):
                 new.ready = ((x_pull, x_edge.order, values[x_place], None, x_space),)
                 new.edges = (x_edge,)
                 new.handles = (handles[x_place],)
-            else:
+            elif y_edge is not None:
                 new.ready = ((y_pull, y_edge.order, values[y_place], None, y_space),)
                 new.edges = (y_edge,)
                 new.handles = (handles[y_place],)
