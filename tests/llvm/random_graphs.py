@@ -103,7 +103,7 @@ class RandomGraph:
         ways = (
             *(self._unary, self._unary, self._binary, self._binary, self._reduced, self._moved),
             *(self._moved, self._chosen, self._gathered, self._written, self._converted),
-            *(self._jump, self._whole, self._multiplied, self._running),
+            *(self._jump, self._whole, self._multiplied, self._running, self._placed),
         )
         return ways[int(self.rng.integers(len(ways)))](known)
 
@@ -272,3 +272,14 @@ class RandomGraph:
             return None
         axis = int(self.rng.integers(len(x.shape)))
         return Value(p.cumsum(x.array, axis=axis, reverse=bool(self.rng.random() < 0.3)), x.rough)
+
+    def _placed(self, known: list[Value]) -> Value | None:
+        """Where an extremum is, or what stands there."""
+        x = self._pick(known, lambda v: len(v.shape) > 0 and min(v.shape) > 0 and not v.rough)
+        if x is None:
+            return None
+        axis, call = int(self.rng.integers(len(x.shape))), self._name(("argmax", "argmin"))
+        if self.rng.random() < 0.5:
+            return Value(call(x.array, axis=axis), False)
+        place = call(x.array, axis=axis, keepdims=True)
+        return Value(p.take_along_axis(x.array, place, axis=axis), False)

@@ -199,10 +199,12 @@ class Loops:
         if 0 in self.extents:
             self._fill_empty(at)
             return False
-        self.addresses: dict[tuple[Variable, Access], Value] = {}
+        self.addresses: dict[tuple[Variable | None, Access], Value] = {}
         for node in self.order:
             if node.access is not None and node.place is not None:
                 self._begin_address(node.place, node.access, node.dtype, at)
+            elif node.access is not None:
+                self.addresses[None, node.access] = number(node.access.offset, "i64")
         for w in self.writes:
             target = self.storage(w.statement.target)
             self._begin_address(target, w.access, w.dtype, at)
@@ -227,7 +229,7 @@ class Loops:
             self._values(axis - 1, 1, None)
         self._level(self.rows)
 
-    def advanced(self, axis: int, i: Value) -> dict[tuple[Variable, Access], Value]:
+    def advanced(self, axis: int, i: Value) -> dict[tuple[Variable | None, Access], Value]:
         """Go one row on; the addresses before."""
         before = dict(self.addresses)
         self._advance(axis, i)
@@ -294,7 +296,9 @@ class Loops:
     def _advance(self, axis: int, i: Value) -> None:
         """Move all addresses along an axis."""
         for (place, a), address in self.addresses.items():
-            if a.strides[axis]:
+            if place is None and a.strides[axis]:
+                self.addresses[place, a] = self.b.add(address, self.b.mul(i, a.strides[axis]))
+            elif place is not None and a.strides[axis]:
                 dtype = place.type.dtype
                 step = a.strides[axis] * (2 if dtype.kind == "c" else 1)
                 offset = i if step == 1 else self.b.mul(i, step)
@@ -355,9 +359,11 @@ class Loops:
             return operation.emit(self.b, *operands)
         if node.access is None:
             return _constant(node.number, node.dtype, width)
-        assert node.place is not None
         address = self.addresses[node.place, node.access]
         stride = node.access.strides[-1] if width > 1 else 1
+        if node.place is None:
+            count = self._with_lanes(self.b.splat(address, width), stride if width > 1 else 0)
+            return convert(self.b, count, np.dtype(np.int64), node.dtype)
         if node.positions:
             offset = self._offset(node.positions, width, mask)
             if width_of(offset.type) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functrans.compile.llvm.plans.affine import Access, IndexMap, access, composed, identity
-from functrans.compile.llvm.plans.statements import Elementwise, Gathered, Uniform
+from functrans.compile.llvm.plans.statements import Counted, Elementwise, Gathered, Uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ class Node:
     dtype : numpy dtype
     depth : int
         The innermost axis on which it depends, -1 for none.
+    access : Access or None
+        Where an operand lies in `place`; without a place, how a value counts along the axes.
     """
 
     __slots__ = (
@@ -113,6 +115,11 @@ class Nodes:
             if isinstance(definition, Uniform):
                 node = Node(y.type.dtype)
                 node.number = definition.value
+                self._enter(key, node)
+                continue
+            if isinstance(definition, Counted):
+                node = Node(y.type.dtype)
+                node.access = access(composed((definition.along,), at), (1,), self.space)
                 self._enter(key, node)
                 continue
             parts = [(z, composed(inner, at)) for z, inner in self.plan.operands(y)]

@@ -20,6 +20,7 @@ from functrans.compile.llvm.plans.affine import (
 from functrans.compile.llvm.plans.rows import nested
 from functrans.compile.llvm.plans.statements import (
     Call,
+    Counted,
     Elementwise,
     Gathered,
     Kernel,
@@ -106,7 +107,7 @@ class Plan:
         while waiting:  # a chain may be longer than the interpreter's stack is deep
             y = waiting[-1]
             definition = self._definitions.get(y)
-            uniform = definition is None or isinstance(definition, Uniform)
+            uniform = definition is None or isinstance(definition, Uniform | Counted)
             parts = () if uniform else self.operands(y)
             virtual = [z for z, _ in parts if self.is_virtual(z)]
             missing = [z for z in virtual if z not in self._cost]

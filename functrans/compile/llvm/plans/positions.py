@@ -3,17 +3,23 @@ static, and where the rest is read."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast
+import numpy as np
+
+from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast, composed
 from functrans.core.types import ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
 from functrans.primitives.index_expression import ARRAY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from functrans.core.types import Shape
+
+LARGEST = 1 << 52
+"""Of the numbers that are counted rather than read, so that no sum on the way overflows."""
 
 
 class Position(NamedTuple):
@@ -35,10 +41,15 @@ class Position(NamedTuple):
 
 
 def positions(
-    shape: Shape, index: Any, arrays: Sequence[Variable]
+    shape: Shape,
+    index: Any,
+    arrays: Sequence[Variable],
+    known: Mapping[Variable, Coordinate] = MappingProxyType({}),
 ) -> tuple[IndexMap, tuple[Position, ...]] | None:
     """What ``x[index]`` shows of an x of a shape: static coordinates, and the arrays on top of
-    them. None if the index has masks."""
+    them. None if the index has masks.
+
+    Of some arrays it is `known` that they count along an axis. These are static, within bounds."""
     block = index.block(len(shape))
     if block is None or any([type(e) is bool for e in index.entries]):
         return None
@@ -70,6 +81,12 @@ def positions(
                     for c in broadcast(array.type.shape, block_shape)
                 ]
             )
+            along = known.get(array)
+            extent = shape[len(static)]
+            if along is not None and _within(along, array, extent):
+                (static_one,) = composed((along,), where)
+                static.append(static_one)
+                continue
             dynamic.append(Position(len(static), array, where))
             static.append(FIXED)
         elif isinstance(e, slice):
@@ -79,6 +96,28 @@ def positions(
         else:
             static.append(Coordinate(None, int(e) % max(shape[len(static)], 1), 0))
     return tuple(static), tuple(dynamic)
+
+
+def progression(x: np.ndarray[Any, Any]) -> Coordinate | None:
+    """How integers count along the only axis that is longer than 1; None if they do not, or there
+    are other axes."""
+    long = [i for i, n in enumerate(x.shape) if n > 1]
+    if x.dtype.kind not in "iu" or len(long) != 1:
+        return None
+    flat = x.ravel()
+    start, step = int(flat[0]), int(flat[1]) - int(flat[0])
+    last = start + step * (flat.size - 1)
+    if max(abs(start), abs(last)) > LARGEST or int(flat[-1]) != last:
+        return None
+    expected = np.arange(flat.size) * step + start
+    return Coordinate(long[0], start, step) if np.array_equal(flat, expected) else None
+
+
+def _within(along: Coordinate, array: Variable, extent: int) -> bool:
+    """Whether a count stays within an axis, without counting from its end."""
+    assert along.axis is not None
+    last = along.start + along.step * (array.type.shape[along.axis] - 1)
+    return min(along.start, last) >= 0 and max(along.start, last) < extent
 
 
 def readable(shape: Shape, index: Any, arrays: Sequence[Any]) -> bool:

@@ -25,7 +25,7 @@ from functrans.compile.llvm.plans.affine import (
     identity,
     movement,
 )
-from functrans.compile.llvm.plans.positions import Position, positions, readable
+from functrans.compile.llvm.plans.positions import Position, positions, progression, readable
 from functrans.core.kinds import PYTHON_TYPES
 from functrans.core.types import SCALARS, WEAK, ArrayType, shape_of, type_of
 from functrans.graph.graph import Variable
@@ -65,6 +65,12 @@ class Uniform(NamedTuple):
     """A constant, the same everywhere."""
 
     value: Any
+
+
+class Counted(NamedTuple):
+    """The numbers along an axis: a start, and steps from there."""
+
+    along: Coordinate
 
 
 class Statement(NamedTuple):
@@ -237,7 +243,7 @@ class Statements:
     Attributes
     ----------
     definitions : dict of Variable
-        Elementwise, Moved, Gathered or Uniform values.
+        Elementwise, Moved, Gathered, Uniform or Counted values.
     aliases : dict of Variable to Variable
         Values that lie in the memory of another.
     constants : dict of Variable to ndarray
@@ -268,7 +274,7 @@ class Statements:
         write into memory; `owned` gives for numbers of outputs that of the input in whose memory
         they may be made."""
         owned = owned or {}
-        self.definitions: dict[Variable, Elementwise | Moved | Gathered | Uniform] = {}
+        self.definitions: dict[Variable, Elementwise | Moved | Gathered | Uniform | Counted] = {}
         self.aliases: dict[Variable, Variable] = {}
         self.constants: dict[Variable, np.ndarray[Any, Any]] = {}
         self.steps: list[Statement | Call] = []
@@ -282,6 +288,7 @@ class Statements:
         self._inputs = set(graph.inputs)
         self._owned = {graph.inputs[i] for i in owned.values()}
         self._numbers: dict[Any, Variable] = {}
+        self._counts: dict[Variable, np.ndarray[Any, Any]] = {}
         self._left: dict[Variable, int] = {}
         for x in (*graph.outputs, *[x for e in graph.equations for x in e.inputs]):
             if type(x) is Variable:
@@ -310,8 +317,14 @@ class Statements:
             if array.size and array.tobytes() == first.tobytes() * array.size:
                 self.definitions[made] = Uniform(first[0])
             else:
-                self.constants[made] = np.ascontiguousarray(np.asarray(x))
-                self.stored.add(made)
+                array = np.ascontiguousarray(np.asarray(x))
+                along = progression(array)
+                if along is not None:
+                    self.definitions[made] = Counted(along)
+                    self._counts[made] = array
+                else:
+                    self.constants[made] = array
+                    self.stored.add(made)
         return self._numbers[key]
 
     def needed_later(self, x: Variable) -> bool:
@@ -386,8 +399,7 @@ class Statements:
 
     def _gather(self, equation: Equation) -> None:
         x, *arrays = equation.inputs
-        if isinstance(self.definitions.get(x), Uniform):
-            x = self.copy(x)
+        x = self._in_memory(x)
         self.stored.add(x)
         where, places = self.followed(x.type.shape, equation.params["index"], arrays)
         self.define(equation.outputs[0], Gathered(x, where, places))
@@ -400,17 +412,30 @@ class Statements:
             into = basic_index(shape, index)
             assert into is not None
             return into, ()
-        wide = [self.converted(a, np.dtype(np.int64)) for a in arrays]
-        found = positions(shape, index, wide)
+        known: dict[Variable, Coordinate] = {}
+        for a in arrays:
+            definition = self.definitions.get(a)
+            if isinstance(definition, Counted):
+                known[a] = definition.along
+        wide = [a if a in known else self.converted(a, np.dtype(np.int64)) for a in arrays]
+        found = positions(shape, index, wide, known)
         assert found is not None
         return found
+
+    def _in_memory(self, x: Variable) -> Variable:
+        """A value that can lie in memory, if this one is a constant that does not."""
+        if x in self._counts:
+            made = Variable(x.type)
+            self.constants[made] = self._counts[x]
+            self.stored.add(made)
+            return made
+        return self.copy(x) if isinstance(self.definitions.get(x), Uniform) else x
 
     def _views(self, equation: Equation, way: Way) -> tuple[View, ...]:
         """The operands of a call: where their elements lie already, if they can be read there."""
         plain = []
         for x in equation.inputs:
-            if isinstance(self.definitions.get(x), Uniform):
-                x = self.copy(x)
+            x = self._in_memory(x)
             plain.append(View(x, Access(0, contiguous_strides(x.type.shape))))
         views = list(plain)
         for i, x in enumerate(equation.inputs):
@@ -430,7 +455,7 @@ class Statements:
         while isinstance(definition, Moved) and x not in self.kept:
             x, index = definition.operand, composed(definition.where, index)
             definition = self.definitions.get(x)
-        if isinstance(definition, Uniform):
+        if isinstance(definition, Uniform | Counted):
             return None
         return View(x, access(index, contiguous_strides(x.type.shape), shape))
 
@@ -514,6 +539,8 @@ def stated(equation: Equation) -> bool:
     """Whether an equation can be expressed so, leaving calls aside."""
     name = equation.primitive.name
     if name in ("reshape", "concatenate", "pad", "roll", "shift") or name in REDUCTIONS:
+        return True
+    if name in ("argmax", "argmin"):
         return True
     if name in ("index_add", "index_update"):
         return _followable(equation.outputs[0].type.shape, equation, 2)

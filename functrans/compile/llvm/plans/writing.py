@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast
+from functrans.compile.llvm.plans.extrema import EXTREMA, enter_position
 from functrans.compile.llvm.plans.statements import Elementwise, Moved, Statement, Uniform
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable
@@ -169,5 +170,6 @@ WRITERS: Mapping[str, Callable[[Statements, Equation], None]] = {
     "pad": _pad,
     "roll": _roll,
     "shift": _shift,
+    **dict.fromkeys(EXTREMA, enter_position),
 }
 """How the equations of some primitives are entered."""
