@@ -16,6 +16,7 @@ from functrans.compile.lowering import lowered
 from functrans.compile.source import Source
 from functrans.core.garbage import no_collection
 from functrans.graph.graph import Variable
+from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -73,7 +74,7 @@ class Program:
     ) -> None:
         """`in_any_order`: suppose nothing about the layout of arguments; `donated`: see
         :func:`program`."""
-        steps = lowered(graph)
+        steps = lowered(use_sparsity(graph, ordered=True, smallest=SMALLEST_OF_CALLS))
         given_up = [steps.inputs[i] for i in donated]
         source = Source(steps, "program", not in_any_order, given_up)
         if source.contiguous and not source.buffers.spaces:  # for which alone it matters

@@ -21,6 +21,7 @@ from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, sta
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
+from functrans.graph.passes.sparsity import use_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ def supported(equation: Equation, exact: bool) -> bool:
 def prepared(graph: Graph, *, exact: bool) -> Graph:
     """The graph in the form that native code is made of: lanes go together, loops do less, numbers
     are arrays, composed operations what they consist of."""
+    graph = use_sparsity(graph, ordered=exact)
     moved = hoisted(joined(graph, lambda g: nested(g, exact) is not None), exact=exact)
     return decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
 

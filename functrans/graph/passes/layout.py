@@ -53,8 +53,16 @@ class Layouts:
             self._made.add(out)
             if len(out.type.shape) <= 1 or self._all_contiguous(equation, out):
                 self._contiguous.add(out)
-        elif primitive.name == "reshape" and out.type.ndim and self.contiguous(equation.inputs[0]):
-            self._contiguous.add(out)
+        elif out.type.ndim:
+            x = equation.inputs[0] if equation.inputs else None
+            if primitive.name == "reshape":
+                known = self.contiguous(x)
+            elif primitive.name in ("index_add", "index_update"):  # they begin as copies
+                known = self.contiguous(x) or (type(x) is np.ndarray and not any(x.strides))
+            else:
+                known = primitive.name == "where" and self._all_contiguous(equation, out)
+            if known:
+                self._contiguous.add(out)
 
     def assume(self, values: Iterable[Variable]) -> None:
         """Take values for arrays in C order, as they will be seen to be."""
@@ -67,7 +75,14 @@ class Layouts:
         others = [x for x in equation.inputs if np.shape(_typed(x)) != out.type.shape]
         # Those that vary along one axis have no say in the order of the axes.
         silent = all([sum([n > 1 for n in np.shape(_typed(x))]) <= 1 for x in others])
-        return bool(whole) and silent and all(map(self.contiguous, whole))
+        return bool(whole) and silent and all(map(self._in_order, whole))
+
+    def _in_order(self, x: Any) -> bool:
+        """Whether the axes of an array lie in memory in their order, gaps or not."""
+        if type(x) is not np.ndarray:
+            return self.contiguous(x)
+        steps = [s for s, n in zip(x.strides, x.shape, strict=True) if n > 1]
+        return steps == sorted(steps, reverse=True) and all([s > 0 for s in steps])
 
     def made(self, x: Any) -> bool:
         """Whether a value is a ufunc's result: dense in memory, and a scalar if it is 0-d."""

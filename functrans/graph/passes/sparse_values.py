@@ -1,0 +1,197 @@
+"""Sparse values, as :mod:`functrans.graph.passes.sparsity` follows them: in constants, and through
+movements of elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from functrans.primitives.index_expression import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.core.types import Shape
+
+KINDS = "biuf"
+"""The kinds of numbers that are followed."""
+
+MOST = 8
+"""Entries of a column up to which it is followed; axes are longer, so that the base is somewhere in
+each column and reports no errors that the whole would not."""
+
+_IN_CONSTANT = 2
+"""The same for a constant, which unit matrices and one-hot rows have one of."""
+
+NOWHERE = -1
+"""Stands for the row of an entry in columns that have none; the value there is that of the base."""
+
+
+class Sparse(NamedTuple):
+    """A value that along an axis is the same but for a few entries.
+
+    Attributes
+    ----------
+    axis : int
+    length : int
+        Of the axis.
+    base : Variable or constant
+        With a length of 1 along the axis, like all that follows.
+    entries : tuple of (ndarray of int64, Variable or constant)
+        For each column a row and the value there. Pairs tell different rows in every column.
+    computed : bool
+        Whether it is the result of an operation that is more than a view of a constant.
+    """
+
+    axis: int
+    length: int
+    base: Any
+    entries: tuple[tuple[np.ndarray[Any, Any], Any], ...]
+    computed: bool
+
+
+def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
+    """A constant as sparse along an axis, if it is: compared to the bit."""
+    length = x.shape[axis]
+    if length <= MOST or x.dtype.kind not in KINDS or x.dtype.itemsize > 8:
+        return None
+    bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
+    bits = np.moveaxis(bits, axis, 0)
+    # Of so many rows, the number of the base is in most, and in each pair of which one has it.
+    few = np.sort(bits[np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)], axis=0)
+    base = few[_IN_CONSTANT]
+    if np.count_nonzero(few != base) > _IN_CONSTANT * base.size:
+        return None
+    other = bits != base
+    count = np.count_nonzero(other, axis=0)
+    if np.max(count) > _IN_CONSTANT:
+        return None
+    entries = []
+    for k in range(int(np.max(count))):
+        rows = np.where(count > k, np.argmax(other, axis=0), NOWHERE)[None]
+        np.put_along_axis(other, np.maximum(rows, 0), False, axis=0)
+        rows = np.moveaxis(rows, 0, axis)
+        if (rows == NOWHERE).any():
+            rows_there = np.where(rows >= 0, rows, _base_row(bits, base, axis))
+        else:
+            rows_there = rows
+        entries.append((rows, np.ascontiguousarray(np.take_along_axis(x, rows_there, axis))))
+    first = _base_row(bits, base, axis)
+    base = np.ascontiguousarray(np.take_along_axis(x, first, axis))
+    return Sparse(axis, length, base, tuple(entries), False)
+
+
+def _base_row(
+    bits: np.ndarray[Any, Any], base: np.ndarray[Any, Any], axis: int
+) -> np.ndarray[Any, Any]:
+    """For each column a row with the number of the base, where `axis` was before it came first."""
+    return np.moveaxis(np.argmax(bits == base, axis=0)[None], 0, axis)
+
+
+def tell_apart(all_rows: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    """Rows that tell apart, in each column, the rows of all entries there."""
+    found: list[np.ndarray[Any, Any]] = []
+    for rows in all_rows:
+        rest = rows
+        met = []
+        for k, known in enumerate(found):
+            same = (known == rest) & (rest >= 0)
+            if same.any():
+                met.append(k)
+                rest = np.where(same, NOWHERE, rest)
+        if not (rest >= 0).any():
+            continue
+        for k in met:
+            if not ((found[k] >= 0) & (rest >= 0)).any():
+                found[k] = np.maximum(found[k], rest)
+                break
+        else:
+            found.append(rest)
+    return found
+
+
+# Where an axis stands after a movement, and the parameters for a length of 1 there; None if it is
+# touched.
+
+_Movement = Callable[[dict[str, Any], "Shape", "Shape", int], "tuple[int, dict[str, Any]] | None"]
+
+
+def with_one(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], 1, *shape[axis + 1 :])
+
+
+def _reshaped(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]] | None:
+    before = int(np.prod(shape[:axis]))
+    for place, n in enumerate(out):
+        if n == shape[axis] and int(np.prod(out[:place])) == before:
+            return place, {"shape": with_one(out, place)}
+    return None
+
+
+def _transposed(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]]:
+    return params["axes"].index(axis), params
+
+
+def _broadcast(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]]:
+    place = axis + len(out) - len(shape)
+    return place, {"shape": with_one(out, place)}
+
+
+def _flipped(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]] | None:
+    return None if axis in params["axes"] else (axis, params)
+
+
+def _padded(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]] | None:
+    return (axis, params) if tuple(params["widths"][axis]) == (0, 0) else None
+
+
+def _rolled(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]] | None:
+    return (axis, params) if axis != params["axis"] else None
+
+
+def indexed(
+    params: dict[str, Any], shape: Shape, out: Shape, axis: int
+) -> tuple[int, dict[str, Any]] | None:
+    entries = list(params["index"].entries)
+    if any([type(e) is bool for e in entries]):
+        return None
+    if Ellipsis not in entries:
+        entries.append(Ellipsis)
+    place = entries.index(Ellipsis)
+    entries[place : place + 1] = [slice(None)] * params["index"].omitted(len(shape))
+    read = made = 0
+    for i, e in enumerate(entries):
+        if e is not None:
+            if read == axis:
+                if not isinstance(e, slice) or e.indices(shape[axis]) != (0, shape[axis], 1):
+                    return None
+                entries[i] = slice(None)
+                return made, {"index": Index(tuple(entries), params["index"].unique)}
+            read += 1
+        made += e is None or isinstance(e, slice)
+    return None
+
+
+MOVES: dict[str, _Movement] = {
+    "reshape": _reshaped,
+    "transpose": _transposed,
+    "broadcast_to": _broadcast,
+    "flip": _flipped,
+    "pad": _padded,
+    "roll": _rolled,
+    "index": indexed,
+}
