@@ -20,6 +20,28 @@ os.environ.setdefault("FUNCTRANS_CACHE", "0")
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--checked",
+        action="store_true",
+        help="check each access to memory of native code; slow, and in one thread",
+    )
+
+
+@pytest.fixture(autouse=True)
+def native_code_is_checked(request: pytest.FixtureRequest) -> Generator[None, None, None]:
+    """With ``--checked``, native code that a test makes touches only what it may."""
+    if not request.config.getoption("checked"):
+        yield
+        return
+    from tests.llvm.ground import checked
+
+    with checked() as failures:
+        yield
+        assert not failures, failures
+
+
 # The same cases on every machine by default; `--hypothesis-profile=explore` searches further.
 # No deadline: the time of one case says nothing on a shared machine.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)

@@ -13,6 +13,7 @@ from functrans import primitives
 from functrans.compile.llvm.plans import rows
 from functrans.compile.llvm.plans.statements import Nest
 from functrans.compile.llvm.segment import Segment, supported
+from tests.llvm.ground import checked
 from tests.llvm.native import carried_out, staged, status
 
 SIZES = (0, 1, 2, 3, 7, 16, 33, 300)
@@ -290,6 +291,23 @@ def test_positions_out_of_bounds(position: int) -> None:
         assert Segment(graph).checked
         assert status(graph, *values) == 0
         assert status(graph, x, i) == 1
+
+
+def test_positions_in_axes_without_elements() -> None:
+    """No position is within bounds, so nothing is touched."""
+    i = np.array([0, 0])
+    for x in (np.zeros(0), np.zeros((0, 70)), np.zeros((0, 3), complex)):
+        part = np.ones((2, *x.shape[1:]), x.dtype)
+        for f in (
+            lambda x, i, part: x[i] + part,
+            lambda x, i, part: primitives.setitem(x, i, part),
+            lambda x, i, part: ft.numpy.index_add(x, i, part),
+        ):
+            graph, values = staged(f, x, i, part)
+            assert Segment(graph).checked
+            with checked() as failures:
+                assert status(graph, *values) == 1
+                assert not failures
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -239,6 +239,8 @@ class Frame:
         return self._memory[nest]
 
     def _nest(self, builder: Builder, nest: Nest, at: Mapping[Variable, Value]) -> None:
+        if all([s.idle for kernel in nest.kernels for s in kernel.statements]):
+            return
         if all([n == 1 for kernel in nest.kernels for n in kernel.space]):
             emit_loops(builder, self.plan, nest, at)
             return
@@ -295,13 +297,16 @@ class Frame:
         self, builder: Builder, places: Sequence[Variable], at: Mapping[Variable, Value]
     ) -> list[Value]:
         """Addresses that may be handed to a function: single elements are copied to memory, since
-        what has its address handed on is kept in no register."""
+        what has its address handed on is kept in no register. What no step has touched yet has no
+        content to copy."""
         given = []
         for x in places:
+            filled = x in at or self.places[x].kind not in ("slot", "output")
             address = at[x]
             if is_single(x.type) and x is not STATUS:
                 address = slot(builder, x.type.dtype)
-                move(builder, x.type.dtype, at[x], address)
+                if filled:
+                    move(builder, x.type.dtype, at[x], address)
             given.append(address)
         return given
 

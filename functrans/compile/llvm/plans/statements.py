@@ -116,6 +116,13 @@ class Statement(NamedTuple):
         return split
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is written: the space has no elements, and no target gets the neutral one
+        of a reduction."""
+        fresh = self.reduced if self.initial else ()
+        return 0 in [n for axis, n in enumerate(self.space) if axis not in fresh]
+
+    @property
     def scattered(self) -> bool:
         """Whether values are combined in memory: some reduced axes have others inside."""
         split = self.split
