@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.gradients import Function, jax_arrays, waiting, with_module
+from benchmarks.peers import settle
 from benchmarks.workload import Builder, Call
 
 
@@ -81,12 +84,34 @@ def functrans(made: Transformed, *arguments: Any) -> Call:
 
 
 def functrans_native(made: Transformed, *arguments: Any) -> Call:
-    """Return the same with native code."""
+    """Return the same with native code, none of which is at hand."""
+    return _native(made, arguments, cached=False, background=False)
+
+
+def functrans_background(made: Transformed, *arguments: Any) -> Call:
+    """Return the same where NumPy carries large programs out for as long as they are compiled."""
+    return _native(made, arguments, cached=False, background=True)
+
+
+def functrans_cached(made: Transformed, *arguments: Any) -> Call:
+    """Return the same where another process has left its native code on the disk."""
+    first, arguments = _native(made, arguments, cached=True, background=False)
+    first(*arguments)
+    settle()
+    return first, arguments
+
+
+def _native(
+    made: Transformed, arguments: tuple[Any, ...], *, cached: bool, background: bool
+) -> Call:
     import functrans as ft
+    from functrans.compile.llvm.code import engine
 
     def first(*arguments: Any) -> Any:
         ft.clear_caches()
-        return ft.jit(made.functrans(), backend="llvm")(*arguments)
+        engine.forget()
+        with patch.dict(os.environ, FUNCTRANS_CACHE=str(int(cached))):
+            return ft.jit(made.functrans(), backend="llvm", background=background)(*arguments)
 
     return first, arguments
 
@@ -110,6 +135,8 @@ def jax_jit(made: Transformed, *arguments: Any) -> Call:
 FIRST_RESULTS: Mapping[str, Builder] = {
     "functrans": functrans,
     "functrans_native": functrans_native,
+    "functrans_background": functrans_background,
+    "functrans_cached": functrans_cached,
     "functrans_eager": functrans_eager,
     "jax_jit": jax_jit,
 }

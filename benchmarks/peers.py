@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -30,6 +31,8 @@ PEERS: Mapping[str, Peer] = {
     "functrans_jit": Peer("functrans.jit", "functrans"),
     "functrans_eager": Peer("functrans, not staged", "functrans"),
     "functrans_native": Peer("functrans, native code", "llvmlite"),
+    "functrans_background": Peer("functrans, native code in the background", "llvmlite"),
+    "functrans_cached": Peer("functrans, native code on the disk", "llvmlite"),
     "functrans_numpy": Peer("functrans.jit on NumPy", "functrans"),
     "torch": Peer("PyTorch eager", "torch"),
     "torch_compile": Peer("torch.compile", "torch"),
@@ -63,6 +66,13 @@ def is_installed(contestant: str) -> bool:
     elif module.__name__ == "torch":
         module.set_num_threads(thread_count())
     return True
+
+
+def settle() -> None:
+    """Have functrans compile what it has put off, so that nobody is timed meanwhile."""
+    background = sys.modules.get("functrans.compile.background")
+    if background is not None:
+        background.finish()
 
 
 def require_baseline() -> None:

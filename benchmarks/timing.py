@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.peers import settle
 from benchmarks.workload import Call, Command
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -80,6 +81,7 @@ def time_calls(
 ) -> dict[str, Samples]:
     """Time all ``calls``, interleaved; ``tick`` is called after each round."""
     timers = {name: make_timer(*call) for name, call in calls.items()}
+    settle()
     samples = {
         name: Samples(calls_per_slice=calls_for_slice(timer, slice_seconds))
         for name, timer in timers.items()
@@ -91,6 +93,7 @@ def time_calls(
     try:
         for order in rotating(timers, repetitions):
             for name in order:
+                settle()
                 gc.collect()
                 number = samples[name].calls_per_slice
                 samples[name].seconds.append(timers[name].timeit(number) / number)

@@ -16,6 +16,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("FUNCTRANS_BACKEND", "numpy")
 # Tests leave nothing on the disk, and find nothing there.
 os.environ.setdefault("FUNCTRANS_CACHE", "0")
+# The code that runs is that with all optimisations, from the first call on.
+os.environ.setdefault("FUNCTRANS_QUICK", "0")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402

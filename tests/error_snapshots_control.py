@@ -6,6 +6,7 @@ In the form of tests/error_snapshots.py.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -36,6 +37,12 @@ def drifting() -> Callable[[Any], Any]:
         return x + next(numbers)
 
     return lambda x: ft.debug.pure_callback(following, NUMBER, x)
+
+
+def in_what_background() -> Any:
+    """The environment is to say 0 or 1."""
+    with mock.patch.dict(os.environ, FUNCTRANS_BACKGROUND="yes"):
+        return ft.jit(np.sin)
 
 
 def without_llvmlite() -> Any:
@@ -208,6 +215,11 @@ SNAPSHOTS: dict[str, Row] = {
         without_llvmlite,
         errors.OptionError,
         r"jit: backend is 'llvm', which needs llvmlite: pip install 'functrans\[jit\]'",
+    ),
+    "an environment that does not tell whether to compile in the background": (
+        in_what_background,
+        errors.OptionError,
+        "the environment variable FUNCTRANS_BACKGROUND is 'yes'; it takes 0 or 1",
     ),
     "jit without paths": (
         lambda: ft.jit(np.sin, max_paths=0),

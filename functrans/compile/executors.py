@@ -22,6 +22,8 @@ BACKENDS = ("numpy", "llvm")
 
 VARIABLE = "FUNCTRANS_BACKEND"
 
+IN_BACKGROUND = "FUNCTRANS_BACKGROUND"
+
 
 class Runnable(Protocol):
     """A graph that can be run on plain values."""
@@ -81,7 +83,7 @@ NUMPY = Executor()
 
 
 def executor(
-    backend: Backend | None = None, exact: bool = False, background: bool = False
+    backend: Backend | None = None, exact: bool = False, background: bool | None = None
 ) -> Executor:
     """The executor of these options.
 
@@ -90,14 +92,24 @@ def executor(
     backend : {"numpy", "llvm"}, optional
         None stands for what the environment variable ``FUNCTRANS_BACKEND`` says; where it says
         nothing, for ``"llvm"`` if llvmlite is installed and ``"numpy"`` otherwise.
-    exact, background : bool
+    exact : bool
         See :class:`Executor`.
+    background : bool, optional
+        The same; None stands for what the environment variable ``FUNCTRANS_BACKGROUND`` says, 0 or
+        1, and for False where it says nothing.
 
     Raises
     ------
     OptionError
-        There is no such backend, or it is not installed.
+        There is no such backend, or it is not installed; the environment says something else.
     """
+    if background is None:
+        said = os.environ.get(IN_BACKGROUND) or "0"
+        if said not in ("0", "1"):
+            raise OptionError(
+                f"the environment variable {IN_BACKGROUND} is {said!r}; it takes 0 or 1"
+            )
+        background = said == "1"
     asked, where = backend, "jit: backend"
     if backend is None and os.environ.get(VARIABLE):
         asked, where = os.environ[VARIABLE], f"the environment variable {VARIABLE}"  # type: ignore[assignment]

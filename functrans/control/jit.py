@@ -97,7 +97,7 @@ class Jitted(Generic[P, R]):
         max_paths: int,
         backend: Backend | None,
         exact: bool,
-        background: bool,
+        background: bool | None,
     ) -> None:
         if not callable(fun):
             raise InputTypeError(
@@ -449,7 +449,7 @@ def jit(
     max_paths: int = 32,
     backend: Backend | None = None,
     exact: bool = False,
-    background: bool = False,
+    background: bool | None = None,
 ) -> Jitted[P, R]: ...
 @overload
 def jit(
@@ -464,7 +464,7 @@ def jit(
     max_paths: int = 32,
     backend: Backend | None = None,
     exact: bool = False,
-    background: bool = False,
+    background: bool | None = None,
 ) -> Callable[[Callable[P, R]], Jitted[P, R]]: ...
 def jit(
     fun: Callable[..., Any] | None = None,
@@ -478,7 +478,7 @@ def jit(
     max_paths: int = 32,
     backend: Backend | None = None,
     exact: bool = False,
-    background: bool = False,
+    background: bool | None = None,
 ) -> Any:
     """A function that is staged once for each kind of arguments and run as a program from then on.
 
@@ -517,9 +517,10 @@ def jit(
     exact : bool
         Native code is to give NumPy's bits wherever NumPy rounds exactly or in a known order; the
         rest is left to NumPy.
-    background : bool
+    background : bool, optional
         A large program runs on NumPy while another thread compiles its native code. First results
-        come at once, and from some call on they may differ in their last bits.
+        come at once, and from some call on they may differ in their last bits. None: what the
+        environment variable ``FUNCTRANS_BACKGROUND`` says, 0 or 1; else no.
 
     Returns
     -------

@@ -16,9 +16,10 @@ CANARY = 64
 """Bytes before and behind each result that have to stay as they are."""
 
 
-def carried_out(graph: Graph, *values: Any) -> list[np.ndarray[Any, Any]]:
-    """The outputs of a graph by native code, which may write to nothing but its results."""
-    outputs, code = _run(graph, *values)
+def carried_out(graph: Graph, *values: Any, quick: bool = False) -> list[np.ndarray[Any, Any]]:
+    """The outputs of a graph by native code, which may write to nothing but its results; by code
+    without optimisations, if `quick`."""
+    outputs, code = _run(graph, *values, quick=quick)
     assert code == 0
     return outputs
 
@@ -28,8 +29,9 @@ def status(graph: Graph, *values: Any) -> int:
     return _run(graph, *values)[1]
 
 
-def _run(graph: Graph, *values: Any) -> tuple[list[np.ndarray[Any, Any]], int]:
-    function = NativeFunction(graph, verify=True)
+def _run(graph: Graph, *values: Any, quick: bool = False) -> tuple[list[np.ndarray[Any, Any]], int]:
+    function = NativeFunction(graph, verify=True, quick=quick)
+    assert function.optimized is not quick
     run = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(function.address)
     inputs = [np.ascontiguousarray(x) for x in values]
     before = [x.copy() for x in inputs]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import subprocess
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans.compile import executors
+from functrans.compile import background, executors
 from functrans.core import errors
 from tests.executors import same
 from tests.modules import ROOT
@@ -343,6 +345,37 @@ class TestNative:
         for _ in range(3):
             same(step(x), wanted, exact=True)
         assert step._quick is not None
+
+    def test_background_by_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """FUNCTRANS_BACKGROUND is for those that say nothing."""
+        monkeypatch.setenv("FUNCTRANS_BACKGROUND", "1")
+        assert ft.jit(chain, backend="llvm").executor.background
+        assert not ft.jit(chain, backend="llvm", background=False).executor.background
+
+    def test_defects_in_the_background_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By the next call."""
+
+        def broken(*_: Any, **__: Any) -> Any:
+            raise RuntimeError("it could not be compiled")
+
+        monkeypatch.setattr("functrans.compile.llvm.native.NativeProgram", broken)
+        step = ft.jit(lambda x: long_chain(x) + 2.0, backend="llvm", background=True)
+        x = np.ones(3)
+        with contextlib.suppress(RuntimeError):  # it may have been quick
+            np.testing.assert_array_equal(step(x), long_chain(x) + 2.0)
+        background.finish()
+        with pytest.raises(RuntimeError, match="it could not be compiled"):
+            step(x)
+
+    def test_threads_while_it_compiles(self) -> None:
+        """All get results of one of the two programs; with `exact`, the same."""
+        step = ft.jit(lambda x: long_chain(x) * 0.5, backend="llvm", exact=True, background=True)
+        x = np.linspace(0.0, 1.0, 100)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: step(x), range(200)))
+        background.finish()
+        for y in [*found, step(x)]:
+            np.testing.assert_array_equal(y, found[0])
 
     def test_small_programs_are_compiled_at_once(self) -> None:
         """In the background that would take as long as to begin."""

@@ -42,3 +42,8 @@ def way_of(equation: Equation) -> Way | None:
         return None
     kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
     return way if way.accepts(equation, [contiguous_strides(k.shape) for k in kinds]) else None
+
+
+def multiplies(equation: Equation) -> bool:
+    """Whether an equation is a product of its first two operands."""
+    return equation.primitive.name in (*NAMES, *windows.NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
     from functrans.core.types import Array, ArrayType
     from functrans.graph.graph import Equation, Graph
 
-AT_ONCE = 60
+AT_ONCE = 12
 """Equations of a program that are compiled before its first call, though the background was asked
-for: that takes some ten milliseconds."""
+for: that takes a few milliseconds."""
+
+QUICK = "FUNCTRANS_QUICK"
+"""The environment variable that says whether first calls may be served by code that is made
+quickly; 0: all optimisations come first."""
 
 PROBED = 10_000
 """Elements of operands up to which an operation is tried out."""
@@ -46,9 +51,11 @@ class NativeSegment:
         Of the module for LLVM.
     """
 
-    def __init__(self, graph: Graph, exact: bool, donated: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, graph: Graph, exact: bool, donated: tuple[int, ...] = (), quick: bool = False
+    ) -> None:
         self.graph = graph
-        self._function = NativeFunction(graph, exact=exact, donated=donated)
+        self._function = NativeFunction(graph, exact=exact, donated=donated, quick=quick)
         self.text = self._function.text
         inputs, outputs = [v.type for v in graph.inputs], self.results()
         fallback = self._by_numpy
@@ -68,7 +75,7 @@ class NativeSegment:
         function = self._function
         return builtin(
             self.graph.name,
-            function.address,
+            function.body,
             inputs,
             outputs,
             fallback,
@@ -117,13 +124,15 @@ class NativeProgram:
         The text of the part in Python, and of all modules for LLVM.
     """
 
-    def __init__(self, graph: Graph, donated: tuple[int, ...], exact: bool) -> None:
+    def __init__(
+        self, graph: Graph, donated: tuple[int, ...], exact: bool, quick: bool = False
+    ) -> None:
         graph = run_graphs(graph, partial(prepared, exact=exact))
         fits = _Chooser(graph, exact)
         made: list[NativeSegment] = []
 
         def segment(part: Graph, donated: tuple[int, ...] = ()) -> NativeSegment:
-            made.append(NativeSegment(part, exact, donated))
+            made.append(NativeSegment(part, exact, donated, quick))
             return made[-1]
 
         self.name = graph.name
@@ -213,7 +222,7 @@ def native_program(
             made = Tiered(graph, donated, exact)
         else:
             with no_collection():
-                made = NativeProgram(graph, donated, exact)
+                made = NativeProgram(graph, donated, exact, os.environ.get(QUICK, "1") != "0")
         graph.derived[key] = made
     elif isinstance(made, Tiered) and not in_background:
         return made.finished()

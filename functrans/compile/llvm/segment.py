@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import ref
 
-from functrans.compile.llvm.calls import way_of
+from functrans.compile import background
+from functrans.compile.llvm.calls import multiplies, way_of
 from functrans.compile.llvm.code.builder import Builder, Value, number
-from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.code.engine import at_hand, load
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
@@ -18,6 +21,7 @@ from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
 from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, stated
+from functrans.compile.llvm.plans.work import delay
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
@@ -25,11 +29,14 @@ from functrans.graph.passes.sparsity import use_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from weakref import ReferenceType
 
+    from functrans.compile.llvm.code.engine import Loaded
     from functrans.graph.graph import Equation, Graph
 
-SMALL_TABLE = 256
-"""Elements of a constant up to which it is written into the code."""
+SAVED = 500.0
+"""Nanoseconds for a character of a module's text by which it is compiled earlier without
+optimisations; 300 to 2000 were measured."""
 
 
 def supported(equation: Equation, exact: bool) -> bool:
@@ -136,12 +143,26 @@ def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:
 class NativeFunction:
     """A segment that has been compiled, with what it needs while it lives.
 
+    Parameters
+    ----------
+    graph : Graph
+    exact : bool
+    donated : sequence of int
+    verify : bool
+        Have LLVM check the module first.
+    quick : bool
+        Have code at hand in a quarter of the time if a call does not take long; it is replaced by
+        what a thread compiles with all optimisations, once nothing else is to be compiled. Both
+        give the same bits.
+
     Attributes
     ----------
-    address : int
-        Of ``run``.
+    body : c_void_p
+        Where the address of ``run`` stands.
     text, arena, checked
         Those of the segment.
+    optimized : bool
+        Whether the code that runs now has all optimisations.
     long : bool
         Whether some of it is worth several threads: a call takes so long that others should run.
     lent : dict of int to int
@@ -155,6 +176,7 @@ class NativeFunction:
         exact: bool = False,
         donated: Sequence[int] = (),
         verify: bool = False,
+        quick: bool = False,
     ) -> None:
         segment = Segment(graph, exact)
         self.lent: dict[int, int] = {}
@@ -164,10 +186,45 @@ class NativeFunction:
         self.arena = segment.arena
         self.checked = segment.checked
         self.long = PARALLEL in segment.text
-        self._code = load(segment.text, ["run", "bind"], verify=verify, kept=False)
-        self.address = self._code["run"]
         self._constants = segment.constants
         self._table = (ctypes.c_void_p * max(len(self._constants), 1))(
             *[x.ctypes.data for x in self._constants]
         )
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._code["bind"])(ctypes.addressof(self._table))
+        self.body = ctypes.c_void_p()
+        self._codes: list[Loaded] = []  # a thread may run the first when there is a second
+        pays = delay(graph, multiplies) < len(self.text) * SAVED
+        quick = quick and pays and not at_hand(self.text)
+        self._compile(quick=quick, verify=verify)
+        if quick:
+            background.when_calm(partial(_optimize, ref(self)))
+
+    @property
+    def address(self) -> int:
+        """Of ``i32 run(ptr inputs, ptr outputs, ptr arena, ptr sizes)``, as it is now."""
+        assert self.body.value is not None
+        return self.body.value
+
+    def _compile(self, *, quick: bool, verify: bool = False) -> None:
+        code = load(self.text, ["run", "bind"], verify=verify, quick=quick, kept=False)
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])(ctypes.addressof(self._table))
+        self._codes.append(code)
+        self.body.value = code["run"]
+        self.optimized = not quick
+
+    def optimize(self) -> None:
+        """Compile it with all optimisations."""
+        self._compile(quick=False)
+
+
+def _optimize(reference: ReferenceType[NativeFunction]) -> None:
+    function = reference()
+    if function is None:  # nobody has it any more
+        return
+    try:
+        function.optimize()
+    except Exception as error:
+        warnings.warn(
+            f"native code could not be compiled with optimisations, and goes on without: {error}",
+            RuntimeWarning,
+            stacklevel=1,
+        )

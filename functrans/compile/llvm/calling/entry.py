@@ -66,7 +66,7 @@ class _Self(IntEnum):
 
 def builtin(
     name: str,
-    body: int,
+    body: int | ctypes.c_void_p,
     inputs: Sequence[Any],
     outputs: Any,
     fallback: Callable[..., Any],
@@ -88,10 +88,12 @@ def builtin(
     ----------
     name : str
         Its ``__name__``.
-    body : int
-        The address of ``i32 body(ptr inputs, ptr outputs, ptr arena, ptr sizes)``: arrays of the
-        addresses of data, by the numbers of the leaves; memory for what is computed in between, at
-        a multiple of 64, its content undefined; the sizes that the arguments told, int64, in the
+    body : int or c_void_p
+        The address, or the place where it stands and may be replaced by that of another function
+        that does the same, of ``i32 body(ptr inputs, ptr outputs, ptr arena, ptr sizes)``: arrays
+        of the addresses of data, by the numbers of the leaves; memory for what is computed in
+        between, at a multiple of 64, its content undefined; the sizes that the arguments told,
+        int64, in the
         order of :meth:`Structure.sizes`. A function with fewer operands, or without a result, does
         too (``void body(ptr, ptr, ptr)``). Results do not overlap with anything, but for those that
         are donated arguments. A scalar lies in 16 bytes of its own.
@@ -317,9 +319,10 @@ class _Entry(Writer):
             lambda: self.require(self.call("take_arena", need, self.arena, result="i1")),
         )
         thread = b.slot("ptr")
+        place, arena = self.head(Head.BODY, "ptr"), b.load("ptr", self.arena)
+        body = b.emit("ptr", f"load atomic ptr, {place} acquire, align 8")
         long = self.some(Head.LONG)
         b.when(long, lambda: self.let_others_run(thread))
-        body, arena = self.head(Head.BODY, "ptr"), b.load("ptr", self.arena)
         inputs, outputs = self.part(Head.INPUT_PART), self.part(Head.OUTPUT_PART)
         operands = f"{inputs}, {outputs}, {arena}, {b.at(sizes, 1, 'i64')}"
         status = b.emit("i32", f"call i32 {body.text}({operands})")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.calling.signature import Dim, Structure
 
+_BODY = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)
+
 _INT64 = np.iinfo(np.int64)
 
 
@@ -45,7 +47,7 @@ class Foreign:
     def __init__(
         self,
         name: str,
-        body: int,
+        body: int | ctypes.c_void_p,
         inputs: Structure,
         outputs: Structure,
         fallback: Callable[..., Any],
@@ -56,7 +58,7 @@ class Foreign:
     ) -> None:
         self.__name__ = name
         self.fallback = fallback
-        self._body = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)(body)
+        self._body = ctypes.c_void_p(body) if isinstance(body, int) else body
         self._inputs = inputs
         self._names = inputs.sizes()
         self._outputs = outputs
@@ -79,7 +81,8 @@ class Foreign:
         arena = np.empty(need + 64, np.uint8)
         start = -arena.ctypes.data % 64
         told = np.array([sizes[name] for name in self._names], np.int64)
-        status = self._body(
+        assert self._body.value is not None
+        status = _BODY(self._body.value)(
             _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data
         )
         if self._status and status:

@@ -6,6 +6,7 @@ it, so whoever keeps a plan keeps `objects` too. What reads it is in ``entry.py`
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class Head(IntEnum):
     """Words of the header. What ends in S counts the records of a table, whose address follows."""
 
     BODY = 0
+    """Where its address stands, which may change."""
     ARGUMENTS = 1
     CONTAINERS = 2
     CONTAINER_TABLE = 3
@@ -219,8 +221,8 @@ class Plan:
     outputs : Structure
         Of one root.
     layouts : Layouts
-    body : int
-        The address of the compiled function.
+    body : int or c_void_p
+        The address of the compiled function, or where it stands.
     arena : int or Size
     status : int
         As in :class:`Head`.
@@ -239,7 +241,7 @@ class Plan:
         inputs: Structure,
         outputs: Structure,
         layouts: Layouts,
-        body: int,
+        body: int | ctypes.c_void_p,
         arena: int | Size,
         status: int,
         long: bool,
@@ -279,7 +281,11 @@ class Plan:
             ],
         }
         head = [0] * len(Head)
-        head[Head.BODY] = body
+        if isinstance(body, int):
+            head[Head.BODY] = self._put([body])
+        else:
+            self.objects.append(body)
+            head[Head.BODY] = ctypes.addressof(body)
         head[Head.ARGUMENTS] = inputs.roots - len(inputs.keywords)
         if isinstance(arena, Size):
             head[Head.ARENA_SIZE] = -1 - self._size(arena)

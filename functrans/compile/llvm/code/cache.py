@@ -98,6 +98,12 @@ def find(key: str) -> bytes | None:
     return code
 
 
+def has(key: str) -> bool:
+    """Whether there is a file of that name, damaged perhaps."""
+    where = folder()
+    return where is not None and (where / (key + _ENDING)).exists()
+
+
 def keep(key: str, code: bytes) -> None:
     """Write object code to the disk, whole or not at all."""
     global _written

@@ -28,7 +28,7 @@ PASSES = ("always_inliner", "sroa", "new_gvn", "loop_rotate")
 they double the time to compile and change nothing in what was measured."""
 
 QUICK = ("sroa",)
-"""Those of code without loops that matter."""
+"""Those of code that hardly runs. Functions that are to be parts of their callers are called."""
 
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
@@ -168,7 +168,8 @@ def load(
     verify : bool
         Have LLVM check the module first.
     quick : bool
-        Compile in a fifth of the time, for code without loops that matter.
+        Compile in a fifth of the time, for code that hardly runs or not for long. Its results have
+        the same bits: what LLVM may change about numbers, no text allows.
     kept : bool
         Whether the code is for good; otherwise only as long as somebody holds what is returned.
 
@@ -186,7 +187,7 @@ def load(
         if verify:
             here.llvm.parse_assembly(text).verify()
         passes = QUICK if quick else PASSES
-        key = cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
+        key = _key(here, text, passes)
         loaded = _loaded.get(key)
         if loaded is None:
             loaded = Loaded(_engine(here, text, key, passes))
@@ -197,6 +198,24 @@ def load(
         if kept:
             _kept.append(loaded)
         return loaded
+
+
+def forget() -> None:
+    """Drop the object code that is at hand for modules with variables, as another process would not
+    have it; what runs stays."""
+    with _lock:
+        _codes.clear()
+
+
+def at_hand(text: str) -> bool:
+    """Whether the code of a module, with all optimisations, has been made before."""
+    with _lock:
+        key = _key(machine(), text, PASSES)
+        return key in _loaded or key in _codes or cache.has(key)
+
+
+def _key(here: Machine, text: str, passes: Sequence[str]) -> str:
+    return cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
 
 
 def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:

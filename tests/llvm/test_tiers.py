@@ -1,0 +1,250 @@
+"""Code that is made quickly, and replaced by optimised code: the same bits, whenever that is."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import functrans as ft
+from functrans.compile import background
+from functrans.compile.llvm.calls import multiplies
+from functrans.compile.llvm.code import engine
+from functrans.compile.llvm.plans.work import delay
+from functrans.compile.llvm.segment import NativeFunction, supported
+from tests.llvm.native import carried_out, staged
+from tests.llvm.random_graphs import RandomGraph
+from tests.modules import ROOT
+
+X = np.linspace(-2.0, 2.0, 50)
+
+
+@pytest.fixture(autouse=True)
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Optimised code comes when a test asks for it."""
+    background.finish()
+    monkeypatch.setattr(background, "CALM", 1e6)
+    monkeypatch.setenv("FUNCTRANS_QUICK", "1")
+    yield
+    background.finish()
+
+
+def waves(x: Any) -> Any:
+    return np.sum(np.tanh(np.sin(x) * x) + np.exp(-x * x) / (1.0 + x * x))
+
+
+def functions() -> list[NativeFunction]:
+    return [x for x in gc.get_objects() if isinstance(x, NativeFunction)]
+
+
+def same_bits(x: Any, y: Any) -> bool:
+    """What a NaN has in its other bits is nobody's promise."""
+    x, y = np.asarray(x), np.asarray(y)
+    if x.dtype.kind in "fc":
+        parts = [(x.real, y.real), (x.imag, y.imag)] if x.dtype.kind == "c" else [(x, y)]
+        return all(
+            np.where(np.isnan(a), np.nan, a).tobytes() == np.where(np.isnan(b), np.nan, b).tobytes()
+            for a, b in parts
+        )
+    return x.tobytes() == y.tobytes()
+
+
+def check(seed: int) -> bool:
+    """Compare both codes of one random graph; whether all of it has native code."""
+    found = RandomGraph(seed)
+    with np.errstate(all="ignore"):
+        graph, values = staged(found.call, *found.inputs)
+    if not all([supported(e, False) for e in graph.equations]):
+        return False
+    engine.forget()  # another graph may have the same code
+    slow = carried_out(graph, *values, quick=True)
+    background._calm_jobs.clear()
+    pairs = zip(slow, carried_out(graph, *values), strict=True)
+    assert all([same_bits(x, y) for x, y in pairs]), seed
+    return True
+
+
+def test_same_bits() -> None:
+    """Optimisations change no bit of a result."""
+    assert sum(map(check, range(200, 216))) >= 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_same_bits_of_many(block: int) -> None:
+    """Two thousand graphs."""
+    assert sum(map(check, range(20_000 + 100 * block, 20_100 + 100 * block))) >= 50
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x @ np.sin(x),
+        lambda x: ft.scan(lambda c, y: (np.cos(c) * y, c + y), 1.0, x),
+        lambda x: np.linalg.norm(np.outer(x, x) @ np.outer(x, x)),
+        lambda x: np.sort(x)[3] + np.cumsum(x)[-1],
+    ],
+)
+def test_same_bits_of_calls(function: Any) -> None:
+    """Products, loops and running sums too."""
+    step = ft.jit(ft.value_and_grad(lambda x: np.sum(ft.tree.leaves(function(x))[0])))
+    before = step(X)
+    background.finish()
+    after = step(X)
+    assert all(map(same_bits, before, after))
+
+
+def test_code_is_replaced() -> None:
+    """The first call runs quick code; the builtin stays, what it calls does not."""
+    gc.collect()
+    known = set(map(id, functions()))
+    step = ft.jit(waves, backend="llvm")
+    first = step(X)
+    made = [x for x in functions() if id(x) not in known]
+    assert made and not any([x.optimized for x in made])
+    run, address = step._run, made[0].address
+    assert same_bits(step(X), first)
+    background.finish()
+    assert all([x.optimized for x in made]) and made[0].address != address
+    assert step._run is run and same_bits(step(X), first)
+
+
+def test_large_work_is_optimised_at_once() -> None:
+    """A first call is to take no longer than it saves; of some loops nobody knows."""
+
+    def work(f: Any, *args: Any) -> float:
+        return delay(staged(f, *args)[0], multiplies)
+
+    matrix = np.ones((1000, 1000))
+    assert work(waves, X) < 1e4
+    assert work(lambda x: x @ x, matrix) > 1e8
+    assert work(lambda x: ft.while_loop(lambda c: c < 3.0, lambda c: c + 1.0, x), 1.0) == np.inf
+    turns = ft.fori_loop
+    twice = [work(lambda x, n=n: turns(0, n, lambda i, c: np.sin(c), x), X) for n in (100, 200)]
+    assert 1.5 < twice[1] / twice[0] < 2.5
+    graph, _ = staged(lambda x: x @ x, matrix)
+    assert NativeFunction(graph, quick=True).optimized
+
+
+def test_quick_code_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FUNCTRANS_QUICK=0."""
+    monkeypatch.setenv("FUNCTRANS_QUICK", "0")
+    ft.jit(lambda x: waves(x) + 1.5, backend="llvm")(X)
+    assert not background._calm_jobs
+
+
+def test_code_on_the_disk_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was optimised once is not made quickly again; what was not, is found too."""
+    monkeypatch.setenv("FUNCTRANS_CACHE", "1")
+    monkeypatch.setenv("FUNCTRANS_CACHE_DIR", str(tmp_path))
+    graph, _ = staged(lambda x: waves(x) * 3.25, X)
+
+    def made() -> NativeFunction:
+        engine.forget()
+        return NativeFunction(graph, quick=True)
+
+    assert not made().optimized
+    background._calm_jobs.clear()  # the process ends
+    function = made()
+    assert not function.optimized
+    assert len(list(tmp_path.glob("*.object"))) == 1
+    background.finish()
+    assert function.optimized
+    assert made().optimized
+    assert not background._calm_jobs
+
+
+def test_defects_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If optimised code cannot be made, the other stays, and a warning says so."""
+    step = ft.jit(lambda x: waves(x) - 0.5, backend="llvm")
+    first = step(X)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr("functrans.compile.llvm.segment.load", broken)
+    with pytest.warns(RuntimeWarning, match="goes on without: no memory"):
+        background.finish()
+    assert same_bits(step(X), first)
+
+
+def test_what_nobody_has_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its name waits."""
+    graph, _ = staged(lambda x: waves(x) * 7.0, X)
+    monkeypatch.setattr(NativeFunction, "optimize", lambda self: pytest.fail("it was compiled"))
+    NativeFunction(graph, quick=True)
+    gc.collect()
+    background.finish()
+
+
+def test_threads_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls from many threads, while the code is replaced again and again."""
+    steps = [ft.jit(lambda x, k=k: waves(x * k) + k, backend="llvm") for k in range(4)]
+    first = [step(X) for step in steps]
+    wrong: list[int] = []
+    end = threading.Event()
+
+    def call() -> None:
+        while not end.is_set():
+            for k, step in enumerate(steps):
+                if not same_bits(step(X), first[k]):
+                    wrong.append(k)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    background.finish()
+    for function in functions():
+        function.optimize()
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def run(code: str, **environment: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+PROCESS = """
+import os, time, numpy as np, functrans as ft
+from functrans.compile import background
+from tests.llvm.test_tiers import waves, functions, X
+steps = [ft.jit(lambda x, k=k: waves(x * k), backend="llvm") for k in range(3)]
+first = [step(X) for step in steps]
+"""
+
+
+def test_process_ends_meanwhile() -> None:
+    """What waits is dropped."""
+    assert run(PROCESS + "print('done')") == (0, "done\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork_meanwhile() -> None:
+    """Parent and child each go on with what waits; no thread runs while the process is forked."""
+    code = """
+child = os.fork()
+while not all([x.optimized for x in functions()]):
+    time.sleep(0.01)
+assert [step(X) for step in steps] == first
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    assert run(PROCESS + code) == (0, "", "")
