@@ -222,6 +222,7 @@ from .shape import (
     stack as stack,
     transpose as transpose,
 )
+from .shifts import SHIFTS as SHIFTS, check_within as check_within, shifted_rates as shifted_rates
 from .sorting import (
     argpartition as argpartition,
     argsort as argsort,

@@ -264,6 +264,19 @@ def message(
     )
 
 
+def message_within(calls: tuple[tuple[str, str], ...]) -> str:
+    """The same of decompositions in loops or branches, by their names and lines."""
+    name = _FAMILIES.get(calls[0][0], calls[0][0])
+    values, vectors, _ = _WORDS[name]
+    lines = " or ".join(dict.fromkeys(line for _, line in calls))
+    return (
+        f"{name}: the derivative is undetermined between the {vectors} of {values} that are equal "
+        f"up to rounding, of the call at {lines}, within a loop or branch. "
+        f"{ORDER.format(values=values, vectors=vectors)} {TOGETHER.format(values=values)}"
+    )
+
+
+_FAMILIES = {"eigvalsh": "eigh", "eigvals": "eig", "svdvals": "svd"}
 _ASSUMED = (
     "The result assumes that nothing depends on how these {vectors} turn into each other: right "
     "for the projector onto the space that they span, wrong for functions of the matrix such as "

@@ -9,19 +9,19 @@ import numpy as np
 
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.kinds import general, nondifferentiable
-from functrans.core.primitive import ZERO
+from functrans.core.primitive import REGISTRY, ZERO
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
-from .arithmetic import absolute, divide, multiply, subtract
-from .comparison import equal, greater, logical_and, maximum, not_equal, where
+from .arithmetic import absolute, add, astype, divide, multiply, subtract
+from .comparison import equal, greater, logical_and, logical_or, maximum, not_equal, where
 from .contraction import matmul
-from .degenerate import AGAIN, ORDER, TOGETHER, countable_pairs, message
+from .degenerate import AGAIN, ORDER, TOGETHER, countable_pairs, message, message_within
 from .indexing import first_axis
 from .linalg import adjoint, symmetrized
 from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import reshape
-from .slopes import tie_rates
+from .slopes import between_equal, tie_rates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,13 +164,113 @@ told_rates: Function = general(
 )
 
 
-# Whether the derivative of a function that tells no equal values apart does.
-
-
 def of_lanes(x: Array, rank: int) -> Array:
     """A number for each lane, as what broadcasts to arrays of lanes of this rank."""
     shape = shape_of(x)
     return reshape(x, shape=(*shape, *(1,) * (rank - len(shape))))
+
+
+# Decompositions within loops and branches.
+
+SHIFTS = ArrayType((3,), np.dtype(float))
+"""The type of the operand by whose tangents rates are shifted: one for each kind of shift."""
+
+
+def shifted_rates_push(ts: Any, xs: Any, *, of: str, options: tuple[Any, ...]) -> Array:
+    tangent, by, t = ts[:3]
+    tells: Any = REGISTRY[of].tells
+    found = tells(tuple(xs[3:]), [xs[2]], [t], dict(options), False)
+    if found is None:
+        return tangent
+    for kind, shift in zip(np.eye(3), found[1], strict=True):
+        size = astype(sum(multiply(by, kind), axes=(by.ndim - 1,)), dtype=dtype_of(shift))
+        tangent = add(tangent, multiply(of_lanes(size, shift.ndim), shift))
+    return tangent
+
+
+shifted_rates: Any = general(
+    "shifted_rates",  # values w of a decomposition of x into factors; their tangents have shifts of
+    lambda w, by, x, *factors, of, options: w,  # rates, as many as the tangent of `by` says
+    push_all=shifted_rates_push,
+    pull_all=lambda g, x_types, *, of, options: (
+        g,
+        *[np.zeros(kind.shape, kind.dtype) for kind in x_types[1:]],
+    ),
+    batch=lambda *xs, of, options: shifted_rates(*xs, of=of, options=options),
+    shape=lambda w, *rest, of, options: w,
+    samples=lambda: [
+        Sample(
+            *(np.array([1.0, 2.0]), np.zeros(3), np.diag([1.0, 2.0])),
+            *(np.array([1.0, 2.0]), np.zeros(2)),
+            of="eigvalsh",
+            options=(("uplo", "L"),),
+        ),
+        Sample(
+            *(np.array([1.0 + 1j, 2.0]), np.zeros(3), np.diag([1.0 + 1j, 2.0])),
+            np.array([1.0 + 1j, 2.0]),
+            of="eigvals",
+            options=(),
+            label="complex",
+        ),
+    ],
+)
+
+
+def _told_within_impl(x: Array, told: Array, known: Array, *, calls: Any) -> Array:
+    if told.any() and not known.any():
+        warn_user(message_within(calls), DegenerateWarning)
+    return x
+
+
+told_within: Function = general(
+    "told_within",  # a tangent x; warns where it tells equal values apart of decompositions in
+    _told_within_impl,  # loops or branches, unless it is those that are known
+    pushes=(lambda t: t, ZERO, ZERO),
+    pulls=(lambda g: g, ZERO, ZERO),
+    batch=lambda x, told, known, *, calls: told_within(x, told, known, calls=calls),
+    shape=lambda x, told, known, *, calls: x,
+    masks="lanes",
+    samples=lambda: (
+        [
+            Sample(
+                *(draw(shape, -1, 1), np.zeros(shape, bool), np.zeros((), bool)),
+                calls=(("eigh", "script.py:1"),),
+                label=label,
+            )
+            for shape, label in (((2,), ""), ((), "0-d"))
+        ]
+        + [
+            Sample(
+                *(draw_complex((2,), -1, 1), np.ones(2, bool), np.ones((), bool)),
+                calls=(("svdvals", "script.py:1"),),
+                label="complex",
+            )
+        ]
+    ),
+)
+
+
+def check_within(
+    calls: tuple[tuple[str, str], ...],
+    result: Array,
+    apart: Array,
+    scale: Array,
+    others: Sequence[Array],
+) -> Array:
+    """The tangent of a result, once it is known whether it tells equal values apart of these calls,
+    each by its name and line, in a loop or branch: `others` are the values of decompositions that
+    are none of them."""
+    known: Array = np.zeros((), bool)
+    for w in others:
+        pairs = between_equal(w)
+        known = logical_or(known, any(pairs, axes=(pairs.ndim - 2, pairs.ndim - 1)))
+    while known.ndim:
+        known = any(known, axes=(0,))
+    checked: Array = told_within(result, told_where(result, apart, scale), known, calls=calls)
+    return checked
+
+
+# Whether the derivative of a function that tells no equal values apart does.
 
 
 def lopsided_when_split(

@@ -218,6 +218,7 @@ REAL = {
     "bent": {0, 1},
     "nulled": {1},
     "told_twice": {3, 4},
+    "shifted_rates": {1, 4},
     "hermitian_from": {1},
     "singular_from": {1},
     "known_eigh": {0, 1, 2},

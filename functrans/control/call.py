@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from functrans.compile import program
+from functrans.control.decompositions import decomposes, run_pieces, shiftable, shifted
 from functrans.control.derived import batch_graph, jvp_graph, vjp_graph
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
+from functrans.core.primitive import HigherOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functrans.compile.executors import Executor
+    from functrans.core.primitive import Shifted
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Graph
 
@@ -31,7 +34,7 @@ def _types(
     return tuple(graph.output_types)
 
 
-class _Call:
+class _Call(HigherOrder):
     """Each transform of a call calls the transformed graph."""
 
     def jvp(
@@ -41,6 +44,25 @@ class _Call:
         outs = call(*merged(primals, tangents), **{**params, "graph": graph})
         count = len(nonzero)
         return list(outs[:count]), filled(nonzero, list(outs[count:]))
+
+    def opened(self, params: Params) -> Callable[..., list[Any]] | None:
+        graph = params["graph"]
+        if not decomposes(graph):
+            return None
+
+        def run(values: list[Any], at: Callable[[str], None]) -> list[Any]:
+            def between(piece: Graph, operands: list[Any]) -> tuple[Any, ...]:
+                return call(*operands, **{**params, "graph": piece})
+
+            return run_pieces(graph, values, between, at)
+
+        return run
+
+    def shifted(self, params: Params) -> Shifted | None:
+        graph = params["graph"]
+        if not decomposes(graph):
+            return None
+        return shifted(0, {**params, "graph": shiftable(graph)}, graph)
 
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
+from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
     batch_graph,
@@ -25,11 +26,14 @@ from functrans.control.higher_order import chosen, filled, flags_of, higher_orde
 from functrans.control.lanes import flattened, lanes_of, padded, unflattened
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import zeros
+from functrans.core.primitive import HigherOrder
 from functrans.core.types import ArrayType, shape_of
 from functrans.graph.graph import Graph, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from functrans.core.primitive import Shifted
 
 Params = dict[str, Any]
 
@@ -64,7 +68,15 @@ def _types(
     return tuple(ArrayType((*index.shape, *kind.shape), kind.dtype) for kind in outs)
 
 
-class _Cond:
+class _Cond(HigherOrder):
+    def shifted(self, params: Params) -> Shifted | None:
+        branches, lanes = params["branches"], params["lanes"]
+        if not any(map(decomposes, branches)):
+            return None
+        graphs = tuple(map(shiftable, branches))
+        lanes = lanes and (False, *lanes)
+        return shifted(1, {"branches": graphs, "lanes": lanes}, *branches)
+
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:

@@ -42,7 +42,7 @@ def single(operation: Any, types: list[ArrayType], params: Params) -> Graph:
     return Graph(primitive.name, inputs, [equation], list(outputs))
 
 
-class Late:
+class Late(HigherOrder):
     """The rules of an operation whose transforms have to wait until it runs."""
 
     def __init__(self, operation: Callable[[], Any]) -> None:

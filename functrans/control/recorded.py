@@ -18,7 +18,7 @@ from functrans.control.higher_order import chosen, filled, higher_order, own
 from functrans.control.late import late_vjp, pull_kept, run_keeping
 from functrans.control.while_primitive import while_loop_primitive
 from functrans.core.interpreter import under
-from functrans.core.primitive import primitive_of
+from functrans.core.primitive import HigherOrder, primitive_of
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
@@ -34,7 +34,7 @@ TAPE = ArrayType((), np.dtype(object))
 """The type of what a loop keeps."""
 
 
-class _Last:
+class _Last(HigherOrder):
     """The rules of operations that no transform meets."""
 
     def _never(self, *args: Any, **named: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
+from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
     batch_graph,
@@ -39,6 +40,8 @@ from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from functrans.core.primitive import Shifted
 
 Params = dict[str, Any]
 
@@ -104,6 +107,12 @@ def parts(values: Sequence[Any], consts: int, carry: int) -> tuple[Any, Any, Any
 
 
 class _Scan(Late):
+    def shifted(self, params: Params) -> Shifted | None:
+        body = params["body"]
+        if not decomposes(body):
+            return None
+        return shifted(0, {**params, "body": shiftable(body), "consts": params["consts"] + 1}, body)
+
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from functrans.compile import program
 from functrans.control.call import call
+from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Flags,
     batch_graph,
@@ -37,6 +38,7 @@ from functrans.primitives import ARRAY, Index, index_add, index_update, take
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functrans.core.primitive import Shifted
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Graph
 
@@ -93,6 +95,20 @@ def _types(
 
 
 class _While(Late):
+    def shifted(self, params: Params) -> Shifted | None:
+        test, body, lanes = params["test"], params["body"], params["lanes"]
+        if not decomposes(body):
+            return None
+        graph = shiftable(body)
+        new_params = {
+            **params,
+            "test": reordered(test, [Variable(graph.inputs[0].type), *test.inputs], test.outputs),
+            "body": graph,
+            "consts": params["consts"] + 1,
+            "lanes": None if lanes is None else (False, *lanes),
+        }
+        return shifted(0, new_params, body)
+
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:

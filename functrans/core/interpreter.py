@@ -25,6 +25,10 @@ class _Stack(threading.local):
 
     top: Interpreter | None = None
 
+    deriving = False
+    """Whether a derivative of an operation with graphs is carried out, by a transform above the
+    top."""
+
 
 def _back_to(interpreter: Interpreter | None) -> None:
     """Make an interpreter current again.
@@ -219,6 +223,21 @@ class under:
 
     def __exit__(self, *exc: object) -> None:
         _back_to(self.before)
+
+
+class deriving(under):
+    """The same for the derivative that the interpreter above takes of an operation with graphs."""
+
+    __slots__ = ("already",)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.already = stack.deriving
+        stack.deriving = True
+
+    def __exit__(self, *exc: object) -> None:
+        stack.deriving = self.already
+        super().__exit__()
 
 
 def is_active(interpreter: Interpreter) -> bool:

@@ -8,7 +8,7 @@ parameters. Exactly what is named is kept until the rule runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -190,7 +190,7 @@ def types_of(ans: Any) -> Any:
     return tuple(map(type_of, ans)) if isinstance(ans, tuple) else type_of(ans)
 
 
-class HigherOrder(Protocol):
+class HigherOrder:
     """What transforms do with an operation whose parameters are graphs, on flat operands.
 
     Each method runs under the interpreter below the one that asks. None stands for a zero tangent
@@ -201,20 +201,51 @@ class HigherOrder(Protocol):
         self, primals: list[Any], tangents: list[Any], params: dict[str, Any]
     ) -> tuple[list[Any], list[Any]]:
         """The outputs and their tangents."""
-        ...
+        raise NotImplementedError
 
     def vjp(
         self, values: list[Any], wanted: list[bool], params: dict[str, Any]
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
         """The outputs, and the function from their cotangents to those of the operands."""
-        ...
+        raise NotImplementedError
 
     def batch(
         self, size: int, values: list[Any], batched: list[bool], params: dict[str, Any]
     ) -> tuple[list[Any], list[bool]]:
         """The outputs, and which of them have the batch axis (at 0), as `batched` says of the
         operands."""
-        ...
+        raise NotImplementedError
+
+    def opened(self, params: dict[str, Any]) -> Callable[..., list[Any]] | None:
+        """``run(operands, params, at)``: the same in pieces, for a transform that has to look at
+        the matrix decompositions within; ``at(line)`` is told where each of them comes from. None:
+        there are none, or it takes no pieces."""
+        return None
+
+    def shifted(self, params: dict[str, Any]) -> Shifted | None:
+        """The operation with an operand more, by whose tangents the rates of equal values within
+        are shifted (transforms/telling.py); None where no values within have rates."""
+        return None
+
+
+class Shifted(NamedTuple):
+    """An operation with shifts of rates for an operand.
+
+    Attributes
+    ----------
+    place : int
+        Of the operand.
+    params : dict
+        The parameters.
+    check : callable
+        ``check(result, apart, scale, others)``: the tangent of a result, once it is known whether
+        it tells equal values within apart, by what two shifts add to it; `others` are the values of
+        decompositions elsewhere.
+    """
+
+    place: int
+    params: dict[str, Any]
+    check: Callable[..., Any]
 
 
 class Primitive:

@@ -21,7 +21,7 @@ from functrans.core.cotangent import (
     zeros,
 )
 from functrans.core.errors import InputTypeError, missing_derivative
-from functrans.core.interpreter import CustomCall, Interpreter, under
+from functrans.core.interpreter import CustomCall, Interpreter, deriving, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
@@ -96,6 +96,11 @@ class ForwardArray(TracedArray):
         return primal.concrete(wanted) if isinstance(primal, TracedArray) else primal
 
 
+class SealedError(Exception):
+    """A checkpointed function has met equal values, of which more than its results is needed: it
+    cannot be one operation of the interpreter below."""
+
+
 class Forward(Interpreter):
     """Carries a tangent with each primal; a zero tangent is absent.
 
@@ -105,7 +110,7 @@ class Forward(Interpreter):
     takes the results asks for what is `delivered`.
     """
 
-    __slots__ = ("later", "splits", "splitting", "telling", "transform", "undirected")
+    __slots__ = ("later", "sealed", "splits", "splitting", "telling", "transform", "undirected")
 
     differentiates = True
     overwrites = True
@@ -124,6 +129,7 @@ class Forward(Interpreter):
         self.splits = splits
         self.splitting: Any = None  # a Splitting, which may come to be my parent
         self.telling: Any = None  # a Telling, likewise
+        self.sealed = False  # while the interpreter below runs a checkpointed function of mine
 
     def owns(self, x: Any) -> bool:
         return type(x) is ForwardArray and x.interpreter is self
@@ -146,38 +152,14 @@ class Forward(Interpreter):
         if self.splitting is None and self.telling is None:
             return self.split(x)
         with under(self.parent):
-            primal, tangent = map(self._bare, self.split(x))
+            primal, tangent = map(self.bare, self.split(x))
             if self.telling is not None and self.telling.owns(tangent):
-                tangent = self._bare(self.telling.checked(tangent))
+                tangent = self.bare(self.telling.checked(tangent))
         return primal, tangent
 
-    def _bare(self, x: Any) -> Any:
+    def bare(self, x: Any) -> Any:
         """A value without what my splitting adds to it."""
         return x if self.splitting is None else self.splitting.bare(x)
-
-    def _telling(
-        self,
-        primitive: Primitive,
-        ans: Any,
-        out: Any,
-        primals: list[Any],
-        tangents: list[Any],
-        params: dict[str, Any],
-    ) -> Any:
-        """The tangents of an operation, those of equal values with shifts of these."""
-        from functrans.transforms.telling import innermost, told  # which imports this module
-
-        if not innermost(self):
-            return out
-        bare = [self._bare(x) for x in primals], [self._bare(plain(t)) for t in tangents]
-        single = primitive.outputs is None
-        outs, ts = ((ans,), (out,)) if single else (ans, out)
-        outs = tuple(map(self._bare, outs))
-        found, ts = told(self.telling, self.parent, primitive, outs, ts, (*bare, params))
-        if self.telling is None and found is not None:
-            self.parent = found
-        self.telling = found
-        return ts[0] if single else ts
 
     def split_all(self, xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Primals and tangents."""
@@ -197,7 +179,7 @@ class Forward(Interpreter):
                 primals.append(x)
                 tangents.append(None)
         if primitive.higher is not None and any(t is not None for t in tangents):
-            return self._higher(primitive.higher, primals, tangents, params)
+            return self._higher(primitive.higher, args, primals, tangents, params)
         if primitive.along is not None and mine and self.differentiates:
             with under(self.parent):
                 found = primitive.along(primals, list(map(plain, tangents)), params)
@@ -212,11 +194,11 @@ class Forward(Interpreter):
         if primitive.splits_along is not None and self.splits:
             from functrans.transforms.splitting import split  # which imports this module
 
-            parent = self.parent
-            self.splitting, ans = split(
-                self.splitting, parent, primitive.splits_along, primals, ans
-            )
-            self.parent = self.splitting or parent
+            parent, before = self.parent, self.splitting
+            splitting, ans = split(before, parent, primitive.splits_along, primals, ans)
+            if splitting is not before:
+                self.refuse_if_sealed()
+                self.parent = self.splitting = splitting
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
         if all(t is None for t in tangents):
@@ -228,7 +210,9 @@ class Forward(Interpreter):
             if watching.pushed is not None:
                 watching.pushed(primitive, tangents, primals, out)
         if primitive.tells is not None and self.splits and out is not None:
-            out = self._telling(primitive, ans, out, primals, tangents, params)
+            from functrans.transforms.telling import told  # which imports this module
+
+            out = told(self, primitive, ans, out, primals, tangents, params)
         if primitive.outputs is None:
             return self.dual(ans, out)
         if out is None:
@@ -241,16 +225,27 @@ class Forward(Interpreter):
     def _higher(
         self,
         higher: HigherOrder,
+        args: tuple[Array, ...],
         primals: list[Array],
         tangents: list[Any],
         params: dict[str, Any],
     ) -> tuple[Any, ...]:
-        with under(self.parent), np.errstate(all="ignore"):
+        if self.splits:
+            from functrans.transforms.telling import opened, told_within  # it imports this module
+
+            outs = opened(self, higher, args, params)
+            if outs is not None:
+                return outs
+            if not self.later:
+                primals, tangents, params = told_within(self, higher, primals, tangents, params)
+        with deriving(self.parent), np.errstate(all="ignore"):
             if self.later:
-                outs, ts = _higher_in_halves(higher, primals, tangents, params)
+                made, ts = _higher_in_halves(higher, primals, tangents, params)
             else:
-                outs, ts = higher.jvp(primals, list(map(plain, tangents)), params)
-        return tuple(map(self.dual, outs, ts))
+                made, ts = higher.jvp(primals, list(map(plain, tangents)), params)
+            if self.telling is not None:  # all lanes of which have the same primals
+                made = list(map(self.telling.first, made))
+        return tuple(map(self.dual, made, ts))
 
     def _constant(self, ans: Any) -> Any:
         """A result of arrays with zero tangents, in a handle: it may be a view of one of them."""
@@ -293,6 +288,24 @@ class Forward(Interpreter):
         return ForwardArray(self, ans, tangent)
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        if not self.splits or self.parent is None:
+            return self._checkpointed(function, args)
+        sealed, self.sealed = self.sealed, True
+        try:
+            return self._checkpointed(function, args)
+        except SealedError:
+            self.sealed = sealed
+            with under(self):
+                return function(*args)
+        finally:
+            self.sealed = sealed
+
+    def refuse_if_sealed(self) -> None:
+        """Called before an interpreter comes below me, or has something to tell in the end."""
+        if self.sealed:
+            raise SealedError
+
+    def _checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         def lifted(*values: Any) -> list[Any]:
             half = len(values) // 2
             with under(self):

@@ -18,14 +18,9 @@ from numpy import ndarray
 
 from functrans.core.array import TracedArray, duplicate, for_reading, snapshot
 from functrans.core.constants import Constants
-from functrans.core.cotangent import (
-    Cotangents,
-    dense,
-    settle,
-    zeros,
-)
+from functrans.core.cotangent import Cotangents, dense, settle, zeros
 from functrans.core.errors import missing_derivative
-from functrans.core.interpreter import CustomCall, Interpreter, stack, under
+from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
 from functrans.core.overwriting import holds_alone, overwritten
 from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule, select_all
 from functrans.core.types import (
@@ -219,7 +214,10 @@ class Reverse(Interpreter):
             else:
                 values.append(x)
         if primitive.higher is not None and mine and self.recording:
-            return self._higher(primitive, args, values, mine, params)
+            from functrans.transforms.telling import opened_within  # it imports this module
+
+            outs = opened_within(self, primitive.higher, args, params) if self.splits else None
+            return outs or self._higher(primitive, args, values, mine, params)
         parent = self.parent
         if parent is None:
             ans = primitive.impl(*values, **params)
@@ -384,7 +382,7 @@ class Reverse(Interpreter):
         wanted = [False] * len(args)
         for i in mine:
             wanted[i] = True
-        with under(self.parent):
+        with deriving(self.parent):
             outs, pull_all = primitive.higher.vjp(values, wanted, params)  # type: ignore[union-attr]
 
         def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:

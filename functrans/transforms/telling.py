@@ -11,20 +11,36 @@ they do to it.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from functrans.core.algebra import algebra
+from functrans.core.cotangent import plain
 from functrans.core.errors import user_line
 from functrans.core.interpreter import stack, under
 from functrans.transforms.batching import Batch, BatchArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.interpreter import Interpreter
-    from functrans.core.primitive import Primitive
+    from functrans.core.primitive import HigherOrder, Primitive
     from functrans.core.types import Array
+    from functrans.transforms.forward import Forward
 
 LANES = 4
 """The tangents, and those with each of three shifts of rates."""
+
+
+class _Lines(threading.local):
+    """Where the operation comes from that is carried out, if a graph says so."""
+
+    line = ""
+
+
+lines = _Lines()
 
 
 class Telling(Batch):
@@ -33,16 +49,19 @@ class Telling(Batch):
     Attributes
     ----------
     found : list of tuple
-        For each decomposition its matrix, what checks a tangent with what two shifts add to it,
-        at which line, and what does so for its derivative, or None.
+        For each decomposition its matrix and values, what checks a tangent with what two shifts add
+        to it, at which line, and what does so for its derivative, or None.
+    within : list of callable
+        For each loop or branch with decompositions within what checks a tangent.
     """
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "within")
 
     def __init__(self, parent: Interpreter | None) -> None:
         super().__init__(LANES)
         self.parent = parent
-        self.found: list[tuple[Array, Any, str, Any]] = []
+        self.found: list[tuple[Array, Array, Any, str, Any]] = []
+        self.within: list[Any] = []
 
     def first(self, x: Any) -> Any:
         """What stands for a value without shifts."""
@@ -61,16 +80,20 @@ class Telling(Batch):
         with under(self.parent):
             own, *others = (algebra.first_axis(t.value, i) for i in range(LANES))
             changes = [algebra.add(lane, algebra.negative(own)) for lane in others]
-            bending = {id(x): bend for x, _, _, bend in self.found if bend is not None}
-            for _, check, line, _ in self.found:
+            bending = {id(x): bend for x, _, _, _, bend in self.found if bend is not None}
+            for _, _, check, line, _ in self.found:
                 own = check(own, *changes[:2], line)
+            for check in self.within:
+                own = check(own, *changes[:2], [w for _, w, _, _, _ in self.found])
             for bend in bending.values():
-                own = bend(own, changes, len(bending) == 1)
+                own = bend(own, changes, len(bending) == 1 and not self.within)
         return own
 
 
 def innermost(forward: Interpreter) -> bool:
     """Whether no other transform that differentiates takes what an operation returns."""
+    if stack.deriving:
+        return False
     above = stack.top
     while above is not None and above is not forward:
         if above.differentiates:
@@ -89,26 +112,95 @@ def differentiated(below: Interpreter | None) -> bool:
 
 
 def told(
-    telling: Telling | None,
-    parent: Interpreter | None,
+    forward: Forward,
     primitive: Primitive,
-    outs: Any,
-    tangents: tuple[Any, ...],
-    operands: tuple[list[Array], list[Any], dict[str, Any]],
-) -> tuple[Telling | None, tuple[Any, ...]]:
+    ans: Any,
+    out: Any,
+    primals: list[Any],
+    tangents: list[Any],
+    params: dict[str, Any],
+) -> Any:
     """The tangents of an operation with equal values among its outputs, those of the values with
-    their shifts, and the interpreter that carries these, below `parent` if it is new."""
-    primals, given, params = operands
-    below = parent if telling is None else telling.parent
+    their shifts."""
+    if not innermost(forward):
+        return out
+    single = primitive.outputs is None
+    outs, ts = ((ans,), (out,)) if single else (ans, out)
+    outs = tuple(map(forward.bare, outs))
+    primals = [forward.bare(x) for x in primals]
+    given = [forward.bare(plain(t)) for t in tangents]
+    telling = forward.telling
+    below = forward.parent if telling is None else telling.parent
     with under(below):
-        plain = given if telling is None else [telling.first(t) for t in given]
+        if telling is not None:
+            given = [telling.first(t) for t in given]
         nested = differentiated(below)
-        found = primitive.tells(outs, primals, plain, params, nested)  # type: ignore[misc]
+        found = primitive.tells(outs, primals, given, params, nested)  # type: ignore[misc]
         if found is None:
-            return telling, tangents
+            return out
         place, shifts, check, bend = found
-        if telling is None:
-            telling = Telling(below)
-        telling.found.append((primals[0], check, user_line(), bend))
-        values = telling.shifted(tangents[place], shifts)
-    return telling, (*tangents[:place], values, *tangents[place + 1 :])
+        telling = told_below(forward)
+        telling.found.append((primals[0], outs[place], check, lines.line or user_line(), bend))
+        values = telling.shifted(ts[place], shifts)
+    return values if single else (*ts[:place], values, *ts[place + 1 :])
+
+
+def told_below(forward: Forward) -> Telling:
+    """The interpreter below that carries shifts, which is to carry more of them."""
+    forward.refuse_if_sealed()
+    if forward.telling is None:
+        forward.parent = forward.telling = Telling(forward.parent)
+    telling: Telling = forward.telling
+    return telling
+
+
+def opened(
+    interpreter: Any, higher: HigherOrder, args: Sequence[Any], params: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    """The outputs of an operation with graphs, carried out in pieces if there are decompositions
+    within."""
+    run = higher.opened(params)
+    if run is None:
+        return None
+
+    def at(line: str) -> None:
+        lines.line = line
+
+    before = lines.line
+    try:
+        with under(interpreter):
+            return tuple(run(list(args), at))
+    finally:
+        lines.line = before
+
+
+def opened_within(
+    reverse: Interpreter, higher: HigherOrder, args: Sequence[Any], params: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    """The same below or above another transform that differentiates; by itself reverse mode needs
+    no more than the derivative of the operation."""
+    if innermost(reverse) and not differentiated(reverse.parent):
+        return None
+    return opened(reverse, higher, args, params)
+
+
+def told_within(
+    forward: Forward,
+    higher: HigherOrder,
+    primals: list[Any],
+    tangents: list[Any],
+    params: dict[str, Any],
+) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    """An operation with graphs, with shifts of the rates of equal values within for an operand."""
+    shifted = higher.shifted(params)
+    if shifted is None or not innermost(forward):
+        return primals, tangents, params
+    telling = told_below(forward)
+    telling.within.append(shifted.check)
+    place = shifted.place
+    shifts = np.eye(LANES)[:, 1:]
+    return (
+        [*primals[:place], np.zeros(LANES - 1), *primals[place:]],
+        [*tangents[:place], BatchArray(telling, shifts), *tangents[place:]],
+        shifted.params,
+    )

@@ -130,8 +130,9 @@ VIEWS = frozenset(("broadcast_to", "flip", "imag", "index", "real", "reshape", "
 _MAY_SHARE = frozenset(
     (
         *("bent", "cosm", "cumprod", "cumsum", "einsum", "known_eig", "known_eigh", "known_svd"),
-        *("limited", "noted", "relabelled", "settled", "sinm", "tie_mean", "told_again"),
-        *("told_apart", "told_rates", "told_twice", "unsettled", "watched"),
+        *("limited", "noted", "relabelled", "settled", "shifted_rates", "sinm", "tie_mean"),
+        *("told_again", "told_apart", "told_rates", "told_twice", "told_within", "unsettled"),
+        "watched",
     )
 )
 """Operations of the rule book that may return their operand, a view of it, or an array that does
