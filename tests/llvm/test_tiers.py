@@ -117,6 +117,27 @@ def test_code_is_replaced() -> None:
     assert step._run is run and same_bits(step(X), first)
 
 
+def test_functions_are_compiled_once() -> None:
+    """Programs call the mathematics of one another, which stays when its program goes."""
+
+    def wave(x: Any, k: float) -> Any:
+        return np.arcsinh(np.log1p(x * x) + k)
+
+    steps = [ft.jit(lambda x, k=k: wave(x, k), backend="llvm") for k in (1.0, 2.0)]
+    first = steps[0](X)
+    assert same_bits(steps[0](X), first)
+    texts = {name for name in engine.SYMBOLS if name.startswith(("arcsinh_", "log1p_"))}
+    assert len(texts) >= 2
+    del steps[0], first
+    ft.clear_caches()
+    gc.collect()
+    found = steps[0](X)
+    assert {x for x in engine.SYMBOLS if x.startswith(("arcsinh_", "log1p_"))} == texts
+    background.finish()
+    assert same_bits(steps[0](X), found)
+    np.testing.assert_allclose(found, wave(X, 2.0), rtol=1e-14)
+
+
 def test_large_work_is_optimised_at_once() -> None:
     """A first call is to take no longer than it saves; of some loops nobody knows."""
 

@@ -11,7 +11,7 @@ from weakref import ref
 from functrans.compile import background
 from functrans.compile.llvm.calls import multiplies, way_of
 from functrans.compile.llvm.code.builder import Builder, Value, number
-from functrans.compile.llvm.code.engine import at_hand, load
+from functrans.compile.llvm.code.engine import at_hand, load, load_quickly
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.engine import Loaded
     from functrans.graph.graph import Equation, Graph
+
+FUNCTIONS = ["run", "bind"]
+"""Those of a segment's module that are called from outside."""
 
 SAVED = 500.0
 """Nanoseconds for a character of a module's text by which it is compiled earlier without
@@ -83,8 +86,10 @@ class Segment:
 
     Attributes
     ----------
+    module : Module
+        With the functions ``run`` and ``bind``.
     text : str
-        Of a module with the functions ``run`` and ``bind``.
+        Its text.
     frame : Frame
         The graph as it is planned.
     arena : int
@@ -115,6 +120,7 @@ class Segment:
         bind = Builder(code.module, "bind", "void", ["ptr"])
         bind.store(bind.operands[0], code.table)
         bind.finish()
+        self.module = code.module
         self.text = code.module.text()
 
     def _run(self, builder: Builder, graph: Graph) -> None:
@@ -194,9 +200,11 @@ class NativeFunction:
         self._codes: list[Loaded] = []  # a thread may run the first when there is a second
         pays = delay(graph, multiplies) < len(self.text) * SAVED
         quick = quick and pays and not at_hand(self.text)
-        self._compile(quick=quick, verify=verify)
         if quick:
+            self._use(load_quickly(segment.module, FUNCTIONS), optimized=False)
             background.when_calm(partial(_optimize, ref(self)))
+        else:
+            self.optimize(verify=verify)
 
     @property
     def address(self) -> int:
@@ -204,16 +212,15 @@ class NativeFunction:
         assert self.body.value is not None
         return self.body.value
 
-    def _compile(self, *, quick: bool, verify: bool = False) -> None:
-        code = load(self.text, ["run", "bind"], verify=verify, quick=quick, kept=False)
+    def optimize(self, *, verify: bool = False) -> None:
+        """Compile it with all optimisations."""
+        self._use(load(self.text, FUNCTIONS, verify=verify, kept=False), optimized=True)
+
+    def _use(self, code: Loaded, *, optimized: bool) -> None:
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])(ctypes.addressof(self._table))
         self._codes.append(code)
         self.body.value = code["run"]
-        self.optimized = not quick
-
-    def optimize(self) -> None:
-        """Compile it with all optimisations."""
-        self._compile(quick=False)
+        self.optimized = optimized
 
 
 def _optimize(reference: ReferenceType[NativeFunction]) -> None:

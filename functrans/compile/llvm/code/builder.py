@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import struct
 from collections import Counter
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
 FLOATS = {"half": 16, "float": 32, "double": 64}
 
@@ -97,9 +98,12 @@ class Module:
     ----------
     functions : dict of str to str
         Text of each function that is defined here.
+    common : dict of str to str
+        How those of them are declared that are of use to other modules too.
     """
 
     def __init__(self) -> None:
+        self.common: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self._globals: dict[str, str] = {}
         self.functions: dict[str, str] = {}
@@ -134,8 +138,40 @@ class Module:
         for i, name in enumerate(self.functions):
             if calls[name] > INLINED:
                 functions[i] = functions[i].replace(" alwaysinline ", " noinline ", 1)
-        parts = [*self._declared.values(), *self._globals.values(), *functions]
-        return "\n".join(parts) + "\n"
+        return self._joined(self._declared.values(), functions)
+
+    def text_without(self, known: Container[str]) -> tuple[str, list[str]]:
+        """The whole module where common functions are not those of this module alone: they have
+        names by their content, those that are `known` are only declared, and the others, whose
+        names are returned, are for other modules too."""
+        for name in self.functions:
+            self._declared.pop(name, None)
+        names = {name: f"{name}.{self._digest(name)}" for name in self.common}
+        declared, functions, new = list(self._declared.values()), [], []
+        for name, text in self.functions.items():
+            for own in {name, *_CALLED.findall(text)} & names.keys():
+                text = text.replace(f"@{own}(", f"@{names[own]}(")
+            if name in names and names[name] in known:
+                declared.append(self.common[name].replace(f"@{name}(", f"@{names[name]}("))
+                continue
+            if name in names:
+                text = text.replace("define internal ", "define ", 1)
+                new.append(names[name])
+            functions.append(text)
+        return self._joined(declared, functions), new
+
+    def _joined(self, declared: Iterable[str], functions: Iterable[str]) -> str:
+        return "\n".join([*declared, *self._globals.values(), *functions]) + "\n"
+
+    def _digest(self, name: str) -> str:
+        """Of a function and all of the module that it needs."""
+        needed = [name]
+        for one in needed:
+            called = dict.fromkeys(_CALLED.findall(self.functions[one]))
+            needed += [x for x in called if x in self.functions and x not in needed]
+        text = "\n".join([self.functions[one] for one in needed])
+        tables = [x for name, x in self._globals.items() if f"@{name}" in text]
+        return blake2b("\n".join([text, *tables]).encode(), digest_size=12).hexdigest()
 
 
 class Builder:
@@ -154,6 +190,8 @@ class Builder:
         The function is for others of the module only, and becomes a part of each.
     internal : bool
         The function is for others of the module only.
+    common : bool
+        The function is of use to other modules too: it has no variables of this one.
     """
 
     def __init__(
@@ -165,6 +203,7 @@ class Builder:
         *,
         inline: bool = False,
         internal: bool = False,
+        common: bool = False,
     ) -> None:
         self.module = module
         self.name = name
@@ -172,6 +211,7 @@ class Builder:
         self.operands = [Value(kind, f"%a{i}") for i, kind in enumerate(operands)]
         self._head = "internal " if inline or internal else ""
         self._tail = " alwaysinline nounwind" if inline else " nounwind"
+        self._common = common
         self._entry: list[str] = []
         self._lines: list[str] = []
         self._count = 0
@@ -485,6 +525,9 @@ class Builder:
         head = f"define {self._head}{self.result} @{self.name}({parameters}){self._tail} {{"
         body = ["entry:", *self._entry, *self._lines]
         self.module.functions[self.name] = "\n".join([head, *body, "}"])
+        if self._common:
+            kinds = ", ".join([x.type for x in self.operands])
+            self.module.common[self.name] = f"declare {self.result} @{self.name}({kinds})"
         return self.name
 
 

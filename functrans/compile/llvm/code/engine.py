@@ -16,6 +16,8 @@ from functrans.compile.llvm.code import cache
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from functrans.compile.llvm.code.builder import Module
+
 SYMBOLS: dict[str, int] = {}
 """Addresses that native code may name: functions and objects of Python, NumPy and the C library.
 
@@ -200,6 +202,16 @@ def load(
         return loaded
 
 
+def load_quickly(module: Module, names: list[str]) -> Loaded:
+    """Compile a module without optimisations, and none of its common functions that a module before
+    has had: those are called where they are."""
+    with _lock:
+        text, new = module.text_without(SYMBOLS)
+        loaded = load(text, [*names, *new], quick=True, kept=bool(new))
+        SYMBOLS.update({name: loaded[name] for name in new})
+        return loaded
+
+
 def forget() -> None:
     """Drop the object code that is at hand for modules with variables, as another process would not
     have it; what runs stays."""
@@ -225,10 +237,10 @@ def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
     for name in PROVIDERS.keys() & set(named):
         if name not in SYMBOLS:
             SYMBOLS[name] = PROVIDERS[name]()
-    for name, address in SYMBOLS.items():
-        llvm.add_symbol(name, address)
-    for name in named:  # LLVM would end the process
-        if not name.startswith("llvm.") and not llvm.address_of_symbol(name):
+    for name in named:  # of a missing one, LLVM would end the process
+        if name in SYMBOLS:
+            llvm.add_symbol(name, SYMBOLS[name])
+        elif not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)
     module = here.optimized(text, passes) if code is None else llvm.parse_assembly("")

@@ -42,7 +42,7 @@ def packing(module: Module, element: str, lanes: int, columns: int, layout: str)
     name = f"packing_{element}_{lanes}x{columns}_{layout}"
     if name in module.functions:
         return name
-    builder = Builder(module, name, "void", KINDS, internal=True)
+    builder = Builder(module, name, "void", KINDS, internal=True, common=True)
     x, row, column, panel, m, n = builder.operands
     if layout == "any":
         _one_by_one(builder, element, columns, (0, m), (0, n))

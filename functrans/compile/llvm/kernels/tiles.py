@@ -291,7 +291,8 @@ def _begin(
 ) -> tuple[Builder, Block, Epilogue | None]:
     """A function over a block, which gets the operands of the epilogue too."""
     extra = list(epilogue.operands) if epilogue else []
-    builder = Builder(module, name, "void", [*KINDS, *(x.type for x in extra)], internal=True)
+    kinds = [*KINDS, *(x.type for x in extra)]
+    builder = Builder(module, name, "void", kinds, internal=True, common=epilogue is None)
     block = Block(*builder.operands[: len(KINDS)])
     inside = epilogue and epilogue._replace(operands=builder.operands[len(KINDS) :])
     return builder, block, inside

@@ -92,7 +92,9 @@ class Formula(Builder):
     def __init__(
         self, module: Module, name: str, result: str, operands: Sequence[str], *, inline: bool
     ) -> None:
-        super().__init__(module, name, result, operands, inline=inline, internal=True)
+        super().__init__(
+            module, name, result, operands, inline=inline, internal=True, common=inline
+        )
         here = machine()
         self.fused = here.fused
         self.scales = here.scales
