@@ -414,6 +414,15 @@ def put_along_axis(x: Array, indices: Array, y: Array, *, axis: int) -> Array:
     return index_update(x, y, *arrays, index=index)
 
 
+def rearrange(x: Array, order: Array, *, axis: int) -> Array:
+    """The elements of `x` moved along `axis` to the positions in `order`, which are a permutation.
+
+    It undoes ``take_along_axis(..., order)``, of which it is the transpose.
+    """
+    index, arrays = _along_axis(shape_of(x), order, axis, True)
+    return index_update(np.zeros(shape_of(x), dtype_of(x)), x, *arrays, index=index)
+
+
 def _along_axis(
     shape: Shape, indices: Array, axis: int, unique: bool
 ) -> tuple[Index, tuple[Array, ...]]:

@@ -15,7 +15,7 @@ from functrans.core.algebra import algebra
 from functrans.core.kinds import general, linear, nondifferentiable
 from functrans.core.types import Array, ArrayType, shape_of
 
-from .indexing import take_along_axis
+from .indexing import rearrange, take_along_axis
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def sort_push(t: Array, ans: Array, x: Array, *, axis: int, kind: str | None = N
 
 
 def sort_pull(g: Array, ans: Array, x: Array, *, axis: int, kind: str | None = None) -> Array:
-    ranks = argsort(argsort(x, axis=axis, kind=kind), axis=axis)
-    return take_along_axis(tie_mean(g, ans, axis=axis), ranks, axis=axis, unique=True)
+    order = argsort(x, axis=axis, kind=kind)
+    return rearrange(tie_mean(g, ans, axis=axis), order, axis=axis)
 
 
 def sort_impl(x: Array, *, axis: int, kind: Any = None) -> Array:
@@ -130,10 +130,9 @@ sort: Function = general(
 def reorder(a: Array, source: Array, target: Array, *, axis: int) -> Array:
     """Move `a`, laid out as `source`, to where `target` has the same elements; ties average."""
     order = argsort(source, axis=axis)
-    ranks = argsort(argsort(target, axis=axis), axis=axis)
     keys = take_along_axis(source, order, axis=axis, unique=True)
     ordered = tie_mean(take_along_axis(a, order, axis=axis, unique=True), keys, axis=axis)
-    return take_along_axis(ordered, ranks, axis=axis, unique=True)
+    return rearrange(ordered, argsort(target, axis=axis), axis=axis)
 
 
 PARTS = (

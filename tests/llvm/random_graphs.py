@@ -104,6 +104,7 @@ class RandomGraph:
             *(self._unary, self._unary, self._binary, self._binary, self._reduced, self._moved),
             *(self._moved, self._chosen, self._gathered, self._written, self._converted),
             *(self._jump, self._whole, self._multiplied, self._running, self._placed),
+            *(self._sorted,),
         )
         return ways[int(self.rng.integers(len(ways)))](known)
 
@@ -283,3 +284,16 @@ class RandomGraph:
             return Value(call(x.array, axis=axis), False)
         place = call(x.array, axis=axis, keepdims=True)
         return Value(p.take_along_axis(x.array, place, axis=axis), False)
+
+    def _sorted(self, known: list[Value]) -> Value | None:
+        """In order, what the order is, or what comes before others."""
+        x = self._pick(known, lambda v: len(v.shape) > 0 and not v.rough)
+        if x is None:
+            return None
+        axis, way = int(self.rng.integers(len(x.shape))), int(self.rng.integers(4))
+        if way == 0:
+            return Value(p.sort(x.array, axis=axis), False)
+        order = p.argsort(x.array, axis=axis, kind=(None, "stable")[way % 2])
+        if way < 3:
+            return Value(order, False)
+        return Value(p.take_along_axis(x.array, order, axis=axis, unique=True), False)

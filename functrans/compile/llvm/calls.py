@@ -13,6 +13,8 @@ from functrans.compile.llvm.kernels import (
     iteration,
     multiplying,
     running,
+    sorting,
+    ties,
     windows,
 )
 from functrans.compile.llvm.kernels.contractions import NAMES
@@ -32,6 +34,8 @@ WAYS: dict[str, Way] = {
     "cond": branches.Conds(),
     "call": branches.Calls(),
     **dict.fromkeys(("accumulate", "cumprod", "cumsum", "recurrence"), running.RUNNING),
+    **dict.fromkeys(("sort", "argsort"), sorting.Sorting()),
+    "tie_mean": ties.TieMeans(),
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.llvm.plans.rearranging import rearranging
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
@@ -57,11 +58,13 @@ def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
 
 
 def _parts(equation: Equation) -> list[Equation] | None:
-    formula = _FORMULAS.get(equation.primitive.name)
+    name = equation.primitive.name
+    formula = _FORMULAS.get(name) or rearranging(equation)
     if formula is None:
         return None
     kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
-    if not all([k.dtype.kind in "biuf" and k.dtype.itemsize != 2 for k in kinds]):
+    plain = [k.dtype.kind in "biuf" and k.dtype.itemsize != 2 for k in kinds]
+    if name in _FORMULAS and not all(plain):
         return None
     with Stage() as stage:
         outs = formula(*map(stage.variable, kinds), **equation.params)
@@ -69,7 +72,7 @@ def _parts(equation: Equation) -> list[Equation] | None:
     wanted = [v.type for v in equation.outputs]
     if [ArrayType(shape_of(x), dtype_of(x)) for x in outs] != wanted:
         return None
-    return in_place(stage.graph(equation.primitive.name, list(outs)), equation)
+    return in_place(stage.graph(name, list(outs)), equation)
 
 
 def in_place(graph: Graph, equation: Equation) -> list[Equation] | None:

@@ -124,7 +124,10 @@ def readable(shape: Shape, index: Any, arrays: Sequence[Any]) -> bool:
     """Whether native code can follow an index with these arrays into an operand of a shape."""
     known = [x if type(x) is Variable else Variable(_kind(x)) for x in arrays]
     found = positions(shape, index, known)
-    return found is not None and all([shape[p.axis] for p in found[1]])
+    if found is None:
+        return False
+    nothing = 0 in index.block_shape(tuple([x.type.shape for x in known]))
+    return nothing or all([shape[p.axis] for p in found[1]])
 
 
 def _kind(x: Any) -> ArrayType:
