@@ -50,11 +50,15 @@ if TYPE_CHECKING:
 def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
     """The graph with composed operations spelt out, where native code has all their parts."""
     equations: list[Equation] = []
+    changed = False
     for equation in graph.equations:
         parts = _parts(equation)
-        equations.extend(parts if parts is not None and all(map(fits, parts)) else [equation])
-    same = len(equations) == len(graph.equations)
-    return graph if same else like(graph, equations, graph.outputs)
+        if parts is not None and all(map(fits, parts)):
+            equations += parts
+            changed = True
+        else:
+            equations.append(equation)
+    return like(graph, equations, graph.outputs) if changed else graph
 
 
 def _parts(equation: Equation) -> list[Equation] | None:
