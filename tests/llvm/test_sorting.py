@@ -82,13 +82,13 @@ def test_partitions_of_short_lines_are_sorted() -> None:
     def parts(x: Any) -> tuple[Any, Any]:
         return np.partition(x, (3, 20), 1), np.argpartition(x, 4, 0)
 
-    found, order = ft.jit(parts)(x)
+    found, order = ft.jit(parts, backend="llvm")(x)
     np.testing.assert_array_equal(found, np.sort(x, 1))
     np.testing.assert_array_equal(np.take_along_axis(x, order, 0), np.sort(x, 0))
     graph, _ = staged(parts, x)
     assert all([supported(e, False) for e in graph.equations])
     with pytest.raises(ValueError, match="out of bounds"):
-        ft.jit(lambda x: np.partition(x, 6, 0) * 2)(x)
+        ft.jit(lambda x: np.partition(x, 6, 0) * 2, backend="llvm")(x)
 
 
 @pytest.mark.parametrize("known", ["float64", "float32", "float16", "int64", "uint8"])
@@ -115,7 +115,8 @@ def test_without_the_functions_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None
     x = tied((6, 40), "float64")
     graph, _ = staged(lambda x: np.sort(x, 0) * 2, x)
     assert not all([supported(e, False) for e in graph.equations])
-    np.testing.assert_array_equal(ft.jit(lambda x: np.sort(x, 0) * 2)(x), np.sort(x, 0) * 2)
+    found = ft.jit(lambda x: np.sort(x, 0) * 2, backend="llvm")(x)
+    np.testing.assert_array_equal(found, np.sort(x, 0) * 2)
     sorters.sorter.cache_clear()
 
 
