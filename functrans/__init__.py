@@ -16,6 +16,7 @@ from functrans._version import __version__ as __version__
 from functrans.core import errors as errors, generators as _generators, tree as tree
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
+from functrans.transforms import accelerated as _accelerated
 from functrans.transforms.batching import vmap as vmap
 from functrans.transforms.custom import custom as custom
 from functrans.transforms.forward import jvp as jvp
@@ -33,6 +34,11 @@ from functrans.transforms.stop_gradient import stop_gradient as stop_gradient
 
 if TYPE_CHECKING:
     from functrans import debug as debug, nn as nn, optim as optim, random as random
+    from functrans.compile.eager import (
+        eager_backend as eager_backend,
+        get_eager_backend as get_eager_backend,
+        set_eager_backend as set_eager_backend,
+    )
     from functrans.compile.llvm.code.cache import clear_cache as clear_cache
     from functrans.compile.llvm.code.threads import (
         get_num_threads as get_num_threads,
@@ -65,6 +71,16 @@ def _load_generators() -> _Any:
 
 _generators.hook.load = _load_generators
 
+
+def _load_kernels() -> _Any:
+    from functrans.compile.eager import kernels
+
+    _accelerated.hook.load = kernels
+    return kernels()
+
+
+_accelerated.hook.load = _load_kernels
+
 custom_jvp = custom_vjp = custom
 """JAX's names for :class:`custom`, which carries every kind of rule."""
 
@@ -72,8 +88,11 @@ _PACKAGES = ("compile", "control", "debug", "nn", "optim", "random")
 
 _ELSEWHERE = {
     "clear_cache": "functrans.compile.llvm.code.cache",
+    "eager_backend": "functrans.compile.eager",
     "explain_nan": "functrans.transforms.nonfinite",
+    "get_eager_backend": "functrans.compile.eager",
     "get_num_threads": "functrans.compile.llvm.code.threads",
+    "set_eager_backend": "functrans.compile.eager",
     "set_num_threads": "functrans.compile.llvm.code.threads",
     "show": "functrans.transforms.showing",
 } | dict.fromkeys(

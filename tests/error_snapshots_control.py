@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 
 import functrans as ft
-from functrans.compile import executors
+from functrans.compile import eager, executors
 from functrans.compile.llvm.code import threads
 from functrans.core import errors
 
@@ -49,6 +49,12 @@ def without_llvmlite() -> Any:
     """Native code is asked for where the package is not there."""
     with mock.patch.object(executors, "available", lambda: False):
         return ft.jit(np.sin, backend="llvm")
+
+
+def kernels_without_llvmlite() -> Any:
+    """Kernels are asked for where the package is not there."""
+    with mock.patch.object(eager, "available", lambda: False):
+        return ft.set_eager_backend("llvm")
 
 
 @ft.jit
@@ -312,6 +318,21 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.vmap(lambda x: 1.0 if x > 0 else 0.0, out_axes=None)(np.array([1.0, -1.0])),
         errors.AxisError,
         r"vmap\(<lambda> .*\): the output may differ between examples, which take different paths",
+    ),
+    "an eager backend that there is not": (
+        lambda: ft.set_eager_backend("torch"),  # type: ignore[arg-type]
+        errors.OptionError,
+        "set_eager_backend: backend is 'torch'; it takes 'numpy', 'llvm' or 'exact'",
+    ),
+    "an eager backend that is not installed": (
+        kernels_without_llvmlite,
+        errors.OptionError,
+        r"set_eager_backend: backend is 'llvm', which needs llvmlite: pip install",
+    ),
+    "an environment that tells no number of elements": (
+        lambda: eager.least({"FUNCTRANS_EAGER_LEAST": "few"}),
+        errors.OptionError,
+        "FUNCTRANS_EAGER_LEAST is 'few'; it takes a number of elements",
     ),
     "a number of threads that there cannot be": (
         lambda: ft.set_num_threads(0),

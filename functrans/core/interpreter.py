@@ -48,7 +48,10 @@ stack = _Stack()
 
 def outside() -> bool:
     """Whether no transform is active: at most what lies below all of them."""
-    return stack.top is _Stack.top
+    top = stack.top
+    if top is not None and top.transparent:
+        top = top.parent
+    return top is _Stack.top
 
 
 _NO_PARAMS: dict[str, Any] = {}
@@ -84,6 +87,9 @@ class Interpreter:
 
     overwrites = False
     """Whether values of mine can be written to in their own memory, see `overwrite`."""
+
+    transparent = False
+    """Whether it only carries out operations, so that nobody need know of it."""
 
     hidden = ""
     """What messages of NumPy show and the user did not write."""

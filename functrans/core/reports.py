@@ -31,8 +31,9 @@ def _places() -> tuple[Any, Any]:
 
 _current, _make_state = _places()
 
-_known: dict[int, tuple[Any, bool]] = {}
-"""States that were looked at, kept so that no other gets their address, and what was seen."""
+_known: dict[int, tuple[Any, bool, bool]] = {}
+"""States that were looked at, kept so that no other gets their address, and what was seen: whether
+an error interrupts, and whether the small results of an underflow are told."""
 
 
 def state() -> Any:
@@ -51,14 +52,33 @@ def interrupting() -> bool:
     ...     print(interrupting())
     True
     """
+    return _seen()[1]
+
+
+def only_warning() -> bool:
+    """Whether errors do no more than to warn, and nobody is told of an underflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with np.errstate(under="warn"):
+    ...     print(only_warning())
+    False
+    """
+    _, interrupts, underflow = _seen()
+    return not (interrupts or underflow)
+
+
+def _seen() -> tuple[Any, bool, bool]:
     now = state()
     found = _known.get(id(now))
     if found is None or now is None:
         if len(_known) >= KEPT:
             _known.clear()
-        how = set(np.geterr().values())
-        found = _known[id(now)] = now, not how <= {"warn", "ignore"}
-    return found[1]
+        how = np.geterr()
+        interrupts = not set(how.values()) <= {"warn", "ignore"}
+        found = _known[id(now)] = now, interrupts, how["under"] != "ignore"
+    return found
 
 
 class Reports:

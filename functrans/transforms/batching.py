@@ -22,11 +22,13 @@ from functrans.core.errors import (
 from functrans.core.explain import unknown_value
 from functrans.core.generators import Lanes, TracedGenerator, is_generator, operand_of
 from functrans.core.interpreter import CustomCall, Interpreter, under
+from functrans.core.kinds import align
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import Primitive
 from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape_of, type_of
 from functrans.graph.inference import output_types
 from functrans.primitives.indexing import take
+from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import leaf_label, subclass_refused
 from functrans.transforms.watching import watching
 
@@ -186,6 +188,8 @@ class Batch(Interpreter):
     ) -> Any:
         if primitive.batch is None:
             return self._loop(primitive, values, batched, params)
+        if type(self.parent) is Accelerated and primitive.kind == "elementwise":
+            return self.parent.process(primitive, tuple(align(tuple(values), batched)), params)
         if primitive.batch_takes_flags:
             return primitive.batch(*values, batched=batched, **params)
         full = [x if b else self.spread(x) for x, b in zip(values, batched, strict=True)]
@@ -361,6 +365,10 @@ def vmap(
                 "positional arguments. "
                 "Give one entry for each."
             )
+        floor = below(args, kwargs)
+        if floor is not None:
+            with floor:
+                return batched(*args, **kwargs)
         leaves, treedef = tree.flatten((args, kwargs))
         axes = _for_each_leaf(who, "in_axes", in_axes, args)
         axes += [0] * (len(leaves) - len(axes))

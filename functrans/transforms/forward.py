@@ -25,6 +25,7 @@ from functrans.core.interpreter import CustomCall, Interpreter, deriving, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import (
     Selection,
     checked,
@@ -206,7 +207,11 @@ class Forward(Interpreter):
         # Inner values of derivative formulas, as 1/x at 0, would warn of nothing that the user can
         # see.
         with under(self.parent), np.errstate(all="ignore"):
-            out = push_forward(primitive, tangents, ans, primals, params)
+            out = None
+            if type(self.parent) is Accelerated and len(tangents) == 1:
+                out = self.parent.pushed(primitive, tangents[0], ans, primals)
+            if out is None:
+                out = push_forward(primitive, tangents, ans, primals, params)
             if watching.pushed is not None:
                 watching.pushed(primitive, tangents, primals, out)
         if primitive.tells is not None and self.splits and out is not None:
@@ -520,6 +525,11 @@ def jvp(
     >>> ft.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
+    floor = below(primals, tangents)
+    if floor is not None:
+        again: Any = jvp
+        with floor:
+            return again(fun, primals, tangents, has_aux=has_aux)
     selection = check_pairs(fun, "jvp", primals, tangents)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     given = tangent_leaves(selection, leaves, trees, tangents)

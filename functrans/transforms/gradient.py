@@ -13,6 +13,7 @@ from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import Cotangents, Masked, zeros
 from functrans.core.errors import InputTypeError, OutputTypeError, describe_output
 from functrans.core.types import CONTAINERS, dtype_of, is_array, is_inexact, type_of
+from functrans.transforms.accelerated import below
 from functrans.transforms.arguments import (
     Selection,
     checked,
@@ -85,6 +86,12 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> pullback(np.array([1.0, 1.0]))
     (np.float64(4.0), array([2., 2.]))
     """
+    floor = below(primals)
+    if floor is not None:
+        again: Any = vjp
+        with floor:
+            out, pull, *rest = again(fun, *primals, has_aux=has_aux)
+        return (out, floor.around(pull), *rest)
     selection = Selection(fun, "vjp", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     reverse = Reverse(fun, "vjp", splits=True)
@@ -280,6 +287,10 @@ def _gradient(
 
     @wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        floor = below(args, kwargs)
+        if floor is not None:
+            with floor:
+                return gradient(*args, **kwargs)
         picked, replace = selection.pick(args, kwargs)
         leaves, all_leaves, trees = primal_leaves(selection, picked, allow_int=allow_int)
         if holomorphic:

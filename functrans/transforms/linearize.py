@@ -10,6 +10,7 @@ from functrans.core import tree
 from functrans.core.array import own_handle
 from functrans.core.errors import TreeError
 from functrans.core.types import type_of
+from functrans.transforms.accelerated import below
 from functrans.transforms.arguments import (
     Selection,
     output_leaves,
@@ -66,6 +67,12 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> linear(3.0)
     np.float64(3.0)
     """
+    floor = below(primals)
+    if floor is not None:
+        again: Any = linearize
+        with floor:
+            value, linear, *rest = again(fun, *primals, has_aux=has_aux)
+        return (value, floor.around(linear), *rest)
     value, linear, aux, _ = linearized(fun, primals, has_aux)
     return (value, linear, *aux)
 

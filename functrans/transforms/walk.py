@@ -19,6 +19,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.interpreter import stack
 from functrans.core.types import ArrayType
+from functrans.transforms.accelerated import Accelerated
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ def walk(
     """Carry cotangents through entries, which come with their places and the last one first."""
     if watching.pulled is not None:
         entries = _watched(entries, watching.pulled)
+    floor = stack.top
+    if type(floor) is Accelerated:
+        entries = floor.pulling(entries)
     values, touched = cotangents.values, cotangents.touched
     add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
