@@ -16,11 +16,13 @@ from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.decomposing import decomposed
 from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
 from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, stated
+from functrans.compile.llvm.plans.turning import turned
 from functrans.compile.llvm.plans.work import delay
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
@@ -64,10 +66,12 @@ def supported(equation: Equation, exact: bool) -> bool:
 
 def prepared(graph: Graph, *, exact: bool) -> Graph:
     """The graph in the form that native code is made of: lanes go together, loops do less, numbers
-    are arrays, composed operations what they consist of."""
+    are arrays, composed operations what they consist of, and arrays are walked through as they
+    lie."""
     graph = use_sparsity(graph, ordered=exact)
     moved = hoisted(joined(graph, lambda g: nested(g, exact) is not None), exact=exact)
-    return decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
+    made = decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
+    return made if exact else by_components(turned(made))
 
 
 def nested(graph: Graph, exact: bool) -> Graph | None:

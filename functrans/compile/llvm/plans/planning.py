@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.plans.affine import (
     IndexMap,
+    access,
     broadcast,
     composed,
     contiguous_strides,
@@ -32,7 +33,7 @@ from functrans.compile.llvm.plans.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from functrans.core.types import Shape
     from functrans.graph.graph import Variable
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 CHEAP = 6
 """Simple operations that are rather done again than written to memory and read: measured, a read
 and a write of a double in the second level of the cache take about as long."""
+
+OFTEN = 8
+"""How often elements are read at least that are gathered into a copy first."""
 
 DEAR = 1000
 """What stands for a transcendental function or a division: these are never done again."""
@@ -266,9 +270,26 @@ class _Promotion:
                 ):
                     self.stored.add(x)
                     places = {(x.type.shape, depths.get(x, 0))}
+            if self._strided(x, places):
+                self.stored.add(x)
+                places = {(x.type.shape, depths.get(x, 0))}
             for y, _ in plan.operands(x):
                 if plan.is_virtual(y):
                     needed.setdefault(y, set()).update(places)
+
+    def _strided(self, x: Variable, places: Iterable[tuple[Shape, int]]) -> bool:
+        """Whether a value shows elements in memory that do not adjoin, and is read so often that a
+        copy in which they do is worth it."""
+        definition = self.plan.statements.definitions[x]
+        if x in self.stored or not isinstance(definition, Moved):
+            return False
+        if not any([math.prod(space) >= OFTEN * x.type.size > 0 for space, _ in places]):
+            return False
+        y, where = definition.operand, definition.where
+        if self.plan.is_virtual(y):
+            return False
+        along = access(where, contiguous_strides(y.type.shape), x.type.shape).strides
+        return bool(along) and along[-1] not in (0, 1)
 
     def _sorted(self) -> list[Variable]:
         """The definitions, operands first."""
