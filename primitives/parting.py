@@ -63,25 +63,30 @@ parted: Function = nondifferentiable(
 )
 
 
+def parting_pairs(x: Array, w: Array, name: str) -> tuple[Array, Array]:
+    """Pairs of equal values that the tangent `x` between their vectors parts, and how fast."""
+    pairs = countable_pairs(w, name)
+    rates = np.real(np.diagonal(x, axis1=-2, axis2=-1))
+    size = np.linalg.norm(x, axis=(-2, -1))[..., None, None]
+    apart = np.abs(rates[..., None, :] - rates[..., None])
+    return pairs & (apart > 16 * np.finfo(w.dtype).eps * w.shape[-1] * size), apart
+
+
 def _parting_doubt_impl(
     x: Array, w: Array, g: Array, t_g: Array, used: Array, *, name: str
 ) -> Array:
     """Pairs of equal values that part, while a function is not symmetric in them: their cotangents
     `g` differ by more than rounding, which `t_g` amplifies, or one is not used at all."""
-    pairs = countable_pairs(w, name)
-    if not pairs.any():
-        return pairs
+    parting, apart = parting_pairs(x, w, name)
+    if not parting.any():
+        return parting
     eps, n = np.finfo(w.dtype).eps, w.shape[-1]
-    rates = np.real(np.diagonal(x, axis1=-2, axis2=-1))
-    size = np.linalg.norm(x, axis=(-2, -1))[..., None, None]
-    apart = np.abs(rates[..., None, :] - rates[..., None])
-    parting = apart > 16 * eps * n * size
     steepness = np.max(np.abs(t_g), -1, initial=0)[..., None, None] / np.where(parting, apart, 1)
     rounding = 16 * eps * n * np.sum(np.abs(w), -1)[..., None, None] * steepness
     rounding = rounding + eps**0.5 * np.max(np.abs(g), -1, initial=0)[..., None, None]
     differ = np.abs(g[..., None, :] - g[..., None]) > rounding
     one, other = used[..., None, :], used[..., None]
-    return pairs & parting & ((differ & (one | other)) | (one ^ other))
+    return parting & ((differ & (one | other)) | (one ^ other))
 
 
 parting_doubt: Function = nondifferentiable(

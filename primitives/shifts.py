@@ -21,7 +21,7 @@ from .linalg import adjoint, symmetrized
 from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import reshape
-from .slopes import between_equal, tie_rates
+from .slopes import between_equal, probing_ranks, tie_rates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +46,7 @@ def _tie_shifts_impl(x: Array, w: Array, *, alike: bool, name: str) -> Array:
     size = np.where((counts > 1) & (size > noise), size, 0).astype(w.real.dtype)
     if alike:
         return size
-    ranks = np.sqrt(np.arange(1.0, n + 1))
-    middle = np.where(together, ranks, 0).sum(-1) / counts
-    return (size * (ranks - middle)).astype(size.dtype)
+    return (size * probing_ranks(pairs)).astype(size.dtype)
 
 
 tie_shifts: Function = nondifferentiable(
@@ -375,8 +373,6 @@ def second_check(t: Array, x: Array, left: Array, right: Array, w: Array, name: 
     shift = tie_shifts(inner, w, alike=False, name=name)
 
     def check(result: Array, changes: Sequence[Array], alone: bool) -> Array:
-        if not alone:  # shifts of several matrices tell nothing of each
-            return result
         checked: Array = told_twice(
             result, *changes[:2], shift, w, x, left, right, name=name, lanes=0
         )

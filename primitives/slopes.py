@@ -37,7 +37,7 @@ from .degenerate import (
     unsettled,
 )
 from .indexing import diagonal
-from .parting import noted, pair_doubt, unpaired
+from .parting import noted, pair_doubt, parting_pairs, unpaired
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
 from .shape import stack, transpose
@@ -46,12 +46,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def probing_ranks(pairs: Array) -> Array:
+    """Numbers that add up to nothing over each of several equal values, by which a change tells one
+    of them from another."""
+    n = pairs.shape[-1]
+    together = pairs | np.eye(n, dtype=bool)
+    ranks = np.sqrt(np.arange(1.0, n + 1))
+    return ranks - np.where(together, ranks, 0).sum(-1) / together.sum(-1)
+
+
 def tie_rates_impl(w: Array, *, path: int) -> Array:
     pairs = equal_pairs(w)
     n = w.shape[-1]
     before = np.arange(n) < np.arange(n)[:, None]
     ranks = (pairs & before).sum(-1) + (w == 0)  # what vanishes gets a rate of its own
-    return (ranks if path == 0 else 1 / (1 + ranks)).astype(w.dtype)
+    if path == 0:
+        return ranks.astype(w.dtype)
+    # Both paths part the values of each matrix as far, to those who compare them by these ranks.
+    rates = 1 / (1 + ranks)
+    together = pairs | np.eye(n, dtype=bool)
+    first, second = (
+        np.where(together, (probing_ranks(pairs) * x)[..., None, :], 0).sum(-1)
+        for x in (ranks, rates)
+    )
+    scales = np.where(second == 0, 1, first / np.where(second == 0, 1, second))
+    return (scales * rates).astype(w.dtype)
 
 
 tie_rates: Any = nondifferentiable(
@@ -66,7 +85,7 @@ tie_rates: Any = nondifferentiable(
             np.array([[1.0, 2.0], [0.0, 0.0]]),
             path=1,
             smooth=False,
-            value=[[1, 1], [1 / 2, 1 / 3]],
+            value=[[1, 1], [-3, -2]],
         ),
         Sample(np.zeros(0), path=0, smooth=False, value=np.zeros(0)),
     ],
@@ -174,6 +193,77 @@ split_slopes: Any = nondifferentiable(
             (2.0, 3.0, [[np.nan, 2.0], [2.0, np.nan]], "a symmetric function"),
             (1.0, 3.0, np.full((2, 2), np.nan), "another function"),
             (2.0, 2.0, np.full((2, 2), np.nan), "another slope"),
+        )
+    ],
+)
+
+
+def _lopsided_pairs_impl(x: Array, g: Array, w: Array, *, name: str) -> Array:
+    parting, _ = parting_pairs(x, w, name)
+    # Singular values that vanish have cotangents of their own.
+    return parting & (w != 0)[..., None, :] if name == "svd" else parting
+
+
+def _unlike_slopes_impl(x: Array, g: Array, w: Array, rates: Array, *, name: str) -> Array:
+    """Pairs of equal values that part, whose slopes of `g` are others on another path."""
+    parting = _lopsided_pairs_impl(x, g, w, name=name)
+    if not parting.any():
+        return parting
+    found = []
+    for path in (0, 1):
+        change, step = rates[..., path, :], tie_rates_impl(w, path=path)
+        steps = np.where(parting, step[..., None, :] - step[..., None], 1)
+        found.append((change[..., None, :] - change[..., None]) / steps)
+    largest = np.max(np.abs(rates), (-2, -1), initial=0)[..., None, None]
+    unlike: Array = np.abs(found[0] - found[1]) > np.finfo(w.dtype).eps ** 0.5 * largest
+    return parting & unlike
+
+
+unlike_slopes: Any = nondifferentiable(
+    "unlike_slopes",
+    _unlike_slopes_impl,
+    batch=lambda x, g, w, rates, *, name: unlike_slopes(x, g, w, rates, name=name),
+    shape=lambda x, g, w, rates, *, name: ArrayType(x.shape, np.dtype(bool)),
+    samples=lambda: [
+        Sample(
+            *(np.diag([1.0, 2.0]), np.ones(2), np.ones(2), np.array([[3.0, 5.0], [4.0, t]])),
+            name="eigh",
+            smooth=False,
+            value=value,
+            label=label,
+        )
+        for t, value, label in (
+            (6.0, np.zeros((2, 2), bool), "a symmetric function"),
+            (5.0, [[False, True], [True, False]], "another function"),
+        )
+    ],
+)
+
+
+def lopsided_pairs_when_split(
+    operands: Sequence[Array], rates: Sequence[Any], params: dict[str, Any]
+) -> Array:
+    x, g, w = operands
+    return unlike_slopes(x, g, w, of_paths(g, rates[1]), **params)
+
+
+lopsided_pairs: Any = nondifferentiable(
+    "lopsided_pairs",  # of equal values that x parts: by what a transform tells of g, not symmetric
+    _lopsided_pairs_impl,
+    batch=lambda x, g, w, *, name: lopsided_pairs(x, g, w, name=name),
+    shape=lambda x, g, w, *, name: ArrayType(x.shape, np.dtype(bool)),
+    when_split=lopsided_pairs_when_split,
+    samples=lambda: [
+        Sample(
+            *(np.diag([1.0, 2.0]), np.ones(2), np.array([1.0, w])),
+            name="eigh",
+            smooth=False,
+            value=value,
+            label=label,
+        )
+        for w, value, label in (
+            (1.0, [[False, True], [True, False]], "equal values"),
+            (2.0, np.zeros((2, 2), bool), ""),
         )
     ],
 )

@@ -34,6 +34,7 @@ from .samples import Sample, draw, draw_complex
 from .shifts import second_check, shifts
 from .slopes import (
     at_the_bottom,
+    lopsided_pairs,
     parting_rates,
     rotation,
     slope_products,
@@ -65,6 +66,7 @@ def between_equal(inner: Array, g: Array, w: Array, t_g: Array, used: Array, nam
     """``(g[j] - g[i]) / (w[j] - w[i]) * inner`` at ``i, j``; `inner` has nothing between equal
     values."""
     doubt = parting_doubt(inner, w, g, t_g, used, name=name)
+    doubt = logical_or(doubt, lopsided_pairs(inner, g, w, name=name))
     products = multiply(subtract(row(g), column(g)), unpaired(inner, w, used, name=name))
     return multiply(reciprocal_gaps(w), noted(products, w, doubt, name=name))
 
@@ -163,16 +165,24 @@ def eigh_rates_pull_tangent(g: Array, x: Array, *, uplo: str) -> Array:
     return matrix_transpose(hermitian_from(x, g, every_lane(g), uplo=uplo))
 
 
+def without_direction(w: Array, t: Array, later: bool) -> Any:
+    """What `Primitive.along` returns where no values are equal, or the direction is not known yet;
+    False elsewhere: in a graph, too, where values may turn out to be equal."""
+    if ties(w) is False:
+        return None
+    return NotImplemented if later and at_the_bottom(t) is None else False
+
+
 def eigh_rates_along(
-    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
+    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any], later: bool
 ) -> Any:
     """At equal values along a tangent of the matrix: by vectors that this leaves apart, so that the
     rates of a symmetric function need no more than each other's derivatives."""
     (x, y), (t, t_y) = operands, tangents
-    if t is None or not ties(eigh_constants(x, **params)[0]):
+    if t is None:
         return None
-    if at_the_bottom(t) is None:
-        return NotImplemented
+    if (found := without_direction(eigh_constants(x, **params)[0], t, later)) is not False:
+        return found
     t = symmetrized(t)
     basis = w, v = parted_eigh(t, x, None, **params)
     change = eigh_tangent(t, basis, every_lane(w))[1]
@@ -400,14 +410,14 @@ def svd_rates_push_matrix(t: Array, x: Array, y: Array) -> Array:
 
 
 def svd_rates_along(
-    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any]
+    operands: Sequence[Array], tangents: Sequence[Any], params: dict[str, Any], later: bool
 ) -> Any:
     """As `eigh_rates_along`."""
     (x, y), (t, t_y) = operands, tangents
-    if t is None or not ties(svd_constants(x)[1]):
+    if t is None:
         return None
-    if at_the_bottom(t) is None:
-        return NotImplemented
+    if (found := without_direction(svd_constants(x)[1], t, later)) is not False:
+        return found
     u, s, vh = parted_svd(t, x, None)
     t_u, _, t_vh = svd_tangent(t, (u, s, vh), every_lane(s))
     v, t_v, u_h = adjoint(vh), adjoint(t_vh), adjoint(u)

@@ -358,3 +358,56 @@ def test_second_derivatives_along_tangents_that_part_no_values() -> None:
         found = []
         assert not noisy(lambda t=t, found=found: found.append(ft.jvp(first, (PAIR,), (t,))[1]))
         np.testing.assert_allclose(found[0], np.exp(PAIR) * t, rtol=1e-14, atol=0)
+
+
+STACKS = [
+    np.stack([IDENTITY, IDENTITY]),
+    np.stack([PAIR, IDENTITY]),
+    np.stack([PAIR, PAIR[::-1, ::-1]]),
+]
+DIRECTIONS = np.stack([SYMMETRIC, SYMMETRIC[::-1, ::-1] + np.diag([0.3, 0.7, 0.1])])
+ALONG_STACKS: dict[str, Any] = {
+    "jvp of grad": lambda f, a: np.sum(DIRECTIONS * ft.jvp(ft.grad(f), (a,), (DIRECTIONS,))[1]),
+    "grad of jvp": lambda f, a: np.sum(
+        DIRECTIONS * ft.grad(lambda x: ft.jvp(f, (x,), (DIRECTIONS,))[1])(a)
+    ),
+    "jvp of jvp": lambda f, a: ft.jvp(
+        lambda x: ft.jvp(f, (x,), (DIRECTIONS,))[1], (a,), (DIRECTIONS,)
+    )[1],
+    "grad of grad": lambda f, a: np.sum(
+        DIRECTIONS * ft.grad(lambda x: np.sum(DIRECTIONS * ft.grad(f)(x)))(a)
+    ),
+}
+values = np.linalg.eigvalsh
+LOPSIDED_IN_STACKS: dict[str, Any] = {
+    "weights": lambda a: np.sum((values(a) - 1) ** 2 * np.array([1.0, 2.0, 1.0])),
+    "one of each": lambda a: np.sum((values(a)[..., 0] - 1) ** 2),
+    "of one matrix alone": lambda a: (values(a)[0, 0] - 1) ** 2 + np.sum(values(a)[1] ** 3),
+    "a product": lambda a: (values(a)[0, 0] - 1) * (values(a)[1, 0] - 1),
+    "two decompositions": lambda a: (values(a[0])[0] - 1) ** 2 + (values(a[1])[0] - 1) ** 2,
+}
+
+
+@pytest.mark.parametrize("way", ALONG_STACKS)
+@pytest.mark.parametrize("name", LOPSIDED_IN_STACKS)
+def test_stacks_whose_function_is_not_symmetric_in_second_order_alone(name: str, way: str) -> None:
+    """Shifts of several matrices add up; those of a symmetric function to the same on each path."""
+    for a in STACKS:
+        found: list[Any] = []
+        assert noisy(lambda a=a, r=found: r.append(ALONG_STACKS[way](LOPSIDED_IN_STACKS[name], a)))
+        assert np.isnan(found[0])
+
+
+@pytest.mark.parametrize("way", ALONG_STACKS)
+def test_stacks_whose_function_is_symmetric(way: str) -> None:
+    pairs: list[tuple[Any, Any]] = [
+        (lambda a: np.prod(np.sum(values(a) ** 2, -1)), lambda a: np.prod(np.sum(a**2, (-2, -1)))),
+        (
+            lambda a: np.sum(values(a[0]) ** 2) * np.sum(values(a[1])),
+            lambda a: np.sum(a[0] ** 2) * np.trace(a[1]),
+        ),
+    ]
+    for function, plain in pairs:
+        for a in STACKS:
+            expected = ALONG_STACKS[way](plain, a)
+            np.testing.assert_allclose(ALONG_STACKS[way](function, a), expected, rtol=1e-12)

@@ -45,18 +45,13 @@ class _Call(HigherOrder):
         count = len(nonzero)
         return list(outs[:count]), filled(nonzero, list(outs[count:]))
 
-    def opened(self, params: Params) -> Callable[..., list[Any]] | None:
+    def opened(
+        self, params: Params, alone: bool, backward: bool
+    ) -> Callable[..., list[Any]] | None:
         graph = params["graph"]
-        if not decomposes(graph):
+        if not decomposes(graph, vectors=alone and backward):
             return None
-
-        def run(values: list[Any], at: Callable[[str], None]) -> list[Any]:
-            def between(piece: Graph, operands: list[Any]) -> tuple[Any, ...]:
-                return call(*operands, **{**params, "graph": piece})
-
-            return run_pieces(graph, values, between, at)
-
-        return run
+        return lambda values, at: in_pieces(values, at, **params)
 
     def shifted(self, params: Params) -> Shifted | None:
         graph = params["graph"]
@@ -88,3 +83,14 @@ class _Call(HigherOrder):
 
 
 call = higher_order("call", _run, _types, _Call())
+
+
+def in_pieces(
+    values: list[Any], at: Callable[[str], None], *, graph: Graph, **params: Any
+) -> list[Any]:
+    """Carry out a graph as calls of what lies between its decompositions."""
+
+    def between(piece: Graph, operands: list[Any]) -> tuple[Any, ...]:
+        return call(*operands, graph=piece, **params)
+
+    return run_pieces(graph, values, between, at)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
+from functrans.control.call import in_pieces
 from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
     batch_graph,
     cached,
     jvp_graph,
+    known,
     strong,
     vjp_graph,
 )
@@ -69,6 +71,19 @@ def _types(
 
 
 class _Cond(HigherOrder):
+    def opened(
+        self, params: Params, alone: bool, backward: bool
+    ) -> Callable[..., list[Any] | None] | None:
+        branches = params["branches"]
+        if alone or params["lanes"] is not None or not any(map(decomposes, branches)):
+            return None
+
+        def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:
+            index = known(values[0])
+            return None if index is None else in_pieces(values[1:], at, graph=branches[int(index)])
+
+        return run
+
     def shifted(self, params: Params) -> Shifted | None:
         branches, lanes = params["branches"], params["lanes"]
         if not any(map(decomposes, branches)):

@@ -25,21 +25,23 @@ SHIFTED = primitive_of(shifted_rates)
 """What adds shifts to rates."""
 
 
-def decomposes(graph: Graph) -> bool:
-    """Whether a graph holds a decomposition, by itself or in a graph within."""
+def decomposes(graph: Graph, vectors: bool = False) -> bool:
+    """Whether a graph holds a decomposition, or one with vectors, by itself or in a graph
+    within."""
 
     def found() -> bool:
-        return any(map(_special, graph.equations))
+        return any(_special(equation, vectors) for equation in graph.equations)
 
-    return cached(graph, "decomposes", found)
+    return cached(graph, ("decomposes", vectors), found)
 
 
-def _special(equation: Equation) -> bool:
+def _special(equation: Equation, vectors: bool = False) -> bool:
     """Whether an equation is a decomposition, or holds one."""
     primitive = equation.primitive
     if primitive.higher is None:
-        return primitive.tells is not None
-    return any(map(decomposes, graphs_in(equation.params)))
+        # Values alone have another primitive below for derivatives of what becomes of them.
+        return primitive.tells is not None and not (vectors and primitive.below is not None)
+    return any(decomposes(graph, vectors) for graph in graphs_in(equation.params))
 
 
 def calls_within(graph: Graph) -> tuple[tuple[str, str], ...]:

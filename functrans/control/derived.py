@@ -233,6 +233,16 @@ def deferred() -> bool:
     return False
 
 
+def staged() -> bool:
+    """Whether a transform below makes a program of what is done."""
+    interpreter = stack.top
+    while interpreter is not None:
+        if isinstance(interpreter, Stage) and not interpreter.at_once:
+            return True
+        interpreter = interpreter.parent
+    return False
+
+
 def known(x: Any) -> Any:
     """The plain value of an array under all transforms; None where it is not known."""
     if not isinstance(x, TracedArray):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
+from functrans.control.call import in_pieces
 from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
@@ -22,6 +23,7 @@ from functrans.control.derived import (
     jvp_graph,
     reordered,
     spread,
+    staged,
     strong,
     vjp_graph,
 )
@@ -107,6 +109,30 @@ def parts(values: Sequence[Any], consts: int, carry: int) -> tuple[Any, Any, Any
 
 
 class _Scan(Late):
+    def opened(
+        self, params: Params, alone: bool, backward: bool
+    ) -> Callable[..., list[Any] | None] | None:
+        body, consts, carry = params["body"], params["consts"], params["carry"]
+        if alone or not params["length"] or not decomposes(body):
+            return None
+
+        def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:
+            if staged():  # which would become as long as the loop
+                return None
+            fixed, state, sequences = parts(values, consts, carry)
+            rounds = range(params["length"])
+            made = []
+            for i in reversed(rounds) if params["reverse"] else rounds:
+                elements = [algebra.first_axis(x, i) for x in sequences]
+                outs = in_pieces([*fixed, *state, *elements], at, graph=body)
+                state = outs[:carry]
+                made.append(outs[carry:])
+            if params["reverse"]:
+                made.reverse()
+            return [*state, *[algebra.stack(list(column)) for column in zip(*made, strict=True)]]
+
+        return run
+
     def shifted(self, params: Params) -> Shifted | None:
         body = params["body"]
         if not decomposes(body):

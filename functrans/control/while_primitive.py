@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile import program
-from functrans.control.call import call
+from functrans.control.call import call, in_pieces
 from functrans.control.decompositions import decomposes, shiftable, shifted
 from functrans.control.derived import (
     Flags,
@@ -95,6 +95,25 @@ def _types(
 
 
 class _While(Late):
+    def opened(
+        self, params: Params, alone: bool, backward: bool
+    ) -> Callable[..., list[Any] | None] | None:
+        test, body, consts = params["test"], params["body"], params["consts"]
+        if alone or params["lanes"] is not None or not decomposes(body):
+            return None
+
+        def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:
+            fixed, carry = values[:consts], values[consts:]
+            while True:
+                going = known(call(*fixed, *carry, graph=test)[0])
+                if going is None:
+                    return None
+                if not going:
+                    return carry
+                carry = in_pieces([*fixed, *carry], at, graph=body)
+
+        return run
+
     def shifted(self, params: Params) -> Shifted | None:
         test, body, lanes = params["test"], params["body"], params["lanes"]
         if not decomposes(body):

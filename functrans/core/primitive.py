@@ -216,10 +216,15 @@ class HigherOrder:
         operands."""
         raise NotImplementedError
 
-    def opened(self, params: dict[str, Any]) -> Callable[..., list[Any]] | None:
-        """``run(operands, params, at)``: the same in pieces, for a transform that has to look at
-        the matrix decompositions within; ``at(line)`` is told where each of them comes from. None:
-        there are none, or it takes no pieces."""
+    def opened(
+        self, params: dict[str, Any], alone: bool, backward: bool
+    ) -> Callable[..., list[Any] | None] | None:
+        """``run(operands, at)``: the same in pieces, for a transform that has to look at the matrix
+        decompositions within; ``at(line)`` is told where each of them comes from. None: there are
+        none, or it takes no pieces; returned by it: it cannot with these operands.
+
+        The transform is the only one that takes derivatives if it is `alone`, and goes `backward`
+        or forward."""
         return None
 
     def shifted(self, params: dict[str, Any]) -> Shifted | None:
@@ -293,9 +298,9 @@ class Primitive:
         True: carrying it out does more than its outputs tell (it prints, it calls the user back).
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
     along : callable or None
-        ``along(operands, tangents, params)``: the output and its tangent where what is returned
-        depends on the direction, as at equal eigenvalues; None where it does not, NotImplemented
-        where it does and the direction is not known yet.
+        ``along(operands, tangents, params, later)``: the output and its tangent where what is
+        returned depends on the direction, as at equal eigenvalues; None where it does not,
+        NotImplemented where it may, and the direction comes `later`.
     splits : callable or None
         ``splits(outputs)``: how equal values among the outputs part along a path, a tangent for
         each output or None; None in all where none are equal.

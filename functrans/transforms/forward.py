@@ -182,8 +182,9 @@ class Forward(Interpreter):
         if primitive.higher is not None and any(t is not None for t in tangents):
             return self._higher(primitive.higher, args, primals, tangents, params)
         if primitive.along is not None and mine and self.differentiates:
+            later = self.later or not self.splits  # where nothing checks what comes of it
             with under(self.parent):
-                found = primitive.along(primals, list(map(plain, tangents)), params)
+                found = primitive.along(primals, list(map(plain, tangents)), params, later)
             if found is NotImplemented:
                 self.undirected = True
             elif found is not None:
@@ -238,7 +239,7 @@ class Forward(Interpreter):
         if self.splits:
             from functrans.transforms.telling import opened, told_within  # it imports this module
 
-            outs = opened(self, higher, args, params)
+            outs = opened(self, higher, args, params, backward=False)
             if outs is not None:
                 return outs
             if not self.later:

@@ -214,9 +214,9 @@ class Reverse(Interpreter):
             else:
                 values.append(x)
         if primitive.higher is not None and mine and self.recording:
-            from functrans.transforms.telling import opened_within  # it imports this module
+            from functrans.transforms.telling import opened  # it imports this module
 
-            outs = opened_within(self, primitive.higher, args, params) if self.splits else None
+            outs = opened(self, primitive.higher, args, params, True) if self.splits else None
             return outs or self._higher(primitive, args, values, mine, params)
         parent = self.parent
         if parent is None:

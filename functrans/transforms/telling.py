@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.algebra import algebra
+from functrans.core.array import snapshot
 from functrans.core.cotangent import plain
 from functrans.core.errors import user_line
 from functrans.core.interpreter import stack, under
@@ -155,11 +156,16 @@ def told_below(forward: Forward) -> Telling:
 
 
 def opened(
-    interpreter: Any, higher: HigherOrder, args: Sequence[Any], params: dict[str, Any]
+    interpreter: Interpreter,
+    higher: HigherOrder,
+    args: Sequence[Any],
+    params: dict[str, Any],
+    backward: bool,
 ) -> tuple[Any, ...] | None:
     """The outputs of an operation with graphs, carried out in pieces if there are decompositions
-    within."""
-    run = higher.opened(params)
+    within: by itself a gradient needs no more of values than the derivative of the operation."""
+    alone = innermost(interpreter) and not differentiated(interpreter.parent)
+    run = higher.opened(params, alone, backward)
     if run is None:
         return None
 
@@ -169,19 +175,10 @@ def opened(
     before = lines.line
     try:
         with under(interpreter):
-            return tuple(run(list(args), at))
+            outs = run(list(args), at)
+            return None if outs is None else tuple(map(snapshot, outs))  # some may be operands
     finally:
         lines.line = before
-
-
-def opened_within(
-    reverse: Interpreter, higher: HigherOrder, args: Sequence[Any], params: dict[str, Any]
-) -> tuple[Any, ...] | None:
-    """The same below or above another transform that differentiates; by itself reverse mode needs
-    no more than the derivative of the operation."""
-    if innermost(reverse) and not differentiated(reverse.parent):
-        return None
-    return opened(reverse, higher, args, params)
 
 
 def told_within(
