@@ -55,7 +55,14 @@ def functrans_native(function: Any, *arguments: Any) -> Call:
     outputs = ft.tree.unflatten(results, [x.type for x in graph.outputs])
     native = NativeFunction(graph)
     call = builtin(
-        "call", native.address, signature, outputs, function, arena=native.arena, kept=native
+        "call",
+        native.address,
+        signature,
+        outputs,
+        function,
+        arena=native.arena,
+        numbers=native.numbers,
+        kept=native,
     )
     return call, arguments
 

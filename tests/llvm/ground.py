@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from functrans.compile.llvm import emission, segment
+from functrans.compile.llvm import compiled, emission, families, segment
 from functrans.compile.llvm.code.builder import Value, number
 from functrans.compile.llvm.code.engine import SYMBOLS, load
 from functrans.compile.llvm.kernels import branches, iteration
@@ -271,14 +271,15 @@ def checked() -> Iterator[list[str]]:
             super().__init__(*args, **options)
             made.last = self
 
-    def loaded(text: str, names: list[str], *, verify: bool = False, kept: bool = True) -> Any:
+    def loaded(text: str, names: list[str], *, verify: bool = False, **_: Any) -> Any:
         return CheckedCode(made.last, text, verify)
 
     with ExitStack() as patches:
         for module in (segment, branches, iteration):
             patches.enter_context(patch.object(module, "Frame", WatchedFrame))
         patches.enter_context(patch.object(segment, "Segment", Watched))
-        patches.enter_context(patch.object(segment, "load", loaded))
+        patches.enter_context(patch.object(compiled, "load", loaded))
+        patches.enter_context(patch.object(families.Member, "find", lambda *_: None))
         FAILURES.clear()
         try:
             yield FAILURES

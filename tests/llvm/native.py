@@ -32,6 +32,13 @@ def status(graph: Graph, *values: Any) -> int:
 def _run(graph: Graph, *values: Any, quick: bool = False) -> tuple[list[np.ndarray[Any, Any]], int]:
     function = NativeFunction(graph, verify=True, quick=quick)
     assert function.optimized is not quick
+    return called(function, graph, *values)
+
+
+def called(
+    function: NativeFunction, graph: Graph, *values: Any
+) -> tuple[list[np.ndarray[Any, Any]], int]:
+    """What a native function makes and says, which may write to nothing but its results."""
     run = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(function.address)
     inputs = [np.ascontiguousarray(x) for x in values]
     before = [x.copy() for x in inputs]
@@ -49,7 +56,7 @@ def _run(graph: Graph, *values: Any, quick: bool = False) -> tuple[list[np.ndarr
         table(*[x.ctypes.data for x in inputs]),
         table(*[x.ctypes.data for x in outputs]),
         start,
-        None,
+        None if function.numbers is None else function.numbers.ctypes.data,
     )
     for whole in memory:
         assert (whole[:CANARY] == 0xA5).all() and (whole[-CANARY:] == 0xA5).all()

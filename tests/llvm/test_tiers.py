@@ -18,6 +18,7 @@ import functrans as ft
 from functrans.compile import background
 from functrans.compile.llvm.calls import multiplies
 from functrans.compile.llvm.code import engine
+from functrans.compile.llvm.compiled import Compiled
 from functrans.compile.llvm.plans.work import delay
 from functrans.compile.llvm.segment import NativeFunction, supported
 from tests.llvm.native import carried_out, staged
@@ -191,7 +192,7 @@ def test_defects_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr("functrans.compile.llvm.segment.load", broken)
+    monkeypatch.setattr("functrans.compile.llvm.compiled.load", broken)
     with pytest.warns(RuntimeWarning, match="goes on without: no memory"):
         background.finish()
     assert same_bits(step(X), first)
@@ -200,7 +201,7 @@ def test_defects_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_nobody_has_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its name waits."""
     graph, _ = staged(lambda x: waves(x) * 7.0, X)
-    monkeypatch.setattr(NativeFunction, "optimize", lambda self: pytest.fail("it was compiled"))
+    monkeypatch.setattr(Compiled, "optimize", lambda self: pytest.fail("it was compiled"))
     NativeFunction(graph, quick=True)
     gc.collect()
     background.finish()
@@ -224,7 +225,7 @@ def test_threads_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.start()
     background.finish()
     for function in functions():
-        function.optimize()
+        function.code.optimize()
     end.set()
     for thread in threads:
         thread.join()

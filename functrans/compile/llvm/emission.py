@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.llvm.code.builder import Builder, Module, Value
+from functrans.compile.llvm.code.templates import ADDRESS
 from functrans.compile.llvm.code.threads import parallel
+from functrans.compile.llvm.code.varying import is_marked, mark
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.kernels.chunks import Chunks, chunked, combine, write_chunk
 from functrans.compile.llvm.kernels.loops import STATUS, emit_fills, emit_loops, places_of
@@ -45,6 +47,9 @@ class Code:
         Gives the way of an equation that is a call.
     prepared : callable
         Gives a graph within another in the form that native code is made of.
+    table : Value or None
+        Its address; None while numbers are being marked: then the addresses of constants are
+        among these.
     checked : bool
         Whether something may go wrong: positions out of bounds.
     status : Value
@@ -60,7 +65,7 @@ class Code:
         self.constants: list[np.ndarray[Any, Any]] = []
         self.way_of = way_of
         self.prepared = prepared
-        self.table = self.module.state("constants", "ptr")
+        self.table = None if is_marked() else self.module.state("constants", "ptr")
         self.checked = False
         self._kernels: dict[str, str] = {}
 
@@ -351,9 +356,16 @@ class _Addresses(dict[Variable, Value]):
         elif kind == "slot":
             found = slot(b, x.type.dtype)
         elif kind == "constant":
-            table = b.load("ptr", self.frame.code.table)
-            found = b.load("ptr", b.at(table, number, "ptr"))
+            found = self._constant(number)
         else:
             found = self.given[kind][number]
         self[x] = found
         return found
+
+    def _constant(self, number: int) -> Value:
+        """The address of a constant."""
+        b, table = self.builder, self.frame.code.table
+        if table is None:
+            word = Value("i64", mark("i64", f"{ADDRESS}{number}", None))
+            return b.emit("ptr", f"inttoptr {word} to ptr")
+        return b.load("ptr", b.at(b.load("ptr", table), number, "ptr"))

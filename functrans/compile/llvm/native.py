@@ -83,6 +83,7 @@ class NativeSegment:
             arena=function.arena,
             status=function.checked,  # `fallback` raises the error, as NumPy has it
             long=function.long,
+            numbers=function.numbers,
             kept=function,
         )
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import warnings
 from functools import partial
-from typing import TYPE_CHECKING
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
-from functrans.compile import background
+import numpy as np
+
 from functrans.compile.llvm.calls import multiplies, way_of
 from functrans.compile.llvm.code.builder import Builder, Value, number
-from functrans.compile.llvm.code.engine import at_hand, load, load_quickly
 from functrans.compile.llvm.code.threads import PARALLEL
+from functrans.compile.llvm.compiled import Compiled
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
+from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.decomposing import decomposed
@@ -31,13 +31,9 @@ from functrans.graph.passes.sparsity import use_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from weakref import ReferenceType
 
-    from functrans.compile.llvm.code.engine import Loaded
+    from functrans.compile.llvm.code.builder import Module
     from functrans.graph.graph import Equation, Graph
-
-FUNCTIONS = ["run", "bind"]
-"""Those of a segment's module that are called from outside."""
 
 SAVED = 500.0
 """Nanoseconds for a character of a module's text by which it is compiled earlier without
@@ -91,9 +87,9 @@ class Segment:
     Attributes
     ----------
     module : Module
-        With the functions ``run`` and ``bind``.
+        With the functions ``run`` and ``bind``; without the second while numbers are being marked.
     text : str
-        Its text.
+        Its text, with marks then.
     frame : Frame
         The graph as it is planned.
     arena : int
@@ -121,10 +117,11 @@ class Segment:
             builder.store(number(0, "i32"), code.status)
         self._run(builder, graph)
         builder.finish(builder.load("i32", code.status) if self.checked else number(0, "i32"))
-        bind = Builder(code.module, "bind", "void", ["ptr"])
-        bind.store(bind.operands[0], code.table)
-        bind.finish()
         self.module = code.module
+        if code.table is not None:
+            bind = Builder(code.module, "bind", "void", ["ptr"])
+            bind.store(bind.operands[0], code.table)
+            bind.finish()
         self.text = code.module.text()
 
     def _run(self, builder: Builder, graph: Graph) -> None:
@@ -161,18 +158,19 @@ class NativeFunction:
     verify : bool
         Have LLVM check the module first.
     quick : bool
-        Have code at hand in a quarter of the time if a call does not take long; it is replaced by
-        what a thread compiles with all optimisations, once nothing else is to be compiled. Both
-        give the same bits.
+        Have code at hand in a quarter of the time if a call does not take long, see
+        :class:`Compiled`.
+    alone : bool
+        Whether it is to have code of its own, whatever other programs there are.
 
     Attributes
     ----------
-    body : c_void_p
-        Where the address of ``run`` stands.
+    code : Compiled
+        Perhaps that of others too.
+    numbers : array of int64 or None
+        What the code is to be given as its last operand, if it reads that.
     text, arena, checked
         Those of the segment.
-    optimized : bool
-        Whether the code that runs now has all optimisations.
     long : bool
         Whether some of it is worth several threads: a call takes so long that others should run.
     lent : dict of int to int
@@ -187,55 +185,51 @@ class NativeFunction:
         donated: Sequence[int] = (),
         verify: bool = False,
         quick: bool = False,
+        alone: bool = False,
     ) -> None:
-        segment = Segment(graph, exact)
+        def written(graph: Graph) -> Segment:
+            return Segment(graph, exact)
+
+        def compiled(
+            text: str,
+            module: Module | None = None,
+            table: ctypes.Array[ctypes.c_void_p] | None = None,
+        ) -> Compiled:
+            pays = quick and delay(graph, multiplies) < len(text) * SAVED
+            return Compiled(text, module, table, verify=verify, quick=pays)
+
+        self._member = None if alone else Member(graph, exact)
+        found = None if self._member is None else self._member.find(written, compiled)
+        segment = written(graph) if found is None else found.segment
         self.lent: dict[int, int] = {}
         if donated and not segment.checked:
-            self.lent = lent(segment.frame.plan, graph.inputs, donated)
-        self.text = segment.text
-        self.arena = segment.arena
+            self.lent = lent(segment.frame.plan, segment.frame.graph.inputs, donated)
+        self.arena = int(segment.arena)
         self.checked = segment.checked
         self.long = PARALLEL in segment.text
+        self.numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._constants = segment.constants
-        self._table = (ctypes.c_void_p * max(len(self._constants), 1))(
-            *[x.ctypes.data for x in self._constants]
-        )
-        self.body = ctypes.c_void_p()
-        self._codes: list[Loaded] = []  # a thread may run the first when there is a second
-        pays = delay(graph, multiplies) < len(self.text) * SAVED
-        quick = quick and pays and not at_hand(self.text)
-        if quick:
-            self._use(load_quickly(segment.module, FUNCTIONS), optimized=False)
-            background.when_calm(partial(_optimize, ref(self)))
+        if found is not None:
+            self._shared = found.shared
+            self.code = found.shared.code
+            self.numbers = np.array(found.table or [0], np.int64)
         else:
-            self.optimize(verify=verify)
+            addresses = [x.ctypes.data for x in segment.constants]
+            table = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
+            self.code = compiled(segment.text, segment.module, table)
+        self.text = self.code.text
+
+    @property
+    def body(self) -> ctypes.c_void_p:
+        """Where the address of the function stands."""
+        return self.code.body
 
     @property
     def address(self) -> int:
-        """Of ``i32 run(ptr inputs, ptr outputs, ptr arena, ptr sizes)``, as it is now."""
-        assert self.body.value is not None
-        return self.body.value
+        """That address, as it is now."""
+        return self.code.address
 
-    def optimize(self, *, verify: bool = False) -> None:
-        """Compile it with all optimisations."""
-        self._use(load(self.text, FUNCTIONS, verify=verify, kept=False), optimized=True)
-
-    def _use(self, code: Loaded, *, optimized: bool) -> None:
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])(ctypes.addressof(self._table))
-        self._codes.append(code)
-        self.body.value = code["run"]
-        self.optimized = optimized
-
-
-def _optimize(reference: ReferenceType[NativeFunction]) -> None:
-    function = reference()
-    if function is None:  # nobody has it any more
-        return
-    try:
-        function.optimize()
-    except Exception as error:
-        warnings.warn(
-            f"native code could not be compiled with optimisations, and goes on without: {error}",
-            RuntimeWarning,
-            stacklevel=1,
-        )
+    @property
+    def optimized(self) -> bool:
+        """Whether the code that runs now has all optimisations."""
+        return self.code.optimized

@@ -35,6 +35,8 @@ from functrans.compile.llvm.code.engine import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+
     from functrans.compile.llvm.calling.signature import Size
     from functrans.compile.llvm.calling.structs import Layouts
 
@@ -76,6 +78,7 @@ def builtin(
     status: bool = False,
     error: Callable[..., Any] | None = None,
     long: bool = False,
+    numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     kept: Any = None,
 ) -> Callable[..., Any]:
     """A function around native code.
@@ -116,6 +119,8 @@ def builtin(
     error : callable, optional
     long : bool
         Whether a call takes so long (tens of microseconds) that other threads should run meanwhile.
+    numbers : array of int64, optional
+        What the body gets in place of the sizes.
     kept : object, optional
         Something that the body needs and that lives as long as the builtin.
 
@@ -128,9 +133,9 @@ def builtin(
     structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
     if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
-        return Foreign(name, body, structure, made, fallback, arena, status, error, kept)
+        return Foreign(name, body, structure, made, fallback, arena, status, error, numbers, kept)
     how = 0 if not status else 1 if error is None else 2
-    plan = Plan(structure, made, found, body, arena, how, long)
+    plan = Plan(structure, made, found, body, arena, how, long, numbers)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
     held = (fallback, plan.words, error, definition, tuple(plan.objects), kept)
     return _new()(ctypes.addressof(definition), held, None)  # type: ignore[no-any-return]
@@ -324,7 +329,9 @@ class _Entry(Writer):
         long = self.some(Head.LONG)
         b.when(long, lambda: self.let_others_run(thread))
         inputs, outputs = self.part(Head.INPUT_PART), self.part(Head.OUTPUT_PART)
-        operands = f"{inputs}, {outputs}, {arena}, {b.at(sizes, 1, 'i64')}"
+        table = self.head(Head.TABLE, "ptr")
+        last = b.select(b.icmp("ne", table, NULL), table, b.at(sizes, 1, "i64"))
+        operands = f"{inputs}, {outputs}, {arena}, {last}"
         status = b.emit("i32", f"call i32 {body.text}({operands})")
         b.when(long, lambda: self.stop_others(thread))
         how = self.head(Head.STATUS)

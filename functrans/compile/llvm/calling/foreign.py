@@ -39,6 +39,7 @@ class Foreign:
         "_inputs",
         "_kept",
         "_names",
+        "_numbers",
         "_outputs",
         "_status",
         "fallback",
@@ -54,6 +55,7 @@ class Foreign:
         arena: int | Size,
         status: bool,
         error: Callable[..., Any] | None,
+        numbers: np.ndarray[Any, np.dtype[np.int64]] | None,
         kept: Any,
     ) -> None:
         self.__name__ = name
@@ -65,6 +67,7 @@ class Foreign:
         self._arena = arena
         self._status = status
         self._error = error
+        self._numbers = numbers
         self._kept = kept
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -80,7 +83,9 @@ class Foreign:
         need = max(_number(self._arena, sizes), STATUS_BYTES if self._status else 0)
         arena = np.empty(need + 64, np.uint8)
         start = -arena.ctypes.data % 64
-        told = np.array([sizes[name] for name in self._names], np.int64)
+        told = self._numbers
+        if told is None:
+            told = np.array([sizes[name] for name in self._names], np.int64)
         assert self._body.value is not None
         status = _BODY(self._body.value)(
             _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data

@@ -85,6 +85,8 @@ class Head(IntEnum):
     OBJECT_PART = 33
     EXTENT_PART = 34
     WORDS = 35
+    TABLE = 36
+    """The address of the numbers that the body gets in place of sizes, or 0."""
 
 
 class Input(IntEnum):
@@ -228,6 +230,8 @@ class Plan:
         As in :class:`Head`.
     long : bool
         Whether the body runs without the GIL.
+    numbers : array of int64 or None
+        What the body gets in place of the sizes, where it does.
 
     Attributes
     ----------
@@ -245,6 +249,7 @@ class Plan:
         arena: int | Size,
         status: int,
         long: bool,
+        numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     ) -> None:
         self._layouts = layouts
         self.objects: list[Any] = []
@@ -286,6 +291,9 @@ class Plan:
         else:
             self.objects.append(body)
             head[Head.BODY] = ctypes.addressof(body)
+        if numbers is not None:
+            self.objects.append(numbers)
+            head[Head.TABLE] = numbers.ctypes.data
         head[Head.ARGUMENTS] = inputs.roots - len(inputs.keywords)
         if isinstance(arena, Size):
             head[Head.ARENA_SIZE] = -1 - self._size(arena)

@@ -12,6 +12,8 @@ from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from functrans.compile.llvm.code.varying import is_marked, mark
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
@@ -75,7 +77,7 @@ def suffix(kind: str) -> str:
 
 def number(x: float, kind: str) -> Value:
     """A constant of a type, the same in all elements; integers may be given for either kind."""
-    element = element_of(kind)
+    element, given = element_of(kind), x
     if element in FLOATS:
         x = float(x)
         if element != "double":  # LLVM wants numbers that the type holds, written as doubles
@@ -88,6 +90,8 @@ def number(x: float, kind: str) -> Value:
         text = str(int(x))
         if element == "i1":
             text = "true" if x else "false"
+    if is_marked() and element != "i1":
+        return Value(kind, mark(kind, text, given))
     return Value(kind, text if kind == element else f"splat ({element} {text})")
 
 
@@ -135,8 +139,9 @@ class Module:
             self._declared.pop(name, None)
         functions = list(self.functions.values())
         calls = Counter(_CALLED.findall("\n".join(functions)))
+        most = 2 * INLINED if is_marked() else INLINED  # loops have their ends apart
         for i, name in enumerate(self.functions):
-            if calls[name] > INLINED:
+            if calls[name] > most:
                 functions[i] = functions[i].replace(" alwaysinline ", " noinline ", 1)
         return self._joined(self._declared.values(), functions)
 
@@ -335,7 +340,7 @@ class Builder:
 
     def at(self, base: Value, index: Value | int, element: str) -> Value:
         """The address of an element, counted in elements of a type."""
-        if isinstance(index, int) and index == 0:
+        if isinstance(index, int) and index == 0 and not is_marked():
             return base
         place = index if isinstance(index, Value) else number(index, "i64")
         return self.emit("ptr", f"getelementptr {element}, {base}, {place}")
@@ -350,9 +355,11 @@ class Builder:
         """A scalar in all elements of a vector."""
         if width == 1:
             return x
-        if not x.text.startswith("%"):
-            return Value(vector(x.type, width), f"splat ({x})")
         kind = vector(x.type, width)
+        if x.text.startswith("`"):
+            return Value(kind, x.text.replace(x.type, kind, 1))
+        if not x.text.startswith("%"):
+            return Value(kind, f"splat ({x})")
         one = self.emit(kind, f"insertelement {kind} poison, {x}, i64 0")
         mask = f"<{width} x i32> zeroinitializer"
         return self.emit(kind, f"shufflevector {one}, {kind} poison, {mask}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.engine import SYMBOLS
 from functrans.compile.llvm.code.pool import MOST, Pool
+from functrans.compile.llvm.code.varying import marking
 from functrans.core.errors import InputTypeError, OptionError
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def prepare() -> None:
     global _pool
     with _lock:
         if _pool is None:
-            _pool = Pool(get_num_threads())
+            with marking(None):  # it is no part of the text that is being written
+                _pool = Pool(get_num_threads())
             SYMBOLS[PARALLEL] = _pool.address
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Value, number
+from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
 from functrans.compile.llvm.plans.arena import lines
@@ -93,9 +94,17 @@ class _Carry:
                 self.fixed[i] = self.made[i] = end
             else:
                 spare = builder.at(scratch, body.spare[i], "i8")
-                even = length is not None and length % 2 == 0
-                self.pairs[i] = (spare, end) if even else (end, spare)
+                self.pairs[i] = self._roles(spare, end)
                 self.start += [start, self.pairs[i][0]]
+
+    def _roles(self, spare: Value, end: Value) -> tuple[Value, Value]:
+        """The places that the first round and the second write to."""
+        if self.length is None:
+            return end, spare
+        if not varies(self.length):
+            return (end, spare) if self.length % 2 else (spare, end)
+        odd = self.b.icmp("ne", number(self.length % 2, "i64"), 0)
+        return self.b.select(odd, end, spare), self.b.select(odd, spare, end)
 
     def read(self, moving: list[Value]) -> list[Value]:
         """Where a round finds the carry."""

@@ -12,10 +12,11 @@ import numpy as np
 
 from functrans.compile.llvm.code.builder import Builder, Value, number, vector, width_of
 from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.conversions import Pair, convert, element
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.kernels.memory import load, load_at, store
+from functrans.compile.llvm.kernels.memory import load, load_at, steps_of, store
 from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write
 from functrans.compile.llvm.plans.affine import Access
 from functrans.core.types import ArrayType
@@ -314,6 +315,11 @@ class Loops:
         saved = dict(self.addresses)
         if axis == 0 and self.span is not None:
             self._span(self.span, whole * width, n)
+        elif varies(n) and width > 1 and whole:
+            self.b.repeat(0, whole * width, lambda i: self._block(axis, i, None), step=width)
+            self.addresses = dict(saved)
+            left = self.b.icmp("ne", number(rest, "i64"), 0)
+            self.b.when(left, lambda: self._block(axis, number(whole * width, "i64"), n))
         elif rest and whole < MASKED:
             self.b.repeat(0, n, lambda i: self._block(axis, i, n), step=width)
         elif whole:
@@ -328,9 +334,13 @@ class Loops:
         saved = dict(self.addresses)
         self.b.repeat(span.first, span.last, lambda i: self._block(0, i, None), step=self.width)
         self.addresses = saved
-        if n > whole:
-            rest = number(whole, "i64")
-            self.b.when(span.final, lambda: self._block(0, rest, n))
+        either = varies(n) and self.width > 1
+        if either or n > whole:
+            final, rest = span.final, number(whole, "i64")
+            if either:
+                left = self.b.icmp("ne", number(n - whole, "i64"), 0)
+                final = self.b.both(final, left)
+            self.b.when(final, lambda: self._block(0, rest, n))
 
     def _block(self, axis: int, i: Value, stop: int | None) -> None:
         """One vector of every value; `stop` masks what lies behind it."""
@@ -382,8 +392,7 @@ class Loops:
         """Offsets of lanes that lie a stride apart besides."""
         if not stride:
             return offset
-        lanes = ", ".join([f"i64 {i * stride}" for i in range(width_of(offset.type))])
-        return self.b.add(offset, Value(offset.type, f"<{lanes}>"))
+        return self.b.add(offset, steps_of(self.b, width_of(offset.type), stride))
 
     def _offset(self, positions: Sequence[Step], width: int, mask: Value | None) -> Value:
         """How far positions lead, in elements; one number if it is the same for all lanes."""

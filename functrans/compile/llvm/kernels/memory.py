@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Value, bits_of, number, suffix, vector, width_of
+from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.conversions import Pair
 
@@ -64,7 +65,7 @@ def _load(
 ) -> Value:
     if width == 1 or stride == 1:
         return builder.load_where(mask if width > 1 else None, vector(element, width), address)
-    return _gather(builder, element, address, _steps(width, stride), mask)
+    return _gather(builder, element, address, steps_of(builder, width, stride), mask)
 
 
 def _store(
@@ -74,7 +75,7 @@ def _store(
     if width == 1 or stride == 1:
         builder.store_where(mask if width > 1 else None, x, address)
         return
-    places = _places(builder, element, address, _steps(width, stride))
+    places = _places(builder, element, address, steps_of(builder, width, stride))
     name = f"llvm.masked.scatter.{suffix(x.type)}.v{width}p0"
     builder.call(name, "void", x, places, _align(element), mask or _all(width))
 
@@ -99,8 +100,11 @@ def _align(element: str) -> Value:
     return number(bits_of(element) // 8, "i32")
 
 
-def _steps(width: int, stride: int) -> Value:
+def steps_of(builder: Builder, width: int, stride: int) -> Value:
     """The offsets of elements a `stride` apart."""
+    if varies(stride):
+        lanes = steps_of(builder, width, 1)
+        return builder.mul(lanes, number(stride, lanes.type))
     steps = ", ".join([f"i64 {i * stride}" for i in range(width)])
     return Value(f"<{width} x i64>", f"<{steps}>")
 

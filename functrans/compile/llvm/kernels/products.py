@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.code.blas import call_gemm
 from functrans.compile.llvm.code.builder import Builder, Value, number, vector
+from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.kernels.panels import packing
 from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import (
@@ -222,7 +223,8 @@ class _Matrix:
                     body = partial(self._block, place, part, b, distance, whole)
                     self._guarded(part.guard, body)
 
-            if axis.masked or product.n * product.k * product.dtype.itemsize <= CACHED:
+            size = product.n * product.k * product.dtype.itemsize
+            if axis.masked or (size <= CACHED and not varies(size)):
                 blocks(across)
                 return
             # A few columns for all rows: `b` is too large to stay in the first cache.
@@ -239,7 +241,7 @@ class _Matrix:
         layout = "rows" if product.b.column == 1 else layout
         pack = packing(builder.module, self.element, lanes_of(self.element), width, layout)
         count = -(-product.k // -(-product.k // PANEL_ROWS))
-        panel = builder.slot(self.element, count * width)
+        panel = builder.slot(self.element, (PANEL_ROWS if varies(count) else count) * width)
         end = builder.add(across.start, across.length)
 
         def one(j: Value, _: list[Value]) -> list[Value]:
@@ -274,7 +276,7 @@ class _Matrix:
             down.axis.size,
             axis.size,
             lanes_of(element) if way == "columns" else axis.width,
-            product.k % lanes_of(element) > 0 if way == "columns" else axis.masked,
+            self._ragged() if way == "columns" else axis.masked,
         )
         epilogue = self.epilogue if sums.last else None
         name = make(builder.module, tile, epilogue)
@@ -300,6 +302,11 @@ class _Matrix:
             place=builder.add(self.place, within),
         )
         builder.call(name, "void", *block, *(epilogue.operands if epilogue else ()))
+
+    def _ragged(self) -> bool:
+        """Whether sums are no whole vectors, or may not be."""
+        k = self.product.k
+        return varies(k) or k % lanes_of(self.element) > 0
 
     def _library(self, a: Value, b: Value, out: Value) -> None:
         product = self.product

@@ -12,6 +12,7 @@ import numpy as np
 
 from functrans.compile.llvm.code.blas import LETTERS, blas
 from functrans.compile.llvm.code.engine import machine
+from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.kernels.tiles import lanes_of, masks, registers
 
 if TYPE_CHECKING:
@@ -171,7 +172,10 @@ class Part(NamedTuple):
 
 
 def rows_of(m: int, most: int) -> list[Part]:
-    """Rows in tiles as equal as can be."""
+    """Rows in tiles as equal as can be; if their number varies, in tiles as large as can be, then
+    in halves of these, such as there are."""
+    if varies(m) and m >= most:
+        return _halved(m, most)
     size = -(-m // -(-m // most))
     main = m // size * size
     return [Part(0, main, size)] + ([Part(main, m - main, m - main)] if m > main else [])
@@ -179,6 +183,12 @@ def rows_of(m: int, most: int) -> list[Part]:
 
 def columns_of(n: int, lanes: int, most: int) -> list[Part]:
     """Columns in tiles of as equally many vectors as can be, then what is less than a vector."""
+    if varies(n) and n >= lanes and masks():
+        whole = n // lanes * lanes
+        most = min(most, n // lanes)
+        parts = _halved(n // lanes, most)
+        wide = [Part(p.start * lanes, p.length * lanes, p.size, lanes) for p in parts]
+        return [*wide, Part(whole, n - whole, 1, lanes, masked=True)]
     ragged = n % lanes > 0 and masks()
     vectors = n // lanes + ragged
     parts = []
@@ -201,8 +211,23 @@ def columns_of(n: int, lanes: int, most: int) -> list[Part]:
     return parts
 
 
+def _halved(n: int, most: int) -> list[Part]:
+    """Tiles of `most`, then of halves of that, perhaps none of a kind."""
+    parts = []
+    start = 0
+    size = most
+    while size:
+        count = (n - start) // size * size
+        parts.append(Part(start, count, size))
+        start += count
+        size //= 2
+    return parts
+
+
 def _powers(n: int, most: int) -> list[Part]:
     """Columns in tiles of a power of two."""
+    if varies(n) and n >= most:
+        return _halved(n, most)
     parts = []
     start = 0
     while start < n:
@@ -233,7 +258,7 @@ def cut(product: Product) -> tuple[str, int]:
     many_rows = rows[0].length // rows[0].size
     many_columns = columns[0].length // (columns[0].size * columns[0].width)
     copied = way(product) == "panels"  # each piece copies the panels that it reads
-    if many_columns >= (2 if copied else many_rows):
+    if many_columns >= (2 if copied or varies(product.m) else many_rows):
         return "columns", many_columns
     return "rows", many_rows
 

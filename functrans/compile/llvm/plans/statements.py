@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from functrans.compile.llvm.code.varying import seen
 from functrans.compile.llvm.elements.conversions import supported
 from functrans.compile.llvm.elements.operations import Operation, operation
 from functrans.compile.llvm.plans.affine import (
@@ -319,7 +320,7 @@ class Statements:
             array = array[(slice(0, 1),) * array.ndim]
         key = type(x), array.dtype, np.shape(x), array.tobytes()
         if key not in self._numbers:
-            made = self._numbers[key] = Variable(ArrayType(np.shape(x), array.dtype))
+            made = self._numbers[key] = Variable(ArrayType(seen(np.shape(x)), array.dtype))
             first = array.ravel()[:1]
             if array.size and array.tobytes() == first.tobytes() * array.size:
                 self.definitions[made] = Uniform(first[0])

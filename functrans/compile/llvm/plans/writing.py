@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from functrans.compile.llvm.code.varying import seen
 from functrans.compile.llvm.plans.affine import FIXED, Coordinate, IndexMap, broadcast
 from functrans.compile.llvm.plans.extrema import EXTREMA, enter_position
 from functrans.compile.llvm.plans.statements import Elementwise, Moved, Statement, Uniform
@@ -75,7 +76,7 @@ def _write_region(s: Statements, equation: Equation, combine: str | None) -> Non
     (out,) = equation.outputs
     index = equation.params["index"]
     into, places = s.followed(out.type.shape, index, arrays)
-    space = index.shape(out.type.shape, tuple([a.type.shape for a in arrays]))
+    space = seen(index.shape(out.type.shape, tuple([a.type.shape for a in arrays])))
     before = _base(s, equation)
     _write(s, out, space, y, into, combine, places, before)
 

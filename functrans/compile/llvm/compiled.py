@@ -1,0 +1,99 @@
+"""The text of a module as code: quick code first, where that pays, and optimised code later."""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from functrans.compile import background
+from functrans.compile.llvm.code.engine import at_hand, load, load_quickly
+
+if TYPE_CHECKING:
+    from weakref import ReferenceType
+
+    from functrans.compile.llvm.code.builder import Module
+    from functrans.compile.llvm.code.engine import Loaded
+
+
+class Compiled:
+    """The function ``run`` of a module.
+
+    Parameters
+    ----------
+    text : str
+        Of the module.
+    module : Module or None
+        The module itself, where quick code may take its common functions from others.
+    table : array of c_void_p or None
+        What its function ``bind`` is to be given, if it has one.
+    verify : bool
+        Have LLVM check the module first.
+    quick : bool
+        Have code at hand in a quarter of the time; it is replaced by what a thread compiles with
+        all optimisations, once nothing else is to be compiled. Both give the same bits.
+
+    Attributes
+    ----------
+    body : c_void_p
+        Where the address of ``run`` stands.
+    optimized : bool
+        Whether the code that runs now has all optimisations.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        module: Module | None = None,
+        table: ctypes.Array[ctypes.c_void_p] | None = None,
+        *,
+        verify: bool = False,
+        quick: bool = False,
+    ) -> None:
+        self.text = text
+        self.body = ctypes.c_void_p()
+        self._table = table
+        self._codes: list[Loaded] = []  # a thread may run the first when there is a second
+        self._names = ["run"] if table is None else ["run", "bind"]
+        if not quick or at_hand(text):
+            self.optimize(verify=verify)
+            return
+        if module is None:
+            self._use(load(text, self._names, quick=True, kept=False), optimized=False)
+        else:
+            self._use(load_quickly(module, self._names), optimized=False)
+        background.when_calm(partial(_optimize, ref(self)))
+
+    @property
+    def address(self) -> int:
+        """Of ``i32 run(ptr inputs, ptr outputs, ptr arena, ptr sizes)``, as it is now."""
+        assert self.body.value is not None
+        return self.body.value
+
+    def optimize(self, *, verify: bool = False) -> None:
+        """Compile it with all optimisations."""
+        self._use(load(self.text, self._names, verify=verify, kept=False), optimized=True)
+
+    def _use(self, code: Loaded, *, optimized: bool) -> None:
+        if self._table is not None:
+            bind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])
+            bind(ctypes.addressof(self._table))
+        self._codes.append(code)
+        self.body.value = code["run"]
+        self.optimized = optimized
+
+
+def _optimize(reference: ReferenceType[Compiled]) -> None:
+    compiled = reference()
+    if compiled is None:  # nobody has it any more
+        return
+    try:
+        compiled.optimize()
+    except Exception as error:
+        warnings.warn(
+            f"native code could not be compiled with optimisations, and goes on without: {error}",
+            RuntimeWarning,
+            stacklevel=1,
+        )
