@@ -11,6 +11,7 @@ from functrans.compile import program
 from functrans.graph.graph import Graph
 from functrans.graph.passes import check
 from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
+from functrans.transforms import jacobian
 
 N = 12
 
@@ -74,8 +75,8 @@ def test_jacobians_of_stencils_by_columns_and_rows() -> None:
         inner = np.sin(padded[2:]) - 2 * padded[1:-1] + padded[:-2] ** 2
         return np.concatenate([inner[:3], inner[3:] * x[3:]])
 
-    for jacobian in (ft.jacfwd(step), ft.jacrev(step)):
-        graph = ft.jit(jacobian).lower(POINTS["plain"]).graph
+    for derivative in (ft.jacfwd(step), ft.jacrev(step)):
+        graph = ft.jit(derivative).lower(POINTS["plain"]).graph
         for ordered in (False, True):
             for x in POINTS.values():
                 assert_same(graph, use_sparsity(graph, ordered=ordered), x)
@@ -166,6 +167,37 @@ def test_programs_of_numpy_keep_the_layout_that_sums_depend_on() -> None:
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
         assert np.asarray(a).strides == np.asarray(b).strides
     assert "index_update" in program(graph).source
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_large_derivatives_without_jit_are_followed_too(
+    name: str, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, hessian = (
+        np.tile(POINTS[point], 6),
+        ft.hessian(lambda x: FUNCTIONS[name](x[:N]) + x[-1] ** 2),
+    )
+    with np.errstate(all="ignore"):
+        wanted = hessian(x)
+        monkeypatch.setattr(jacobian, "SPARSE", 0)
+        found = hessian(x)
+    assert found.strides == wanted.strides
+    assert bits(np.where(np.isnan(found), np.nan, found)) == bits(
+        np.where(np.isnan(wanted), np.nan, wanted)
+    )
+
+
+def test_large_derivatives_of_trees_and_with_aux(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fun(p: Any) -> Any:
+        return {"a": p["x"] ** 2 * p["y"][0], "b": np.sum(p["x"])}, p["x"]
+
+    p = {"x": np.linspace(0.0, 1.0, 70), "y": np.arange(2.0)}
+    wanted = ft.jacfwd(fun, has_aux=True)(p)
+    monkeypatch.setattr(jacobian, "SPARSE", 0)
+    found = ft.jacfwd(fun, has_aux=True)(p)
+    for a, b in zip(ft.tree.leaves(found), ft.tree.leaves(wanted), strict=True):
+        assert a.tobytes() == b.tobytes() and a.shape == b.shape
 
 
 def test_native_code_has_the_bits_of_numpy() -> None:

@@ -19,6 +19,13 @@ def like(graph: Graph, equations: list[Equation], outputs: list[Any]) -> Graph:
     return made
 
 
+def bound(graph: Graph, values: Sequence[Any]) -> Graph:
+    """The graph with values for its inputs, as constants: it has none."""
+    known = dict(zip(graph.inputs, values, strict=True))
+    equations = [e.changed(inputs=_replaced(e.inputs, known)) for e in graph.equations]
+    return Graph(graph.name, [], equations, list(_replaced(graph.outputs, known)))
+
+
 def rewritten(graph: Graph, rewrite: Rewrite) -> Graph:
     """The graph after `rewrite` has seen each equation in turn; itself if nothing changed.
 

@@ -64,30 +64,30 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     base = few[_IN_CONSTANT]
     if np.count_nonzero(few != base) > _IN_CONSTANT * base.size:
         return None
-    other = bits != base
-    count = np.count_nonzero(other, axis=0)
-    if np.max(count) > _IN_CONSTANT:
+    found = np.flatnonzero(bits != base)
+    if len(found) > _IN_CONSTANT * base.size:
         return None
+    rows, columns = np.divmod(found, base.size)
+    order = np.argsort(columns, kind="stable")
+    rows, columns = rows[order], columns[order]
+    earlier = np.arange(len(columns)) - np.searchsorted(columns, columns)  # in the same column
+    count = int(np.max(earlier, initial=-1)) + 1
+    if count > _IN_CONSTANT:
+        return None
+
+    def along(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.moveaxis(numbers.reshape(1, *base.shape), 0, axis)
+
     entries = []
-    for k in range(int(np.max(count))):
-        rows = np.where(count > k, np.argmax(other, axis=0), NOWHERE)[None]
-        np.put_along_axis(other, np.maximum(rows, 0), False, axis=0)
-        rows = np.moveaxis(rows, 0, axis)
-        if (rows == NOWHERE).any():
-            rows_there = np.where(rows >= 0, rows, _base_row(bits, base, axis))
-        else:
-            rows_there = rows
-        entries.append((rows, np.ascontiguousarray(np.take_along_axis(x, rows_there, axis))))
-    first = _base_row(bits, base, axis)
-    base = np.ascontiguousarray(np.take_along_axis(x, first, axis))
-    return Sparse(axis, length, base, tuple(entries), False)
-
-
-def _base_row(
-    bits: np.ndarray[Any, Any], base: np.ndarray[Any, Any], axis: int
-) -> np.ndarray[Any, Any]:
-    """For each column a row with the number of the base, where `axis` was before it came first."""
-    return np.moveaxis(np.argmax(bits == base, axis=0)[None], 0, axis)
+    for k in range(count):
+        which = np.flatnonzero(earlier == k)
+        own = np.full(base.size, NOWHERE)
+        own[columns[which]] = rows[which]
+        values = base.flatten()
+        places = rows[which], *np.unravel_index(columns[which], base.shape)
+        values[columns[which]] = bits[places]
+        entries.append((along(own), along(values.view(x.dtype))))
+    return Sparse(axis, length, along(base.view(x.dtype)), tuple(entries), False)
 
 
 def tell_apart(all_rows: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
