@@ -368,7 +368,7 @@ class Loops:
                 operands.append(convert(self.b, value, x.dtype, dtype))
             return operation.emit(self.b, *operands)
         if node.access is None:
-            return _constant(node.number, node.dtype, width)
+            return constant(node.number, node.dtype, width)
         address = self.addresses[node.place, node.access]
         stride = node.access.strides[-1] if width > 1 else 1
         if node.place is None:
@@ -377,7 +377,7 @@ class Loops:
         if node.positions:
             offset = self._offset(node.positions, width, mask)
             if _nowhere(node.positions):
-                return _constant(0, node.dtype, width)
+                return constant(0, node.dtype, width)
             if width_of(offset.type) > 1:
                 return load_at(self.b, node.dtype, address, self._with_lanes(offset, stride), mask)
             address = self._stepped(address, offset, node.dtype)
@@ -431,7 +431,7 @@ class Loops:
 
     def _splat(self, node: Node, width: int) -> Operand:
         if node.access is None and node.definition is None:
-            return _constant(node.number, node.dtype, width)
+            return constant(node.number, node.dtype, width)
         if node not in self.splats:
             value = self.values[node]
             self.splats[node] = (
@@ -513,7 +513,8 @@ def _nowhere(positions: Sequence[Step]) -> bool:
     return 0 in [step.extent for step in positions]
 
 
-def _constant(x: Any, dtype: DType, width: int) -> Operand:
+def constant(x: Any, dtype: DType, width: int) -> Operand:
+    """A number in all lanes."""
     kind = vector(element(dtype), width)
     if dtype.kind == "c":
         return Pair(number(x.real, kind), number(x.imag, kind))

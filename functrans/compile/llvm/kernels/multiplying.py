@@ -6,17 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
-from functrans.compile.llvm.kernels.contractions import contraction
+from functrans.compile.llvm.kernels.contractions import Contraction, contraction
+from functrans.compile.llvm.kernels.finishing import Finisher, offset_of
 from functrans.compile.llvm.kernels.products import multiply_matrices
-from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
-from functrans.compile.llvm.kernels.tiling import supported
+from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
+from functrans.compile.llvm.kernels.tiling import supported, way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
+    from functrans.compile.llvm.plans.affine import Access
     from functrans.compile.llvm.plans.statements import Call, Work
     from functrans.graph.graph import Equation
+
+
+DEEP = 64
+"""Terms of a product's sums up to which work on it is part of its tiles. Medians of a training step
+with and without, one core, 784-512-512-10 in float32: 97 and 155 us for one example, whose
+gradients of weights are products of one term, 500 and 516 us for 32, and the same for 128. Sums of
+more terms take so long that what is saved is not seen. So few terms are summed at once, and each
+element of the result is stored once."""
 
 
 class Multiplying:
@@ -32,8 +42,24 @@ class Multiplying:
             return False
         return supported(found.product, found.bias is not None)
 
+    def finishes(self, call: Call, accesses: Sequence[Access]) -> bool:
+        product = _contraction(call).product
+        shape = call.equation.outputs[0].type.shape
+        if product.dtype.kind != "f" or product.k > DEEP or way(product) == "blas":
+            return False
+        if 0 in (product.m, product.n) or product.out.column != 1:
+            return False
+        return all([offset_of(a, shape, product) is not None for a in accesses])
+
     def planned(self, code: Code, call: Call) -> Work:
         return _Product(call)
+
+
+def _contraction(call: Call) -> Contraction:
+    strides = [view.access.strides for view in call.operands]
+    found = contraction(call.equation, dict(enumerate(strides)))
+    assert found is not None
+    return found
 
 
 class _Product:
@@ -44,9 +70,9 @@ class _Product:
 
     def __init__(self, call: Call) -> None:
         self.strides = [view.access.strides for view in call.operands]
-        found = contraction(call.equation, dict(enumerate(self.strides)))
-        assert found is not None
-        self.contraction = found
+        self.contraction = _contraction(call)
+        self.outputs = call.equation.outputs
+        self.finish = call.finish
 
     def emit(
         self,
@@ -62,6 +88,12 @@ class _Product:
             body = partial(_with_bias, found.exchanged, single)
             name = f"bias{'_down' * found.exchanged}{'_single' * single}"
             epilogue = Epilogue(name, [addresses[found.bias]], body)
+        if self.finish is not None:
+            given = addresses[len(addresses) - len(self.finish.places) :]
+            finisher = Finisher(self.finish, found.product)
+            targets = dict(zip(self.outputs, outs, strict=True))
+            last = finisher.epilogue(builder.module, given, targets, self.outputs[0])
+            epilogue = last if epilogue is None else one_after_other(epilogue, last)
         a, b = addresses[found.a], addresses[found.b]
         multiply_matrices(builder, found.product, a, b, outs[0], epilogue=epilogue)
 

@@ -55,6 +55,19 @@ class Epilogue(NamedTuple):
     body: Body
 
 
+def one_after_other(first: Epilogue, second: Epilogue) -> Epilogue:
+    """An epilogue on what another makes."""
+    count = len(first.operands)
+
+    def body(
+        b: Builder, operands: Sequence[Value], spot: Spot, x: Value, lanes: Value | None
+    ) -> Value:
+        x = first.body(b, operands[:count], spot, x, lanes)
+        return second.body(b, operands[count:], spot, x, lanes)
+
+    return Epilogue(f"{first.name}_{second.name}", [*first.operands, *second.operands], body)
+
+
 class Tile(NamedTuple):
     """A kind of tile.
 

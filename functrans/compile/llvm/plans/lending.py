@@ -56,7 +56,7 @@ def _fits(plan: Plan, result: Variable, argument: Variable) -> bool:
         else:
             storage = plan.statements.storage
             if result in [storage(x) for x in step.equation.outputs]:
-                if _mentions(plan, step, argument):
+                if not _beside(plan, step, argument):
                     return False
                 written = True
     return written
@@ -91,6 +91,19 @@ def _reads(plan: Plan, kernel: Kernel, argument: Variable) -> list[Any]:
         for x, where in plan.leaves(statement)
         if storage(x) is argument
     ]
+
+
+def _beside(plan: Plan, call: Call, argument: Variable) -> bool:
+    """Whether a call reads of an argument, if anything, the elements next to those that it is about
+    to store: products that are worked on store each element once."""
+    if call.finish is None:
+        return not _mentions(plan, call, argument)
+    places = len(call.finish.places)
+    own = call._replace(operands=call.operands[: len(call.operands) - places])
+    kernel = call.finish.kernel
+    here = identity(len(kernel.space))
+    beside = all([where == here for where in _reads(plan, kernel, argument)])
+    return beside and argument.type.shape == kernel.space and not _mentions(plan, own, argument)
 
 
 def _mentions(plan: Plan, step: Nest | Call, argument: Variable) -> bool:

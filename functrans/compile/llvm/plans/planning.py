@@ -18,6 +18,7 @@ from functrans.compile.llvm.plans.affine import (
     contiguous_strides,
     identity,
 )
+from functrans.compile.llvm.plans.finishing import finished
 from functrans.compile.llvm.plans.rows import nested
 from functrans.compile.llvm.plans.statements import (
     Call,
@@ -70,6 +71,7 @@ class Plan:
         self.temporary = {
             x: step.rows for step in self.steps if isinstance(step, Nest) for x in step.temporary
         }
+        self.steps = finished(self, self.steps)
 
     def strides(self, x: Variable) -> tuple[int, ...]:
         """The strides of a value in memory, in elements."""

@@ -7,7 +7,7 @@ space of elements. Everything else (products, loops) is a *call*, whose operands
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.builder import Builder, Value
     from functrans.compile.llvm.emission import Code
+    from functrans.compile.llvm.plans.planning import Plan
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation, Graph
 
@@ -176,12 +177,38 @@ class View(NamedTuple):
     access: Access
 
 
+class Finish(NamedTuple):
+    """Statements that are carried out on the elements of a call's result before these are stored.
+
+    Attributes
+    ----------
+    plan : Plan
+        Of which they are.
+    kernel : Kernel
+        The statements, each over the shape of the result.
+    product : Variable
+        The result, as they read it.
+    places : tuple of Variable
+        What they read besides, the last operands of the call.
+    """
+
+    plan: Plan
+    kernel: Kernel
+    product: Variable
+    places: tuple[Variable, ...]
+
+
 class Call(NamedTuple):
-    """An equation with a way of its own to be carried out, on operands in memory."""
+    """An equation with a way of its own to be carried out, on operands in memory.
+
+    Where there is a :class:`Finish`, the outputs of the equation are what it writes, and the
+    product itself if that is needed. The first has the product's dtype.
+    """
 
     equation: Equation
     operands: tuple[View, ...]
     way: Way
+    finish: Finish | None = None
 
 
 class Way(Protocol):
@@ -201,6 +228,16 @@ class Way(Protocol):
 
     def planned(self, code: Code, call: Call) -> Work:
         """What is to be done for a call."""
+        ...
+
+
+@runtime_checkable
+class Finishing(Protocol):
+    """Ways whose results can be worked on before they are stored."""
+
+    def finishes(self, call: Call, accesses: Sequence[Access]) -> bool:
+        """Whether the elements of a call's result can be worked on, with operands that lie so
+        beside them."""
         ...
 
 
