@@ -127,6 +127,37 @@ def _erfc(x: Any) -> Any:
     return mp.erfc(min(max(x, -100), 100))
 
 
+def arguments_of_gamma(rng: np.random.Generator, count: int, single: bool) -> list[Any]:
+    """Numbers of all sizes, near the roots and where formulas change, and some left of 0."""
+    near = [root + sizes(rng, -16, -1, count) for root in (1, 2, 1.4616321449683622)]
+    parts = [sizes(rng, *span(single), count, both=False), rng.uniform(0, 12, count), *near]
+    return [np.concatenate([*parts, rng.uniform(-40, 0, count)])]
+
+
+def _log_gamma(x: Any) -> Any:
+    return mp.inf if x <= 0 and x == mp.floor(x) else mp.re(mp.loggamma(x))
+
+
+def _digamma(x: Any) -> Any:
+    return mp.nan if x <= 0 and x == mp.floor(x) else mp.digamma(x)
+
+
+def _bessel(order: int, scaled: bool) -> Callable[[Any], Any]:
+    def exact(x: Any) -> Any:
+        if abs(x) < 1e4:
+            found = mp.besseli(order, x)
+            return found * mp.exp(-abs(x)) if scaled else found
+        if not scaled:
+            return mp.sign(x) ** order * mp.inf
+        term = total = mp.mpf(1)
+        for k in range(1, 12):
+            term *= -(4 * order**2 - (2 * k - 1) ** 2) / (8 * k * abs(x))
+            total += term
+        return mp.sign(x) ** order * total / mp.sqrt(2 * mp.pi * abs(x))
+
+    return exact
+
+
 def _softplus(x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
@@ -161,10 +192,20 @@ ROWS: dict[str, Row] = {
     "erf": Row(mp.erf, within(6.5, 4.5), None),
     "erfc": Row(_erfc, within(28, 11), None),
     "normal_cdf": Row(lambda x: _erfc(-x / mp.sqrt(2)) / 2, within(39, 15), None),
+    "gammaln": Row(_log_gamma, arguments_of_gamma, None),
+    "digamma": Row(_digamma, arguments_of_gamma, None),
+    "i0": Row(_bessel(0, False), within(713, 92), None),
+    "i1": Row(_bessel(1, False), within(713, 92), None),
+    "i0e": Row(_bessel(0, True), all_sizes, None),
+    "i1e": Row(_bessel(1, True), all_sizes, None),
     "power": Row(mp.power, powers, np.power),
     "cbrt": Row(lambda x: mp.sign(x) * mp.cbrt(abs(x)), all_sizes, np.cbrt),
     "hypot": Row(mp.hypot, plane, np.hypot),
 }
+
+MIRRORED = ("gammaln", "digamma")
+"""Functions that are reflected left of 0, where they have roots between all whole numbers: there
+their error is in units of what is subtracted."""
 
 CANCELLING = ("logaddexp", "logaddexp2")
 """Sums that may cancel: their error is in units of the larger operand."""
@@ -206,6 +247,9 @@ def errors(name: str, dtype: np.dtype[Any], xs: Sequence[Any], found: Any, wante
     size = np.abs(wanted)
     if name in CANCELLING:
         size = np.maximum.reduce([size, *[np.abs(x).astype(size.dtype) for x in xs]])
+    if name in MIRRORED:
+        a = np.abs(xs[0]).astype(size.dtype)
+        size = np.where(xs[0] < 0, np.maximum(size, 2 + a * np.log(1 + a)), size)
     largest = float(np.finfo(dtype).max)
     unit = unit_of(np.minimum(size, largest), dtype)
     with np.errstate(all="ignore"):
@@ -261,7 +305,8 @@ up to {points} for each function and precision. The exact results come from mpma
 
 Special values, the signs of zeros and the thresholds of overflow and underflow are NumPy's.
 `logaddexp` and `logaddexp2` are measured in ulp of the largest of operands and result, since their
-sum may cancel. float16 is computed in float32 and rounded. A processor without instructions that
+sum may cancel; `gammaln` and `digamma` left of 0, where they have roots, in ulp of what is
+subtracted there. float16 is computed in float32 and rounded. A processor without instructions that
 multiply and add in one rounding has slightly larger errors.
 
 Measured {day} on {platform}, LLVM {llvm}. The tests measure again

@@ -51,6 +51,32 @@ def middle(last: str, c: str) -> Any:
     return (mp.mpf(last) - mp.mpf(c)) / (mp.mpf(last) + mp.mpf(c))
 
 
+def inverse_square(f: Function) -> Function:
+    """A function of x, given t = 1 / x**2."""
+    return lambda t: f(1 / mp.sqrt(t))
+
+
+def far_bessel(order: int) -> Function:
+    """sqrt(x) exp(-x) I(x) of q = 16 / x - 1."""
+
+    def scaled(q: Any) -> Any:
+        x = 16 / (q + 1) if q > -1 else mp.mpf("1e60")
+        return mp.sqrt(x) * mp.exp(-x) * mp.besseli(order, x) if x < 1e4 else _hankel(order, x)
+
+    return scaled
+
+
+def _hankel(order: int, x: Any) -> Any:
+    """The same for large x, by its asymptotic series (Abramowitz and Stegun 9.7.1)."""
+    term = total = mp.mpf(1)
+    for k in range(1, 30):
+        term *= -(4 * mp.mpf(order) ** 2 - (2 * k - 1) ** 2) / (8 * k * x)
+        total += term
+    return total / mp.sqrt(2 * mp.pi)
+
+
+PSI_ROOT = mp.findroot(mp.digamma, mp.mpf("1.46"))
+
 FITS: dict[str, tuple[str, Function, Any, Any, int, int]] = {
     "exp": (
         "(exp(r) - 1 - r) / r**2, |r| < log(2) / 2",
@@ -158,6 +184,83 @@ FITS: dict[str, tuple[str, Function, Any, Any, int, int]] = {
         (middle("38.6", "4.25"), middle("14.3", "4.25")),
         24,
         11,
+    ),
+    "log_gamma": (
+        "log(gamma(2 + u)) / u, -3/4 <= u <= 1/2",
+        taylor_at_zero(lambda u: mp.loggamma(2 + u) / u, mp.digamma(2)),
+        mp.mpf(-3) / 4,
+        mp.mpf(1) / 2,
+        21,
+        0,
+    ),
+    "stirling": (
+        "(log(gamma(x)) - (x - 1/2) log(x) + x - log(2 pi) / 2) x of t = 1 / x**2, x >= 8",
+        taylor_at_zero(
+            inverse_square(
+                lambda x: (
+                    (mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+                    * x
+                )
+            ),
+            mp.mpf(1) / 12,
+        ),
+        0,
+        mp.mpf(1) / 64,
+        7,
+        0,
+    ),
+    "digamma": (
+        "digamma(3/2 + u) / (3/2 + u - its root), |u| <= 1/2",
+        lambda u: mp.digamma(u + mp.mpf(3) / 2) / (u + mp.mpf(3) / 2 - PSI_ROOT),
+        mp.mpf(-1) / 2,
+        mp.mpf(1) / 2,
+        23,
+        0,
+    ),
+    "digamma_tail": (
+        "(log(x) - 1 / (2 x) - digamma(x)) x**2 of t = 1 / x**2, x >= 8",
+        taylor_at_zero(
+            inverse_square(lambda x: (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) * x * x),
+            mp.mpf(1) / 12,
+        ),
+        0,
+        mp.mpf(1) / 64,
+        7,
+        0,
+    ),
+    "bessel_i0": (
+        "(I0(x) - 1) / t of t = x**2 / 4, x <= 8",
+        taylor_at_zero(lambda t: (mp.besseli(0, 2 * mp.sqrt(t)) - 1) / t, mp.mpf(1)),
+        0,
+        16,
+        15,
+        0,
+    ),
+    "bessel_i1": (
+        "(2 I1(x) / x - 1) / t of t = x**2 / 4, x <= 8",
+        taylor_at_zero(
+            lambda t: (mp.besseli(1, 2 * mp.sqrt(t)) / mp.sqrt(t) - 1) / t, mp.mpf(1) / 2
+        ),
+        0,
+        16,
+        15,
+        0,
+    ),
+    "bessel_i0_far": (
+        "sqrt(x) exp(-x) I0(x) of q = 16 / x - 1, x >= 8",
+        far_bessel(0),
+        -1,
+        1,
+        26,
+        0,
+    ),
+    "bessel_i1_far": (
+        "sqrt(x) exp(-x) I1(x) of q = 16 / x - 1, x >= 8",
+        far_bessel(1),
+        -1,
+        1,
+        26,
+        0,
     ),
     "cbrt": (
         "z**(-1/3), 1 <= z < 2",

@@ -79,9 +79,19 @@ def hard(dtype: np.dtype[Any]) -> Any:
 
 def reference(name: str) -> Any:
     """NumPy's function, or the implementation of the primitive, or SciPy's function."""
-    if name in ("erf", "erfc"):
+    if name in ("erf", "erfc", "gammaln", "digamma", "i0", "i1", "i0e", "i1e"):
         return getattr(pytest.importorskip("scipy.special"), name)
     return REGISTRY[name].impl
+
+
+def _wrong_in_scipy(name: str, x: Any) -> Any:
+    """Where SciPy 1.17 gives infinity for the logarithm of a subnormal number, overflows where
+    exponentials do and not the function, or has no limit at infinity."""
+    if name == "gammaln":
+        return (x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny)
+    if name in ("i0", "i1"):
+        return np.abs(x) > np.log(np.finfo(x.dtype).max)
+    return np.isinf(x) & (name in ("i0e", "i1e"))
 
 
 @pytest.mark.parametrize(("name", "dtype"), ALL)
@@ -100,6 +110,7 @@ def test_special_values(name: str, dtype: np.dtype[Any], fused: bool) -> None:
         same |= np.isnan(found) & np.isnan(wanted)
         if name in accuracy.CANCELLING:
             special &= wanted != 0
+        special &= ~_wrong_in_scipy(name, xs[0])
         wrong = special & ~same
         where = np.flatnonzero(wrong)[:5]
         assert not wrong.any(), [(*[x[i] for x in xs], found[i], wanted[i]) for i in where]
@@ -124,7 +135,11 @@ def test_errors_at_hard_points(name: str, dtype: np.dtype[Any]) -> None:
     if FUNCTIONS[name] == 2:  # poles, branch points and powers of zero are special values
         keep = (xs[0] > 0) & (xs[1] != 0)
     else:
-        low, high = {"log1p": (-0.999, np.inf), "arccosh": (1, np.inf)}.get(name, (-np.inf, np.inf))
+        low, high = {
+            "log1p": (-0.999, np.inf),
+            "arccosh": (1, np.inf),
+            "digamma": (float(np.finfo(dtype).smallest_subnormal), np.inf),
+        }.get(name, (-np.inf, np.inf))
         if name.startswith("log") and name != "log1p":
             low = float(np.finfo(dtype).smallest_subnormal)
         if name in ("arcsin", "arccos", "arctanh"):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.code.builder import vector
 from functrans.compile.llvm.code.engine import PROVIDERS
 from functrans.compile.llvm.mathematics import (
+    bessel,
     error,
     exponential,
+    gamma,
     inverse,
     large_angles,
     logarithm,
@@ -50,6 +52,12 @@ _BODIES: dict[str, tuple[int, Callable[..., Value]]] = {
     "erf": (1, error.erf),
     "erfc": (1, error.erfc),
     "normal_cdf": (1, error.normal_cdf),
+    "gammaln": (1, gamma.gammaln),
+    "digamma": (1, gamma.digamma),
+    "i0": (1, bessel.i0),
+    "i1": (1, bessel.i1),
+    "i0e": (1, bessel.i0e),
+    "i1e": (1, bessel.i1e),
     "power": (2, power.power),
     "cbrt": (1, power.cbrt),
     "hypot": (2, power.hypot),
