@@ -2,7 +2,7 @@
 
 Between 5/4 and 5/2 (1 and 2 for the derivative) they are polynomials, around the root that lies
 there; other arguments below 8 are brought there by steps of 1, whose product or sum is kept, and
-beyond it is Stirling's series, fitted. Left of 0 they are reflected. float32 is computed in float64.
+beyond it is Stirling's series, fitted. Left of 0 they are reflected. All of it is done in float64.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def gammaln(f: Formula, x: Value) -> Value:
 
 
 def _digamma_of_positive(f: Formula, x: Value) -> Value:
-    """Below 1 psi(x + 1) - 1 / x, from 2 on psi(x - k) with the sum of 1 / (x - j) as a quotient."""
+    """Below 1 psi(x + 1) - 1 / x, from 2 on psi(x - k) and the sum of 1 / (x - j), a quotient."""
     low = f.fcmp("olt", x, 1)
     whole = f.intrinsic("floor", f.clamped(x, 0.0, FAR))
     shift = f.fsub(1, whole)
