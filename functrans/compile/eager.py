@@ -144,6 +144,13 @@ def kernels() -> Operations | None:
     return found
 
 
+def forget() -> None:
+    """Forget all kernels, and give back the memory that is kept for results."""
+    for operations in _operations.values():
+        operations.forget()
+    _operations.clear()
+
+
 def _checked(backend: str, where: str) -> EagerBackend:
     if backend not in BACKENDS:
         raise OptionError(f"{where} is {backend!r}; it takes 'numpy', 'llvm' or 'exact'")

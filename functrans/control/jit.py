@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from functrans.compile import eager
 from functrans.compile.executors import NUMPY, Backend, executor
 from functrans.control.jit_reports import CacheInfo, Lowered
 from functrans.control.quick import Quick, never, quickened
@@ -70,7 +71,8 @@ _jitted: WeakSet[Jitted[..., Any]] = WeakSet()
 
 
 def clear_caches() -> None:
-    """Forget the programs of all functions, so that each is staged anew at its next call.
+    """Forget the programs of all functions, so that each is staged anew at its next call; also the
+    kernels of operations on large arrays, and the memory that is kept for their results.
 
     Examples
     --------
@@ -80,6 +82,7 @@ def clear_caches() -> None:
     _TABLES.clear()
     for jitted in list(_jitted):
         jitted.clear_cache()
+    eager.forget()
 
 
 class Jitted(Generic[P, R]):

@@ -9,13 +9,13 @@ with the first large argument.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from numpy import ndarray
 
 from functrans.core import tree
 from functrans.core.array import TracedArray
-from functrans.core.interpreter import CustomCall, Interpreter, outside, under
+from functrans.core.interpreter import CustomCall, Interpreter, outside
 from functrans.core.primitive import Rule
 from functrans.core.types import SCALARS
 
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 class Kernels(Protocol):
     """Native kernels as this module calls them: each answers None where NumPy is to do it."""
+
+    def enter(self) -> Any:
+        """Let new arrays of this thread take memory of arrays that are gone; returns what
+        :meth:`leave` takes."""
+
+    def leave(self, before: Any) -> None:
+        """Let them take it as before."""
 
     def value(
         self, primitive: Primitive, args: tuple[Array, ...], params: Mapping[str, Any]
@@ -93,7 +100,7 @@ def below(*args: Any) -> Accelerated | None:
 class Accelerated(Interpreter):
     """Hands operations on large plain arrays to kernels. It has no arrays of its own."""
 
-    __slots__ = ("_kernels",)
+    __slots__ = ("_before", "_kernels")
 
     transform = "eager"
     transparent = True
@@ -102,16 +109,21 @@ class Accelerated(Interpreter):
         super().__init__()
         self._kernels = kernels
 
+    def __enter__(self) -> Self:
+        self._before = self._kernels.enter()
+        return super().__enter__()
+
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         super().__exit__(None, None, None)  # the transforms above have explained errors
+        self._kernels.leave(self._before)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with this below it when it is called outside of transforms."""
+        """The function, with the like of this below it when it is called outside of transforms."""
 
         def served(*args: Any) -> Any:
             if not outside():
                 return function(*args)
-            with under(self):
+            with Accelerated(self._kernels):
                 return function(*args)
 
         return served

@@ -20,6 +20,7 @@ from functrans.transforms.accelerated import hook, is_large
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile.llvm.eager.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.operations import Operations  # noqa: E402
 
 N = 5000
@@ -290,6 +291,68 @@ def test_threads_do_not_change_results(served: list[str]) -> None:
         ft.set_num_threads(before)
     for each in found:
         np.testing.assert_array_equal(each, expected)
+
+
+def handler() -> str:
+    """Which allocator new arrays of this thread have."""
+    return np._core.multiarray.get_handler_name()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_memory_is_used_again(served: list[str]) -> None:
+    """A result takes the memory of an array that went, within transforms alone."""
+    seen: list[Any] = []
+
+    def f(x: Any) -> Any:
+        seen.append(handler())
+        return np.sum(np.sin(x))
+
+    a = ft.grad(f)(X)
+    assert seen == ["functrans"] and handler() == "default_allocator"
+    assert np._core.multiarray.get_handler_name(a) == "functrans"  # type: ignore[attr-defined]
+    place = a.ctypes.data
+    del a
+    assert any([ft.grad(f)(X).ctypes.data == place for _ in range(4)])
+    a = ft.grad(f)(X)
+    ft.clear_caches()
+    np.testing.assert_allclose(a, np.cos(X), rtol=1e-15)
+    with pytest.raises(ValueError, match="stop"):
+        ft.grad(stopping)(X)
+    assert handler() == "default_allocator"
+
+
+def stopping(x: Any) -> Any:
+    raise ValueError("stop")
+
+
+def test_blocks_that_are_kept() -> None:
+    """No two arrays have the same memory, whatever is made, resized and dropped; no more than so
+    much is kept, and it can be given back."""
+    memory = memory_of_process()
+    assert memory is not None and usual()
+    rng = np.random.default_rng(0)
+    live: dict[int, tuple[Any, int]] = {}
+    before = memory.enter()
+    try:
+        assert not usual()
+        for i in range(20_000):
+            key = int(rng.integers(200))
+            if key in live:
+                x, value = live.pop(key)
+                assert x[0] == x[-1] == value
+                if i % 20 == 0:
+                    x.resize(int(rng.integers(1, 30_000)), refcheck=False)
+                del x
+            x = np.empty(int(rng.choice([3, 100, 3000, 5000, 5001, 20_000, 70_000])))
+            x[0] = x[-1] = i
+            live[key] = x, i
+            if i % 5000 == 0:
+                memory.clear()
+        zeros = np.zeros(5000)
+        assert not zeros.any()
+    finally:
+        memory.leave(before)
+    live.clear()
+    memory.clear()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, work_of
+from functrans.compile.llvm.eager.memory import memory, usual
 from functrans.compile.llvm.eager.thresholds import LEAST
 from functrans.core.errors import FunctransError
 from functrans.core.reports import only_warning
@@ -135,7 +136,22 @@ class Operations:
     def __init__(self, exact: bool, least: int | None = None) -> None:
         self.exact = exact
         self.least = least
+        self._memory = memory()
         self._entries: dict[Any, Entry | None] = {}
+
+    def enter(self) -> Any:
+        """Let arrays of this thread take memory that is kept, unless it has a way of its own."""
+        return None if self._memory is None or not usual() else self._memory.enter()
+
+    def leave(self, before: Any) -> None:
+        """The end of that."""
+        if before is not None and self._memory is not None:
+            self._memory.leave(before)
+
+    def forget(self) -> None:
+        """Give the memory back that is kept."""
+        if self._memory is not None:
+            self._memory.clear()
 
     def value(
         self, primitive: Primitive, args: tuple[Array, ...], params: Mapping[str, Any]
