@@ -9,11 +9,10 @@ is where blocks go in the end. Arrays know their handler, so they may live on ou
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number
 from functrans.compile.llvm.code.engine import load
@@ -95,30 +94,26 @@ def memory() -> Memory | None:
     clear = ctypes.CFUNCTYPE(None)(native["clear"])
     made = Memory(swap, capsule, handler, clear)
     before = made.enter()
-    name = _name()
+    name = _multiarray.get_handler_name()
     made.leave(before)
-    return made if name == NAME.decode() and _name() == "default_allocator" else None
+    return made if name == NAME.decode() and usual() else None
 
 
 _CAPSULE = b"mem_handler"
 """The name of NumPy's capsules with handlers, which they point to."""
 
 
+_multiarray: Any = importlib.import_module("numpy._core.multiarray")
+
+
 def usual() -> bool:
     """Whether arrays of this thread take their memory as NumPy does without being told."""
-    return _name() == "default_allocator"
-
-
-def _name() -> Any:
-    return _get_name()
-
-
-_get_name: Any = getattr(getattr(np, "_core", None), "multiarray", np).get_handler_name
+    return bool(_multiarray.get_handler_name() == "default_allocator")
 
 
 def _functions() -> tuple[Any, Any]:
     """NumPy's functions that tell and change the handler."""
-    api = getattr(np._core.multiarray, "_ARRAY_API", None)
+    api = getattr(_multiarray, "_ARRAY_API", None)
     if api is None:
         return None, None
     table = ctypes.cast(_pointer(api, None), ctypes.POINTER(ctypes.c_void_p))
