@@ -104,7 +104,7 @@ class RandomGraph:
             *(self._unary, self._unary, self._binary, self._binary, self._reduced, self._moved),
             *(self._moved, self._chosen, self._gathered, self._written, self._converted),
             *(self._jump, self._whole, self._multiplied, self._running, self._placed),
-            *(self._sorted,),
+            *(self._linear, self._sorted),
         )
         return ways[int(self.rng.integers(len(ways)))](known)
 
@@ -266,6 +266,29 @@ class RandomGraph:
         assert y is not None
         other = y.array if y.shape[0] == x.shape[1] else p.transpose(x.array, axes=(1, 0))
         return Value(p.matmul(x.array, other), True)
+
+    def _linear(self, known: list[Value]) -> Value | None:
+        """Linear algebra with a matrix that is made positive definite, and far from singular."""
+        x = self._pick(
+            known, lambda v: v.kind == "f" and v.array.dtype.itemsize > 2 and len(v.shape) == 2
+        )
+        if x is None or not 0 < x.shape[1] <= 40:
+            return None
+        factor = p.fmax(p.fmin(x.array, x.array.dtype.type(1)), x.array.dtype.type(-1))
+        gram = p.matmul(p.transpose(factor, axes=(1, 0)), factor)
+        size = x.array.dtype.type(1 / max(x.shape[0], 1))
+        matrix = p.add(p.multiply(gram, size), np.eye(x.shape[1], dtype=x.array.dtype))
+        way = int(self.rng.integers(5))
+        if way == 0:
+            return Value(p.cholesky(matrix, upper=bool(self.rng.random() < 0.5)), True)
+        if way == 1:
+            return Value(p.inv(matrix, strict=True), True)
+        if way == 2:
+            return Value(p.slogdet(matrix)[1], True)
+        right = p.transpose(factor, axes=(1, 0))
+        if way == 3:
+            return Value(p.solve(p.cholesky(matrix, upper=False), right), True)
+        return Value(p.solve(matrix, right), True)
 
     def _running(self, known: list[Value]) -> Value | None:
         x = self._pick(known, lambda v: len(v.shape) > 0 and v.kind in "fi")

@@ -18,6 +18,7 @@ from functrans.compile.llvm.kernels import (
     windows,
 )
 from functrans.compile.llvm.kernels.contractions import NAMES
+from functrans.compile.llvm.linear import ways as linear
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 WAYS: dict[str, Way] = {
     **dict.fromkeys(NAMES, multiplying.MULTIPLYING),
     **dict.fromkeys(windows.NAMES, convolving.Convolving()),
+    **linear.WAYS,
     "scan": iteration.Scans(),
     "while_loop": iteration.Whiles(),
     "cond": branches.Conds(),

@@ -22,6 +22,7 @@ from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
 from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, stated
+from functrans.compile.llvm.plans.systems import factorized, spelt
 from functrans.compile.llvm.plans.turning import turned
 from functrans.compile.llvm.plans.work import delay
 from functrans.compile.lowering import lowered
@@ -46,6 +47,8 @@ def supported(equation: Equation, exact: bool) -> bool:
     kinds = [x.type if type(x) is Variable else type_of(x) for x in values]
     if equation.effects or not all([conversions.supported(k.dtype) for k in kinds]):
         return False
+    if spelt(equation):
+        return not exact
     way = way_of(equation)
     if way is not None:
         graphs = list(graphs_in(equation.params))
@@ -104,9 +107,10 @@ class Segment:
         def within(inner: Graph) -> Graph:
             found = nested(inner, exact)
             assert found is not None, inner
-            return found
+            return factorized(found)
 
         code = Code(way_of, within)
+        graph = factorized(graph)
         self.frame = Frame(code, graph)
         self.arena = self.frame.size
         self.constants = code.constants

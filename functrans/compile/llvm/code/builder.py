@@ -506,7 +506,7 @@ class Builder:
         self.start(after)
         return carries
 
-    def choose(self, index: Value, bodies: Sequence[Callable[[], None]]) -> None:
+    def choose(self, index: Value, bodies: Sequence[Callable[[], object]]) -> None:
         """Do one of several things, by its number; the last one for any other number."""
         labels = [self.label("case") for _ in bodies]
         after = self.label("after")

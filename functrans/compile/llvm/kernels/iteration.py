@@ -216,6 +216,7 @@ class _While:
 
     def __init__(self, code: Code, call: Call) -> None:
         params = call.equation.params
+        self.code = code
         self.consts = params["consts"]
         test, body = code.prepared(params["test"]), code.prepared(params["body"])
         self.body = _Round(code, body, self.consts, len(body.outputs))
@@ -236,7 +237,11 @@ class _While:
         def going(moving: list[Value]) -> Value:
             own = b.at(scratch, self.body.scratch, "i8")
             self.test.emit(b, [*fixed, *carry.read(moving)], [answer], own)
-            return b.icmp("ne", b.load("i8", answer), 0)
+            going = b.icmp("ne", b.load("i8", answer), 0)
+            if not self.code.checked:
+                return going
+            # What comes of a matrix that has no factors might never end a loop.
+            return b.both(going, b.icmp("eq", b.load("i32", self.code.status), 0))
 
         def turn(moving: list[Value]) -> list[Value]:
             given = [*fixed, *carry.read(moving)]

@@ -81,6 +81,8 @@ class Tile(NamedTuple):
     masked : bool
         Of the last vector the first lanes alone exist, and the block is one tile wide. In
         :func:`dots`: sums are no multiple of a vector.
+    negative : bool
+        Products are subtracted (:func:`outer_products` alone).
     """
 
     element: str
@@ -88,9 +90,10 @@ class Tile(NamedTuple):
     columns: int
     width: int
     masked: bool = False
+    negative: bool = False
 
     def name(self, stem: str, epilogue: Epilogue | None) -> str:
-        flags = "m" * self.masked
+        flags = "m" * self.masked + "n" * self.negative
         tail = f"_{epilogue.name}" if epilogue else ""
         return f"{stem}_{self.element}_{self.rows}x{self.columns}x{self.width}{flags}{tail}"
 
@@ -195,7 +198,7 @@ def outer_products(module: Module, tile: Tile, epilogue: Epilogue | None) -> str
             results = []
             for r, row in enumerate(rows):
                 x = builder.load(element, builder.at(row, along, element))
-                x = builder.splat(x, tile.width)
+                x = builder.splat(builder.fneg(x) if tile.negative else x, tile.width)
                 for c, y in enumerate(factors):
                     results.append(multiply_add(builder, x, y, sums[r * tile.columns + c]))
             following = builder.at(b, block.b_step, element)

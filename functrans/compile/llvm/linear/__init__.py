@@ -1,0 +1,1 @@
+"""Linear algebra: factorisations of matrices, and solutions from them."""
