@@ -47,7 +47,8 @@ def encrypt(key: tuple[Any, Any], high: Array, low: Array) -> None:
     """
     first, second = key
     if high.size <= FEW:
-        keys = zip(*(np.broadcast_to(k, high.shape).tolist() for k in key), strict=True)
+        parts = [k.tolist() if np.ndim(k) else [int(k)] * high.size for k in key]
+        keys = zip(*parts, strict=True)
         pairs = [
             encrypted(k, *counter)
             for k, counter in zip(keys, zip(high.tolist(), low.tolist(), strict=True), strict=True)
@@ -103,7 +104,7 @@ def fill(
     keys = np.ascontiguousarray(key.reshape(-1, 2))
     size = int(np.prod(shape, dtype=object))
     out = np.empty((len(keys), size, *np.dtype(dtype).shape), np.dtype(dtype).base)
-    if size >= CHUNK // 64:
+    if size >= CHUNK // 64 or len(keys) == 1:
         for one, row in zip(keys, out, strict=True):
             for start in range(0, size, CHUNK):
                 stop = min(start + CHUNK, size)

@@ -49,6 +49,12 @@ def functrans(size: int) -> Call:
     return ft.random.normal, (key(), size)
 
 
+def functrans_jit(size: int) -> Call:
+    import functrans as ft
+
+    return ft.jit(functrans_normal(size)), (key(),)
+
+
 def jax_jit(size: int) -> Call:
     import jax
 
@@ -79,6 +85,7 @@ WORKLOAD = Workload(
     inputs=inputs,
     contestants={
         "functrans": functrans,
+        "functrans_jit": functrans_jit,
         "torch": torch_eager,
         "jax_jit": jax_jit,
         "numpy": plain_numpy,

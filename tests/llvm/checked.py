@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 
 from functrans.compile.llvm.code.builder import Module
+from functrans.compile.llvm.kernels.tiles import lanes_of
+from functrans.compile.llvm.random.filling import KINDS, PIECE
 from tests.llvm.shadow import FILLED, READ, WRITE, Checks
 
 PANELS = ("walked",)
@@ -291,6 +293,69 @@ class Checked:
             tests.append(self._whole(address, sizes[0], READ | FILLED, *sizes[1:]))
         self._if(tests, operands, 3, 4)
 
+    def _square(self, address: str, rows: int, columns: int, step: str, need: int) -> str:
+        """Whether rows of numbers of eight bytes may be touched, so many numbers apart."""
+        return self._whole(address, str(8 * columns), need, str(rows), str(8 * int(step)))
+
+    def factorized(self, operands: list[tuple[str, str]]) -> None:
+        """LU and Cholesky's factorisation, in place, with room besides."""
+        a, row, size, *others = [value for _, value in operands]
+        n = int(size)
+        tests = [self._square(a, n, n, row, READ | FILLED), self._square(a, n, n, row, WRITE)]
+        for place, count in zip(others[:-1], (n, 1), strict=False):  # order and sign
+            tests.append(self._square(place, 1, count, "0", READ | FILLED))
+            tests.append(self._square(place, 1, count, "0", WRITE))
+        room = n * lanes_of("double") if len(others) > 1 else n
+        tests.append(self._square(others[-1], 1, room, "0", WRITE))
+        self._if(tests, operands, 2)
+
+    def substituted(self, operands: list[tuple[str, str]]) -> None:
+        """A triangle, of which the whole square is there, and right sides."""
+        a, a_row, a_column, x, x_row, rows, columns, _ = [value for _, value in operands]
+        n, m = int(rows), int(columns)
+        outer, inner = sorted((int(a_row), int(a_column)), key=abs, reverse=True)
+        tests = []
+        for i in range(1 if abs(inner) == 1 else n):
+            step, first = 8 * outer, 8 * i * inner
+            if abs(inner) == 1:
+                size, count, first = 8 * n, n, -8 * (n - 1) if inner < 0 else 0
+            else:
+                size, count = 8, n
+            start = self._emit(f"getelementptr i8, ptr {a}, i64 {first}")
+            tests.append(self._whole(start, str(size), READ | FILLED, str(count), str(step)))
+        tests.append(self._square(x, n, m, x_row, READ | FILLED))
+        tests.append(self._square(x, n, m, x_row, WRITE))
+        self._if(tests, operands, 5)
+
+    def transposed(self, operands: list[tuple[str, str]]) -> None:
+        x, x_row, y, y_row, m, n = [value for _, value in operands]
+        tests = [
+            self._square(x, int(m), int(n), x_row, READ | FILLED),
+            self._square(y, int(n), int(m), y_row, WRITE),
+        ]
+        self._if(tests, operands, 4)
+
+    def random_numbers(self, operands: list[tuple[str, str]]) -> None:
+        """The elements of some pieces."""
+        name = re.search(r"@functrans_(\w+)", self._line)
+        assert name is not None
+        out, count, first, last = [value for _, value in operands[2:6]]
+        stop = self._emit(f"mul i64 {last}, {PIECE}")
+        less = self._emit(f"icmp slt i64 {stop}, {count}")
+        stop = self._emit(f"select i1 {less}, i64 {stop}, i64 {count}")
+        start = self._emit(f"mul i64 {first}, {PIECE}")
+        item = bytes_of(KINDS[name[1]].element)
+        size = self._emit(f"mul i64 {self._emit(f'sub i64 {stop}, {start}')}, {item}")
+        offset = self._emit(f"mul i64 {start}, {item}")
+        place = self._emit(f"getelementptr i8, ptr {out}, i64 {offset}")
+        self._if([self._whole(place, size, WRITE)], operands, 3)
+
+    def encrypted(self, operands: list[tuple[str, str]]) -> None:
+        address = operands[3][1]
+        room = self._room("i64")
+        fine = self._whole(address, "8", WRITE)
+        operands[3] = ("ptr", self._emit(f"select i1 {fine}, ptr {address}, ptr {room}"))
+
     def harmless(self, operands: list[tuple[str, str]]) -> None:
         """What touches nothing, or is checked elsewhere."""
 
@@ -305,6 +370,11 @@ _WAYS: dict[str, Callable[[Checked, list[tuple[str, str]]], None]] = {
     r"llvm\.prefetch\.p0": Checked.harmless,
     r"functrans_(sin|cos|tan)_of_large_(double|float)": Checked.large_angles,
     r"functrans_[sdcz]gemm": Checked.product,
+    r"functrans_(lu|cholesky)": Checked.factorized,
+    r"functrans_substitution": Checked.substituted,
+    rf"functrans_({'|'.join(KINDS)})": Checked.random_numbers,
+    r"functrans_encryption": Checked.encrypted,
+    r"functrans_transposing": Checked.transposed,
     r"functrans_parallel": Checked.harmless,
     r"chk_mark": Checked.harmless,
 }

@@ -20,6 +20,7 @@ from functrans.compile.llvm.kernels import (
 from functrans.compile.llvm.kernels.contractions import NAMES
 from functrans.compile.llvm.linear import ways as linear
 from functrans.compile.llvm.plans.affine import contiguous_strides
+from functrans.compile.llvm.random import ways as random
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable
 
@@ -31,6 +32,7 @@ WAYS: dict[str, Way] = {
     **dict.fromkeys(NAMES, multiplying.MULTIPLYING),
     **dict.fromkeys(windows.NAMES, convolving.Convolving()),
     **linear.WAYS,
+    **random.WAYS,
     "scan": iteration.Scans(),
     "while_loop": iteration.Whiles(),
     "cond": branches.Conds(),

@@ -28,6 +28,11 @@ EXACT = frozenset(
 )
 """Ufuncs that round exactly, so that their results do not depend on how operands are strided."""
 
+FILLED = frozenset(
+    ("random_bits", "random_fold", "random_key", "random_normal", "random_split", "random_uniform")
+)
+"""Operations whose results are new arrays in C order."""
+
 
 class Layouts:
     """What is known of the layouts of a graph's values as a pass walks over it."""
@@ -59,6 +64,8 @@ class Layouts:
                 known = self.contiguous(x)
             elif primitive.name in ("index_add", "index_update"):  # they begin as copies
                 known = self.contiguous(x) or (type(x) is np.ndarray and not any(x.strides))
+            elif primitive.name in FILLED:
+                known = True
             else:
                 known = primitive.name == "where" and self._all_contiguous(equation, out)
             if known:

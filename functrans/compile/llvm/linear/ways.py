@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.kernels.tiles import lanes_of
-from functrans.compile.llvm.linear import library
+from functrans.compile.llvm.linear.library import ELEMENT, LIBRARY
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import lines
 from functrans.core.types import ArrayType, type_of
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation
 
 
-ELEMENT = "double"
-"""NumPy's linear algebra has no other numbers: those of float32 are converted."""
-
 SIZE = 8
+"""Bytes of an element."""
 
 
 def _kinds(equation: Equation) -> list[ArrayType]:
@@ -168,7 +166,7 @@ class _Stacked:
     def library(self, name: str, *operands: Value | int) -> Value:
         """Call a function of the library."""
         given = [x if isinstance(x, Value) else number(x, "i64") for x in operands]
-        return library.call(self.b, name, *given)
+        return LIBRARY.call(self.b, name, *given)
 
     def substitute(
         self, a: Value, n: int, row: int, column: int, x: Value, m: int, lower: bool, unit: bool
