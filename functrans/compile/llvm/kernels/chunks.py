@@ -15,7 +15,7 @@ from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.pool import LEAST
 from functrans.compile.llvm.elements.conversions import Pair
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.kernels.loops import Loops, Span, emit_loops
+from functrans.compile.llvm.kernels.loops import Span, emit_loops, loops_of
 from functrans.compile.llvm.kernels.memory import load, store
 from functrans.compile.llvm.plans.arena import lines
 from functrans.graph.graph import Variable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.builder import Module
     from functrans.compile.llvm.elements.conversions import Operand
+    from functrans.compile.llvm.kernels.loops import Loops
     from functrans.compile.llvm.kernels.nodes import Node, Write
     from functrans.compile.llvm.plans.planning import Plan
     from functrans.compile.llvm.plans.statements import Nest
@@ -79,7 +80,7 @@ def chunked(plan: Plan, nest: Nest) -> Chunks | None:
     """How a nest is cut, if that pays and its first loop can be cut."""
     if max([prod(kernel.space) for kernel in nest.kernels]) < FEWEST:
         return None
-    loops = [Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
+    loops = loops_of(plan, nest)
     if not all([each.extents for each in loops]) or (len(loops) > 1 and not loops[0].rows):
         return None
     time = sum([nanoseconds(each) for each in loops])
@@ -163,7 +164,7 @@ def write_chunk(
         at[x] = address
     for target, part in chunks.partial.items():
         at[target] = at[part]
-    first = Loops(plan, nest.kernels[0], nest.rows)
+    first = loops_of(plan, nest)[0]
     turns, step = _turns(first), first.width if first.flat else 1
 
     def bound(i: Value) -> Value:
@@ -179,7 +180,7 @@ def combine(
     b: Builder, plan: Plan, nest: Nest, chunks: Chunks, at: Mapping[Variable, Value]
 ) -> None:
     """Combine the partial results of all chunks, in their order."""
-    for each in [Loops(plan, kernel, nest.rows) for kernel in nest.kernels]:
+    for each in loops_of(plan, nest):
         for write in each.writes:
             target = each.storage(write.statement.target)
             if target in chunks.partial:

@@ -40,7 +40,15 @@ which costs code."""
 
 def places_of(plan: Plan, nest: Nest) -> list[Variable]:
     """The pieces of memory that a nest reads and writes, in the order of its parameters."""
-    return list(dict.fromkeys([x for k in nest.kernels for x in Loops(plan, k, nest.rows).places]))
+    return list(dict.fromkeys([x for each in loops_of(plan, nest) for x in each.places]))
+
+
+def loops_of(plan: Plan, nest: Nest) -> list[Loops]:
+    """The loops of the kernels of a nest, found out once."""
+    found: list[Loops] | None = plan.loops.get(nest)
+    if found is None:
+        found = plan.loops[nest] = [Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
+    return found
 
 
 class Span(NamedTuple):
@@ -68,15 +76,13 @@ def emit_loops(
 ) -> None:
     """Emit the loops of a nest, or a part of the first, with the addresses of its pieces of
     memory."""
-    loops = [Loops(plan, kernel, nest.rows) for kernel in nest.kernels]
-    loops = [each for each in loops if each.begin(builder, at, span)]
+    loops = [each for each in loops_of(plan, nest) if each.begin(builder, at, span)]
     _row(builder, loops, 0)
 
 
 def emit_fills(builder: Builder, plan: Plan, nest: Nest, at: Mapping[Variable, Value]) -> None:
     """Write neutral elements where the parts of a nest add to what is there."""
-    for kernel in nest.kernels:
-        loops = Loops(plan, kernel, nest.rows)
+    for loops in loops_of(plan, nest):
         loops.b = builder
         for w in loops.writes:
             if w.statement.scattered and w.access.strides[0]:

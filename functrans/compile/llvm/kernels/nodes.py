@@ -102,6 +102,7 @@ class Nodes:
 
     def _of(self, x: Variable, index: IndexMap) -> Node:
         waiting = [(x, index)]
+        seen: dict[tuple[Variable, IndexMap], list[tuple[Variable, IndexMap]]] = {}
         while waiting:
             key = waiting[-1]
             if key in self._known:
@@ -122,11 +123,15 @@ class Nodes:
                 node.access = access(composed((definition.along,), at), (1,), self.space)
                 self._enter(key, node)
                 continue
-            parts = [(z, composed(inner, at)) for z, inner in self.plan.operands(y)]
-            missing = [part for part in parts if part not in self._known]
-            if missing:
-                waiting.extend(reversed(missing))
-            elif isinstance(definition, Elementwise):
+            parts = seen.get(key)
+            if parts is None:  # for the first time
+                parts = [(z, composed(inner, at)) for z, inner in self.plan.operands(y)]
+                missing = [part for part in parts if part not in self._known]
+                if missing:
+                    seen[key] = parts
+                    waiting.extend(reversed(missing))
+                    continue
+            if isinstance(definition, Elementwise):
                 node = Node(y.type.dtype)
                 node.definition = definition
                 node.operands = [self._known[part] for part in parts]

@@ -35,6 +35,7 @@ from functrans.compile.llvm.plans.statements import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from functrans.core.types import Shape
     from functrans.graph.graph import Variable
@@ -60,9 +61,12 @@ class Plan:
     steps : list of Nest or Call
     temporary : dict of Variable to int
         Values that are needed within a row alone, and how many leading axes the rows have.
+    loops : dict of Nest to list
+        What kernels have found out about nests.
     """
 
     def __init__(self, statements: Statements) -> None:
+        self.loops: dict[Nest, list[Any]] = {}
         self.statements = statements
         self._definitions = statements.definitions
         self._cost: dict[Variable, int] = {}

@@ -58,13 +58,15 @@ def _joined(
     plan: Plan, nests: list[Nest | Call], written: dict[Variable, int], kernel: Kernel
 ) -> int | None:
     """The nest that a kernel has joined, if it can join the last one that it depends on."""
+    if math.prod(kernel.space) < LARGE:
+        return None
     storage = plan.statements.storage
     reads = [storage(x) for s in kernel.statements for x, _ in plan.leaves(s)]
     place = max([written.get(x, -1) for x in reads], default=-1)
     if place < 0 or any([not s.initial or storage(s.target) in written for s in kernel.statements]):
         return None
     nest = nests[place]
-    if not isinstance(nest, Nest) or math.prod(kernel.space) < LARGE:
+    if not isinstance(nest, Nest):
         return None
     first = nest.kernels[0].space
     most = nest.rows or min(len(first), len(kernel.space)) - 1
