@@ -156,6 +156,18 @@ def test_large_work_is_optimised_at_once() -> None:
     assert NativeFunction(graph, quick=True).optimized
 
 
+def test_long_functions_are_optimised_at_once() -> None:
+    """Otherwise all their values would lie on the stack."""
+
+    def long(x: Any) -> Any:
+        for _ in range(200):
+            x = np.sqrt(np.abs(x * x - 1.0) + 2.0) / (x * x + 3.0) + np.minimum(x, 0.5)
+        return x
+
+    graph, _ = staged(long, X)
+    assert NativeFunction(graph, quick=True).optimized
+
+
 def test_quick_code_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """FUNCTRANS_QUICK=0."""
     monkeypatch.setenv("FUNCTRANS_QUICK", "0")

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.code.engine import Loaded
 
 
+LONGEST = 2000
+"""Lines of a function up to which it is compiled without optimisations: values then lie on the
+stack, where they took up to fifty bytes a line, and stacks of threads are small."""
+
+
 class Compiled:
     """The function ``run`` of a module.
 
@@ -57,7 +62,8 @@ class Compiled:
         self._table = table
         self._codes: list[Loaded] = []  # a thread may run the first when there is a second
         self._names = ["run"] if table is None else ["run", "bind"]
-        if not quick or at_hand(text):
+        fits = max([x.count("\n") for x in text.split("\n}\n")]) < LONGEST
+        if not (quick and fits) or at_hand(text):
             self.optimize(verify=verify)
             return
         if module is None:
