@@ -177,6 +177,7 @@ def test_quick_code_can_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_code_on_the_disk_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was optimised once is not made quickly again; what was not, is found too."""
+    ft.jit(waves, backend="llvm")(X)  # whose functions are called by what follows
     monkeypatch.setenv("FUNCTRANS_CACHE", "1")
     monkeypatch.setenv("FUNCTRANS_CACHE_DIR", str(tmp_path))
     graph, _ = staged(lambda x: waves(x) * 3.25, X)

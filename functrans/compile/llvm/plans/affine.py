@@ -52,7 +52,6 @@ def broadcast(shape: Shape, result: Shape) -> IndexMap:
     )
 
 
-@lru_cache(maxsize=4096)
 def composed(inner: IndexMap, outer: IndexMap) -> IndexMap:
     """The map of an operand through one result to the next: `inner` leads from the operand to the
     first, `outer` from that to the second."""
@@ -81,7 +80,6 @@ class Access(NamedTuple):
     strides: tuple[int, ...]
 
 
-@lru_cache(maxsize=4096)
 def access(index: IndexMap, strides: tuple[int, ...], space: Shape) -> Access:
     """Where an operand with these strides is read by one who walks through `space`."""
     offset = 0
