@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import element_of, number
-from functrans.compile.llvm.mathematics.formula import LOG_2, Formula, Whole, parts
+from functrans.compile.llvm.mathematics.constants import LOG_2
+from functrans.compile.llvm.mathematics.formula import Formula, Whole, parts
 from functrans.compile.llvm.mathematics.logarithm import log1p_of_share
 
 if TYPE_CHECKING:

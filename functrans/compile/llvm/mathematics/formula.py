@@ -6,7 +6,6 @@ what rounding took from it.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -36,15 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functrans.compile.llvm.code.builder import Module
+    from functrans.compile.llvm.mathematics.constants import Fixed
 
 Two: TypeAlias = tuple[Value, Value]
 """A number in two parts, the second of them small."""
 
 _T = TypeVar("_T", int, float)
 
-LOG_2 = Fraction("0.693147180559945309417232121458176568075500134360255254120680009")
-LOG_10 = Fraction("2.302585092994045684017991454684364207601101488628772976033327901")
-PI = Fraction("3.141592653589793238462643383279502884197169399375105820974944592307816")
 NAN = float("nan")
 
 
@@ -55,25 +52,18 @@ class Whole(NamedTuple):
     bits: Value
 
 
-def parts(x: Fraction, element: str, *bits: int) -> list[float]:
+def parts(x: Fixed, element: str, *bits: int) -> list[float]:
     """A constant as a sum of numbers of a type; of each but the last only so many bits are used."""
     found = []
     for many in (*bits, None):
-        part = Fraction(_nearest(float(x), element))
-        if many is not None:
-            scale = Fraction(2) ** (many - 1 - _exponent(x))
-            part = Fraction(int(x * scale)) / scale
-        found.append(float(part))
-        x -= part
+        part = x if many is None else x.shortened(many)
+        found.append(_nearest(float(part), element))
+        x = x.without(found[-1])
     return found
 
 
 def _nearest(x: float, element: str) -> float:
     return x if element == "double" else float(np.float32(x))
-
-
-def _exponent(x: Fraction) -> int:
-    return int(np.floor(np.log2(abs(float(x)))))
 
 
 class Formula(Builder):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import element_of, number
 from functrans.compile.llvm.elements.reals import signbit
-from functrans.compile.llvm.mathematics.formula import PI, Formula, parts
+from functrans.compile.llvm.mathematics.constants import PI
+from functrans.compile.llvm.mathematics.formula import Formula, parts
 
 if TYPE_CHECKING:
     from functrans.compile.llvm.code.builder import Value

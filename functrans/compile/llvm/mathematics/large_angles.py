@@ -13,7 +13,8 @@ from functrans.compile.llvm.code.builder import Builder, Module, number
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.elements.reals import INF, absolute, as_bits, as_number
 from functrans.compile.llvm.mathematics.coefficients import TWO_OVER_PI
-from functrans.compile.llvm.mathematics.formula import NAN, PI, Formula, Two, parts
+from functrans.compile.llvm.mathematics.constants import PI
+from functrans.compile.llvm.mathematics.formula import NAN, Formula, Two, parts
 from functrans.compile.llvm.mathematics.trigonometric import TURNED, large, sine_and_cosine
 
 if TYPE_CHECKING:

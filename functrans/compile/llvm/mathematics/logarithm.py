@@ -7,19 +7,12 @@ part of it is rounded (Tang 1990, and the C library of 4.4BSD); in float32 it is
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import element_of, number
 from functrans.compile.llvm.elements.reals import BIAS, INF, MANTISSA, as_bits, as_number
-from functrans.compile.llvm.mathematics.formula import (
-    LOG_2,
-    LOG_10,
-    NAN,
-    Formula,
-    Two,
-    parts,
-)
+from functrans.compile.llvm.mathematics.constants import LOG_2, LOG_10, Fixed
+from functrans.compile.llvm.mathematics.formula import NAN, Formula, Two, parts
 
 if TYPE_CHECKING:
     from functrans.compile.llvm.code.builder import Value
@@ -96,7 +89,7 @@ def log(f: Formula, x: Value) -> Value:
     return finished(f, x, combined(f, k, log_near_one(f, f.fsub(z, 1))))
 
 
-def _to_base(f: Formula, x: Value, base: Fraction) -> Value:
+def _to_base(f: Formula, x: Value, base: Fixed) -> Value:
     """A logarithm to another base: that of 1 + t times a constant, in two parts."""
     element = element_of(x.type)
     z, k = normal(f, x)

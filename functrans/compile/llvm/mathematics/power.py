@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functrans.compile.llvm.code.builder import Value, element_of, number
 from functrans.compile.llvm.elements.reals import BIAS, INF, MANTISSA, as_bits, as_number
+from functrans.compile.llvm.mathematics.constants import LOG_2
 from functrans.compile.llvm.mathematics.exponential import exponential_parts, reduced
-from functrans.compile.llvm.mathematics.formula import LOG_2, NAN, Formula, Two, parts
+from functrans.compile.llvm.mathematics.formula import NAN, Formula, Two, parts
 from functrans.compile.llvm.mathematics.logarithm import normal, taken_apart
 
 

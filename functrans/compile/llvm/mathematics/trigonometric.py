@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import element_of, number, width_of
 from functrans.compile.llvm.elements.reals import as_bits, as_number
-from functrans.compile.llvm.mathematics.formula import PI, Formula, Two, parts
+from functrans.compile.llvm.mathematics.constants import PI
+from functrans.compile.llvm.mathematics.formula import Formula, Two, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
