@@ -50,6 +50,25 @@ SECOND: dict[str, Way] = {
 }
 
 
+def compiled(backend: Any) -> tuple[dict[str, Way], dict[str, Way]]:
+    """The same of programs on an executor."""
+    jit = lambda f: ft.jit(f, backend=backend)  # noqa: E731
+    first: dict[str, Way] = {
+        "jit of grad": lambda f, x: jit(ft.grad(f))(x),
+        "grad of jit": lambda f, x: ft.grad(jit(f))(x),
+        "jit of jacfwd": lambda f, x: jit(ft.jacfwd(f))(x),
+        "jacfwd of jit": lambda f, x: ft.jacfwd(jit(f))(x),
+        "vmap of jit of grad": lambda f, x: ft.vmap(jit(ft.grad(f)))(stacked(x))[0],
+    }
+    second: dict[str, Way] = {
+        "jit of hessian": lambda f, x: jit(ft.hessian(f))(x),
+        "hessian of jit": lambda f, x: ft.hessian(jit(f))(x),
+        "jit of jacrev of jacrev": lambda f, x: jit(ft.jacrev(ft.jacrev(f)))(x),
+        "jacfwd of jit of jacfwd": lambda f, x: ft.jacfwd(jit(ft.jacfwd(f)))(x),
+    }
+    return first, second
+
+
 def program(text: str) -> Callable[[Any], Any]:
     function = eval(f"lambda x: {text}", {"np": np, "ft": ft, "w": np.array(hard_points.WEIGHTS)})
     return lambda x: np.sum(function(x))
@@ -75,17 +94,17 @@ def largest(x: Array) -> float:
     return float(np.max(np.abs(x), initial=0, where=np.isfinite(x)))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of values such as log(0)
-@pytest.mark.parametrize(("table", "text", "point"), ROWS)
-def test_derivatives(table: str, text: str, point: Any) -> None:
+def check_row(
+    table: str, text: str, point: Any, first_ways: dict[str, Way], second_ways: dict[str, Way]
+) -> None:
     function, x = program(text), np.asarray(point[0], float)[()]
     first = np.broadcast_to(np.asarray(point[1], float), np.shape(x))
-    without = ("vmap", "graph") if table == "lengths" else ()
+    without = ("vmap", "graph", "jit") if table == "lengths" else ()
     size = largest(first)
     if text == "np.linalg.det(x)":  # its minors are sums of products that may cancel
         size = max(size, largest(np.asarray(x)) ** (len(x) - 1))
-    for name, way in FIRST.items():
-        if not name.startswith(without):
+    for name, way in first_ways.items():
+        if not any(word in name for word in without):
             check(way(function, x), first, size, name)
     if point[2] is None:
         return
@@ -93,9 +112,25 @@ def test_derivatives(table: str, text: str, point: Any) -> None:
     if second.shape != 2 * np.shape(x):
         second = np.diag(second.ravel()).reshape(2 * np.shape(x))
     size = max(largest(second), largest(first))
-    for name, way in SECOND.items():
-        if not name.startswith(without):
+    for name, way in second_ways.items():
+        if not any(word in name for word in without):
             check(way(function, x), second, size, name)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of values such as log(0)
+@pytest.mark.parametrize(("table", "text", "point"), ROWS)
+def test_derivatives(table: str, text: str, point: Any) -> None:
+    check_row(table, text, point, FIRST, SECOND)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+@pytest.mark.parametrize(("table", "text", "point"), ROWS)
+def test_derivatives_of_programs(table: str, text: str, point: Any, backend: str) -> None:
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    check_row(table, text, point, *compiled(backend))
 
 
 def test_a_wrong_row_is_found() -> None:
