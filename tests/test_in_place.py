@@ -589,3 +589,27 @@ def test_recurrence() -> None:
 
     x = np.linspace(0.0, 1.0, 50)
     check_grads(f, (x,))
+
+
+@pytest.mark.parametrize("ind", [1.7, [0.2, -1.9], [[1.2], [0.5]], np.float32(2.9), True, [], ()])
+def test_put_cuts_numbers_to_whole_positions(ind: Any) -> None:
+    def f(x: Any) -> Any:
+        b = x * 1.0
+        np.put(b, ind, 5.0 * x[0])
+        return b
+
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(ft.jvp(f, (x,), (x,))[0], plain(f, x))
+    check_grads(lambda x: np.sum(np.sin(f(x))), (x,))
+
+
+@pytest.mark.parametrize(
+    "ind", [np.array([1.5]), np.array([], float), np.array([1j]), [1j], np.nan]
+)
+def test_put_refuses_what_numpy_refuses(ind: Any) -> None:
+    for x in (np.ones(3), None):
+        with pytest.raises((TypeError, ValueError), match=r"[Cc]annot c|must be"):
+            if x is None:
+                ft.grad(lambda x: np.sum(np.put(x * 1.0, ind, 5.0) or 0.0))(np.ones(3))
+            else:
+                np.put(x, ind, 5.0)

@@ -165,7 +165,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Write values at positions of the flattened array."""
     x = target(a, "numpy.put")
-    positions, y = flattened(operand(ind)), flattened(operand(v))
+    positions, y = flattened(_positions(ind)), flattened(operand(v))
     count = shape_of(positions)[0]
     if not count or not shape_of(y)[0]:
         return
@@ -183,6 +183,21 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         views.write_all(x, p.reshape(p.setitem(flattened(x), positions, y), shape=x.shape))
         return
     views.write(x, _unravelled(positions, x.shape), y)
+
+
+def _positions(ind: Any) -> Array:
+    """Positions as `numpy.put` takes them: numbers are cut to whole ones, arrays have to be whole
+    already."""
+    positions = operand(ind)
+    whole = np.dtype(np.intp)
+    if np.can_cast(dtype_of(positions), whole, "safe"):
+        return positions
+    if isinstance(positions, TracedArray) or isinstance(ind, np.ndarray):
+        raise TypeError(
+            f"Cannot cast array data from {dtype_of(positions)!r} to {whole!r} according to the "
+            "rule 'safe'"
+        )
+    return np.array(ind, whole)
 
 
 def _unravelled(positions: Array, shape: Shape) -> tuple[Array, ...]:
