@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from functrans.compile.executors import VARIABLE as BACKEND_VARIABLE
@@ -88,7 +89,7 @@ def get_eager_backend() -> EagerBackend:
     ...     ft.get_eager_backend()
     'numpy'
     """
-    return _choice.backend or _for_all or _told(os.environ)
+    return _choice.backend or _for_all or _default()
 
 
 class eager_backend:
@@ -162,7 +163,13 @@ def _checked(backend: str, where: str) -> EagerBackend:
     return backend  # type: ignore[return-value]
 
 
-def _told(environment: Mapping[str, str]) -> EagerBackend:
+@lru_cache(maxsize=1)
+def _default() -> EagerBackend:
+    """What the environment says when it is first asked."""
+    return told(os.environ)
+
+
+def told(environment: Mapping[str, str]) -> EagerBackend:
     """The backend of the environment and the machine."""
     own = environment.get(VARIABLE)
     if own:

@@ -36,6 +36,7 @@ from functrans.torch.operation import (
     node,
     sequence,
 )
+from functrans.transforms.accelerated import asking, carried_out, hook
 from functrans.transforms.forward import tangent_or_zero
 from functrans.transforms.reverse import links_of, pull_of, transpose_linear
 
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
 
 
 _NONE: dict[str, Any] = {}
+
+LARGE = hook.least
+"""Elements of a tensor from which on an operation on it alone may have a kernel."""
+
+BIG = 4 * LARGE
+"""The same for one on two operands. Few of these have kernels, and what they gain besides, memory
+that is kept, is worth more from there on."""
 
 
 class Mode(threading.local):
@@ -248,7 +256,8 @@ class Engine(Interpreter):
         if type(x) is not EngineArray:
             return impl(x, **params)
         value, edge = x.value, x.index
-        ans = impl(value, **params)
+        large = value.size >= LARGE and not params and primitive.kind == "elementwise"
+        ans = carried_out(primitive, value) if large else impl(value, **params)
         if (
             edge is None
             or (quiet and not mode.grad)
@@ -260,6 +269,8 @@ class Engine(Interpreter):
         if primitive.briefs and primitive.briefs[0]:
             pull, place, takes_params = primitive.briefs[0]
             kept, handle = (value, None, ans)[place], saved_handle((x, None, OUTPUT)[place])
+            if large:
+                pull = asking(primitive, pull)
             ready = ((pull, edge.order, kept, params if takes_params else None, space),)
             return self._made(primitive, ready, (edge,), (handle,), ans)
         rule = pull_of(primitive, 0)
@@ -270,7 +281,8 @@ class Engine(Interpreter):
         else:
             kept = rule.select(ans, (value,))
             handle = _handles(kept, (value,), (x,), (ans,))
-        ready = ((rule.apply, edge.order, kept, params, space),)
+        pull = asking(primitive, rule.apply) if large else rule.apply
+        ready = ((pull, edge.order, kept, params, space),)
         return self._made(primitive, ready, (edge,), (handle,), ans)
 
     def _made(
@@ -310,7 +322,11 @@ class Engine(Interpreter):
         pull, place = fast
         impl = primitive.impl
         value = x.value
-        ans = impl(value)
+        if value.size >= LARGE:
+            ans = carried_out(primitive, value)
+            pull = asking(primitive, pull)
+        else:
+            ans = impl(value)
         new = Node()
         new.primitive = primitive
         if place == 0:
@@ -339,20 +355,27 @@ class Engine(Interpreter):
         if type(x) is type(y) is EngineArray:
             a, x_edge, b, y_edge = x.value, x.index, y.value, y.index
             written = x._version or y._version
+            big = a.size >= BIG
         elif type(x) is EngineArray:
             a, x_edge, b, y_edge, written = x.value, x.index, y, None, x._version
+            big = a.size >= BIG
         elif type(y) is EngineArray:
             a, x_edge, b, y_edge, written = x, None, y.value, y.index, y._version
+            big = b.size >= BIG
         else:
             return primitive.impl(x, y)
         fast = primitive.fast
         if fast is None or (quiet and not mode.grad):
             return self.process(primitive, (x, y), _NONE)
-        impl = primitive.impl
-        ans = impl(a, b)
+        x_pull, x_place, y_pull, y_place = fast
+        if big:
+            ans = carried_out(primitive, a, b)
+            x_pull, y_pull = asking(primitive, x_pull), asking(primitive, y_pull)
+        else:
+            impl = primitive.impl
+            ans = impl(a, b)
         if x_edge is None and y_edge is None:
             return EngineArray(ans)
-        x_pull, x_place, y_pull, y_place = fast
         x_space = y_space = None
         if not (
             type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape

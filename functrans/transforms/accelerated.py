@@ -16,13 +16,12 @@ from numpy import ndarray
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import CustomCall, Interpreter, outside
-from functrans.core.primitive import Rule
+from functrans.core.primitive import Primitive, Rule
 from functrans.core.types import SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from functrans.core.primitive import Primitive
     from functrans.core.types import Array
 
 
@@ -35,6 +34,10 @@ class Kernels(Protocol):
 
     def leave(self, before: Any) -> None:
         """Let them take it as before."""
+
+    def serves(self, primitive: Primitive) -> bool:
+        """Whether there may be a kernel for a rule of an operation."""
+        ...
 
     def value(
         self, primitive: Primitive, args: tuple[Array, ...], params: Mapping[str, Any]
@@ -135,14 +138,19 @@ class Accelerated(Interpreter):
     def pushed(self, primitive: Primitive, t: Any, ans: Any, primals: Any) -> Any:
         """The tangent of an operation on one operand by a kernel; None where NumPy is to do it."""
         push = primitive.pushes[0] if primitive.pushes else None
-        if primitive.kind != "elementwise" or not isinstance(push, Rule):
+        if not isinstance(push, Rule) or not self._kernels.serves(primitive):
             return None
         return self._kernels.partial(primitive, push.apply, (t, push.select(ans, primals), {}))
 
     def pulling(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """The entries of a tape with pulls that ask for kernels first."""
         for k, entry in entries:
-            if entry is not None and getattr(entry[0], "kind", "") == "elementwise":
+            if (
+                entry is not None
+                and type(entry[0]) is Primitive
+                and entry[0].kind == "elementwise"
+                and self._kernels.serves(entry[0])
+            ):
                 primitive, links = entry
                 entry = primitive, [self._asking(primitive, *link) for link in links]
             yield k, entry
@@ -166,3 +174,41 @@ class Accelerated(Interpreter):
         if self.parent is not None:
             return self.parent.custom(call, args)
         return call.run(args)
+
+
+def carried_out(primitive: Primitive, *args: Array) -> Any:
+    """An elementwise operation on plain values, some of them large, outside of transforms: by a
+    kernel, if one beats NumPy."""
+    kernels = hook.load()
+    if kernels is None:
+        return primitive.impl(*args)
+    before = kernels.enter()
+    try:
+        found = kernels.value(primitive, args, {})
+        return primitive.impl(*args) if found is None else found
+    finally:
+        kernels.leave(before)
+
+
+_asking: dict[Any, Callable[..., Any]] = {}
+
+
+def asking(primitive: Primitive, pull: Callable[..., Any]) -> Callable[..., Any]:
+    """The pull of an operation, for large arrays outside of transforms: it asks for a kernel first.
+    Always the same function for the same pull."""
+    found = _asking.get(pull)
+    if found is None:
+
+        def served(*args: Any) -> Any:
+            kernels = hook.load()
+            if kernels is None:
+                return pull(*args)
+            before = kernels.enter()
+            try:
+                found = kernels.partial(primitive, pull, args)
+                return pull(*args) if found is None else found
+            finally:
+                kernels.leave(before)
+
+        found = _asking[pull] = served
+    return found

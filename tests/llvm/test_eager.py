@@ -125,6 +125,12 @@ def test_promotion_is_that_of_numpy(operations: Operations, x: Any, y: Any) -> N
     close(found, np.add(x, y))
 
 
+def test_zeros_have_signs(operations: Operations) -> None:
+    """A kernel that knows the number 0.0 is not that of -0.0."""
+    for zero in (0.0, -0.0, 0, np.float64(-0.0), False):
+        close(call(operations, P.copysign, X, zero), np.copysign(X, zero))
+
+
 def test_layouts(operations: Operations) -> None:
     """What lies in C order or in Fortran's is served, in the same order; the rest is not."""
     x, y = X[:4900].reshape(70, 70), G[:4900].reshape(70, 70)
@@ -386,24 +392,52 @@ def test_llvmlite_comes_with_the_first_large_array() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
-def test_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_switch() -> None:
     """The block of this thread, then what was set for all, then the environment."""
-    monkeypatch.delenv("FUNCTRANS_EAGER", raising=False)
-    assert ft.get_eager_backend() == "numpy"  # as the tests have FUNCTRANS_BACKEND
-    monkeypatch.delenv("FUNCTRANS_BACKEND")
-    assert ft.get_eager_backend() in ("llvm", "numpy")
-    monkeypatch.setenv("FUNCTRANS_EAGER", "exact")
-    assert ft.get_eager_backend() == "exact"
-    kernels = eager.kernels()
-    assert kernels is not None and kernels.exact and kernels is eager.kernels()
+    before = ft.get_eager_backend()
     ft.set_eager_backend("numpy")
     try:
         assert ft.get_eager_backend() == "numpy" and eager.kernels() is None
         with ft.eager_backend("llvm"):
             assert ft.get_eager_backend() == "llvm"
             with ft.eager_backend("exact"):
-                assert ft.get_eager_backend() == "exact"
+                kernels = eager.kernels()
+                assert kernels is not None and kernels.exact and kernels is eager.kernels()
             assert ft.get_eager_backend() == "llvm"
     finally:
         ft.set_eager_backend(None)
-    assert ft.get_eager_backend() == "exact"
+    assert ft.get_eager_backend() == before
+
+
+def test_what_the_environment_says() -> None:
+    """Its own variable, then that of jit where it turns native code off."""
+    assert eager.told({"FUNCTRANS_EAGER": "exact", "FUNCTRANS_BACKEND": "numpy"}) == "exact"
+    assert eager.told({"FUNCTRANS_BACKEND": "numpy"}) == "numpy"
+    assert eager.told({"FUNCTRANS_BACKEND": "llvm"}) == eager.told({})
+    with pytest.raises(ft.errors.OptionError, match="environment variable FUNCTRANS_EAGER is 'on'"):
+        eager.told({"FUNCTRANS_EAGER": "on"})
+
+
+def test_tensors(served: list[str]) -> None:
+    """Operations on large tensors, and their gradients, with and without a graph of these."""
+    import functrans.torch as torch
+
+    def gradients(n: int) -> list[Any]:
+        x = torch.tensor(np.linspace(0.1, 3.0, n), requires_grad=True)
+        y = torch.nn.functional.softplus(torch.sin(x) * x) / torch.cosh(x)
+        (first,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad((first * first).sum(), x)
+        return [y.detach().numpy(), first.detach().numpy(), second.numpy()]
+
+    found = gradients(20_000)
+    assert {"sin", "sin rule", "softplus", "softplus rule"} <= set(served)
+    with ft.eager_backend("numpy"):
+        count = len(served)
+        expected = gradients(20_000)
+        small = gradients(100)
+        assert len(served) == count
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-14 * np.abs(b).max())
+    for a, b in zip(gradients(100), small, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(served) == count

@@ -30,6 +30,10 @@ KNOWN = frozenset({-2, -1, 0, 1, 2, 3, 4, 0.5})
 other, so that one kernel serves them all."""
 
 
+RULED = frozenset([name.partition(" ")[0] for name in LEAST if " " in name])
+"""Operations with kernels for rules."""
+
+
 class Entry(NamedTuple):
     """How an operation on operands of some types is carried out.
 
@@ -53,7 +57,8 @@ class Operands(NamedTuple):
     given : list
         Arrays of one axis, and numbers.
     kinds : tuple
-        What a kernel is made for: types, and numbers that it knows.
+        What a kernel is made for: the dtype of an array, ``(dtype,)`` of a number of NumPy, the
+        class of a Python number, or ``(class, number)`` of one that it knows.
     shape : tuple of int
         That of the result.
     order : {"C", "F"}
@@ -63,10 +68,6 @@ class Operands(NamedTuple):
     kinds: tuple[Any, ...]
     shape: Shape
     order: str
-
-
-_TYPES: dict[Any, ArrayType] = {}
-"""Types of operands of kernels by what tells them, made once."""
 
 
 def operands(args: Sequence[Any]) -> Operands | None:
@@ -91,19 +92,19 @@ def operands(args: Sequence[Any]) -> Operands | None:
                         return None
                     order = own
                     x = x.reshape(-1, order=own)
-                kinds.append(_type("array", x.dtype))
+                kinds.append(x.dtype)
             elif not any(x.strides):
                 x = x[(0,) * x.ndim]
-                kinds.append(_type("number", x.dtype))
+                kinds.append((x.dtype,))
             else:
                 return None
         elif cls in WEAK:
-            if cls is not complex and x in KNOWN:
+            if cls is not complex and x in KNOWN and (x or math.copysign(1, x) > 0):
                 kinds.append((cls, x))
                 continue
-            kinds.append(_type("weak", cls))
+            kinds.append(cls)
         elif cls in SCALARS or cls is np.ndarray:
-            kinds.append(_type("number", x.dtype))
+            kinds.append((x.dtype,))
         else:
             return None
         given.append(x)
@@ -112,13 +113,13 @@ def operands(args: Sequence[Any]) -> Operands | None:
     return Operands(given, tuple(kinds), shape, order or "C")
 
 
-def _type(form: str, dtype: Any) -> ArrayType:
-    key = form, dtype
-    found = _TYPES.get(key)
-    if found is None:
-        shape = (SIZE,) if form == "array" else ()
-        found = _TYPES[key] = ArrayType(shape, dtype, weak=form == "weak")
-    return found
+def type_of_kind(kind: Any) -> Any:
+    """What a formula is staged with for an operand: its type, or a number."""
+    if type(kind) is type:
+        return ArrayType((), kind, weak=True)
+    if type(kind) is not tuple:
+        return ArrayType((SIZE,), kind)
+    return kind[1] if len(kind) == 2 else ArrayType((), kind[0])
 
 
 class Operations:
@@ -153,11 +154,22 @@ class Operations:
         if self._memory is not None:
             self._memory.clear()
 
+    def serves(self, primitive: Primitive) -> bool:
+        """Whether there may be a kernel for a rule of an operation."""
+        return primitive.kind == "elementwise" and (
+            self.least is not None or primitive.name in RULED
+        )
+
     def value(
         self, primitive: Primitive, args: tuple[Array, ...], params: Mapping[str, Any]
     ) -> Any:
         """The output of an elementwise operation; None where NumPy is to compute it."""
-        if params or primitive.kind != "elementwise" or not _any_large(args):
+        if (
+            params
+            or primitive.kind != "elementwise"
+            or (self.least is None and primitive.name not in LEAST)
+            or not _any_large(args)
+        ):
             return None
         found = operands(args)
         if found is None or not only_warning():
@@ -172,17 +184,21 @@ class Operations:
     def partial(self, primitive: Primitive, formula: Callable[..., Any], args: Any) -> Any:
         """What the formula of a rule gives; None where NumPy is to compute it. Nobody asks about
         floating-point errors in a formula."""
-        if not _any_large(args[:1]) and not _any_large(args[1:2]) and not _any_large(args[1]):
+        if len(args) == 2 and type(args[1]) is np.ndarray:  # most of them
+            flat, values, form = None, args, _PLAIN
+        else:
+            flat = _Flat(args)
+            values, form = flat.values, flat.form
+        if not _any_large(values):
             return None
-        flat = _Flat(args)
-        found = operands(flat.values)
+        found = operands(values)
         if found is None:
             return None
-        key = formula, flat.form, found.kinds
+        key = formula, form, found.kinds
         entry = self._entries.get(key, _MISSING)
         if entry is _MISSING:
             name = f"{primitive.name} {_operand_of(primitive, formula)}"
-            function = flat.function(formula, found.shape)
+            function = formula if flat is None else flat.function(formula, found.shape)
             entry = self._kept(key, self._made(name, function, found, None))
         return self._called(entry, found)
 
@@ -213,7 +229,7 @@ class Operations:
     ) -> Entry | None:
         """The kernel of a function of operands, which is compiled now; `impl` carries out what it
         does not, a rule is left to the caller there."""
-        kinds = [k[1] if type(k) is tuple else k for k in found.kinds]
+        kinds = list(map(type_of_kind, found.kinds))
         dtypes = [k.dtype for k in kinds if type(k) is ArrayType and not k.weak]
         least = LEAST.get(name, {}).get(np.result_type(*dtypes).char)
         if self.least is not None:
@@ -227,7 +243,7 @@ class Operations:
         work = None if graph is None else work_of(graph)
         if work is None or (self.exact and not work.exact):
             return None
-        known = [k[1] if type(k) is tuple else _MISSING for k in found.kinds]
+        known = [_MISSING if type(k) is ArrayType else k for k in kinds]
 
         def by_numpy(*given: Any) -> Any:
             if impl is None:
@@ -251,14 +267,10 @@ def _operand_of(primitive: Primitive, formula: Callable[..., Any]) -> int:
 _MISSING: Any = object()
 
 
-def _any_large(args: Any) -> bool:
+def _any_large(args: Sequence[Any]) -> bool:
     """Whether there is a large array among these."""
-    if type(args) is np.ndarray:
-        return args.size >= hook.least
-    for x in args if type(args) is tuple else (args,):
-        if type(x) is np.ndarray and x.size >= hook.least:
-            return True
-    return False
+    least = hook.least
+    return any([type(x) is np.ndarray and x.size >= least for x in args])
 
 
 class _Flat:
@@ -313,3 +325,5 @@ class _Flat:
 
 
 _VALUE = "value"
+
+_PLAIN = (_VALUE, _VALUE)
