@@ -15,7 +15,9 @@ from functrans.compile.llvm.code.engine import load, machine
 from functrans.compile.llvm.linear.factorizing import CHOLESKY, LU, cholesky, lu
 from functrans.compile.llvm.linear.substitution import substitution
 from functrans.compile.llvm.linear.transposing import TRANSPOSING, transposing
+from functrans.compile.llvm.plans.systems import factorized
 from functrans.compile.llvm.segment import NativeFunction, supported
+from functrans.graph.graph import graphs_in
 from tests.llvm.native import carried_out, staged, status
 
 SIZES = (1, 2, 3, 4, 7, 8, 9, 16, 17, 33, 40, 95, 97, 130)
@@ -372,6 +374,35 @@ def test_systems_within_scans() -> None:
     compare(f, seen, noise, eps=1e-9)
     compare(ft.grad(f), seen, noise, eps=1e-8)
     compare(ft.vmap(f, in_axes=(0, None)), np.stack([seen, seen + 1]), noise, eps=1e-9)
+
+
+def test_a_matrix_that_no_round_changes_is_factorised_before() -> None:
+    """Implicit steps with one matrix, and the steps back, in loops within loops too."""
+
+    def f(x: Any, y: Any) -> Any:
+        def step(c: Any, _: Any) -> tuple[Any, Any]:
+            return np.linalg.solve(x, np.sin(c)) + np.linalg.solve(x.T, c), np.sum(c)
+
+        end, sums = ft.scan(step, y, length=7)
+        return np.sum(end) + np.sum(sums**2)
+
+    def nested(x: Any, y: Any) -> Any:
+        return ft.scan(lambda c, _: (np.cos(c) * f(x, y * c), None), 1.0, length=3)[0]
+
+    x, y = positive(6, 6), draw(6)
+    for g in (f, ft.grad(f), ft.value_and_grad(nested)):
+        graph = factorized(staged(g, x, y)[0])
+        assert "lu_factors" in [e.primitive.name for e in graph.equations]
+        bodies = [inner for e in graph.equations for inner in graphs_in(e.params)]
+        assert bodies and "lu_factors" not in "".join(map(str, bodies))
+        compare(g, x, y, eps=1e-8)
+    with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+        ft.jit(f, backend="llvm")(np.ones((6, 6)), y)
+
+    def never(x: Any, y: Any) -> Any:
+        return ft.scan(lambda c, _: (np.linalg.solve(x, c), None), y, length=0)[0] * 2
+
+    assert np.array_equal(ft.jit(never, backend="llvm")(np.ones((6, 6)), y), 2 * y)
 
 
 def test_a_loop_ends_where_a_system_fails() -> None:

@@ -103,7 +103,11 @@ def factorized(graph: Graph) -> Graph:
     equations: list[Equation] = []
     changed = False
     for equation in graph.equations:
-        parts = _parts(equation, made) if spelt(equation) else None
+        parts = None
+        if spelt(equation):
+            parts = _parts(equation, made)
+        elif equation.primitive.name == "scan":
+            parts = _factors_before(equation)
         equations += [equation] if parts is None else parts
         changed |= parts is not None
     return share_subexpressions(like(graph, equations, graph.outputs)) if changed else graph
@@ -132,6 +136,41 @@ def _parts(equation: Equation, made: dict[Variable, Equation]) -> list[Equation]
     made_here = in_place(stage.graph(name, outs), equation.changed(inputs=inputs))
     assert made_here is not None
     return made_here
+
+
+def _factors_before(scan: Equation) -> list[Equation] | None:
+    """A scan whose rounds solve systems with the same matrix, factorised before it; None if there
+    is no such matrix."""
+    params = scan.params
+    body, count = factorized(params["body"]), params["consts"]
+    if body is params["body"] or not params["length"]:
+        return None
+    known = dict(zip(body.inputs[:count], scan.inputs[:count], strict=True))
+    used = {x for e in body.equations for x in e.inputs if type(x) is Variable}
+    before: list[Equation] = []
+    rest: list[Equation] = []
+    constants: dict[Variable, Variable] = {}
+    for equation in body.equations:
+        x = equation.inputs[0] if equation.inputs else None
+        fixed = type(x) is not Variable or x in known
+        if equation.primitive is not lu_factors.primitive or not fixed:
+            rest.append(equation)
+            continue
+        results = tuple([Variable(v.type) for v in equation.outputs])
+        source = known[x] if type(x) is Variable else x
+        before.append(equation.changed(inputs=(source,), outputs=results))
+        pairs = zip(equation.outputs, results, strict=True)
+        constants.update({inner: outer for inner, outer in pairs if inner in used})
+    if not before:
+        return None
+    inputs = [*body.inputs[:count], *constants, *body.inputs[count:]]
+    changed = {
+        **params,
+        "body": Graph(body.name, inputs, rest, body.outputs),
+        "consts": count + len(constants),
+    }
+    given = (*scan.inputs[:count], *constants.values(), *scan.inputs[count:])
+    return [*before, scan.changed(inputs=given, params=changed)]
 
 
 def _source(x: Any, made: dict[Variable, Equation]) -> tuple[Any, bool]:
