@@ -17,6 +17,7 @@ sl = pytest.importorskip("scipy.linalg")
 fl = pytest.importorskip("functrans.scipy.linalg")
 special = pytest.importorskip("scipy.special")
 stats = pytest.importorskip("scipy.stats")
+interpolate = pytest.importorskip("scipy.interpolate")
 
 FILES = ("triangular", "matrix_equations", "primary_functions", "structured_systems")
 RULES = [
@@ -301,6 +302,10 @@ def test_refusals_name_the_reason() -> None:
             r"write functrans\.scipy\.stats\.multivariate_normal\.logpdf, which",
         ),
         (lambda x: sl.hilbert(x), r"Instead take the function from functrans\.scipy"),
+        (
+            lambda x: interpolate.CubicSpline(np.arange(5.0), x * np.ones(5))(2.5),
+            r"Instead take the function from functrans\.scipy",
+        ),
     ],
 )
 def test_plain_calls_name_the_remedy(call: Callable[..., Any], remedy: str) -> None:

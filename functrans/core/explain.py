@@ -138,7 +138,8 @@ def scipy_remedy(called: str) -> str:
             inside = True
             owner = _distribution(frame.f_locals.get("self"))
             name = frame.f_code.co_name
-            names.insert(0, f"{owner}.{name}" if owner else name)
+            if not name.startswith("_"):
+                names.insert(0, f"{owner}.{name}" if owner else name)
         frame = frame.f_back  # type: ignore[assignment]
     for name in names if inside else ():
         for package, load in PACKAGES.items():
