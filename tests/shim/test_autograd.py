@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -208,6 +209,63 @@ def test_function() -> None:
     (g,) = torch.autograd.grad(Square.apply(x).sum(), x, create_graph=True)
     (h,) = torch.autograd.grad(g.sum(), x)
     assert (g.tolist(), h.tolist()) == ([2.0, 4.0], [2.0, 2.0])
+
+
+class Exponential(torch.autograd.Function):
+    """Saves its output, as functions do whose derivative is a formula of it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        out = x.exp()
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        (out,) = ctx.saved_tensors
+        return g * out
+
+
+class ExponentialInPlace(Exponential):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        out = x.exp_()
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(out)
+        return out
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+@pytest.mark.parametrize("function", [Exponential, ExponentialInPlace])
+def test_a_saved_output_has_a_derivative(function: Any, hooked: bool) -> None:
+    """The second derivative goes through an output that the backward pass reads."""
+    x = torch.tensor([0.0, 1.0], requires_grad=True)
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(), torch.tensor)
+    with hooks if hooked else nullcontext():
+        y = function.apply(x * 1.0)
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), x, create_graph=True)
+    (third,) = torch.autograd.grad(h.sum(), x)
+    for found in (g, h, third):
+        np.testing.assert_allclose(found.detach().numpy(), np.exp([0.0, 1.0]), rtol=1e-6)
+
+
+def test_a_function_that_saves_its_output_goes_with_it() -> None:
+    y = Exponential.apply(torch.ones(2, requires_grad=True))
+    node = weakref.ref(y.array.index.node)
+    gc.disable()
+    try:
+        del y
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_a_saved_output_is_not_to_be_written_to() -> None:
+    y = Exponential.apply(torch.ones(2, requires_grad=True))
+    y.detach().mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
 
 
 def test_complex_gradients_are_conjugated() -> None:

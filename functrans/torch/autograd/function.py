@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple
+from weakref import ref
 
 from functrans.core.interpreter import stack, under
 from functrans.core.types import type_of
@@ -12,7 +13,7 @@ from functrans.torch import saved as saving
 from functrans.torch.autograd.passes import as_tuple
 from functrans.torch.backward import modified
 from functrans.torch.engine import ENGINE, EngineArray, grad_mode, mode
-from functrans.torch.operation import node
+from functrans.torch.operation import Node, node
 from functrans.torch.tensor import Tensor, conjugated, wrap
 from functrans.transforms.custom import custom
 
@@ -22,26 +23,32 @@ class FunctionCtx:
 
     def __init__(self) -> None:
         self.needs_input_grad: tuple[bool, ...] = ()
-        self._saved: tuple[Any, ...] = ()
+        self._tensors: tuple[Tensor | None, ...] = ()
+        self._reads: tuple[Callable[[], Tensor | None], ...] | None = None
         self._materialize = True
         self._dirty: tuple[Any, ...] = ()
         self._nondifferentiable: tuple[Any, ...] = ()
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for the backward pass."""
-        self._saved = tuple(map(_kept, tensors))
+        """Keep tensors for the backward pass: inputs, outputs, and others as constants."""
+        self._tensors = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Keep tensors for the forward derivative; they are those of `save_for_backward`."""
-        if not self._saved:
+        if not self._tensors:
             self.save_for_backward(*tensors)
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The tensors that were kept."""
-        return tuple(read() for read in self._saved)
+        return self._tensors if self._reads is None else tuple(read() for read in self._reads)
 
     saved_for_forward = saved_tensors
+
+    def seal(self, edges: dict[int, Callable[[], Any]]) -> None:
+        """Keep the tensors as they are now; by its identity, the edge of each that is an output."""
+        self._reads = tuple([_kept(t, edges.get(id(t))) for t in self._tensors])
+        self._tensors = ()
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Name the inputs that the forward pass wrote to."""
@@ -56,22 +63,28 @@ class FunctionCtx:
         self._materialize = value
 
 
-def _kept(tensor: Tensor | None) -> Callable[[], Tensor | None]:
-    """What gives a saved tensor back, as long as nobody has written to it."""
+def _kept(tensor: Tensor | None, edge: Callable[[], Any] | None) -> Callable[[], Tensor | None]:
+    """What gives a saved tensor back, as long as nobody has written to it.
+
+    An output knows its place in the graph by `edge`: its node holds this, and would hold itself.
+    """
     if tensor is None:
         return lambda: None
     array = tensor.array
     if type(array) is not EngineArray:
         return lambda: tensor
-    snapshot, version, at = array.snapshot(), array.version, array.version[0]
+    index = array.index
+    place = edge or (lambda: index)
+    leaf = tensor if edge is None and tensor.is_leaf else None
+    value, version, at = array.value, array.version, array.version[0]
     if mode.packs is not None:
-        form = saving.packed(array.value, array.index, version, *mode.packs)
-        return lambda: wrap(EngineArray(form.unpack(None), array.index))  # type: ignore[arg-type]
+        form = saving.packed(value, None if edge else index, version, *mode.packs)
+        return lambda: wrap(EngineArray(form.unpack(None), place()))  # type: ignore[arg-type]
 
     def read() -> Tensor:
         if version[0] != at:
-            raise modified(array.value, snapshot.index, version[0], at)
-        return tensor if tensor.is_leaf else wrap(snapshot)
+            raise modified(value, place(), version[0], at)
+        return wrap(EngineArray(value, place(), version)) if leaf is None else leaf
 
     return read
 
@@ -164,16 +177,28 @@ class Function:
         made.name = f"{cls.__name__}Backward"
         dropped = {id(t) for t in ctx._nondifferentiable}
         results = []
+        edges: dict[int, Callable[[], Any]] = {}
+        weakly = ref(made)
         for j, (o, kind) in enumerate(zip(outs, types, strict=True)):
             if kind is None or id(o) in dropped or kind.dtype.kind not in "fc":
                 results.append(o)
-            elif any(o is d for d in ctx._dirty):
+                continue
+            edges[id(o)] = partial(_output, weakly, j)
+            if any(o is d for d in ctx._dirty):
                 o.array.version[0] += 1
                 o.array.index = made.output(j)
                 results.append(o)
             else:
                 results.append(wrap(EngineArray(o.array.value, made.output(j), o.array.version)))
+        ctx.seal(edges)
         return tuple(results) if isinstance(out, tuple | list) else results[0]
+
+
+def _output(node: ref[Node], number: int) -> Any:
+    """The edge of an output, which only the node's own pass asks for."""
+    made = node()
+    assert made is not None
+    return made.output(number)
 
 
 def _run(cls: Any, ctx: FunctionCtx, args: tuple[Any, ...]) -> Any:
@@ -233,7 +258,7 @@ def _transformed(cls: Any, args: tuple[Any, ...]) -> Any:
 
     def bwd(residuals: Any, gs: Any) -> tuple[Any, ...]:
         kept, (ctx,) = residuals
-        ctx._saved = tuple(_kept(None if a is None else wrap(a)) for a in kept)
+        ctx._tensors = tuple(None if a is None else wrap(a) for a in kept)
         grads = _gradients(cls, ctx, len(args), [wrap(conjugated(g)) for g in gs])
         return tuple(None if grads[i] is None else conjugated(grads[i].array) for i in places)
 
