@@ -10,6 +10,8 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
+from functrans.core.interpreter import outside
+from functrans.numpy.creation import writable
 from functrans.torch import dtypes
 from functrans.torch.devices import check_device
 from functrans.torch.dtypes import dtype as DType
@@ -18,8 +20,16 @@ from functrans.torch.random import Generator as Generator, source
 from functrans.torch.tensor import Tensor, wrap
 
 
-def _finished(values: Any, requires_grad: bool, device: Any = None) -> Tensor:
+def _finished(
+    values: Any, requires_grad: bool, device: Any = None, *, shared: bool = False
+) -> Tensor:
+    """The tensor of new values, or of some in memory that is `shared`.
+
+    Inside functional transforms it is one of theirs, so that traced values can be written into it.
+    """
     check_device(device)
+    if not (shared or requires_grad or outside()):
+        values = writable(values)
     made = wrap(values)
     if requires_grad and values.dtype.kind not in "fc":
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
@@ -102,7 +112,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     """Make a tensor, in the memory of the data where that is possible."""
     if isinstance(data, Tensor) and dtype in (None, data.dtype):
         return data
-    return _finished(_values(data, dtype, copy=False), False, device)
+    return _finished(_values(data, dtype, copy=False), False, device, shared=True)
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
@@ -142,7 +152,8 @@ def frombuffer(
     buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
     """Make a tensor in the memory of a buffer."""
-    return _finished(np.frombuffer(buffer, dtype.numpy, count, offset), requires_grad)
+    values = np.frombuffer(buffer, dtype.numpy, count, offset)
+    return _finished(values, requires_grad, shared=True)
 
 
 class _OfType(type):

@@ -440,20 +440,20 @@ class Engine(Interpreter):
         """Record an operation whose parameters are graphs by its own reverse mode."""
         rules: Any = primitive.higher
         wanted = [i in mine for i in range(len(args))]
-        handles = list(map(snapshot, args))
+        saved = tuple([saved_handle(snapshot(x)) for x in args])
         with under(None):
             outs, pull_values = rules.vjp(values, wanted, params)
 
         def pull(gs: Any, residuals: Any, params_: Any) -> list[Any]:
             if any(type(g) is EngineArray for g in gs):  # with create_graph
-                found = rules.vjp(handles, wanted, params)[1](list(gs))
+                found = rules.vjp(list(residuals), wanted, params)[1](list(gs))
             else:
                 with under(None):
                     found = pull_values(list(gs))
             return [found[i] for i in mine]
 
         spaces = [type_of(values[i]) for i in mine]
-        link: tuple[Any, ...] = (pull, [args[i].index for i in mine], (), {}, spaces)
+        link: tuple[Any, ...] = (pull, [args[i].index for i in mine], saved, {}, spaces)
         types = tuple(map(type_of, outs))
         made = node(primitive, [link], None, types=types)
         return tuple(

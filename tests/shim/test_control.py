@@ -48,6 +48,18 @@ def test_backward() -> None:
     np.testing.assert_allclose(a.grad.numpy(), ft.grad(lambda v: np.sum(by_scan(np.sin, v)))(X))
 
 
+@pytest.mark.parametrize("f", [by_scan, by_while, by_cond, by_jit])
+def test_arguments_that_are_written_to_are_an_error(f: Callable[[Any, Any], Any]) -> None:
+    """Not a gradient at the new values."""
+    leaf = torch.tensor(X, requires_grad=True)
+    a = leaf * 1
+    y = f(torch.sin, a).sum()
+    with torch.no_grad():
+        a.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
 def test_threads_are_those_of_native_code() -> None:
     """As many as the functional interface has; any number above is the largest."""
     before = ft.get_num_threads()

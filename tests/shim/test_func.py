@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import functrans as ft
 import functrans.torch as torch
 from functrans.torch.utils.checkpoint import CheckpointError, checkpoint
 from tests.shim.programs import compare
@@ -67,6 +68,38 @@ torch.vmap(lambda x: x + 1)(x)
 F.jacrev(F.vmap(lambda x: x ** 2))(x)
 F.vmap(F.jacfwd(lambda x: x ** 2))(torch.ones(3, 2))
 """.strip().split("\n")
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["zeros(3)", "full((3,), 0.0)", "tensor([0.0, 0.0, 0.0])", "randn(3) * 0", "eye(3)[0] * 0"],
+)
+def test_new_tensors_take_values_of_transforms(made: str) -> None:
+    """A tensor that a transformed function makes can be written to."""
+
+    def f(x: Any) -> Any:
+        z = eval(f"torch.{made}")
+        z[0] = x
+        z.add_(x)
+        return (z**2).sum()
+
+    x = torch.tensor(2.0)
+    assert torch.func.grad(f)(x).item() == 24
+    assert torch.func.vmap(f, randomness="same")(torch.stack([x, x])).tolist() == [24, 24]
+    assert torch.func.jvp(f, (x,), (x,))[1].item() == 48
+    assert ft.jit(f)(x).item() == 24
+
+
+def test_new_tensors_in_memory_of_others_stay_there() -> None:
+    """Inside a transform too."""
+    memory = np.zeros(2)
+
+    def f(x: Any) -> Any:
+        torch.as_tensor(memory)[0] = 1.0
+        return x
+
+    torch.func.grad(f)(torch.tensor(2.0))
+    assert memory.tolist() == [1, 0]
 
 
 @pytest.mark.oracle("torch")
