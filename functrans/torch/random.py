@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from functrans.core.generators import TracedGenerator
 from functrans.core.interpreter import Interpreter, stack
 from functrans.torch.devices import CPU, check_device, device as Device
 from functrans.torch.tensor import Tensor, wrap
 from functrans.transforms.batching import Batch, BatchArray
+from functrans.transforms.staging import Stage
 
 _STATE_BYTES = 16
 
@@ -147,7 +150,17 @@ def fork_rng(devices: Any = None, enabled: bool = True, **options: Any) -> Itera
             set_rng_state(state)
 
 
-# Inside vmap
+# Inside transforms
+
+
+class _Staged(threading.local):
+    """What stands for generators in the program that this thread makes."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[Generator, TracedGenerator] = {}
+
+
+staged = _Staged()
 
 _randomness: weakref.WeakKeyDictionary[Interpreter, str] = weakref.WeakKeyDictionary()
 
@@ -163,13 +176,19 @@ def source(generator: Generator | None) -> Any:
 
     Raises
     ------
+    RandomnessError
+        At the first draw in a program that is staged and does not have the generator as input.
     RuntimeError
         A vmap is running that was not told what its lanes should draw.
     """
-    rng = (generator or default_generator).source
+    generator = generator or default_generator
+    rng: Any = generator.source
     batches = []
     top = stack.top
     while top is not None:
+        if isinstance(top, Stage):
+            rng = staged.inputs.get(generator) or TracedGenerator(rng)
+            break
         if isinstance(top, Batch):
             randomness = _randomness.get(top, "error")
             if randomness == "error":
