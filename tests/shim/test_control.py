@@ -48,6 +48,21 @@ def test_backward() -> None:
     np.testing.assert_allclose(a.grad.numpy(), ft.grad(lambda v: np.sum(by_scan(np.sin, v)))(X))
 
 
+def test_no_grad_holds_within_programs() -> None:
+    def f(x: Any) -> Any:
+        with torch.no_grad():
+            c = x * x
+        return (c * x).sum()
+
+    a = torch.tensor(X, requires_grad=True)
+    ft.jit(f)(a).backward()
+    assert a.grad.tolist() == [1, 4]
+    for g in (torch.func.grad(ft.jit(f)), ft.jit(torch.func.grad(f))):
+        assert g(a.detach()).tolist() == [1, 4]
+    lanes = ft.jit(torch.func.vmap(torch.func.grad(lambda x: f(x[None]))))
+    assert lanes(a.detach()).tolist() == [1, 4]
+
+
 @pytest.mark.parametrize("f", [by_scan, by_while, by_cond, by_jit])
 def test_arguments_that_are_written_to_are_an_error(f: Callable[[Any, Any], Any]) -> None:
     """Not a gradient at the new values."""

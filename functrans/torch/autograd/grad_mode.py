@@ -2,6 +2,7 @@
 
 Outside of functional transforms this is a flag that the engine looks at. Within them it is one more
 interpreter, whose results are constants to reverse mode; forward mode goes through, as in PyTorch.
+In a program that is staged they are constants to the transforms of the program, forward mode too.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from functrans.core.interpreter import Interpreter, _back_to, stack
-from functrans.core.types import Array
+from functrans.core.interpreter import Interpreter, _back_to, stack, under
+from functrans.core.types import Array, is_inexact
 from functrans.torch import engine
 from functrans.torch.backward import bottom
 from functrans.torch.engine import mode, record
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import ForwardArray
 from functrans.transforms.reverse import ReverseArray
+from functrans.transforms.staging import StageArray
+from functrans.transforms.stop_gradient import stop_gradient
 
 grad_mode = engine.grad_mode
 
@@ -58,6 +61,9 @@ def _constant(x: Any) -> Any:
         return ForwardArray(x.interpreter, _constant(x.primal), t)
     if type(x) is BatchArray:
         return BatchArray(x.interpreter, _constant(x.value))
+    if type(x) is StageArray and is_inexact(x.dtype):
+        with under(x.interpreter):
+            return stop_gradient(x)
     return x
 
 
