@@ -27,6 +27,7 @@ from functrans.control.signatures import (
 from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
 from functrans.core.errors import InputTypeError, OptionError, describe_function
+from functrans.core.garbage import no_collection
 from functrans.core.generators import TracedGenerator, is_generator
 from functrans.core.interpreter import outside, stack
 from functrans.core.reports import interrupting
@@ -59,7 +60,7 @@ class Table:
 
     def __init__(self, reads: Reads | None) -> None:
         self.reads = reads
-        self.paths: dict[Hashable, Paths] = {}
+        self.paths: dict[Hashable, Paths[Trace]] = {}
         self.constants = Arrays()
 
 
@@ -200,7 +201,7 @@ class Jitted(Generic[P, R]):
         return out
 
     def _prepare_next(
-        self, paths: Paths, args: tuple[Any, ...], kwargs: dict[str, Any], build: Any
+        self, paths: Paths[Trace], args: tuple[Any, ...], kwargs: dict[str, Any], build: Any
     ) -> None:
         """Have at hand what the next call needs if it is like this one, where that is told at a
         glance: there is one path."""
@@ -266,7 +267,7 @@ class Jitted(Generic[P, R]):
 
     def _prepared(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Paths, list[Any], Any]:
+    ) -> tuple[Paths[Trace], list[Any], Any]:
         """The programs for such a call, the arrays in it, and what puts others in their places."""
         statics, args, kwargs = self._split(args, kwargs)
         leaves, in_tree = tree.flatten((args, kwargs))
@@ -315,6 +316,7 @@ class Jitted(Generic[P, R]):
                 found.append(i)
         return tuple(found)
 
+    @no_collection()
     def _trace(self, reads: Any, table: Table, build: Any, leaves: list[Any]) -> Trace:
         follow = self.branches == "follow"
         found = trace(
@@ -327,6 +329,8 @@ class Jitted(Generic[P, R]):
             stepwise=self.debug,
             executor=self.executor,
         )
+        if outside():
+            self.executor.program(found.graph)  # while no collections come in between
         if found.closed:  # values of one call, not to be found by another
             table.paths.clear()
             self._reads = None
@@ -436,7 +440,7 @@ class Jitted(Generic[P, R]):
         return f"jit({describe_function(self.fun)})"
 
 
-Reads.jitted = Jitted
+Reads.jitted.add(Jitted)
 
 
 @overload

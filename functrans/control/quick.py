@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functrans.control.reads import watch
 from functrans.core import tree
 from functrans.core.generators import TracedGenerator
 from functrans.core.interpreter import stack
@@ -95,7 +96,7 @@ def never() -> bool:
 
 def _watch(reads: Reads, constants: Arrays) -> Callable[[], bool]:
     """A function that tells whether no transform is active, nothing that was read has changed, and
-    no floating-point error is to interrupt; it is called before each call, so it is spelt out."""
+    no floating-point error is to interrupt."""
     conditions, names = reads.conditions()
     conditions.insert(0, "stack.top is below.top")
     conditions.insert(1, "(state() is calm or not interrupting())")
@@ -109,12 +110,4 @@ def _watch(reads: Reads, constants: Arrays) -> Callable[[], bool]:
         "interrupting": interrupting,
         "constants": constants,
     }
-    text = f"""
-def fresh():
-    try:
-        return {" and ".join(conditions)}
-    except (AttributeError, KeyError, ValueError):
-        return False
-"""
-    exec(text, names)
-    return names["fresh"]  # type: ignore[no-any-return]
+    return watch(conditions, names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +20,7 @@ from functrans.core.constants import same_bits
 from functrans.core.errors import is_user_code
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 _PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), np.dtype)
 _NUMBERS = (float, complex, np.generic)  # equal numbers may differ in the sign of a zero
@@ -63,8 +64,8 @@ class Reads:
         Whether an array of a transform is among it.
     """
 
-    jitted: ClassVar[type]
-    """The class of functions that are jitted themselves, which count their calls."""
+    jitted: ClassVar[set[type]] = set()
+    """The classes of functions that are jitted themselves, which count their calls."""
 
     def __init__(self, function: Any) -> None:
         self.traced = False
@@ -95,9 +96,7 @@ class Reads:
                     return f"{what} is another object"
             for container, items, what in self._lists:
                 now = _items(container)
-                if len(now) != len(items) or any(
-                    a is not b for a, b in zip(now, items, strict=True)
-                ):
+                if len(now) != len(items) or not all(map(is_, now, items)):
                     return f"the elements of {what} are others"
         return self._arrays.change() if self._arrays else None
 
@@ -105,7 +104,7 @@ class Reads:
         """What has to hold for nothing to have changed, as expressions of Python, and what the
         names in them stand for. One that raises AttributeError, KeyError or ValueError does not
         hold."""
-        if self._lists or self._arrays or any([v is _MISSING for _, v, _ in self._cells]):
+        if any([v is _MISSING for _, v, _ in self._cells]):
             return ["change() is None"], {"change": self.change}
         found: list[str] = []
         names: dict[str, Any] = {}
@@ -120,7 +119,17 @@ class Reads:
             found.append(f"{name(cell)}.cell_contents is {name(value)}")
         for owner, member, value, _ in self._members:
             found.append(f"getattr({name(owner)}, {member!r}, {name(_MISSING)}) is {name(value)}")
-        return found, names
+        for container, items, _ in self._lists:
+            this = name(container)
+            if not items:
+                found.append(f"not {this}")
+                continue
+            now = f"(*{this}, *{this}.values())" if isinstance(container, dict) else this
+            count = len(container)
+            found.append(f"len({this}) == {count} and all(map(is_, {now}, {name(items)}))")
+        if self._arrays:
+            found.append("arrays.change() is None")
+        return found, {**names, "is_": is_, "arrays": self._arrays}
 
     def has(self, array: np.ndarray[Any, Any]) -> bool:
         """Whether an array is among what the function reads."""
@@ -201,7 +210,7 @@ class Reads:
     def _attributes(self, value: Any, what: str) -> list[Hashable]:
         """What an object holds, in its slots too, and what its class does with it."""
         cls = type(value)
-        if cls is self.jitted or _of_a_library(cls):  # as what functools.lru_cache makes
+        if cls in self.jitted or _of_a_library(cls):  # as what functools.lru_cache makes
             wrapped = getattr(value, "__wrapped__", None)
             return [] if wrapped is None else [self._walk(wrapped, what)]
         parts: list[Hashable] = [self._walk(cls, cls.__name__)]
@@ -230,6 +239,21 @@ class Reads:
                     self._slots.append((names, name, value, what))
                     parts.append((name, self._walk(inner, what)))
         return parts
+
+
+def watch(conditions: list[str], names: dict[str, Any]) -> Callable[[], bool]:
+    """A function that tells whether conditions hold, as :meth:`Reads.conditions` writes them; it is
+    called before each call of a program, so it is spelt out."""
+    text = f"""
+def fresh():
+    try:
+        return {" and ".join(conditions) or True}
+    except (AttributeError, KeyError, ValueError):
+        return False
+"""
+    names = dict(names)
+    exec(text, names)
+    return names["fresh"]  # type: ignore[no-any-return]
 
 
 def _contents(cell: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from functrans.core.errors import (
     describe_function,
     describe_output,
 )
-from functrans.core.garbage import no_collection
 from functrans.core.generators import is_generator
 from functrans.core.interpreter import outside
 from functrans.core.types import WEAK, is_array, type_of
@@ -97,7 +96,19 @@ def _given_up(leaves: Sequence[Any], donated: tuple[int, ...]) -> tuple[int, ...
     )
 
 
-class Paths:
+class Path(Protocol):
+    """One path through a function: what its conditions come to, and what runs it."""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]: ...
+
+    def run(self, leaves: Sequence[Any], donated: tuple[int, ...] = (), /) -> Any: ...
+
+
+T = TypeVar("T", bound=Path)
+
+
+class Paths(Generic[T]):
     """The traces of a function for one signature, by what its conditions came to.
 
     `donated` are the places of the leaves that the caller gives up.
@@ -107,10 +118,10 @@ class Paths:
         self.who = who
         self.donated = donated
         self.limit = limit
-        self.traces: list[Trace] = []
-        self._by_prefix: dict[tuple[Outcome, ...], Trace] = {}
+        self.traces: list[T] = []
+        self._by_prefix: dict[tuple[Outcome, ...], T] = {}
 
-    def run(self, leaves: Sequence[Any], again: Callable[[], Trace]) -> Any:
+    def run(self, leaves: Sequence[Any], again: Callable[[], T]) -> Any:
         """Run the path that the arguments take; `again` traces one that is new."""
         trace = self.traces[-1] if self.traces else self.add(again())
         while True:
@@ -124,11 +135,11 @@ class Paths:
                 known = self._by_prefix.get(left.outcomes)
             trace = known or self.add(again())
 
-    def entered(self, trace: Trace) -> Trace:
+    def entered(self, trace: T) -> T:
         """The trace of this path that there is already, or this one."""
         return self._by_prefix.get(trace.outcomes) or self.add(trace)
 
-    def add(self, trace: Trace) -> Trace:
+    def add(self, trace: T) -> T:
         if len(self.traces) == self.limit:
             raise ConversionError(
                 f"{self.who} has {self.limit} paths through its Python conditions already, and "
@@ -146,7 +157,6 @@ def _states(leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
     return [(x, x.bit_generator.state) for x in leaves if is_generator(x)]
 
 
-@no_collection()
 def trace(
     fun: Callable[..., Any],
     reads: Reads,
@@ -194,8 +204,6 @@ def trace(
             constants.keep(array, f"that is used at {line}")
     graph, closed = lifted(raw)
     graph = rolled_for(optimize(graph, checked=stepwise), executor)
-    if outside():
-        executor.program(graph)  # while no collections come in between
     if stepwise:
         _compare(who, graph, closed, leaves, recording.values(outs))
     return Trace(graph, closed, out_tree, tuple(recording.outcomes), executor)

@@ -19,6 +19,7 @@ from typing import Any as _Any
 
 from functrans.torch import (
     autograd as autograd,
+    compiler as compiler,
     fft as fft,
     func as func,
     hub as hub,
@@ -240,6 +241,7 @@ for _name, _function in list(globals().items()):
 globals().update(_taking_out(globals(), _OUT.split()))
 
 vmap = func.vmap
+compile = compiler.compile
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
 

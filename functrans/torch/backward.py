@@ -61,12 +61,12 @@ _HOOK = _Hook()
 
 def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
     """All nodes on which these depend, theirs included, by their orders, and by the places of
-    outputs; and which of them are leaves, or are not ready."""
+    outputs; and which of them are leaves, or are not ready, as those that were released."""
     found: dict[int, Node] = {edge.order: edge.node for edge in roots}
     others: list[Node] = []
     waiting = list(found.values())
     for node in waiting:  # which grows
-        if node.ready is not None:
+        if node.ready:
             edges: Any = node.edges
         elif node.types is not None and found.get(node.order) is node:
             continue  # come to by another output

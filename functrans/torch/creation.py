@@ -11,11 +11,11 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import outside
-from functrans.numpy.creation import writable
+from functrans.numpy.creation import fresh, writable
 from functrans.torch import dtypes
 from functrans.torch.devices import check_device
 from functrans.torch.dtypes import dtype as DType
-from functrans.torch.engine import EngineArray
+from functrans.torch.engine import EngineArray, mode
 from functrans.torch.random import Generator as Generator, source
 from functrans.torch.tensor import Tensor, wrap
 
@@ -29,7 +29,7 @@ def _finished(
     """
     check_device(device)
     if not (shared or requires_grad or outside()):
-        values = writable(values)
+        values = fresh(values) if mode.staging else writable(values)
     made = wrap(values)
     if requires_grad and values.dtype.kind not in "fc":
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")

@@ -62,6 +62,8 @@ class Mode(threading.local):
     grad = True
     inference = False
     packs: Any = None
+    staging = False
+    """Whether a function is being staged for ``torch.compile``."""
 
 
 mode = Mode()

@@ -211,6 +211,16 @@ def test_function() -> None:
     assert (g.tolist(), h.tolist()) == ([2.0, 4.0], [2.0, 2.0])
 
 
+@pytest.mark.parametrize("f", [torch.linalg.eigh, lambda a: torch.linalg.slogdet(a)[::-1]])
+def test_operations_of_several_outputs_are_freed(f: Any) -> None:
+    """A second pass is an error, not one without their gradients."""
+    a = torch.eye(2, requires_grad=True)
+    first = f(a)[0]
+    first.sum().backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        first.sum().backward()
+
+
 class Exponential(torch.autograd.Function):
     """Saves its output, as functions do whose derivative is a formula of it."""
 
