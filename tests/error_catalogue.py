@@ -25,6 +25,7 @@ from tests import (
     error_snapshots_optim,
     error_snapshots_random,
     error_snapshots_seeing,
+    error_snapshots_torch,
     error_snapshots_values,
 )
 
@@ -40,6 +41,7 @@ MODULES = (
     error_snapshots_optim,
     error_snapshots_random,
     error_snapshots_seeing,
+    error_snapshots_torch,
     error_snapshots_values,
 )
 

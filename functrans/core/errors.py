@@ -294,6 +294,23 @@ class SideEffectError(FunctransError, RuntimeError):
     """
 
 
+class GraphBreakError(FunctransError, RuntimeError):
+    """A function of tensors that ``torch.compile`` is to stage as a whole does what no program can.
+
+    Without ``fullgraph=True`` it is a warning, and the function runs as it is. Take out of the
+    compiled function what asks for values:
+
+    Examples
+    --------
+    >>> import functrans.torch as torch
+    >>> @torch.compile(fullgraph=True)                  # not: return x / float(x.norm())
+    ... def unit(x):
+    ...     return x / x.norm()
+    >>> unit(torch.tensor([3.0, 4.0]))
+    tensor([0.6000, 0.8000])
+    """
+
+
 class GraphFileError(FunctransError, ValueError):
     """A graph cannot be written to a file or exported, or a file holds none that can be read.
 

@@ -13,8 +13,8 @@ import pytest
 
 import functrans as ft
 import functrans.torch as torch
+from functrans.core.errors import GraphBreakError
 from functrans.torch import nn
-from functrans.torch.compiler import GraphBreakError
 
 F = nn.functional
 

@@ -14,6 +14,7 @@ import functrans.torch as ours
 pytestmark = pytest.mark.oracle("torch")
 
 SHOWN = r"""
+torch.compile(torch.sin, backend="eager")(torch.zeros(2))
 torch.Tensor([1, 2])
 torch.Tensor(2, 3).shape
 torch.FloatTensor([1, 2])

@@ -7,10 +7,10 @@ from functools import wraps
 from typing import Any
 
 from functrans.compile.executors import NUMPY, executor
+from functrans.core.errors import GraphBreakError
 from functrans.torch import engine
 from functrans.torch.compiler.compiled import STANCES, Compiled, Stance, all_compiled, settings
 from functrans.torch.compiler.optimized import OptimizedModule as OptimizedModule
-from functrans.torch.compiler.programs import GraphBreakError as GraphBreakError
 from functrans.torch.nn.module import Module
 
 BACKENDS = ("inductor", "aot_eager", "eager")
@@ -70,7 +70,7 @@ def compile(
     ...     return (x.sin() ** 2 + x.cos() ** 2).sum()
     >>> x = torch.ones(3, requires_grad=True)
     >>> f(x)
-    tensor(3., grad_fn=<CompiledFunctionBackward0>)
+    tensor(3., grad_fn=<CompiledFunctionBackward>)
     """
     if mode is not None and options is not None:
         raise RuntimeError(

@@ -17,10 +17,10 @@ from functrans.compile.executors import Executor
 from functrans.control.reads import Arrays, Reads, watch
 from functrans.control.tracing import Paths
 from functrans.core import tree
-from functrans.core.errors import describe_function
+from functrans.core.errors import GraphBreakError, describe_function
 from functrans.core.interpreter import outside
 from functrans.torch import dtypes
-from functrans.torch.compiler.programs import GraphBreakError, Program, is_tensor, stage
+from functrans.torch.compiler.programs import Program, is_tensor, stage
 from functrans.torch.compiler.reads import TensorReads
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.random import default_generator
@@ -204,10 +204,10 @@ class Compiled:
             ):
                 self._again = _Again(state, args, paths)
             return out
-        except GraphBreakError as error:
-            if self._fullgraph:
-                raise (error.__cause__ or error) from None
-            reason = error
+        except (GraphBreakError, _UnstagedError) as error:
+            reason = error.__cause__ or error
+        if self._fullgraph:
+            raise reason
         out = self.fun(*args, **kwargs)  # if it is wrong, this says so
         state.paths[key] = None
         if not self._warned:
@@ -215,7 +215,7 @@ class Compiled:
             warnings.warn(
                 f"{self._name} runs without being compiled: {reason} With fullgraph=True this is "
                 "an error; torch.compiler.disable marks a function that is not to be compiled.",
-                stacklevel=2,
+                stacklevel=3,
             )
         return out
 
@@ -232,10 +232,8 @@ class Compiled:
                     build,
                     self._executor,
                 )
-            except GraphBreakError:
-                raise
             except Exception as error:
-                raise GraphBreakError(str(error)) from error
+                raise _UnstagedError from error
 
     def _state(self, leaves: list[Any]) -> State:
         """The programs for what the function reads now, arguments that are objects among it."""
@@ -257,6 +255,10 @@ class Compiled:
 
 
 Reads.jitted.add(Compiled)
+
+
+class _UnstagedError(Exception):
+    """A function could not be staged; the cause says why."""
 
 
 class _UnknownPath(Exception):

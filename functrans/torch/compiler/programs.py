@@ -18,7 +18,7 @@ from functrans.control.recording import Outcome
 from functrans.control.tracing import trace
 from functrans.core import tree
 from functrans.core.array import TracedArray
-from functrans.core.errors import FunctransError
+from functrans.core.errors import GraphBreakError
 from functrans.core.generators import TracedGenerator
 from functrans.core.primitive import primitive_of
 from functrans.torch import dtypes
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None), dtypes.dtype, Size, np.dtype)
 """Types of results that are no tensors."""
-
-
-class GraphBreakError(FunctransError):
-    """A function does what no program can do."""
 
 
 class Place(NamedTuple):
@@ -345,5 +341,8 @@ def _result(leaf: Any, places: dict[int, Place], outputs: list[Any]) -> Any:
             outputs.append(array)
         return places[id(array)]
     if isinstance(leaf, TracedArray) or not isinstance(leaf, _CONSTANTS):
-        raise GraphBreakError(f"it returns an object of type {type(leaf).__name__}")
+        raise GraphBreakError(
+            f"it returns an object of type {type(leaf).__name__}, which is no tensor, number or "
+            "string"
+        )
     return leaf
