@@ -13,7 +13,6 @@ from functrans import primitives
 from functrans.compile.llvm.plans import rows
 from functrans.compile.llvm.plans.statements import Nest
 from functrans.compile.llvm.segment import Segment, supported
-from tests.llvm.ground import checked
 from tests.llvm.native import carried_out, staged, status
 
 SIZES = (0, 1, 2, 3, 7, 16, 33, 300)
@@ -293,21 +292,23 @@ def test_positions_out_of_bounds(position: int) -> None:
         assert status(graph, x, i) == 1
 
 
-def test_positions_in_axes_without_elements() -> None:
-    """No position is within bounds, so nothing is touched."""
-    i = np.array([0, 0])
-    for x in (np.zeros(0), np.zeros((0, 70)), np.zeros((0, 3), complex)):
-        part = np.ones((2, *x.shape[1:]), x.dtype)
+def test_positions_of_nothing() -> None:
+    """They have bounds too, which NumPy compares them with."""
+    for shape, i in [((0,), [0]), ((0, 70), [0, -1]), ((3, 0), [3]), ((3, 0), [1, 2]), ((0,), [])]:
+        x, places = np.zeros(shape), np.array(i, int)
         for f in (
-            lambda x, i, part: x[i] + part,
-            lambda x, i, part: primitives.setitem(x, i, part),
-            lambda x, i, part: ft.numpy.index_add(x, i, part),
+            lambda x, i: np.sin(x)[i],
+            lambda x, i: primitives.setitem(x, i, 1.0),
+            lambda x, i: ft.numpy.index_add(x, i, 1.0),
         ):
-            graph, values = staged(f, x, i, part)
-            assert Segment(graph).checked
-            with checked() as failures:
-                assert status(graph, *values) == 1
-                assert not failures
+            results = []
+            for backend in ("numpy", "llvm"):
+                try:
+                    results.append(ft.jit(f, backend=backend)(x, places).shape)
+                except IndexError as error:
+                    results.append(str(error))
+            assert results[0] == results[1]
+            assert isinstance(results[0], str) == (i in ([0], [0, -1], [3]))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -382,8 +382,6 @@ class Loops:
             return convert(self.b, count, np.dtype(np.int64), node.dtype)
         if node.positions:
             offset = self._offset(node.positions, width, mask)
-            if _nowhere(node.positions):
-                return constant(0, node.dtype, width)
             if width_of(offset.type) > 1:
                 return load_at(self.b, node.dtype, address, self._with_lanes(offset, stride), mask)
             address = self._stepped(address, offset, node.dtype)
@@ -461,10 +459,7 @@ class Loops:
         address = self.addresses[self.storage(w.statement.target), w.access]
         stride = w.access.strides[-1] if width > 1 else 1
         if w.positions:
-            offset = self._offset(w.positions, width, mask)
-            if _nowhere(w.positions):
-                return
-            address = self._stepped(address, offset, w.dtype)
+            address = self._stepped(address, self._offset(w.positions, width, mask), w.dtype)
         if w.statement.combine and (not w.statement.initial or w.statement.scattered):
             before = load(self.b, w.dtype, width, address, stride, mask)
             value = combining.combined(self.b, w.statement.combine, w.dtype, before, value)
@@ -512,11 +507,6 @@ class Loops:
         total = combining.across(self.b, w.statement.combine, w.dtype, self._sum(i))
         del self.sums[i]
         self._put(w, total, 1, None)
-
-
-def _nowhere(positions: Sequence[Step]) -> bool:
-    """Whether positions are along an axis without elements: none is within bounds, not even 0."""
-    return 0 in [step.extent for step in positions]
 
 
 def constant(x: Any, dtype: DType, width: int) -> Operand:

@@ -121,13 +121,16 @@ def _within(along: Coordinate, array: Variable, extent: int) -> bool:
 
 
 def readable(shape: Shape, index: Any, arrays: Sequence[Any]) -> bool:
-    """Whether native code can follow an index with these arrays into an operand of a shape."""
+    """Whether native code can follow an index with these arrays into an operand of a shape.
+
+    Where the arrays tell positions of nothing, these are left to NumPy, which looks at their bounds
+    all the same.
+    """
     known = [x if type(x) is Variable else Variable(_kind(x)) for x in arrays]
-    found = positions(shape, index, known)
-    if found is None:
+    if positions(shape, index, known) is None:
         return False
-    nothing = 0 in index.block_shape(tuple([x.type.shape for x in known]))
-    return nothing or all([shape[p.axis] for p in found[1]])
+    shapes = tuple([x.type.shape for x in known])
+    return 0 in index.block_shape(shapes) or 0 not in (*shape, *index.shape(shape, shapes))
 
 
 def _kind(x: Any) -> ArrayType:
