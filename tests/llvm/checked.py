@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from functrans.compile.llvm.code.builder import Module
 from functrans.compile.llvm.kernels.tiles import lanes_of
 from functrans.compile.llvm.random.filling import KINDS, PIECE
@@ -271,6 +273,25 @@ class Checked:
         tests = [self._whole(source, size, READ | FILLED), self._whole(target, size, WRITE)]
         self._if(tests, operands, 2)
 
+    def sorted_places(self, operands: list[tuple[str, str]]) -> None:
+        source, places, count = [value for _, value in operands[:3]]
+        size = self._emit(f"mul i64 {count}, {self._item()}")
+        many = self._emit(f"mul i64 {count}, 8")
+        needs = (source, size, READ), (places, many, READ), (places, many, WRITE)
+        self._if([self._whole(x, n, _filled(need)) for x, n, need in needs], operands, 2)
+
+    def sorted_elements(self, operands: list[tuple[str, str]]) -> None:
+        place, count = [value for _, value in operands[:2]]
+        size = self._emit(f"mul i64 {count}, {self._item()}")
+        tests = [self._whole(place, size, _filled(need)) for need in (READ, WRITE)]
+        self._if(tests, operands, 1)
+
+    def _item(self) -> int:
+        """Bytes of an element of the dtype that the callee's name has."""
+        found = re.search(r"@functrans_(?:arg)?sort_([a-z0-9]+)_", self._line)
+        assert found is not None
+        return np.dtype(found[1]).itemsize
+
     def product(self, operands: list[tuple[str, str]]) -> None:
         """``cblas_?gemm``: three matrices, by rows."""
         name = re.search(r"@functrans_(.)gemm", self._line)
@@ -375,10 +396,17 @@ _WAYS: dict[str, Callable[[Checked, list[tuple[str, str]]], None]] = {
     rf"functrans_({'|'.join(KINDS)})": Checked.random_numbers,
     r"functrans_encryption": Checked.encrypted,
     r"functrans_transposing": Checked.transposed,
+    r"functrans_argsort_[a-z0-9]+_\d": Checked.sorted_places,
+    r"functrans_sort_[a-z0-9]+_\d": Checked.sorted_elements,
     r"functrans_parallel": Checked.harmless,
     r"chk_mark": Checked.harmless,
 }
 """How the operands of calls with addresses are checked, by what the callee's name begins with."""
+
+
+def _filled(need: int) -> int:
+    """What is read has been written before."""
+    return need | FILLED if need == READ else need
 
 
 def _aligned(align: str | None) -> str:

@@ -60,7 +60,7 @@ class NativeSegment:
         inputs, outputs = [v.type for v in graph.inputs], self.results()
         fallback = self._by_numpy
         if not exact:
-            fallback = partial(_in_order, self.builtin(inputs, outputs, fallback))
+            fallback = partial(_in_order, self.builtin(inputs, outputs, fallback), fallback)
         self.run: Callable[..., list[Array]] = self.builtin(inputs, outputs, fallback)
 
     def builtin(
@@ -107,8 +107,12 @@ class NativeSegment:
         return program(self.graph).run(*values)
 
 
-def _in_order(run: Callable[..., Any], *values: Any) -> Any:
-    return run(*[np.ascontiguousarray(x) if getattr(x, "ndim", 0) else x for x in values])
+def _in_order(run: Callable[..., Any], otherwise: Callable[..., Any], *values: Any) -> Any:
+    try:
+        ordered = [np.ascontiguousarray(x) if getattr(x, "ndim", 0) else x for x in values]
+    except MemoryError:  # a view may show more than there is memory for
+        return otherwise(*values)
+    return run(*ordered)
 
 
 class NativeProgram:
