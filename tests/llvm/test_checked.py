@@ -37,8 +37,9 @@ def planted(monkeypatch: pytest.MonkeyPatch, pattern: str, by: Any) -> None:
 
     def changed(self: Any, *args: Any, **options: Any) -> None:
         whole(self, *args, **options)
-        self.text, found = re.subn(pattern, by, self.text, count=1)
-        assert found, self.text
+        text, found = re.subn(pattern, by, self.text, count=1)
+        assert found, text
+        monkeypatch.setattr(self.module, "text", lambda: text)
 
     monkeypatch.setattr(segment.Segment, "__init__", changed)
 

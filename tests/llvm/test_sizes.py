@@ -17,7 +17,7 @@ pytest.importorskip("llvmlite")
 import functrans as ft
 from functrans.compile.llvm import compiled, segment
 from functrans.compile.llvm.code.engine import load
-from functrans.compile.llvm.code.templates import Number, Template, arranged, table
+from functrans.compile.llvm.code.templates import LITERAL, Number, Template, arranged, table
 from functrans.compile.llvm.code.varying import Varying, marking, seen, varies
 from functrans.compile.llvm.plans.outlines import Outline, varying
 from functrans.compile.llvm.segment import NativeFunction, supported
@@ -317,12 +317,29 @@ def test_texts_with_marks_are_the_text_where_nothing_varies() -> None:
     """Marks only stand around numbers."""
     graph, _ = staged(lambda x: np.sum(np.exp(x) * 2.0, axis=1), normal(6, 20))
     with marking([]):
-        marked = segment.Segment(graph).text
-    template = Template(marked)
-    assert "`" in marked
-    text = template.module([-1] * len(template.numbers))
+        module = segment.Segment(graph).module
+    template = Template(module)
+    assert "`" in module.text()
+    text = template.module([LITERAL] * len(template.numbers)).text()
     assert "`" not in text and "%numbers" in text.partition("@run(")[2]
     load(text, ["run"], verify=True, kept=False)
+
+
+def test_common_functions_of_shared_code_are_those_of_others() -> None:
+    """Quick code finds them by their content, which has no marks left in it."""
+
+    def f(x: Any, w: Any) -> Any:
+        return np.tanh(x @ w)
+
+    first, second = [staged(f, normal(n, 24), normal(24, 40))[0] for n in (32, 48)]
+    own = segment.Segment(second).module
+    copy, found = varying(second, Outline(first).sizes)
+    with marking(found):
+        module = segment.Segment(copy).module
+    template = Template(module)
+    shared = template.module(arranged([template.numbers]))
+    names = set(own.text_without(())[1])
+    assert names and names <= set(shared.text_without(())[1])
 
 
 def test_what_is_computed_from_sizes_varies() -> None:

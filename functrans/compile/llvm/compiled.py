@@ -28,10 +28,7 @@ class Compiled:
 
     Parameters
     ----------
-    text : str
-        Of the module.
-    module : Module or None
-        The module itself, where quick code may take its common functions from others.
+    module : Module
     table : array of c_void_p or None
         What its function ``bind`` is to be given, if it has one.
     verify : bool
@@ -42,6 +39,7 @@ class Compiled:
 
     Attributes
     ----------
+    text : str
     body : c_void_p
         Where the address of ``run`` stands.
     optimized : bool
@@ -50,26 +48,23 @@ class Compiled:
 
     def __init__(
         self,
-        text: str,
-        module: Module | None = None,
+        module: Module,
         table: ctypes.Array[ctypes.c_void_p] | None = None,
         *,
         verify: bool = False,
         quick: bool = False,
     ) -> None:
-        self.text = text
+        self.text = module.text()
         self.body = ctypes.c_void_p()
         self._table = table
         self._codes: list[Loaded] = []  # a thread may run the first when there is a second
         self._names = ["run"] if table is None else ["run", "bind"]
-        fits = max([x.count("\n") for x in text.split("\n}\n")]) < LONGEST
-        if not (quick and fits) or at_hand(text):
+        fits = max([x.count("
+") for x in module.functions.values()]) < LONGEST
+        if not (quick and fits) or at_hand(self.text):
             self.optimize(verify=verify)
             return
-        if module is None:
-            self._use(load(text, self._names, quick=True, kept=False), optimized=False)
-        else:
-            self._use(load_quickly(module, self._names), optimized=False)
+        self._use(load_quickly(module, self._names), optimized=False)
         background.when_calm(partial(_optimize, ref(self)))
 
     @property

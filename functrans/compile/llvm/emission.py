@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.code.builder import Builder, Module, Value
+from functrans.compile.llvm.code.builder import Builder, Module, Value, number
 from functrans.compile.llvm.code.templates import ADDRESS
 from functrans.compile.llvm.code.threads import parallel
 from functrans.compile.llvm.code.varying import is_marked, mark
@@ -350,22 +350,22 @@ class _Addresses(dict[Variable, Value]):
 
     def __missing__(self, x: Variable) -> Value:
         b = self.builder
-        kind, number = self.frame.places[x]
-        if kind == "arena":
-            found = b.at(self.arena, number, "i8")
+        kind, place = self.frame.places[x]
+        if kind == "arena":  # while sizes vary, offsets are written though they are 0 here
+            found = b.at(self.arena, number(place, "i64") if is_marked() else place, "i8")
         elif kind == "slot":
             found = slot(b, x.type.dtype)
         elif kind == "constant":
-            found = self._constant(number)
+            found = self._constant(place)
         else:
-            found = self.given[kind][number]
+            found = self.given[kind][place]
         self[x] = found
         return found
 
-    def _constant(self, number: int) -> Value:
+    def _constant(self, place: int) -> Value:
         """The address of a constant."""
         b, table = self.builder, self.frame.code.table
         if table is None:
-            word = Value("i64", mark("i64", f"{ADDRESS}{number}", None))
+            word = Value("i64", mark("i64", f"{ADDRESS}{place}", None))
             return b.emit("ptr", f"inttoptr {word} to ptr")
-        return b.load("ptr", b.at(b.load("ptr", table), number, "ptr"))
+        return b.load("ptr", b.at(b.load("ptr", table), place, "ptr"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from functrans.compile.llvm.code.builder import Module
     from functrans.compile.llvm.code.templates import Number
     from functrans.compile.llvm.compiled import Compiled
     from functrans.compile.llvm.plans.outlines import Sizes
@@ -34,7 +35,7 @@ TRIED = 4
 class Text(Protocol):
     """A graph that has been written as text."""
 
-    text: str
+    module: Module
     constants: list[np.ndarray[Any, Any]]
 
 
@@ -59,7 +60,7 @@ class Shared:
         pattern: Hashable,
         template: Template,
         samples: Sequence[Sequence[Number]],
-        compiled: Callable[[str], Compiled],
+        compiled: Callable[[Module], Compiled],
     ) -> None:
         self.origin = origin
         self.pattern = pattern
@@ -139,11 +140,11 @@ class Member:
         self._samples: dict[Hashable, tuple[bytes, list[Number]]] = {}
 
     def find(
-        self, write: Callable[[Graph], T], compiled: Callable[[str], Compiled]
+        self, write: Callable[[Graph], T], compiled: Callable[[Module], Compiled]
     ) -> Found[T] | None:
         """Code that serves this program and others; None if it is to have its own.
 
-        ``write(graph)`` gives the text of a graph, ``compiled(text)`` the code of a module.
+        ``write(graph)`` gives the text of a graph, ``compiled(module)`` the code of a module.
         """
         written: dict[Hashable, _Written[T]] = {}
 
@@ -173,7 +174,7 @@ class Member:
         return None
 
     def _joined(
-        self, shared: Shared, mine: _Written[T], compiled: Callable[[str], Compiled]
+        self, shared: Shared, mine: _Written[T], compiled: Callable[[Module], Compiled]
     ) -> Found[T]:
         numbers = mine.template.numbers
         found = shared.table(numbers, mine.addresses)
@@ -200,4 +201,4 @@ def _written(graph: Graph, sizes: Sequence[Sizes], write: Callable[[Graph], T]) 
     copy, found = varying(graph, sizes)
     with marking(found):
         segment = write(copy)
-    return _Written(segment, Template(segment.text))
+    return _Written(segment, Template(segment.module))

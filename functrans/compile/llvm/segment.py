@@ -91,8 +91,6 @@ class Segment:
     ----------
     module : Module
         With the functions ``run`` and ``bind``; without the second while numbers are being marked.
-    text : str
-        Its text, with marks then.
     frame : Frame
         The graph as it is planned.
     arena : int
@@ -126,7 +124,11 @@ class Segment:
             bind = Builder(code.module, "bind", "void", ["ptr"])
             bind.store(bind.operands[0], code.table)
             bind.finish()
-        self.text = code.module.text()
+
+    @property
+    def text(self) -> str:
+        """Of the module, with marks while numbers are being marked."""
+        return self.module.text()
 
     def _run(self, builder: Builder, graph: Graph) -> None:
         """The body: single elements are fetched first and written back at the end."""
@@ -195,12 +197,11 @@ class NativeFunction:
             return Segment(graph, exact)
 
         def compiled(
-            text: str,
-            module: Module | None = None,
-            table: ctypes.Array[ctypes.c_void_p] | None = None,
+            module: Module, table: ctypes.Array[ctypes.c_void_p] | None = None
         ) -> Compiled:
-            pays = quick and delay(graph, multiplies) < len(text) * SAVED
-            return Compiled(text, module, table, verify=verify, quick=pays)
+            size = sum(map(len, module.functions.values()))
+            pays = quick and delay(graph, multiplies) < size * SAVED
+            return Compiled(module, table, verify=verify, quick=pays)
 
         self._member = None if alone else Member(graph, exact)
         found = None if self._member is None else self._member.find(written, compiled)
@@ -210,7 +211,7 @@ class NativeFunction:
             self.lent = lent(segment.frame.plan, segment.frame.graph.inputs, donated)
         self.arena = int(segment.arena)
         self.checked = segment.checked
-        self.long = PARALLEL in segment.text
+        self.long = any([PARALLEL in text for text in segment.module.functions.values()])
         self.numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._constants = segment.constants
         if found is not None:
@@ -220,7 +221,7 @@ class NativeFunction:
         else:
             addresses = [x.ctypes.data for x in segment.constants]
             table = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
-            self.code = compiled(segment.text, segment.module, table)
+            self.code = compiled(segment.module, table)
         self.text = self.code.text
 
     @property

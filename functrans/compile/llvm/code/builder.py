@@ -104,13 +104,17 @@ class Module:
         Text of each function that is defined here.
     common : dict of str to str
         How those of them are declared that are of use to other modules too.
+    tables : dict of str to str
+        Text of each table of constants and each variable.
     """
 
     def __init__(self) -> None:
         self.common: dict[str, str] = {}
         self._declared: dict[str, str] = {}
-        self._globals: dict[str, str] = {}
+        self.tables: dict[str, str] = {}
         self.functions: dict[str, str] = {}
+        # Where sizes vary, loops have their ends apart.
+        self._inlined = 2 * INLINED if is_marked() else INLINED
 
     def declare(self, name: str, result: str, *operands: str) -> None:
         """Name a function that is defined elsewhere."""
@@ -125,13 +129,22 @@ class Module:
         """The address of a table of constants; the same name, the same table."""
         text = ", ".join([f"{element} {item}" for item in items])
         kind = f"[{len(items)} x {element}]"
-        self._globals[name] = f"@{name} = private unnamed_addr constant {kind} [{text}], align 64"
+        self.tables[name] = f"@{name} = private unnamed_addr constant {kind} [{text}], align 64"
         return Value("ptr", f"@{name}")
 
     def state(self, name: str, kind: str) -> Value:
         """The address of a variable of the module, zero at first."""
-        self._globals[name] = f"@{name} = internal global {kind} zeroinitializer, align 64"
+        self.tables[name] = f"@{name} = internal global {kind} zeroinitializer, align 64"
         return Value("ptr", f"@{name}")
+
+    def rewritten(self, tables: dict[str, str], functions: dict[str, str]) -> Module:
+        """A module with other texts of its tables and functions; common ones keep their names."""
+        made = Module()
+        made._declared = {x: y for x, y in self._declared.items() if x not in self.functions}
+        made.tables, made.functions = tables, functions
+        made.common = {name: x for name, x in self.common.items() if name in functions}
+        made._inlined = self._inlined
+        return made
 
     def text(self) -> str:
         """The whole module."""
@@ -139,9 +152,8 @@ class Module:
             self._declared.pop(name, None)
         functions = list(self.functions.values())
         calls = Counter(_CALLED.findall("\n".join(functions)))
-        most = 2 * INLINED if is_marked() else INLINED  # loops have their ends apart
         for i, name in enumerate(self.functions):
-            if calls[name] > most:
+            if calls[name] > self._inlined:
                 functions[i] = functions[i].replace(" alwaysinline ", " noinline ", 1)
         return self._joined(self._declared.values(), functions)
 
@@ -166,7 +178,7 @@ class Module:
         return self._joined(declared, functions), new
 
     def _joined(self, declared: Iterable[str], functions: Iterable[str]) -> str:
-        return "\n".join([*declared, *self._globals.values(), *functions]) + "\n"
+        return "\n".join([*declared, *self.tables.values(), *functions]) + "\n"
 
     def _digest(self, name: str) -> str:
         """Of a function and all of the module that it needs."""
@@ -175,7 +187,7 @@ class Module:
             called = dict.fromkeys(_CALLED.findall(self.functions[one]))
             needed += [x for x in called if x in self.functions and x not in needed]
         text = "\n".join([self.functions[one] for one in needed])
-        tables = [x for name, x in self._globals.items() if f"@{name}" in text]
+        tables = [x for name, x in self.tables.items() if f"@{name}" in text]
         return blake2b("\n".join([text, *tables]).encode(), digest_size=12).hexdigest()
 
 
@@ -340,7 +352,7 @@ class Builder:
 
     def at(self, base: Value, index: Value | int, element: str) -> Value:
         """The address of an element, counted in elements of a type."""
-        if isinstance(index, int) and index == 0 and not is_marked():
+        if isinstance(index, int) and index == 0:
             return base
         place = index if isinstance(index, Value) else number(index, "i64")
         return self.emit("ptr", f"getelementptr {element}, {base}, {place}")

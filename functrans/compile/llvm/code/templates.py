@@ -18,10 +18,10 @@ from functrans.compile.llvm.code.builder import element_of, vector, width_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from functrans.compile.llvm.code.builder import Module
+
 _MARK = re.compile(r"`([^|`]+)\|([^|`]+)\|([^`]*)`")
 _NAME = re.compile(r"@([-\w.$]+)")
-_DEFINED = re.compile(r"^define internal [^@\n]*@([-\w.$]+)\(", re.MULTILINE)
-_FUNCTION = re.compile(r"^define .*?^}$", re.MULTILINE | re.DOTALL)
 _HEAD = re.compile(r"define [^@\n]*@([-\w.$]+)\((.*?)\)([^\n()]*) \{\nentry:\n")
 _CALL = re.compile(r"(call [^@\n]*@([-\w.$]+)\()([^\n]*)\)$", re.MULTILINE)
 _HANDED = re.compile(r"^(call [^@\n]*@[-\w.$]+\(ptr @([-\w.$]+), )ptr (%\w+)(, .*)$", re.MULTILINE)
@@ -66,7 +66,7 @@ class Number(NamedTuple):
 
 
 class Template:
-    """A text with marks.
+    """A module with marks.
 
     Attributes
     ----------
@@ -75,47 +75,49 @@ class Template:
         The same where the texts are but for their numbers, and for the names of functions.
     """
 
-    def __init__(self, text: str) -> None:
-        names = {name: f"f{i}" for i, name in enumerate(_DEFINED.findall(text))}
-        self._text = _NAME.sub(lambda m: "@" + names.get(m[1], m[1]), text)
-        found = _MARK.findall(self._text)
-        self.numbers = [Number(element_of(kind), *rest) for kind, *rest in found]
-        bare = _MARK.sub(lambda m: f"`{m[1]}`", self._text)
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        own = [x for x in module.functions if x not in module.common and x != "run"]
+        names = {name: f"f{i}" for i, name in enumerate(own)}
+
+        def renamed(text: str) -> str:
+            return _NAME.sub(lambda m: "@" + names.get(m[1], m[1]), text)
+
+        self._tables = dict(module.tables)
+        self._functions = {names.get(x, x): renamed(y) for x, y in module.functions.items()}
+        text = "\n".join([*self._tables.values(), *self._functions.values()])
+        self.numbers = [Number(element_of(kind), *rest) for kind, *rest in _MARK.findall(text)]
+        bare = _MARK.sub(lambda m: f"`{m[1]}`", text)
         self.skeleton = sha256(bare.encode()).digest()
 
-    def module(self, places: Sequence[int]) -> str:
-        """The text of a module in which numbers are read from these places of a table."""
+    def module(self, places: Sequence[int]) -> Module:
+        """A module in which numbers are read from these places of a table."""
         counter = iter(zip(places, self.numbers, strict=True))
-        used: list[set[tuple[int, str]]] = []
+        used: set[tuple[int, str]] = set()
 
         def written(match: re.Match[str]) -> str:
             place, number = next(counter)
             if place == LITERAL:
                 return _literal(match[1], number.text)
-            used[-1].add((place, match[1]))
+            used.add((place, match[1]))
             return _register(place, match[1])
 
+        tables = {name: _MARK.sub(written, text) for name, text in self._tables.items()}
+        assert not used  # tables are constants
         functions: dict[str, str] = {}
-        rest: list[str] = []
-        end = 0
         loads: dict[str, str] = {}
-        for match in _FUNCTION.finditer(self._text):
-            used.append(set())
-            rest.append(_MARK.sub(written, self._text[end : match.start()]))
-            assert not used.pop()  # numbers of tables are constants
-            end = match.end()
-            used.append(set())
-            text = _MARK.sub(written, match[0])
-            name = _HEAD.match(text)
-            assert name is not None, text[:200]
-            functions[name[1]] = text
-            loads[name[1]] = _loads(used.pop())
-        rest.append(self._text[end:])
+        for name, text in self._functions.items():
+            functions[name] = _MARK.sub(written, text)
+            loads[name] = _loads(used)
+            used.clear()
         needing = _needing(functions, {name for name, text in loads.items() if text})
-        handed = {m[2] for text in functions.values() for m in _calls_of_pools(text)}
-        for one in needing & functions.keys():
-            functions[one] = _reading(functions[one], loads[one], needing, one in handed)
-        return "\n".join([*filter(str.strip, rest), *functions.values(), "!0 = !{}", ""])
+        handed = {m[2] for text in functions.values() for m in _HANDED.finditer(text)}
+        for name in needing & functions.keys():
+            functions[name] = _reading(functions[name], loads[name], needing, name in handed)
+        made = self._module.rewritten(tables, functions)
+        for name in needing & made.common.keys():  # it has a number of this module now
+            del made.common[name]
+        return made
 
 
 def _literal(kind: str, text: str) -> str:
@@ -136,7 +138,7 @@ def _loads(used: set[tuple[int, str]]) -> str:
         last = "i64" if element == "i64" else "word"
         lines.append(f"{name}at = getelementptr i64, ptr %numbers, i64 {place}")
         word = name if last == "i64" else f"{name}word"
-        lines.append(f"{word} = load i64, ptr {name}at, !invariant.load !0")
+        lines.append(f"{word} = load i64, ptr {name}at")
         if element == "double":
             lines.append(f"{name} = bitcast i64 {word} to double")
         elif element in ("float", "half"):
@@ -154,11 +156,6 @@ def _loads(used: set[tuple[int, str]]) -> str:
             mask = f"{vector('i32', width)} zeroinitializer"
             lines.append(f"{all_} = shufflevector {kind} {all_}first, {kind} poison, {mask}")
     return "".join([line + "\n" for line in lines])
-
-
-def _calls_of_pools(text: str) -> list[re.Match[str]]:
-    """The calls that hand a function of the module on, with a context."""
-    return list(_HANDED.finditer(text))
 
 
 def _needing(functions: dict[str, str], needing: set[str]) -> set[str]:
