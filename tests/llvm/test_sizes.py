@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from functrans.compile.llvm.code.templates import LITERAL, Number, Template, arr
 from functrans.compile.llvm.code.varying import Varying, marking, seen, varies
 from functrans.compile.llvm.plans.outlines import Outline, varying
 from functrans.compile.llvm.segment import NativeFunction, supported
+from tests.llvm.ground import CALLS, CheckedCode, checked
 from tests.llvm.native import called, staged
 from tests.llvm.random_graphs import RandomGraph
 
@@ -131,6 +133,33 @@ def test_all_sizes_have_the_same_bits(name: str, derived: bool) -> None:
         kept.append(NativeFunction(graph, verify=True))
         if name != "product" or not derived:
             same_bits(kept[-1], graph, values)
+
+
+def touched(first: Any, graph: Any, values: list[Any]) -> list[str]:
+    """What code in whose text sizes vary touches that it may not, each access looked at."""
+    with checked() as failures:
+        copy, sizes = varying(graph, Outline(first).sizes)
+        with marking(sizes):
+            made = segment.Segment(copy)
+        if made.constants:  # whose addresses are numbers
+            return []
+        template = Template(made.module)
+        text = template.module([LITERAL] * len(template.numbers)).text()
+        code = CheckedCode(made, text + "define void @bind(ptr %a0) {\nentry:\nret void\n}\n", True)
+        function: Any = SimpleNamespace(address=code["run"], arena=int(made.arena), numbers=None)
+        before = CALLS[0]
+        called(function, graph, *values)
+        assert CALLS[0] == before + 1
+        return list(failures)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_code_of_any_size_touches_what_it_may(name: str) -> None:
+    """Of gradients; the ends of its loops too, at sizes that fill vectors and tiles and do not."""
+    f, make = CASES[name]
+    first, *others = [staged(lambda *a: gradient(f, *a), *make(n)) for n in (32, 33, 64, 47, 500)]
+    for graph, values in others[: 2 if name == "batch in a scan" else 4]:
+        assert not touched(first[0], graph, values)
 
 
 def check(seed: int) -> int:

@@ -59,8 +59,7 @@ class Compiled:
         self._table = table
         self._codes: list[Loaded] = []  # a thread may run the first when there is a second
         self._names = ["run"] if table is None else ["run", "bind"]
-        fits = max([x.count("
-") for x in module.functions.values()]) < LONGEST
+        fits = max([x.count("\n") for x in module.functions.values()]) < LONGEST
         if not (quick and fits) or at_hand(self.text):
             self.optimize(verify=verify)
             return

@@ -64,6 +64,8 @@ def _with_next(
         if kernel.space != product.type.shape:
             continue
         moved = _movable(plan, kernel, product, written, i)
+        if not moved:
+            continue
         left = [s for s in kernel.statements if s not in moved]
         read = {storage(x) for s in left for x, _ in plan.leaves(s)}
         read.update([x for other in steps if other not in (call, nest) for x in _read(plan, other)])
@@ -72,7 +74,7 @@ def _with_next(
         if product in read:
             outs.insert(0, product)
         outs.sort(key=lambda x: x is not product and x.type.dtype != product.type.dtype)
-        if not moved or outs[0].type.dtype != product.type.dtype:
+        if outs[0].type.dtype != product.type.dtype:
             continue
         leaves = [leaf for s in moved for leaf in plan.leaves(s)]
         seen = [
