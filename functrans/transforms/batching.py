@@ -367,8 +367,17 @@ def vmap(
             )
         floor = below(args, kwargs)
         if floor is not None:
+            # Made anew: a function that names itself would be a cycle.
+            again = vmap(
+                fun,
+                in_axes,
+                out_axes,
+                axis_size=axis_size,
+                chunk_size=chunk_size,
+                branches=branches,
+            )
             with floor:
-                return batched(*args, **kwargs)
+                return again(*args, **kwargs)
         leaves, treedef = tree.flatten((args, kwargs))
         axes = _for_each_leaf(who, "in_axes", in_axes, args)
         axes += [0] * (len(leaves) - len(axes))

@@ -289,8 +289,10 @@ def _gradient(
     def gradient(*args: Any, **kwargs: Any) -> Any:
         floor = below(args, kwargs)
         if floor is not None:
+            # Made anew: a function that names itself would be a cycle.
+            options = argnums, argnames, has_aux, holomorphic, allow_int, result
             with floor:
-                return gradient(*args, **kwargs)
+                return _gradient(fun, transform, *options)(*args, **kwargs)
         picked, replace = selection.pick(args, kwargs)
         leaves, all_leaves, trees = primal_leaves(selection, picked, allow_int=allow_int)
         if holomorphic:

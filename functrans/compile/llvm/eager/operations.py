@@ -17,7 +17,7 @@ from functrans.core.types import SCALARS, WEAK, ArrayType
 from functrans.transforms.accelerated import hook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from functrans.core.primitive import Primitive
     from functrans.core.types import Array, Shape
@@ -304,24 +304,20 @@ class _Flat:
     def function(self, formula: Callable[..., Any], shape: Shape) -> Callable[..., Any]:
         """The formula as a function of the values, with arrays of the size that kernels have."""
         form = self.form
+        return lambda *values: formula(*_nested(form, iter(values), shape))
 
-        def called(*values: Any) -> Any:
-            rest = iter(values)
 
-            def built(x: Any) -> Any:
-                if x is _VALUE:
-                    return next(rest)
-                if type(x) is not tuple:
-                    return x
-                if x and x[0] == "params":
-                    return dict(x[1:])
-                if x and x[0] == "type":
-                    return ArrayType((SIZE,) if x[2] == shape else x[2], x[1])
-                return tuple(map(built, x))
-
-            return formula(*map(built, form))
-
-        return called
+def _nested(form: Any, values: Iterator[Any], shape: Shape) -> Any:
+    """Values in the nesting of a form; types of a shape get that of kernels."""
+    if form is _VALUE:
+        return next(values)
+    if type(form) is not tuple:
+        return form
+    if form and form[0] == "params":
+        return dict(form[1:])
+    if form and form[0] == "type":
+        return ArrayType((SIZE,) if form[2] == shape else form[2], form[1])
+    return tuple([_nested(x, values, shape) for x in form])
 
 
 _VALUE = "value"
