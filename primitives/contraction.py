@@ -83,6 +83,12 @@ def matmul_transpose_y(g: Array, x: Array, y_type: ArrayType) -> Array:
 
 
 def matmul_batch(x: Array, y: Array, *, batched: tuple[bool, bool]) -> Array:
+    for i, z in enumerate((x, y)):
+        if not shape_of(z):
+            raise ValueError(
+                f"matmul: Input operand {i} does not have enough dimensions (has 0, the operation "
+                "requires 1)"
+            )
     if batched == (True, True):
         return stacked_matmul(x, y)
     if batched[0]:

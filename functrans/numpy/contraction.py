@@ -141,18 +141,31 @@ def cross(
     return shapes.moveaxis(ans, -1, one_axis(axisc, ndim_of(ans)))
 
 
+def _core(name: str, *operands: tuple[Array, int]) -> None:
+    """Refuse operands with fewer axes than the operation works on."""
+    for i, (x, rank) in enumerate(operands):
+        if ndim_of(x) < rank:
+            raise ValueError(
+                f"{name}: Input operand {i} does not have enough dimensions (has {ndim_of(x)}, "
+                f"the operation requires {rank})"
+            )
+
+
 def vecdot(x: Array, y: Array) -> Array:
     """Inner products along the last axes, the elements of `x` conjugated."""
+    _core("vecdot", (x, 1), (y, 1))
     products = p.multiply(p.conjugate(x) if dtype_of(x).kind == "c" else x, y)
     return reductions.cast(reductions.sum(products, -1), dtype_of(products))
 
 
 def matvec(x: Array, y: Array) -> Array:
     """Products of stacked matrices and stacked vectors."""
+    _core("matvec", (x, 2), (y, 1))
     return shapes.squeeze(p.matmul(x, shapes.expand_dims(y, -1)), -1)
 
 
 def vecmat(x: Array, y: Array) -> Array:
     """Products of stacked vectors, conjugated, and stacked matrices."""
+    _core("vecmat", (x, 1), (y, 2))
     x = p.conjugate(x) if dtype_of(x).kind == "c" else x
     return shapes.squeeze(p.matmul(shapes.expand_dims(x, -2), y), -2)

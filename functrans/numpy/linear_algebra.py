@@ -66,14 +66,19 @@ class SlogdetResult(NamedTuple):
     logabsdet: Array
 
 
+def _matrices(a: Any) -> Array:
+    """An operand, which must hold matrices: the lanes of a batch of vectors make up none."""
+    x = operand(a)
+    rank = len(shape_of(x))
+    if rank < 2:
+        raise LinAlgError(f"{rank}-dimensional array given. Array must be at least two-dimensional")
+    return x
+
+
 def _stack_of_squares(a: Any) -> Array:
     """An operand, which must hold square matrices."""
-    x = operand(a)
+    x = _matrices(a)
     shape = shape_of(x)
-    if len(shape) < 2:
-        raise LinAlgError(
-            f"{len(shape)}-dimensional array given. Array must be at least two-dimensional"
-        )
     if shape[-1] != shape[-2]:
         raise LinAlgError("Last 2 dimensions of the array must be square")
     return x
@@ -85,13 +90,13 @@ def _stack_of_squares(a: Any) -> Array:
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Array:
     """The solution of ``a @ x = b``; `b` holds columns unless it is one vector."""
-    return p.solve(operand(a), operand(b))
+    return p.solve(_stack_of_squares(a), operand(b))
 
 
 @implements(np.linalg.inv)
 def inv(a: Any) -> Array:
     """The inverse."""
-    return p.inv(operand(a), strict=True)
+    return p.inv(_stack_of_squares(a), strict=True)
 
 
 @implements(np.linalg.det)
@@ -109,7 +114,7 @@ def slogdet(a: Any) -> SlogdetResult:
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = MISSING) -> Array:
     """The pseudoinverse. Its derivative takes the rank to stay as it is."""
-    x = operand(a)
+    x = _matrices(a)
     if rcond is None:
         rcond = _relative_cutoff(x) if rtol is None else 1e-15 if _is_missing(rtol) else rtol
     elif not _is_missing(rtol):
@@ -249,7 +254,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Array:
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """A matrix with orthonormal columns, and a triangle."""
-    x = operand(a)
+    x = _matrices(a)
     if mode in ("reduced", "complete"):
         return QRResult(*p.qr(x, complete=mode == "complete"))
     if mode == "r":
@@ -262,13 +267,13 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 @implements(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """Eigenvalues and eigenvectors of Hermitian matrices."""
-    return EighResult(*p.eigh(operand(a), uplo=_triangle(UPLO)))
+    return EighResult(*p.eigh(_stack_of_squares(a), uplo=_triangle(UPLO)))
 
 
 @implements(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Array:
     """Eigenvalues of Hermitian matrices."""
-    return p.eigvalsh(operand(a), uplo=_triangle(UPLO))
+    return p.eigvalsh(_stack_of_squares(a), uplo=_triangle(UPLO))
 
 
 def _triangle(uplo: str) -> str:
@@ -281,13 +286,13 @@ def _triangle(uplo: str) -> str:
 @implements(np.linalg.eig)
 def eig(a: Any) -> EigResult:
     """Eigenvalues and eigenvectors, of length 1, of general matrices."""
-    return EigResult(*p.eig(operand(a)))
+    return EigResult(*p.eig(_stack_of_squares(a)))
 
 
 @implements(np.linalg.eigvals)
 def eigvals(a: Any) -> Array:
     """Eigenvalues of general matrices."""
-    return p.eigvals(operand(a))
+    return p.eigvals(_stack_of_squares(a))
 
 
 @implements(np.linalg.svd)
@@ -295,7 +300,7 @@ def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
     """Singular vectors and singular values."""
-    x = operand(a)
+    x = _matrices(a)
     if hermitian:
         return _hermitian_svd(x, compute_uv)
     if not compute_uv:
@@ -320,7 +325,7 @@ def _hermitian_svd(x: Array, compute_uv: bool) -> Any:
 @implements(np.linalg.svdvals)
 def svdvals(x: Any, /) -> Array:
     """Singular values, the largest first."""
-    return p.svdvals(operand(x))
+    return p.svdvals(_matrices(x))
 
 
 # Norms and numbers.

@@ -89,6 +89,8 @@ def sort_complex(a: Any) -> Array:
 def _positions(kth: Any) -> Any:
     """The wanted places as one integer or a tuple of them."""
     table = np.asarray(kth)
+    if table.dtype.kind not in "iub":
+        raise TypeError("Partition index must be integer")
     return int(table) if table.ndim == 0 else tuple(map(int, table))
 
 

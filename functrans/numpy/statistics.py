@@ -143,8 +143,14 @@ def cov(
         if not rowvar and shape_of(other)[0] != 1:
             other = shapes.transpose(other)
         x = joining.concatenate([x, other], 0)
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
     if ddof is None:
         ddof = 0 if bias else 1
+    if fweights is not None and not isinstance(fweights, TracedArray):
+        counts = np.asarray(fweights, float)
+        if not np.all(counts == np.around(counts)):
+            raise TypeError("fweights must be integer")
     x = reductions.cast(x, np.result_type(dtype_of(x), np.float64) if dtype is None else dtype)
     w: Any = None
     for weights in (fweights, aweights):

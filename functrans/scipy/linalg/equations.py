@@ -6,7 +6,7 @@ from typing import Any
 
 from functrans.core.types import Array
 from functrans.primitives import matrix_equations as rules
-from functrans.scipy.linalg.operands import adjoint, inexact, no_option
+from functrans.scipy.linalg.operands import adjoint, matrices, no_option
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
@@ -20,13 +20,13 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     array([[0.5, 0. ],
            [0. , 0. ]])
     """
-    return rules.sylvester(inexact(a), inexact(b), inexact(q))
+    return rules.sylvester(matrices(a), matrices(b), matrices(q))
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
     """The solution x of ``a @ x + x @ a.conj().T = q``."""
-    a = inexact(a)
-    return rules.sylvester(a, adjoint(a), inexact(q))
+    a = matrices(a)
+    return rules.sylvester(a, adjoint(a), matrices(q))
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -38,7 +38,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
         method = method.lower()
         if method not in ("direct", "bilinear"):
             raise ValueError(f"Unknown solver {method}")
-    return rules.stein(inexact(a), inexact(q), method=method)
+    return rules.stein(matrices(a), matrices(q), method=method)
 
 
 def solve_continuous_are(
@@ -49,7 +49,7 @@ def solve_continuous_are(
     A function of the Hermitian parts of `q` and `r`; without `e` and `s`, which have no rule.
     """
     _plain("solve_continuous_are", e, s)
-    return rules.care(*map(inexact, (a, b, q, r)))
+    return rules.care(*map(matrices, (a, b, q, r)))
 
 
 def solve_discrete_are(
@@ -60,7 +60,7 @@ def solve_discrete_are(
     A function of the Hermitian parts of `q` and `r`; without `e` and `s`, which have no rule.
     """
     _plain("solve_discrete_are", e, s)
-    return rules.dare(*map(inexact, (a, b, q, r)))
+    return rules.dare(*map(matrices, (a, b, q, r)))
 
 
 def _plain(name: str, e: Any, s: Any) -> None:

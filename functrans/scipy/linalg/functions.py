@@ -12,7 +12,7 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.types import Array
 from functrans.primitives import primary_functions as rules
-from functrans.scipy.linalg.operands import inexact, no_option
+from functrans.scipy.linalg.operands import no_option, squares
 
 
 def expm(A: Any) -> Array:
@@ -30,7 +30,7 @@ def expm(A: Any) -> Array:
     array([[0., 1.],
            [0., 0.]])
     """
-    return rules.expm(inexact(A))
+    return rules.expm(squares(A))
 
 
 def expm_frechet(
@@ -46,7 +46,7 @@ def expm_frechet(
     array([[1., 0.],
            [0., 1.]])
     """
-    a, e = inexact(A), inexact(E)
+    a, e = squares(A), squares(E)
     change = rules.corner(rules.expm, a, e)
     return (rules.expm(a), change) if compute_expm else change
 
@@ -62,7 +62,7 @@ def logm(A: Any) -> Array:
     array([[1.  , 0.  ],
            [0.  , 0.25]])
     """
-    return rules.logm(inexact(A))
+    return rules.logm(squares(A))
 
 
 def sqrtm(A: Any) -> Array:
@@ -76,12 +76,12 @@ def sqrtm(A: Any) -> Array:
     array([[0.5 , 0.  ],
            [0.  , 0.25]])
     """
-    return rules.sqrtm(inexact(A))
+    return rules.sqrtm(squares(A))
 
 
 def signm(A: Any) -> Array:
     """The matrix sign function: locally constant in the eigenvalues, but not in the matrix."""
-    return rules.signm(inexact(A))
+    return rules.signm(squares(A))
 
 
 def fractional_matrix_power(A: Any, t: Any) -> Array:
@@ -97,18 +97,18 @@ def fractional_matrix_power(A: Any, t: Any) -> Array:
             "fractional_matrix_power of a traced exponent", "write expm(t * logm(A)) instead"
         )
     if float(t) == int(t):
-        return np.linalg.matrix_power(inexact(A), int(t))
-    return rules.matrix_power(inexact(A), exponent=float(t))
+        return np.linalg.matrix_power(squares(A), int(t))
+    return rules.matrix_power(squares(A), exponent=float(t))
 
 
 def cosm(A: Any) -> Array:
     """The cosine."""
-    return rules.cosm(inexact(A))
+    return rules.cosm(squares(A))
 
 
 def sinm(A: Any) -> Array:
     """The sine."""
-    return rules.sinm(inexact(A))
+    return rules.sinm(squares(A))
 
 
 def tanm(A: Any) -> Array:
@@ -118,12 +118,12 @@ def tanm(A: Any) -> Array:
 
 def coshm(A: Any) -> Array:
     """The hyperbolic cosine."""
-    return rules.coshm(inexact(A))
+    return rules.coshm(squares(A))
 
 
 def sinhm(A: Any) -> Array:
     """The hyperbolic sine."""
-    return rules.sinhm(inexact(A))
+    return rules.sinhm(squares(A))
 
 
 def tanhm(A: Any) -> Array:

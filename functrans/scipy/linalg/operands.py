@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
@@ -18,6 +19,22 @@ def inexact(x: Any) -> Array:
     """An operand of linear algebra; whole numbers count as float64."""
     x = operand(x)
     return x if dtype_of(x).kind in "fc" else p.astype(x, dtype=np.dtype(float))
+
+
+def matrices(x: Any) -> Array:
+    """An operand that must hold matrices: the lanes of a batch of vectors make up none."""
+    x = inexact(x)
+    if ndim_of(x) < 2:
+        raise LinAlgError(f"expected a matrix, got an array of shape {shape_of(x)}")
+    return x
+
+
+def squares(x: Any) -> Array:
+    """An operand that must hold square matrices."""
+    x = matrices(x)
+    if shape_of(x)[-1] != shape_of(x)[-2]:
+        raise LinAlgError(f"expected a square matrix, got an array of shape {shape_of(x)}")
+    return x
 
 
 def adjoint(x: Array) -> Array:

@@ -12,7 +12,14 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.scipy.linalg.operands import adjoint, from_bands, full_bands, inexact, no_option
+from functrans.scipy.linalg.operands import (
+    adjoint,
+    from_bands,
+    full_bands,
+    inexact,
+    matrices,
+    no_option,
+)
 from functrans.scipy.linalg.systems import cholesky_factor, solve_triangular
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -64,7 +71,7 @@ def eigh(
         raise no_option(
             "eigh(subset_by_value=)", "how many values are in it is not known; use subset_by_index"
         )
-    a = inexact(a)
+    a = matrices(a)
     chosen = slice(None)
     if subset_by_index is not None:
         first, last = subset_by_index
@@ -75,9 +82,9 @@ def eigh(
     factor = None
     if b is not None:
         factor = (
-            cholesky_factor(inexact(b), True)
+            cholesky_factor(matrices(b), True)
             if lower
-            else adjoint(cholesky_factor(inexact(b), False))
+            else adjoint(cholesky_factor(matrices(b), False))
         )
         a = _standard(_hermitian(a, lower), factor, type)
     if eigvals_only:
@@ -152,7 +159,7 @@ def eig(
         raise no_option("eig(left=True)", "take the right eigenvectors of a.conj().T")
     if homogeneous_eigvals:
         raise no_option("eig(homogeneous_eigvals=True)", "use the eigenvalues themselves")
-    a = inexact(a) if b is None else np.linalg.solve(inexact(b), inexact(a))
+    a = matrices(a) if b is None else np.linalg.solve(matrices(b), matrices(a))
     if not right:
         return _complex(p.eigvals(a))
     w, v = p.eig(a)
@@ -196,7 +203,7 @@ def eig_banded(
     check_finite: bool = True,
 ) -> Any:
     """Eigenvalues and eigenvectors of Hermitian banded matrices, given one triangle's diagonals."""
-    ab = inexact(a_band)
+    ab = matrices(a_band)
     a = from_bands(full_bands(ab, lower), shape_of(ab)[-2] - 1)
     subset = _subset("eig_banded", select, select_range)
     return eigh(a, eigvals_only=eigvals_only, subset_by_index=subset)

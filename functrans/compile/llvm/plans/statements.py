@@ -580,12 +580,20 @@ def _followable(shape: Shape, equation: Equation, first: int) -> bool:
     return basic_index(shape, index) is not None
 
 
+def _has_extremum(equation: Equation) -> bool:
+    """Whether there are elements along the axes; otherwise NumPy has an error to raise."""
+    (x,), params = equation.inputs, equation.params
+    shape = x.type.shape if type(x) is Variable else shape_of(x)
+    axes = params["axes"] if "axes" in params else (params["axis"],)
+    return all(shape[i] for i in axes)
+
+
 def stated(equation: Equation) -> bool:
     """Whether an equation can be expressed so, leaving calls aside."""
     name = equation.primitive.name
+    if name in ("max", "min", "argmax", "argmin"):
+        return _has_extremum(equation)
     if name in ("reshape", "concatenate", "pad", "roll", "shift") or name in REDUCTIONS:
-        return True
-    if name in ("argmax", "argmin"):
         return True
     if name in ("index_add", "index_update"):
         return _followable(equation.outputs[0].type.shape, equation, 2)
