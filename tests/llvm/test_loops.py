@@ -44,6 +44,11 @@ def compare(f: Callable[..., Any], *args: Any, rounded: bool = False) -> Segment
     return Segment(graph)
 
 
+def unusual(x: Any) -> Any:
+    """What is left to NumPy."""
+    return np.sort(x, kind="heapsort")
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 4), (0,)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scan_of_every_dtype(dtype: str, shape: tuple[int, ...]) -> None:
@@ -294,7 +299,7 @@ def test_gradient_of_nested_scans() -> None:
 
 
 def test_what_has_no_native_form() -> None:
-    """Loops within those of lanes, loops whose residuals grow, and bodies with anything else."""
+    """Loops within those of lanes, and bodies with anything else."""
     x = drawn((3,))
 
     def loops(f: Any, *args: Any) -> list[bool]:
@@ -307,8 +312,7 @@ def test_what_has_no_native_form() -> None:
         return ft.while_loop(lambda c: np.abs(c) > 1.0, lambda c: c / 2.0, v)
 
     assert not any(loops(ft.vmap(lambda v: ft.cond(v > 0, halved, np.negative, v)), x))
-    assert not all(loops(ft.grad(halved), np.float64(3.0)))
-    assert not any(loops(lambda x: ft.scan(lambda c, r: (np.sort(c), r), x, x)[0], x))
+    assert not any(loops(lambda x: ft.scan(lambda c, r: (unusual(c), r), x, x)[0], x))
 
 
 def test_loops_go_into_segments_whole() -> None:
@@ -318,7 +322,7 @@ def test_loops_go_into_segments_whole() -> None:
         return ft.scan(lambda c, r: (np.abs(c) * r + 1.0, r), x, x)
 
     def g(x: Any) -> Any:
-        return ft.scan(lambda c, r: (np.sort(c * 2.0 + 1.0) * r - 1.0, r), x, x)
+        return ft.scan(lambda c, r: (unusual(c * 2.0 + 1.0) * r - 1.0, r), x, x)
 
     for function, whole in ((f, True), (g, False)):
         graph, _ = staged(function, drawn((3,)))

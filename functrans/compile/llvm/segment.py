@@ -16,6 +16,7 @@ from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.kernels.recording import taped
 from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.decomposing import decomposed
 from functrans.compile.llvm.plans.hoisting import hoisted
@@ -69,7 +70,8 @@ def prepared(graph: Graph, *, exact: bool) -> Graph:
     lie."""
     graph = use_sparsity(graph, ordered=exact)
     moved = hoisted(joined(graph, lambda g: nested(g, exact) is not None), exact=exact)
-    made = decomposed(lowered(moved, scalars=True), partial(supported, exact=exact))
+    fits = partial(supported, exact=exact)
+    made = taped(decomposed(lowered(moved, scalars=True), fits), fits)
     return made if exact else by_components(turned(made))
 
 

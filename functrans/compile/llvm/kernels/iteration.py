@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation, Graph
 
 
-class _Round:
+class Round:
     """A graph from constants, the carry and more to the carry and more, with the carry's memory.
 
     Attributes
@@ -57,10 +57,10 @@ class _Round:
         for i, kind in enumerate(self.kinds):
             if not self.stays[i] and not is_single(kind):
                 self.spare[i] = self.scratch
-                self.scratch += lines(_bytes(kind))
+                self.scratch += lines(bytes_of(kind))
 
 
-class _Carry:
+class Carry:
     """The carry of a loop in the making: where a round reads and writes it.
 
     `first` and `second` are the places of arrays that change roles, the one that the first round
@@ -70,7 +70,7 @@ class _Carry:
     def __init__(
         self,
         builder: Builder,
-        body: _Round,
+        body: Round,
         starts: Sequence[Value],
         ends: Sequence[Value],
         scratch: Value,
@@ -90,7 +90,7 @@ class _Carry:
                 self.made[i] = slot(builder, kind.dtype)
                 move(builder, kind.dtype, start, self.fixed[i])
             elif body.stays[i]:
-                builder.copy(start, end, _bytes(kind))
+                builder.copy(start, end, bytes_of(kind))
                 self.fixed[i] = self.made[i] = end
             else:
                 spare = builder.at(scratch, body.spare[i], "i8")
@@ -138,12 +138,12 @@ class _Carry:
             end = self.ends[i]
 
             def bring(i: int = i, found: Value = found, end: Value = end) -> None:
-                self.b.copy(found, end, _bytes(self.body.kinds[i]))
+                self.b.copy(found, end, bytes_of(self.body.kinds[i]))
 
             self.b.when(self.b.icmp("ne", found, end), bring)
 
 
-def _bytes(kind: ArrayType) -> int:
+def bytes_of(kind: ArrayType) -> int:
     return kind.size * kind.dtype.itemsize
 
 
@@ -155,7 +155,7 @@ class _Scan:
         self.consts, self.carry = params["consts"], params["carry"]
         self.length, self.reverse = params["length"], params["reverse"]
         body = code.prepared(params["body"])
-        self.body = _Round(code, body, self.consts, self.carry)
+        self.body = Round(code, body, self.consts, self.carry)
         self.rows = [x.type for x in body.inputs[self.consts + self.carry :]]
         self.stacks = body.output_types[self.carry :]
         views = call.operands[self.consts + self.carry :]
@@ -171,7 +171,7 @@ class _Scan:
     ) -> None:
         b, split = builder, self.consts + self.carry
         starts, sequences = addresses[self.consts : split], addresses[split:]
-        carry = _Carry(b, self.body, starts, outs[: self.carry], scratch, self.length)
+        carry = Carry(b, self.body, starts, outs[: self.carry], scratch, self.length)
 
         def turn(i: Value, moving: list[Value]) -> list[Value]:
             if self.reverse:
@@ -219,7 +219,7 @@ class _While:
         self.code = code
         self.consts = params["consts"]
         test, body = code.prepared(params["test"]), code.prepared(params["body"])
-        self.body = _Round(code, body, self.consts, len(body.outputs))
+        self.body = Round(code, body, self.consts, len(body.outputs))
         self.test = Frame(code, test)
         self.scratch = self.body.scratch + self.test.size
 
@@ -231,7 +231,7 @@ class _While:
         scratch: Value,
     ) -> None:
         b, fixed = builder, addresses[: self.consts]
-        carry = _Carry(b, self.body, addresses[self.consts :], outs, scratch, None)
+        carry = Carry(b, self.body, addresses[self.consts :], outs, scratch, None)
         answer = b.slot("i8")
 
         def going(moving: list[Value]) -> Value:
