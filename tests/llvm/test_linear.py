@@ -326,6 +326,13 @@ def test_determinants_of_singular_matrices() -> None:
     assert ft.jit(lambda x: np.linalg.slogdet(x)[1], backend="llvm")(x) == -np.inf
 
 
+def test_other_threads_run_meanwhile() -> None:
+    """Large matrices are factorised without Python's lock."""
+    for n, long in ((20, False), (200, True)):
+        function = NativeFunction(staged(np.linalg.inv, np.eye(n))[0])
+        assert function.long is long
+
+
 def test_residuals_of_ill_conditioned_systems() -> None:
     """Solutions are those of a matrix that differs by rounding (Hilbert's, condition 1e13)."""
     n = 10

@@ -54,6 +54,8 @@ class Code:
         Whether something may go wrong: positions out of bounds.
     status : Value
         Where code notes that, if so.
+    long : bool
+        Whether a call of a library takes so long that other threads of Python should run.
     """
 
     status: Value
@@ -67,6 +69,7 @@ class Code:
         self.prepared = prepared
         self.table = None if is_marked() else self.module.state("constants", "ptr")
         self.checked = False
+        self.long = False
         self._kernels: dict[str, str] = {}
 
     def kernel(self, plan: Plan, nest: Nest, places: Sequence[Variable]) -> str:

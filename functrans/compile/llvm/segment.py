@@ -101,6 +101,8 @@ class Segment:
         Arrays whose addresses ``bind`` is given, in a table.
     checked : bool
         Whether ``run`` may return 1, for positions out of bounds: then its results mean nothing.
+    long : bool
+        Whether a call takes so long that other threads of Python should run.
     """
 
     def __init__(self, graph: Graph, exact: bool = False) -> None:
@@ -126,6 +128,8 @@ class Segment:
             bind = Builder(code.module, "bind", "void", ["ptr"])
             bind.store(bind.operands[0], code.table)
             bind.finish()
+        functions = code.module.functions.values()
+        self.long = code.long or any([PARALLEL in text for text in functions])
 
     @property
     def text(self) -> str:
@@ -180,7 +184,7 @@ class NativeFunction:
     text, arena, checked
         Those of the segment.
     long : bool
-        Whether some of it is worth several threads: a call takes so long that others should run.
+        That of the segment.
     lent : dict of int to int
         For the numbers of outputs, those of the `donated` inputs in whose memory they may be.
     """
@@ -213,7 +217,7 @@ class NativeFunction:
             self.lent = lent(segment.frame.plan, segment.frame.graph.inputs, donated)
         self.arena = int(segment.arena)
         self.checked = segment.checked
-        self.long = any([PARALLEL in text for text in segment.module.functions.values()])
+        self.long = segment.long
         self.numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._constants = segment.constants
         if found is not None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SIZE = 8
 """Bytes of an element."""
 
+LONG = 1 << 21
+"""Multiplications, about, from which on other threads of Python may run: sixty microseconds."""
+
 
 def _kinds(equation: Equation) -> list[ArrayType]:
     return [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
@@ -88,6 +91,7 @@ class _Stacked:
         self.results = [v.type for v in call.equation.outputs]
         self.strides = [view.access.strides for view in call.operands]
         rank = self.ranks[1][0]
+        code.long |= self.results[0].size * self.kinds[0].shape[-1] >= LONG
         self.stack: Shape = self.results[0].shape[: self.results[0].ndim - rank]
 
     @property

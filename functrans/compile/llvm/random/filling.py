@@ -73,19 +73,21 @@ def _filling(module: Module, name: str) -> str:
         words = b.splat(high, width), b.add(b.splat(low, width), counted)
         return kind.make(b, *cipher.encrypted(b, key, *words))
 
-    begin = b.mul(start, PIECE)
+    room = b.slot(vector(kind.element, width))
     end = b.intrinsic("smin", count, b.mul(stop, PIECE))
-    whole = b.sub(end, b.binary("srem", b.sub(end, begin), width))
-    b.repeat(begin, whole, lambda i: b.store(some(i), b.at(out, i, kind.element)), step=width)
 
-    def rest() -> None:
-        room = b.slot(vector(kind.element, width))
-        b.store(some(whole), room)
-        size = b.mul(b.sub(end, whole), bits_of(kind.element) // 8)
-        place = b.at(out, whole, kind.element)
-        b.call("llvm.memcpy.p0.p0.i64", "void", place, room, size, number(0, "i1"))
+    def vector_at(i: Value) -> None:
+        found, place = some(i), b.at(out, i, kind.element)
+        left = b.sub(end, i)
 
-    b.when(b.icmp("slt", whole, end), rest)
+        def rest() -> None:
+            b.store(found, room)
+            size = b.mul(left, bits_of(kind.element) // 8)
+            b.call("llvm.memcpy.p0.p0.i64", "void", place, room, size, number(0, "i1"))
+
+        b.choose(b.icmp("slt", left, width), [lambda: b.store(found, place), rest])
+
+    b.repeat(b.mul(start, PIECE), end, vector_at, step=width)
     return b.finish()
 
 
@@ -127,15 +129,17 @@ def _integer(module: Module) -> str:
 
 LIBRARY = Library(
     {
-        **{name: Entry(partial(_filling, name=name), FILLING) for name in KINDS},
         "encryption": Entry(_encryption, ENCRYPTION),
         "integer": Entry(_integer, INTEGER, "i64"),
     }
 )
+
+FILLINGS = {name: Library({name: Entry(partial(_filling, name=name), FILLING)}) for name in KINDS}
+"""Each is compiled by itself: a program needs few of them."""
 
 
 def fill(b: Builder, name: str, key: tuple[Value, Value], out: Value, count: int) -> None:
     """Fill so many elements from an address on, of one of :data:`KINDS`."""
     time = int(count * KINDS[name].nanoseconds)
     operands = [*key, out, number(count, "i64")]
-    in_pieces(b, LIBRARY.symbol(name), operands, -(-count // PIECE), time)
+    in_pieces(b, FILLINGS[name].symbol(name), operands, -(-count // PIECE), time)
