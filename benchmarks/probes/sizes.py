@@ -139,6 +139,7 @@ def slower(f: Callable[..., Any], make: Callable[[int], Any]) -> float:
     shared = ft.jit(f, backend="llvm")
     for n in (RUN + 4, RUN + 9, RUN):
         shared(*make(n))
+    background.finish()
     times: tuple[list[float], list[float]] = [], []
     runs = own._run, shared._run
     for _ in range(ROUNDS):

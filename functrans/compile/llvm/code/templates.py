@@ -26,6 +26,8 @@ _HEAD = re.compile(r"define [^@\n]*@([-\w.$]+)\((.*?)\)([^\n()]*) \{\nentry:\n")
 _CALL = re.compile(r"(call [^@\n]*@([-\w.$]+)\()([^\n]*)\)$", re.MULTILINE)
 _HANDED = re.compile(r"^(call [^@\n]*@[-\w.$]+\(ptr @([-\w.$]+), )ptr (%\w+)(, .*)$", re.MULTILINE)
 
+_POINTER = re.compile(r"ptr @([-\w.$]+)")
+
 ADDRESS = "&"
 """What the text of a number begins with that is the address of a constant: its place among these
 follows."""
@@ -112,6 +114,8 @@ class Template:
             used.clear()
         needing = _needing(functions, {name for name, text in loads.items() if text})
         handed = {m[2] for text in functions.values() for m in _HANDED.finditer(text)}
+        named = {m[1] for text in functions.values() for m in _POINTER.finditer(text)}
+        assert not (named - handed) & needing, "a function is handed on that needs numbers"
         for name in needing & functions.keys():
             functions[name] = _reading(functions[name], loads[name], needing, name in handed)
         made = self._module.rewritten(tables, functions)
