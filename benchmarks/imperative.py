@@ -11,20 +11,33 @@ from benchmarks.workload import Builder, Call
 MODULES = {"functrans": "functrans.torch", "torch": "torch"}
 
 
-def contestants(program: Callable[..., Call]) -> Mapping[str, Builder]:
-    """The builders of ``program(torch, *inputs)`` with each library as ``torch``."""
+def contestants(program: Callable[..., Call], *, compiling: bool = False) -> Mapping[str, Builder]:
+    """The builders of ``program(torch, *inputs)`` with each library as ``torch``; if it is also to
+    be compiled, those of ``program(torch, *inputs, compiled=True)`` too."""
 
-    def builder(module: str) -> Builder:
-        return lambda *inputs: program(import_module(module), *inputs)
+    def builder(module: str, **options: bool) -> Builder:
+        return lambda *inputs: program(import_module(module), *inputs, **options)
 
-    return {name: builder(module) for name, module in MODULES.items()}
+    found = {name: builder(module) for name, module in MODULES.items()}
+    if compiling:
+        found["functrans_compiled"] = builder("functrans.torch", compiled=True)
+        found["torch_compile"] = builder("torch", compiled=True)
+    return found
 
 
 def training_step(
-    torch: Any, model: Any, optimizer: Any, data: Any, labels: Any, shown: list[Any]
+    torch: Any,
+    model: Any,
+    optimizer: Any,
+    data: Any,
+    labels: Any,
+    shown: list[Any],
+    compiled: bool,
 ) -> Call:
     """One step as programs write it; returns the loss and the gradients of some parameters."""
     criterion = torch.nn.CrossEntropyLoss()
+    if compiled:
+        model = torch.compile(model)
 
     def step(data: Any, labels: Any) -> Any:
         optimizer.zero_grad()

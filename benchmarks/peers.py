@@ -33,6 +33,7 @@ PEERS: Mapping[str, Peer] = {
     "functrans_native": Peer("functrans, native code", "llvmlite"),
     "functrans_background": Peer("functrans, native code in the background", "llvmlite"),
     "functrans_cached": Peer("functrans, native code on the disk", "llvmlite"),
+    "functrans_compiled": Peer("functrans, torch.compile", "functrans"),
     "functrans_numpy": Peer("functrans.jit on NumPy", "functrans"),
     "torch": Peer("PyTorch eager", "torch"),
     "torch_compile": Peer("torch.compile", "torch"),

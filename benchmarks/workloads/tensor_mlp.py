@@ -17,7 +17,7 @@ def inputs(batch: int) -> Inputs:
     return images, np.argmax(targets, axis=1)
 
 
-def program(torch: Any, images: Any, labels: Any) -> Call:
+def program(torch: Any, images: Any, labels: Any, *, compiled: bool = False) -> Call:
     """Return the training step."""
     nn = torch.nn
     model = nn.Sequential(
@@ -26,7 +26,9 @@ def program(torch: Any, images: Any, labels: Any) -> Call:
     rng = np.random.default_rng(0)
     fill(torch, model, lambda shape: rng.normal(scale=0.1, size=shape))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    return training_step(torch, model, optimizer, images, labels, list(model.parameters()))
+    return training_step(
+        torch, model, optimizer, images, labels, list(model.parameters()), compiled
+    )
 
 
 WORKLOAD = Workload(
@@ -36,6 +38,6 @@ WORKLOAD = Workload(
     sizes=(1, 32, 128),
     quick_sizes=(1, 32),
     inputs=inputs,
-    contestants=contestants(program),
+    contestants=contestants(program, compiling=True),
     targets=(Target(at_most=1.2, peer="torch", sizes=(1, 32)),),
 )

@@ -61,7 +61,7 @@ def resnet18(torch: Any) -> Any:
     ).double()
 
 
-def program(torch: Any, images: Any, labels: Any) -> Call:
+def program(torch: Any, images: Any, labels: Any, *, compiled: bool = False) -> Call:
     """Return the training step."""
     model = resnet18(torch)
     rng = np.random.default_rng(1)
@@ -74,7 +74,8 @@ def program(torch: Any, images: Any, labels: Any) -> Call:
     fill(torch, model, draw)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
     parameters = list(model.parameters())
-    return training_step(torch, model, optimizer, images, labels, [parameters[0], parameters[-1]])
+    shown = [parameters[0], parameters[-1]]
+    return training_step(torch, model, optimizer, images, labels, shown, compiled)
 
 
 WORKLOAD = Workload(
@@ -84,5 +85,5 @@ WORKLOAD = Workload(
     sizes=(1, 8, 32),
     quick_sizes=(1,),
     inputs=inputs,
-    contestants=contestants(program),
+    contestants=contestants(program, compiling=True),
 )
