@@ -378,6 +378,22 @@ def test_after_a_fork() -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, env=environment)
 
 
+def test_results_outlive_everything() -> None:
+    """Arrays with kept memory may go while Python ends, or never."""
+    program = (
+        "import builtins, ctypes, sys, numpy as np, functrans as ft\n"
+        "x = np.linspace(0.1, 1, 100_000)\n"
+        "made = [ft.grad(lambda x: np.sum(np.sin(x)))(x) for _ in range(6)]\n"
+        "class Late:\n"
+        "    def __init__(self, x): self.x, self.me = x, self\n"
+        "    def __del__(self): self.x = self.x * 2\n"
+        "builtins.one, sys.two, np.three, ctypes.four = map(Late, made[:4])\n"
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(made[4]))\n"
+    )
+    environment = {**os.environ, "FUNCTRANS_EAGER": "llvm"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
 def test_llvmlite_comes_with_the_first_large_array() -> None:
     """Neither the import nor small arrays load it."""
     program = (

@@ -49,10 +49,9 @@ class Memory:
     """Lets arrays of this thread take blocks that are kept, between :meth:`enter` and
     :meth:`leave`."""
 
-    def __init__(self, swap: Any, capsule: Any, handler: _Handler, clear: Any) -> None:
+    def __init__(self, swap: Any, capsule: Any, clear: Any) -> None:
         self._swap = swap
         self._capsule = capsule
-        self._handler = handler  # which the capsule points to
         self._clear = clear
 
     def enter(self) -> Any:
@@ -87,12 +86,14 @@ def memory() -> Memory | None:
     handler = _Handler(
         NAME, 1, numpys.context, native["new"], numpys.calloc, numpys.realloc, native["release"]
     )
+    # Arrays that are left when Python ends still come to the handler.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handler))
     new: Any = ctypes.pythonapi.PyCapsule_New
     new.restype = ctypes.py_object
     new.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
     capsule = new(ctypes.addressof(handler), _CAPSULE, None)
     clear = ctypes.CFUNCTYPE(None)(native["clear"])
-    made = Memory(swap, capsule, handler, clear)
+    made = Memory(swap, capsule, clear)
     before = made.enter()
     name = _multiarray.get_handler_name()
     made.leave(before)
