@@ -4,6 +4,8 @@ dtypes."""
 from __future__ import annotations
 
 import inspect
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
+from functrans.core.garbage import no_collection
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -343,3 +346,16 @@ class TestZeroTangents:
     def test_integer_output_has_none(self) -> None:
         _, t = ft.jvp(lambda x: (x, np.argmax(x)), (X,), (X,))
         assert t[1] is None
+
+
+@pytest.mark.parametrize(
+    "transform", [ft.vmap, ft.grad, ft.value_and_grad, ft.jacfwd, ft.jacrev, ft.hessian]
+)
+def test_transformed_functions_go_with_those_that_hold_them(transform: Callable[..., Any]) -> None:
+    """And with them what they close over, as the graphs of linear functions: a trace of `jit` would
+    take the arrays of these for the user's, and look at them in every call."""
+    with no_collection():
+        made = transform(lambda x: x * 2)
+        gone = weakref.ref(made)
+        del made
+        assert gone() is None
