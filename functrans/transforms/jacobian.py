@@ -351,13 +351,13 @@ def _basis(spaces: list[ArrayType]) -> list[Array]:
     start = 0
     for space in spaces:
         block = np.zeros((total, space.size), space.dtype)
-        block[start : start + space.size] = np.eye(space.size, dtype=space.dtype)
+        np.fill_diagonal(block[start : start + space.size], 1)  # what is zero is not touched
         basis.append(block.reshape((total, *space.shape)))
         start += space.size
     return basis
 
 
-SPARSE = 1 << 18
+SPARSE = 1 << 19
 """Elements of a basis from which on its directions are followed as what they are, a unit matrix:
 staging costs some 20 microseconds an operation, which takes several hundred on so many elements."""
 

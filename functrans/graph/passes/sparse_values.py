@@ -58,17 +58,20 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     if length <= MOST or x.dtype.kind not in KINDS or x.dtype.itemsize > 8:
         return None
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
-    bits = np.moveaxis(bits, axis, 0)
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
-    few = np.sort(bits[np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)], axis=0)
+    some = np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)
+    few = np.sort(np.moveaxis(bits.take(some, axis), axis, 0), axis=0)
     base = few[_IN_CONSTANT]
     if np.count_nonzero(few != base) > _IN_CONSTANT * base.size:
         return None
-    found = np.flatnonzero(bits != base)
-    if len(found) > _IN_CONSTANT * base.size:
+    other = bits != np.expand_dims(base, axis)
+    if np.count_nonzero(other) > _IN_CONSTANT * base.size:
         return None
-    rows, columns = np.divmod(found, base.size)
-    order = np.argsort(columns, kind="stable")
+    found = np.flatnonzero(other) if other.any() else np.zeros(0, int)
+    places = np.unravel_index(found, x.shape)  # several times as fast as numpy.nonzero
+    rows = places[axis]
+    columns = np.ravel_multi_index(places[:axis] + places[axis + 1 :], base.shape)
+    order = np.lexsort((rows, columns))
     rows, columns = rows[order], columns[order]
     earlier = np.arange(len(columns)) - np.searchsorted(columns, columns)  # in the same column
     count = int(np.max(earlier, initial=-1)) + 1
@@ -84,8 +87,7 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
         own = np.full(base.size, NOWHERE)
         own[columns[which]] = rows[which]
         values = base.flatten()
-        places = rows[which], *np.unravel_index(columns[which], base.shape)
-        values[columns[which]] = bits[places]
+        values[columns[which]] = bits[tuple([p[order][which] for p in places])]
         entries.append((along(own), along(values.view(x.dtype))))
     return Sparse(axis, length, along(base.view(x.dtype)), tuple(entries), False)
 
