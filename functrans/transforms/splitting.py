@@ -91,7 +91,8 @@ def split(
             return splitting, outs
         below = below.parent
     while isinstance(x, TracedArray):
-        if x.interpreter is splitting or x.interpreter.remembers:
+        later = x.interpreter.remembers and getattr(x, "index", None) is not None
+        if later or x.interpreter is splitting:
             return splitting, outs
         x = x.underlying
     with under(parent if splitting is None else splitting.paths.parent):
