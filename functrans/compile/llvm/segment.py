@@ -19,10 +19,10 @@ from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.recording import taped
 from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.decomposing import decomposed
+from functrans.compile.llvm.plans.forms import REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
-from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.plans.systems import factorized, spelt
 from functrans.compile.llvm.plans.turning import turned
 from functrans.compile.llvm.plans.work import delay

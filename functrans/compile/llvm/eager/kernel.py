@@ -22,8 +22,9 @@ from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.reals import INF
 from functrans.compile.llvm.kernels.chunks import CHUNK, MOST, nanoseconds
 from functrans.compile.llvm.kernels.loops import Loops, Span
+from functrans.compile.llvm.plans.forms import elementwise
 from functrans.compile.llvm.plans.planning import Plan
-from functrans.compile.llvm.plans.statements import Nest, Statements, elementwise
+from functrans.compile.llvm.plans.statements import Nest, Statements
 from functrans.compile.llvm.segment import prepared, supported
 from functrans.core.types import ArrayType
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.plans.statements import elementwise
+from functrans.compile.llvm.plans.forms import elementwise
 from functrans.core.primitive import primitive_of
 from functrans.core.types import ArrayType, dtype_of, shape_of
 from functrans.graph.graph import Equation, Graph, Variable

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functrans.compile.llvm.plans.statements import REDUCTIONS, elementwise
+from functrans.compile.llvm.plans.forms import REDUCTIONS, elementwise
 from functrans.core.primitive import primitive_of
 from functrans.core.types import ArrayType, shape_of
 from functrans.graph.graph import Equation, Graph, Variable
