@@ -427,6 +427,35 @@ class TestNative:
         )
         assert (done.returncode, done.stderr) == (0, "")
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+    def test_fork_while_code_is_freed(self) -> None:
+        """Another thread that is within LLVM is not in the child, nor is its lock held there."""
+        code = (
+            "import os, threading, time, numpy as np, functrans as ft\n"
+            "ft.jit(np.sin, backend='llvm')(np.ones(3))\n"
+            "from llvmlite.binding.ffi import lib\n"
+            "within = threading.Event()\n"
+            "def free():\n"
+            "    with lib._lock:\n"
+            "        within.set()\n"
+            "        time.sleep(0.2)\n"
+            "threading.Thread(target=free).start()\n"
+            "within.wait()\n"
+            "child = os.fork()\n"
+            "assert ft.jit(np.cos, backend='llvm')(np.zeros(3))[0] == 1\n"
+            "if child:\n"
+            "    assert os.waitpid(child, 0)[1] == 0\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
 
 OFFSET = 1.0
 

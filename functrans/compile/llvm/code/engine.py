@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -33,9 +35,29 @@ QUICK = ("sroa",)
 """Those of code that hardly runs. Functions that are to be parts of their callers are called."""
 
 _lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
+
+
+class _Forks:
+    """Holds our lock and llvmlite's own while the process is forked: a child would wait for ever
+    for a thread that it has not. Code that nobody needs is freed without our lock."""
+
+    inner: AbstractContextManager[Any] = nullcontext()
+
+    def before(self) -> None:
+        _lock.acquire()
+        binding = sys.modules.get("llvmlite.binding.ffi")
+        self.inner = getattr(getattr(binding, "lib", None), "_lock", nullcontext())
+        self.inner.__enter__()
+
+    def after(self) -> None:
+        self.inner.__exit__(None, None, None)
+        _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    _forks = _Forks()
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=_forks.before, after_in_parent=_forks.after, after_in_child=_forks.after
     )
 
 PROVIDERS: dict[str, Callable[[], int]] = {}
