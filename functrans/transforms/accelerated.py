@@ -68,7 +68,7 @@ class Hook:
         which knows where they are.
     """
 
-    least = int(_told) if _told.isdecimal() else 2000
+    least = int(_told) if _told.isdecimal() else 10_000
     load: Callable[[], Kernels | None] = staticmethod(lambda: None)
 
 

@@ -23,7 +23,7 @@ pytest.importorskip("llvmlite")
 from functrans.compile.llvm.eager.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.operations import Operations  # noqa: E402
 
-N = 5000
+N = 12_000
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.2, 0.8, N)
 G = RNG.normal(size=N)
