@@ -190,9 +190,9 @@ split_slopes: Any = nondifferentiable(
             label=label,
         )
         for y, t, value, label in (
-            (2.0, 3.0, [[np.nan, 2.0], [2.0, np.nan]], "a symmetric function"),
-            (1.0, 3.0, np.full((2, 2), np.nan), "another function"),
-            (2.0, 2.0, np.full((2, 2), np.nan), "another slope"),
+            (2.0, 6.0, [[np.nan, 2.0], [2.0, np.nan]], "a symmetric function"),
+            (1.0, 6.0, np.full((2, 2), np.nan), "another function"),
+            (2.0, 5.0, np.full((2, 2), np.nan), "another slope"),
         )
     ],
 )
@@ -404,10 +404,10 @@ split_turns: Any = nondifferentiable(
             label=label,
         )
         for b, t, name, value, label in (
-            (3.0, -2.0, "eigh", [[np.nan, 3.0], [3.0, np.nan]], "a function of the matrix"),
-            (3.0, -2.0, "svd", [[np.nan, 3.0], [3.0, np.nan]], "the same of singular vectors"),
-            (1.0, -2.0, "eigh", np.full((2, 2), np.nan), "a function of the vectors"),
-            (3.0, -3.0, "eigh", np.full((2, 2), np.nan), "another slope"),
+            (3.0, 7.0, "eigh", [[np.nan, 3.0], [3.0, np.nan]], "a function of the matrix"),
+            (3.0, 7.0, "svd", [[np.nan, 3.0], [3.0, np.nan]], "the same of singular vectors"),
+            (1.0, 7.0, "eigh", np.full((2, 2), np.nan), "a function of the vectors"),
+            (3.0, 8.0, "eigh", np.full((2, 2), np.nan), "another slope"),
         )
     ],
 )

@@ -66,6 +66,8 @@ class Interpreter:
 
     __slots__ = ("__weakref__", "_below", "closed", "function", "parent", "thread")
 
+    parent: Interpreter | None
+
     transform = "transform"
 
     @property

@@ -37,8 +37,10 @@ def peak(schedule: Any) -> float:
     [
         (None, ROUNDS, 1.2 * ROUNDS),  # a residual a round
         (20, 20, 3 * 20),  # 20 carries, and the residuals of 20 rounds
-        (ft.binomial(snapshots=8), 8, 20),
-        (ft.binomial(memory=8 * SIZE * 8), 8, 20),
+        # 8 snapshots and the residuals of a block: 19.7 in a new process, and up to half a carry
+        # more for programs of other tests that go meanwhile.
+        (ft.binomial(snapshots=8), 8, 20.5),
+        (ft.binomial(memory=8 * SIZE * 8), 8, 20.5),
     ],
     ids=["everything", "every 20", "8 snapshots", "memory of 8"],
 )

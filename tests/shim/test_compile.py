@@ -107,7 +107,8 @@ def test_modules_train_alike(name: str, backend: str) -> None:
     plain = make()
     other = copy.deepcopy(plain)
     compiled = torch.compile(other, fullgraph=True, backend=backend)
-    optimizers = [torch.optim.Adam(m.parameters(), lr=0.01) for m in (plain, compiled)]
+    # Adam would make steps of gradients that are rounding: of biases before a normalisation.
+    optimizers = [torch.optim.SGD(m.parameters(), lr=0.1) for m in (plain, compiled)]
     for step in range(4):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(step))
         found = []

@@ -173,7 +173,7 @@ class set_stance:
     def __init__(self, stance: Stance = "default") -> None:
         if stance not in STANCES:
             raise RuntimeError(f"invalid torch.compile stance {stance!r}; there are {STANCES}")
-        self._before = settings.stance
+        self._before: Stance = settings.stance
         settings.stance = stance
 
     def __enter__(self) -> None:
