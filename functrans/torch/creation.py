@@ -10,7 +10,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.interpreter import outside
+from functrans.core.interpreter import outside, stack, under
 from functrans.numpy.creation import fresh, writable
 from functrans.torch import dtypes
 from functrans.torch.devices import check_device
@@ -18,6 +18,7 @@ from functrans.torch.dtypes import dtype as DType
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.random import Generator as Generator, source
 from functrans.torch.tensor import Tensor, wrap
+from functrans.transforms.batching import Batch
 
 
 def _finished(
@@ -25,11 +26,16 @@ def _finished(
 ) -> Tensor:
     """The tensor of new values, or of some in memory that is `shared`.
 
-    Inside functional transforms it is one of theirs, so that traced values can be written into it.
+    Inside functional transforms it is one of theirs, so that traced values can be written into it;
+    the lanes of a vmap share it, as in PyTorch.
     """
     check_device(device)
     if not (shared or requires_grad or outside()):
-        values = fresh(values) if mode.staging else writable(values)
+        within = stack.top
+        while isinstance(within, Batch) and not isinstance(values, TracedArray):
+            within = within.parent
+        with under(within):
+            values = fresh(values) if mode.staging else writable(values)
     made = wrap(values)
     if requires_grad and values.dtype.kind not in "fc":
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
