@@ -132,8 +132,27 @@ class Accelerated(Interpreter):
         return served
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
-        found = self._kernels.value(primitive, args, params)
-        return self.hand_down(primitive, args, params) if found is None else found
+        if primitive.kind == "elementwise":
+            found = self._kernels.value(primitive, args, params)
+            if found is not None:
+                return found
+        parent = self.parent
+        if parent is None:
+            return primitive.impl(*args, **params)
+        return parent.process(primitive, args, params)
+
+    def unary(self, primitive: Primitive, x: Array) -> Any:
+        if type(x) is ndarray and x.size >= hook.least:
+            return self.process(primitive, (x,), {})
+        parent = self.parent
+        return primitive.impl(x) if parent is None else parent.unary(primitive, x)
+
+    def binary(self, primitive: Primitive, x: Array, y: Array) -> Any:
+        least = hook.least
+        if (type(x) is ndarray and x.size >= least) or (type(y) is ndarray and y.size >= least):
+            return self.process(primitive, (x, y), {})
+        parent = self.parent
+        return primitive.impl(x, y) if parent is None else parent.binary(primitive, x, y)
 
     def pushed(self, primitive: Primitive, t: Any, ans: Any, primals: Any) -> Any:
         """The tangent of an operation on one operand by a kernel; None where NumPy is to do it."""
@@ -156,6 +175,8 @@ class Accelerated(Interpreter):
             yield k, entry
 
     def _asking(self, primitive: Primitive, pull: Any, index: Any, kept: Any, *more: Any) -> Any:
+        if type(kept) is ndarray and kept.size < hook.least:
+            return pull, index, kept, *more
         partial = self._kernels.partial
 
         def served(*args: Any) -> Any:
