@@ -189,7 +189,7 @@ def eigh_rates_along(
     v_h = adjoint(v)
     turn = rotation(matmul(v_h, matmul(t, v)), matmul(v_h, matmul(t, change)), w)
     change = add(change, matmul(v, turn))
-    tangent = multiply(2, real_pairing(change, matmul(y, v)))
+    tangent = multiply(2, real_pairing(change, matmul(symmetrized(y), v)))
     if t_y is not None:
         tangent = add(tangent, values_along(t_y, v))
     return values_along(y, v), tangent
