@@ -98,6 +98,8 @@ def searched(x: Array, y: Array, *, side: str = "left") -> Array:
         there = take_along_axis(x, place, axis=len(lanes)) if lanes else take(x, place, axis=0)
         before = _before(there, y) if side == "left" else logical_not(_before(y, there))
         found = where(before, further, found)
+    if not shape:
+        return add(found, 0)  # a scalar of NumPy's, as ufuncs return them
     return reshape(found, shape=shape) if lanes else found
 
 
