@@ -174,12 +174,14 @@ def write_json(outcomes: Sequence[Outcome], settings: dict[str, Any], path: Path
 
 def draw(outcomes: Sequence[Outcome], path: Path) -> Path:
     """Draw the ratio of every peer to functrans, one row for each workload and size."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     rows = [outcome for outcome in outcomes if outcome.rivals()]
     height = 1.6 + 0.28 * len(rows)
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # there are more peers than ten
     for name in PEERS:
         points = [
             (outcome.ratio(name), -row)
