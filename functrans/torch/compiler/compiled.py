@@ -11,8 +11,6 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from weakref import WeakSet
 
-import numpy as np
-
 from functrans.compile.executors import Executor
 from functrans.control.reads import Arrays, Reads, watch
 from functrans.control.tracing import Paths
@@ -20,11 +18,10 @@ from functrans.core import tree
 from functrans.core.errors import GraphBreakError, describe_function
 from functrans.core.interpreter import outside
 from functrans.torch import dtypes
-from functrans.torch.compiler.programs import Program, is_tensor, stage
+from functrans.torch.compiler.programs import NUMBERS, PLAIN, Program, is_tensor, stage
 from functrans.torch.compiler.reads import TensorReads
 from functrans.torch.engine import EngineArray, mode
 from functrans.torch.random import default_generator
-from functrans.torch.sizes import Size
 from functrans.torch.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -36,11 +33,7 @@ KEPT = 64
 PATHS = 64
 """How many paths through its Python conditions a function may have for each of them."""
 
-_PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), dtypes.dtype, Size, np.dtype)
-
-_NUMBERS = (float, complex, np.generic)  # equal numbers may differ in the sign of a zero
-
-_VALUES = (Tensor, *_PLAIN, *_NUMBERS)
+_VALUES = (Tensor, *PLAIN, *NUMBERS)
 """Types of arguments that are told apart by what they are; others are read as objects."""
 
 _lock = threading.RLock()
@@ -70,9 +63,8 @@ class State:
         self.own = {id(x): i for i, x in enumerate(reads.tensors)}
         self.generators = list(dict.fromkeys((default_generator, *reads.generators)))
         self.constants = Arrays()
-        self.paths: OrderedDict[Hashable, Paths[Program] | None] = (
-            OrderedDict()
-        )  # None: cannot be staged
+        # None for what cannot be staged.
+        self.paths: OrderedDict[Hashable, Paths[Program] | None] = OrderedDict()
 
     def renew(self, reads: TensorReads) -> None:
         """Go on with what reads now what was read before."""
@@ -249,7 +241,8 @@ class Compiled:
             if len(self._states) > KEPT:
                 self._states.popitem(last=False)
                 self._now.clear()
-        state.renew(reads)
+        else:
+            state.renew(reads)
         self._now[given] = state
         return state
 
@@ -280,9 +273,9 @@ def _operands(state: State, leaves: list[Any]) -> tuple[list[Tensor], Hashable]:
                 places = {**places, id(x): len(operands)}
                 operands.append(x)
             kinds.append((type(x), places[id(x)]))
-        elif isinstance(x, _NUMBERS):
+        elif isinstance(x, NUMBERS):
             kinds.append((type(x), repr(x)))
-        elif isinstance(x, _PLAIN):
+        elif isinstance(x, PLAIN):
             kinds.append((type(x), x))
     kinds += [(x.array.shape, x.array.dtype) for x in operands]
     return operands, tuple(kinds)

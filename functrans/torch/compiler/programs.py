@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Graph
     from functrans.torch.random import Generator
 
-_CONSTANTS = (int, float, complex, bool, str, bytes, type(None), dtypes.dtype, Size, np.dtype)
-"""Types of results that are no tensors."""
+PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), dtypes.dtype, Size, np.dtype)
+"""Types of arguments and results that are equal if they say so."""
+
+NUMBERS = (float, complex, np.generic)
+"""Types of which equal ones may differ in the sign of a zero."""
 
 
 class Place(NamedTuple):
@@ -340,7 +343,7 @@ def _result(leaf: Any, places: dict[int, Place], outputs: list[Any]) -> Any:
             places[id(array)] = Place(len(outputs), operand=False)
             outputs.append(array)
         return places[id(array)]
-    if isinstance(leaf, TracedArray) or not isinstance(leaf, _CONSTANTS):
+    if isinstance(leaf, TracedArray) or not isinstance(leaf, PLAIN + NUMBERS):
         raise GraphBreakError(
             f"it returns an object of type {type(leaf).__name__}, which is no tensor, number or "
             "string"
