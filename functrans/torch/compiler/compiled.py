@@ -197,11 +197,12 @@ class Compiled:
                 self._again = _Again(state, args, paths)
             return out
         except (GraphBreakError, _UnstagedError) as error:
-            reason = error.__cause__ or error
+            reason, never = error.__cause__ or error, isinstance(error, _UnstagedError)
         if self._fullgraph:
             raise reason
         out = self.fun(*args, **kwargs)  # if it is wrong, this says so
-        state.paths[key] = None
+        if never:
+            state.paths[key] = None
         if not self._warned:
             self._warned = True
             warnings.warn(
