@@ -20,20 +20,19 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
-from functrans.core.errors import InputTypeError, missing_derivative
+from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
 from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import (
-    Selection,
-    checked,
-    leaves_or_none,
+    check_pairs,
     output_leaves,
     primal_leaves,
     refuse_leaked,
     split_aux,
+    tangent_leaves,
 )
 from functrans.transforms.reverse import transpose_linear
 from functrans.transforms.watching import watching
@@ -561,44 +560,3 @@ def tangent_or_zero(primal: Any, t: Any) -> Any:
         return t
     kind = type_of(primal)
     return zeros(kind) if is_inexact(kind.dtype) else None
-
-
-def check_pairs(fun: Callable[..., Any], transform: str, primals: Any, tangents: Any) -> Selection:
-    """The selection of all arguments; raises unless each has its tangent."""
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, tuple | list):
-            raise InputTypeError(
-                f"{transform}: {name} must be a tuple or list with one entry for each argument, "
-                "got "
-                f"{type(given).__name__}. For one argument write {transform}(f, (x,), (t,))."
-            )
-    if len(primals) != len(tangents):
-        raise InputTypeError(
-            f"{transform}: {len(primals)} primals but {len(tangents)} tangents; give one for each "
-            "argument"
-        )
-    return Selection(fun, transform, range(len(primals)), None)
-
-
-def tangent_leaves(
-    selection: Selection, leaves: list[Any], trees: list[tree.TreeDef], tangents: Sequence[Any]
-) -> list[Any]:
-    """The leaves of the tangents, checked against the primals; None where zero."""
-    found: list[Any] = []
-    for i, (treedef, given) in enumerate(zip(trees, tangents, strict=True)):
-        primals = leaves[len(found) : len(found) + treedef.num_leaves]
-        if given is None:
-            found += [None] * len(primals)
-            continue
-        what = f"the tangent of {selection.label(i)}"
-        ts = leaves_or_none(selection, what, "its primal", given, treedef)
-        for path, primal, t in zip(tree.leaf_paths(treedef), primals, ts, strict=True):
-            if t is not None and primal is None:
-                raise InputTypeError(
-                    f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, "
-                    "which has no tangent; give None for it, or a floating-point number (3.0)"
-                )
-            if t is not None:
-                t = checked(selection, what, path, t, type_of(primal))
-            found.append(t)
-    return found

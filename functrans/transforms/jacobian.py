@@ -14,9 +14,9 @@ from functrans.core.interpreter import outside
 from functrans.core.types import Array, ArrayType, Shape, shape_of, type_of
 from functrans.graph.passes.rewriting import bound
 from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
-from functrans.transforms.arguments import Selection, primal_leaves
+from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
-from functrans.transforms.forward import check_pairs, jvp
+from functrans.transforms.forward import jvp
 from functrans.transforms.gradient import grad, vjp
 from functrans.transforms.linearize import linearized
 from functrans.transforms.staging import make_graph

@@ -17,8 +17,9 @@ from functrans.transforms.arguments import (
     primal_leaves,
     refuse_leaked,
     split_aux,
+    tangent_leaves,
 )
-from functrans.transforms.forward import Forward, tangent_leaves, tangent_or_zero
+from functrans.transforms.forward import Forward, tangent_or_zero
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
