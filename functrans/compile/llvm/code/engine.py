@@ -127,26 +127,36 @@ class Machine:
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
         self.scales = "+avx512f" in having
-        self.target = self.target_of(2)
+        # What LLVM prepares to compile for a processor takes 0.7 MB, and goes with its description.
+        self._targets = {level: self._target(level) for level in (0, 2)}
 
-    def target_of(self, level: int) -> Any:
+    def _target(self, level: int) -> Any:
         """A new description of the processor, for code of a level of optimisation."""
         target = self.llvm.Target.from_default_triple()
         return target.create_target_machine(
             opt=level, cpu=self.name, features=self.features, jit=True
         )
 
-    def optimized(self, text: str, names: Sequence[str] = PASSES) -> Any:
-        """The module of a text after some passes."""
+    def compiled(self, text: str, names: Sequence[str]) -> bytes:
+        """The object code of a text, after some passes."""
         llvm = self.llvm
         module = llvm.parse_assembly(text)
+        target = self._targets[0 if names is QUICK else 2]
         options = llvm.create_pipeline_tuning_options(speed_level=2)
-        builder = llvm.create_pass_builder(self.target, options)
+        builder = llvm.create_pass_builder(target, options)
         passes = llvm.create_new_module_pass_manager()
         for name in names:
             getattr(passes, f"add_{name}_pass")()
         passes.run(module, builder)
-        return module
+        return bytes(target.emit_object(module))
+
+    def linked(self, code: bytes) -> Any:
+        """What holds object code in memory."""
+        llvm = self.llvm
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target(2))
+        engine.set_object_cache(lambda *_: None, lambda _: code)
+        engine.finalize_object()
+        return engine
 
 
 @lru_cache(maxsize=1)
@@ -265,17 +275,11 @@ def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
         elif not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
     code = _codes.get(key) or cache.find(key)
-    module = here.optimized(text, passes) if code is None else llvm.parse_assembly("")
-    target = here.target_of(0 if passes is QUICK else 2)  # it goes with the engine
-    engine = llvm.create_mcjit_compiler(module, target)
-    made: list[bytes] = []
-    engine.set_object_cache(lambda _, given: made.append(bytes(given)), lambda _: code)
-    engine.finalize_object()
-    if made:
-        (code,) = made
+    if code is None:
+        code = here.compiled(text, passes)
         cache.keep(key, code)
-    if code is not None and _VARIABLE.search(text):
+    if _VARIABLE.search(text):
         _codes[key] = code
         if len(_codes) > CODES:
             _codes.popitem(last=False)
-    return engine
+    return here.linked(code)
