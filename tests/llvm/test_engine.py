@@ -162,3 +162,27 @@ def test_a_program_holds_its_code_alone() -> None:
     before = resident()
     compile_some(40)
     assert resident() - before < 40 * 200_000
+
+
+def test_code_reaches_what_lies_far_away() -> None:
+    """Short instructions reach two gigabytes: a module has all of its memory in one piece, and what
+    is elsewhere is called and read by its whole address."""
+    arrays, functions = [], []
+    for k in range(12):
+        module = Module()
+        table = module.constant("table", "double", [f"{x}.0" for x in range(k, k + 4096)])
+        state = module.state("state", "double")
+        inner = Builder(module, "inner", "ptr", ["i64"], internal=True)
+        inner.finish(inner.at(table, inner.operands[0], "double"))
+        b = Builder(module, "run", "double", ["i64"])
+        far = ctypes.c_double(0.5)
+        engine.SYMBOLS["far_object"] = ctypes.addressof(far)
+        x = b.load("double", b.call("inner", "ptr", b.operands[0]))
+        b.store(b.fadd(b.load("double", state), b.call("sqrt", "double", x)), state)
+        b.finish(b.fadd(b.load("double", state), b.load("double", module.external("far_object"))))
+        arrays.append((np.empty(3 << 30, np.uint8), far))  # of which nothing is touched
+        functions.append(load(module.text(), ["run"], quick=True)["run"])
+    for k, address in enumerate(functions):
+        run = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64)(address)
+        assert run(4000) == np.sqrt(k + 4000) + 0.5
+        assert run(0) == np.sqrt(k + 4000) + np.sqrt(k) + 0.5

@@ -16,12 +16,14 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans.compile import background
+from functrans.compile.llvm import segment
 from functrans.compile.llvm.calls import multiplies
 from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.compiled import Compiled
-from functrans.compile.llvm.plans.work import delay
-from functrans.compile.llvm.segment import NativeFunction, supported
-from tests.llvm.native import carried_out, staged
+from functrans.compile.llvm.plans.work import effort
+from functrans.compile.llvm.segment import NativeFunction, Segment, supported
+from functrans.graph.graph import Graph
+from tests.llvm.native import called, carried_out, staged
 from tests.llvm.random_graphs import RandomGraph
 from tests.modules import ROOT
 
@@ -139,11 +141,63 @@ def test_functions_are_compiled_once() -> None:
     np.testing.assert_allclose(found, wave(X, 2.0), rtol=1e-14)
 
 
+def test_plain_code_takes_one_element_at_a_time() -> None:
+    """Where that changes no bit: sums have the order that vectors give them."""
+
+    def slopes(x: Any) -> Any:
+        return np.tanh(np.sin(x) * x)
+
+    graph, _ = staged(slopes, X)
+    assert "<" in Segment(graph).text and "<" not in Segment(graph, plain=True).text
+    assert "<" not in compiled_quickly(graph) and "<" in NativeFunction(graph, quick=True).text
+    graph, _ = staged(lambda x: np.sum(slopes(x)), X)
+    assert Segment(graph, plain=True).text == Segment(graph).text
+    graph, _ = staged(slopes, np.ones(100_000))
+    assert "<" in compiled_quickly(graph)
+
+
+def compiled_quickly(graph: Graph) -> str:
+    """The text of which the first code of a graph is made."""
+    engine.forget()
+    return NativeFunction(graph, quick=True).code._text
+
+
+def test_code_is_known_by_its_plain_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process has optimised is not even written as text."""
+    monkeypatch.setenv("FUNCTRANS_CACHE", "1")
+    monkeypatch.setenv("FUNCTRANS_CACHE_DIR", str(tmp_path))
+    graph, (x,) = staged(lambda x: np.tanh(np.sin(x) * x) + 1.125, X)
+    function = NativeFunction(graph, quick=True)
+    first, _ = called(function, graph, x)
+    background.finish()
+    engine.forget()
+    monkeypatch.setattr(segment, "_whole", lambda *_: pytest.fail("it was written"))
+    function = NativeFunction(graph, quick=True)
+    assert function.optimized and not background._calm_jobs
+    assert all(map(same_bits, called(function, graph, x)[0], first))
+
+
+def test_codes_that_work_in_other_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of the planning is not run."""
+    step = ft.jit(lambda x: np.tanh(np.sin(x) * x) - 1.125, backend="llvm")
+    first = step(X)
+
+    class Other(Segment):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.arena += 64
+
+    monkeypatch.setattr(segment, "Segment", Other)
+    with pytest.warns(RuntimeWarning, match="works in other memory"):
+        background.finish()
+    assert same_bits(step(X), first)
+
+
 def test_large_work_is_optimised_at_once() -> None:
     """A first call is to take no longer than it saves; of some loops nobody knows."""
 
     def work(f: Any, *args: Any) -> float:
-        return delay(staged(f, *args)[0], multiplies)
+        return effort(staged(f, *args)[0], multiplies).delay
 
     matrix = np.ones((1000, 1000))
     assert work(waves, X) < 1e4

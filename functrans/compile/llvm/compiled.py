@@ -12,6 +12,7 @@ from functrans.compile import background
 from functrans.compile.llvm.code.engine import at_hand, load, load_quickly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from weakref import ReferenceType
 
     from functrans.compile.llvm.code.builder import Module
@@ -36,10 +37,14 @@ class Compiled:
     quick : bool
         Have code at hand in a quarter of the time; it is replaced by what a thread compiles with
         all optimisations, once nothing else is to be compiled. Both give the same bits.
+    whole : callable, optional
+        What gives the module that is optimised, if `module` is one for quick code alone. It is
+        called when there is no optimised code yet: `module` tells which that is, and `arena`.
+    arena : int
+        Bytes that either works in.
 
     Attributes
     ----------
-    text : str
     body : c_void_p
         Where the address of ``run`` stands.
     optimized : bool
@@ -53,14 +58,18 @@ class Compiled:
         *,
         verify: bool = False,
         quick: bool = False,
+        whole: Callable[[], Module] | None = None,
+        arena: int = 0,
     ) -> None:
-        self.text = module.text()
+        self._text = module.text()
+        self._whole = whole
+        self._arena = arena
         self.body = ctypes.c_void_p()
         self._table = table
         self._codes: list[Loaded] = []  # a thread may run the first when there is a second
         self._names = ["run"] if table is None else ["run", "bind"]
         fits = max([x.count("\n") for x in module.functions.values()]) < LONGEST
-        if not (quick and fits) or at_hand(self.text):
+        if not (quick and fits) or at_hand(self._known_as):
             self.optimize(verify=verify)
             return
         self._use(load_quickly(module, self._names), optimized=False)
@@ -72,9 +81,21 @@ class Compiled:
         assert self.body.value is not None
         return self.body.value
 
+    @property
+    def text(self) -> str:
+        """Of the module that is optimised."""
+        return self._text if self._whole is None else self._whole().text()
+
+    @property
+    def _known_as(self) -> str:
+        """What optimised code is found by."""
+        return self._text if self._whole is None else f"; {self._arena} bytes\n{self._text}"
+
     def optimize(self, *, verify: bool = False) -> None:
         """Compile it with all optimisations."""
-        self._use(load(self.text, self._names, verify=verify, kept=False), optimized=True)
+        names, known_as = self._names, self._known_as
+        code = load(lambda: self.text, names, verify=verify, kept=False, known_as=known_as)
+        self._use(code, optimized=True)
 
     def _use(self, code: Loaded, *, optimized: bool) -> None:
         if self._table is not None:

@@ -19,7 +19,13 @@ from functrans.compile.llvm.code.threads import parallel
 from functrans.compile.llvm.code.varying import is_marked, mark
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.kernels.chunks import Chunks, chunked, combine, write_chunk
-from functrans.compile.llvm.kernels.loops import STATUS, emit_fills, emit_loops, places_of
+from functrans.compile.llvm.kernels.loops import (
+    STATUS,
+    emit_fills,
+    emit_loops,
+    loops_of,
+    places_of,
+)
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import LINE, Place, arranged, lines
 from functrans.compile.llvm.plans.planning import Plan
@@ -56,13 +62,19 @@ class Code:
         Where code notes that, if so.
     long : bool
         Whether a call of a library takes so long that other threads of Python should run.
+    plain : bool
+        Whether loops take one element at a time where they can: LLVM compiles that quickly.
     """
 
     status: Value
 
     def __init__(
-        self, way_of: Callable[[Equation], Way | None], prepared: Callable[[Graph], Graph]
+        self,
+        way_of: Callable[[Equation], Way | None],
+        prepared: Callable[[Graph], Graph],
+        plain: bool = False,
     ) -> None:
+        self.plain = plain
         self.module = Module()
         self.constants: list[np.ndarray[Any, Any]] = []
         self.way_of = way_of
@@ -169,6 +181,11 @@ class Frame:
             for step in self.plan.steps
             if isinstance(step, Nest) and (found := chunked(self.plan, step)) is not None
         }
+        if code.plain:
+            for step in self.plan.steps:
+                if isinstance(step, Nest) and step not in self.chunks:
+                    for loops in loops_of(self.plan, step):
+                        loops.take_singly()
         self.places = self._arrange(graph)
 
     def in_place(self, output: int) -> bool:

@@ -47,8 +47,6 @@ class NativeSegment:
     run : callable
         ``run(*values) -> list of outputs``. Values whose memory is laid out in another way than in
         C order are copied, or left to NumPy where the bits are to be those of NumPy.
-    text : str
-        Of the module for LLVM.
     """
 
     def __init__(
@@ -56,12 +54,16 @@ class NativeSegment:
     ) -> None:
         self.graph = graph
         self._function = NativeFunction(graph, exact=exact, donated=donated, quick=quick)
-        self.text = self._function.text
         inputs, outputs = [v.type for v in graph.inputs], self.results()
         fallback = self._by_numpy
         if not exact:
             fallback = partial(_in_order, self.builtin(inputs, outputs, fallback), fallback)
         self.run: Callable[..., list[Array]] = self.builtin(inputs, outputs, fallback)
+
+    @property
+    def text(self) -> str:
+        """Of the module for LLVM."""
+        return self._function.text
 
     def builtin(
         self,
@@ -125,8 +127,8 @@ class NativeProgram:
     segment : NativeSegment or None
         What carries all of it out, where there is such.
     run : callable
-    source, native : str
-        The text of the part in Python, and of all modules for LLVM.
+    source : str
+        The text of the part in Python.
     """
 
     def __init__(
@@ -134,11 +136,11 @@ class NativeProgram:
     ) -> None:
         graph = run_graphs(graph, partial(prepared, exact=exact))
         fits = _Chooser(graph, exact)
-        made: list[NativeSegment] = []
+        self._segments: list[NativeSegment] = []
 
         def segment(part: Graph, donated: tuple[int, ...] = ()) -> NativeSegment:
-            made.append(NativeSegment(part, exact, donated, quick))
-            return made[-1]
+            self._segments.append(NativeSegment(part, exact, donated, quick))
+            return self._segments[-1]
 
         self.name = graph.name
         self.segment = segment(graph, donated) if whole(graph, fits) else None
@@ -149,7 +151,11 @@ class NativeProgram:
             parts = cut(graph, fits, lambda part: segment(part).run)
             inner = program(parts, donated)
             self.run, self.source = inner.run, inner.source
-        self.native = "\n".join(dict.fromkeys([one.text for one in made]))
+
+    @property
+    def native(self) -> str:
+        """The text of all modules for LLVM."""
+        return "\n".join(dict.fromkeys([one.text for one in self._segments]))
 
     def __call__(self, *values: Array) -> list[Array]:
         return self.run(*values)

@@ -25,7 +25,7 @@ from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
 from functrans.compile.llvm.plans.systems import factorized, spelt
 from functrans.compile.llvm.plans.turning import turned
-from functrans.compile.llvm.plans.work import delay
+from functrans.compile.llvm.plans.work import effort
 from functrans.compile.lowering import lowered
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 SAVED = 500.0
 """Nanoseconds for a character of a module's text by which it is compiled earlier without
 optimisations; 300 to 2000 were measured."""
+
+SAVED_SINGLY = 20_000.0
+"""The same for an equation that is compiled for one element at a time, in place of vectors."""
 
 
 def supported(equation: Equation, exact: bool) -> bool:
@@ -103,15 +106,23 @@ class Segment:
         Whether ``run`` may return 1, for positions out of bounds: then its results mean nothing.
     long : bool
         Whether a call takes so long that other threads of Python should run.
+
+    Parameters
+    ----------
+    graph : Graph
+    exact : bool
+    plain : bool
+        Whether loops take one element at a time where that changes no bit, for LLVM to compile
+        them quickly. All else is as it would be otherwise.
     """
 
-    def __init__(self, graph: Graph, exact: bool = False) -> None:
+    def __init__(self, graph: Graph, exact: bool = False, plain: bool = False) -> None:
         def within(inner: Graph) -> Graph:
             found = nested(inner, exact)
             assert found is not None, inner
             return factorized(found)
 
-        code = Code(way_of, within)
+        code = Code(way_of, within, plain)
         graph = factorized(graph)
         self.frame = Frame(code, graph)
         self.arena = self.frame.size
@@ -159,6 +170,21 @@ def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:
     return [builder.load("ptr", builder.at(table, i, "ptr")) for i in range(count)]
 
 
+def _whole(
+    graph: Graph, exact: bool, arena: int, constants: Sequence[np.ndarray[Any, Any]]
+) -> Module:
+    """The module of a graph that takes the place of a plain one, which is given this memory."""
+    made = Segment(graph, exact)
+    same = map(_same, made.constants, constants)
+    if made.arena != arena or len(made.constants) != len(constants) or not all(same):
+        raise RuntimeError(f"the code of {graph.name} works in other memory than its plain code")
+    return made.module
+
+
+def _same(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
+    return x is y or (x.dtype == y.dtype and x.tobytes() == y.tobytes())
+
+
 class NativeFunction:
     """A segment that has been compiled, with what it needs while it lives.
 
@@ -181,10 +207,8 @@ class NativeFunction:
         Perhaps that of others too.
     numbers : array of int64 or None
         What the code is to be given as its last operand, if it reads that.
-    text, arena, checked
+    arena, checked, long
         Those of the segment.
-    long : bool
-        That of the segment.
     lent : dict of int to int
         For the numbers of outputs, those of the `donated` inputs in whose memory they may be.
     """
@@ -199,19 +223,24 @@ class NativeFunction:
         quick: bool = False,
         alone: bool = False,
     ) -> None:
+        costs = effort(graph, multiplies) if quick else None
+
         def written(graph: Graph) -> Segment:
             return Segment(graph, exact)
 
         def compiled(
-            module: Module, table: ctypes.Array[ctypes.c_void_p] | None = None
+            module: Module,
+            table: ctypes.Array[ctypes.c_void_p] | None = None,
+            **plain: Any,
         ) -> Compiled:
             size = sum(map(len, module.functions.values()))
-            pays = quick and delay(graph, multiplies) < size * SAVED
-            return Compiled(module, table, verify=verify, quick=pays)
+            pays = costs is not None and costs.delay < size * SAVED
+            return Compiled(module, table, verify=verify, quick=pays or bool(plain), **plain)
 
         self._member = None if alone else Member(graph, exact)
         found = None if self._member is None else self._member.find(written, compiled)
-        segment = written(graph) if found is None else found.segment
+        plain = costs is not None and costs.singly < costs.equations * SAVED_SINGLY
+        segment = Segment(graph, exact, plain) if found is None else found.segment
         self.lent: dict[int, int] = {}
         if donated and not segment.checked:
             self.lent = lent(segment.frame.plan, segment.frame.graph.inputs, donated)
@@ -227,8 +256,16 @@ class NativeFunction:
         else:
             addresses = [x.ctypes.data for x in segment.constants]
             table = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
-            self.code = compiled(segment.module, table)
-        self.text = self.code.text
+            other: dict[str, Any] = {}
+            if plain:
+                whole = partial(_whole, graph, exact, self.arena, self._constants)
+                other = {"whole": whole, "arena": self.arena}
+            self.code = compiled(segment.module, table, **other)
+
+    @property
+    def text(self) -> str:
+        """Of the module for LLVM, as it is optimised."""
+        return self.code.text
 
     @property
     def body(self) -> ctypes.c_void_p:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LIMIT = 256 << 20
 """Bytes of all files together, from which on those that were not used for longest are removed."""
 
-_MAGIC = b"functrans object code 1\n"
+_MAGIC = b"functrans object code 2\n"
 _SUM = 32
 _ENDING = ".object"
 _UNFINISHED = ".part"

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from functrans.compile.llvm.code import cache
@@ -69,8 +69,8 @@ _kept: list[Loaded] = []
 _loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 """Modules without variables, by what they are."""
 
-_codes: OrderedDict[str, bytes] = OrderedDict()
-"""Object code of modules with variables, the last :data:`CODES`."""
+_codes: OrderedDict[str, Code] = OrderedDict()
+"""Code of modules with variables, the last :data:`CODES`."""
 
 CODES = 256
 
@@ -78,6 +78,35 @@ _VARIABLE = re.compile(r"^@.* = internal global ", re.MULTILINE)
 
 _NAMED = re.compile(r"^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)", re.MULTILINE)
 """What a module names and does not define."""
+
+
+class Code(NamedTuple):
+    """What a module was compiled to.
+
+    Attributes
+    ----------
+    content : bytes
+        Object code.
+    named : tuple of str
+        What it names and does not define.
+    alone : bool
+        Whether it has variables, so that each who loads it has some for himself.
+    """
+
+    content: bytes
+    named: tuple[str, ...]
+    alone: bool
+
+    def written(self) -> bytes:
+        """All of it, for the disk."""
+        return " ".join([str(int(self.alone)), *self.named]).encode() + b"\n" + self.content
+
+    @classmethod
+    def read(cls, written: bytes) -> Code:
+        """What was written."""
+        head, _, content = written.partition(b"\n")
+        alone, *named = head.decode().split(" ")
+        return cls(content, tuple(named), alone == "1")
 
 
 @lru_cache(maxsize=1)
@@ -105,6 +134,9 @@ class Machine:
         Whether it converts float16 itself.
     scales : bool
         Whether it scales vectors of 512 bits by powers of two in one instruction.
+    together : bool
+        Whether code, and the constants and addresses that it reads, are put so close together that
+        short instructions reach them. Others LLVM selects slowly.
     """
 
     def __init__(self) -> None:
@@ -127,14 +159,16 @@ class Machine:
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
         self.scales = "+avx512f" in having
+        self.together = self.triple.startswith("x86_64") and "linux" in self.triple
         # What LLVM prepares to compile for a processor takes 0.7 MB, and goes with its description.
-        self._targets = {level: self._target(level) for level in (0, 2)}
+        near = {"reloc": "pic", "codemodel": "small"} if self.together else {}
+        self._targets = {0: self._target(0, **near), 2: self._target(2)}
 
-    def _target(self, level: int) -> Any:
+    def _target(self, level: int, **where: str) -> Any:
         """A new description of the processor, for code of a level of optimisation."""
         target = self.llvm.Target.from_default_triple()
         return target.create_target_machine(
-            opt=level, cpu=self.name, features=self.features, jit=True
+            opt=level, cpu=self.name, features=self.features, jit=True, **where
         )
 
     def compiled(self, text: str, names: Sequence[str]) -> bytes:
@@ -153,7 +187,10 @@ class Machine:
     def linked(self, code: bytes) -> Any:
         """What holds object code in memory."""
         llvm = self.llvm
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target(2))
+        target = llvm.Target.from_default_triple().create_target_machine(opt=0, jit=True)
+        nothing = llvm.parse_assembly("")
+        # It owns both, and with this manager of memory all of the code is in one piece.
+        engine = llvm.create_mcjit_compiler(nothing, target, use_lmm=self.together or None)
         engine.set_object_cache(lambda *_: None, lambda _: code)
         engine.finalize_object()
         return engine
@@ -184,7 +221,13 @@ class Loaded:
 
 
 def load(
-    text: str, names: list[str], *, verify: bool = False, quick: bool = False, kept: bool = True
+    text: str | Callable[[], str],
+    names: list[str],
+    *,
+    verify: bool = False,
+    quick: bool = False,
+    kept: bool = True,
+    known_as: str | None = None,
 ) -> Loaded:
     """Compile a module, and give the addresses of some of its functions.
 
@@ -194,9 +237,9 @@ def load(
 
     Parameters
     ----------
-    text : str
-        Of the module, in LLVM's language. What it declares and does not define is looked up among
-        :data:`SYMBOLS`, and in the process.
+    text : str or callable
+        Of the module, in LLVM's language, or what gives it where there is no code yet. What it
+        declares and does not define is looked up among :data:`SYMBOLS`, and in the process.
     names : list of str
         Functions of it.
     verify : bool
@@ -206,6 +249,8 @@ def load(
         the same bits: what LLVM may change about numbers, no text allows.
     kept : bool
         Whether the code is for good; otherwise only as long as somebody holds what is returned.
+    known_as : str, optional
+        What the code is found by, in place of the text: another that does the same.
 
     Returns
     -------
@@ -219,13 +264,15 @@ def load(
     with _lock:
         here = machine()
         if verify:
-            here.llvm.parse_assembly(text).verify()
+            here.llvm.parse_assembly(_given(text)).verify()
         passes = QUICK if quick else PASSES
-        key = _key(here, text, passes)
+        key = _key(here, _given(text) if known_as is None else known_as, passes)
         loaded = _loaded.get(key)
         if loaded is None:
-            loaded = Loaded(_engine(here, text, key, passes))
-            if not _VARIABLE.search(text):
+            code = _found(key) or _made(here, _given(text), key, passes)
+            _name(here, code.named)
+            loaded = Loaded(here.linked(code.content))
+            if not code.alone:
                 _loaded[key] = loaded
         for name in names:
             loaded[name]
@@ -252,7 +299,8 @@ def forget() -> None:
 
 
 def at_hand(text: str) -> bool:
-    """Whether the code of a module, with all optimisations, has been made before."""
+    """Whether the code of a module, with all optimisations, has been made before; `text` is what it
+    is found by."""
     with _lock:
         key = _key(machine(), text, PASSES)
         return key in _loaded or key in _codes or cache.has(key)
@@ -262,24 +310,42 @@ def _key(here: Machine, text: str, passes: Sequence[str]) -> str:
     return cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
 
 
-def _engine(here: Machine, text: str, key: str, passes: Sequence[str]) -> Any:
-    """What holds the code of a module: from the disk if it is there, compiled otherwise."""
+def _given(text: str | Callable[[], str]) -> str:
+    return text if isinstance(text, str) else text()
+
+
+def _found(key: str) -> Code | None:
+    """The code of a module, if it was made before, perhaps by another process."""
+    if key in _codes:
+        return _codes[key]
+    written = cache.find(key)
+    return None if written is None else _kept_at_hand(key, Code.read(written))
+
+
+def _made(here: Machine, text: str, key: str, passes: Sequence[str]) -> Code:
+    """The code of a module, compiled."""
+    content = here.compiled(text, passes)
+    code = Code(content, tuple(_NAMED.findall(text)), _VARIABLE.search(text) is not None)
+    cache.keep(key, code.written())
+    return _kept_at_hand(key, code)
+
+
+def _kept_at_hand(key: str, code: Code) -> Code:
+    if code.alone:
+        _codes[key] = code
+        if len(_codes) > CODES:
+            _codes.popitem(last=False)
+    return code
+
+
+def _name(here: Machine, named: Sequence[str]) -> None:
+    """Tell LLVM the addresses of what code names; of a missing one, it would end the process."""
     llvm = here.llvm
-    named = _NAMED.findall(text)
     for name in PROVIDERS.keys() & set(named):
         if name not in SYMBOLS:
             SYMBOLS[name] = PROVIDERS[name]()
-    for name in named:  # of a missing one, LLVM would end the process
+    for name in named:
         if name in SYMBOLS:
             llvm.add_symbol(name, SYMBOLS[name])
         elif not name.startswith("llvm.") and not llvm.address_of_symbol(name):
             raise RuntimeError(f"native code names {name}, which this process does not have")
-    code = _codes.get(key) or cache.find(key)
-    if code is None:
-        code = here.compiled(text, passes)
-        cache.keep(key, code)
-    if _VARIABLE.search(text):
-        _codes[key] = code
-        if len(_codes) > CODES:
-            _codes.popitem(last=False)
-    return here.linked(code)

@@ -191,6 +191,12 @@ class Loops:
             width //= 2
         return width
 
+    def take_singly(self) -> None:
+        """Take one element at a time, if that changes no bit: the order in which elements are added
+        up depends on how many are taken."""
+        if not any(map(self._in_register, self.writes)):
+            self.width = 1
+
     # ---- code ---------------------------------------------------------------------------------
 
     def begin(

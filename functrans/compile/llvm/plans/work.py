@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import inf, prod, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from functrans.compile.llvm.mathematics import FUNCTIONS
 from functrans.core.types import type_of
 from functrans.graph.graph import Variable, graphs_in
 
@@ -17,10 +18,31 @@ if TYPE_CHECKING:
 # multiplication of a product, whose kernels live on their registers.
 ELEMENT, MULTIPLICATION = 0.3, 0.2
 
+# The same of code that takes one element at a time, for one of an operation and of a function.
+SINGLE, FUNCTION = 1.5, 60.0
 
-def delay(graph: Graph, multiplies: Callable[[Equation], bool]) -> float:
-    """Nanoseconds that a call takes longer without optimisations, about; infinity for loops of
-    which nobody knows how often they turn.
+
+class Effort(NamedTuple):
+    """What code made quickly costs a call.
+
+    Attributes
+    ----------
+    delay : float
+        Nanoseconds that a call takes longer without optimisations, about; infinity for loops of
+        which nobody knows how often they turn.
+    singly : float
+        The same where one element is taken at a time.
+    equations : int
+        How many there are, those within others too.
+    """
+
+    delay: float
+    singly: float
+    equations: int
+
+
+def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
+    """What code made quickly costs a call of a graph.
 
     Parameters
     ----------
@@ -28,18 +50,28 @@ def delay(graph: Graph, multiplies: Callable[[Equation], bool]) -> float:
     multiplies : callable
         Whether an equation is a product of its first two operands.
     """
-    total = 0.0
+    delay = singly = 0.0
+    count = len(graph.equations)
     for equation in graph.equations:
+        name = equation.primitive.name
+        if name == "while_loop":
+            delay = singly = inf
         bodies = list(graphs_in(equation.params))
-        if equation.primitive.name == "while_loop":
-            return inf
         if bodies:
             turns = equation.params.get("length", 1)
-            total += turns * sum([delay(body, multiplies) for body in bodies])
+            for body in bodies:
+                within = effort(body, multiplies)
+                delay += turns * within.delay
+                singly += turns * within.singly
+                count += within.equations
             continue
         values = (*equation.inputs, *equation.outputs)
         sizes = [(x.type if type(x) is Variable else type_of(x)).size for x in values]
         if multiplies(equation):  # (m, k) by (k, n) to (m, n): the root of all sizes is m n k
-            total += MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
-        total += ELEMENT * max(sizes)
-    return total
+            product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
+            delay += product
+            singly += product
+        most = max(sizes)
+        delay += ELEMENT * most
+        singly += (FUNCTION if name in FUNCTIONS else SINGLE) * most
+    return Effort(delay, singly, count)
