@@ -503,7 +503,12 @@ def norm_impl(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
             top = np.maximum.reduce(np.abs(x), axis=axes, keepdims=True, initial=0)
             unsafe &= np.isfinite(top) & (top > 0)
             unit = np.where(unsafe, top, 1).astype(out.dtype)
-            out = np.where(unsafe, unit * euclidean(x / unit, axes), out)
+            if x.dtype.kind == "c":  # a complex quotient loses what is subnormal
+                scaled = np.empty_like(x)
+                scaled.real, scaled.imag = x.real / unit, x.imag / unit
+            else:
+                scaled = x / unit
+            out = np.where(unsafe, unit * euclidean(scaled, axes), out)
     return out if keepdims else np.squeeze(out, axis=axes)[()]
 
 
@@ -540,6 +545,13 @@ norm = reduction(
         ),
         Sample(np.array([3e200, 4e200]), axes=(0,), pinned=[[0.6, 0.8]], label="huge"),
         Sample(np.array([3e-200, 4e-200]), axes=(0,), pinned=[[0.6, 0.8]], label="tiny"),
+        Sample(
+            np.array([3e-310, 4e-310j]),
+            axes=(0,),
+            smooth=False,
+            value=5e-310,
+            label="complex subnormal",
+        ),
     ),
 )
 """The Euclidean norm. Where NumPy's squares overflow or underflow, this one is still accurate."""

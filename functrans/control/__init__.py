@@ -7,7 +7,8 @@ Their primitives take graphs as parameters, and the rules of these transform the
 
 from functrans.control import (
     checkpoint_policies as checkpoint_policies,
-    recorded as recorded,  # which programs call
+    inlining as inlining,  # which programs call, as they do the next
+    recorded as recorded,
 )
 from functrans.control.associative import associative_scan as associative_scan
 from functrans.control.checkpointing import checkpoint as checkpoint

@@ -175,6 +175,29 @@ def test_a_call_like_the_last_is_told_at_a_glance_and_others_are_not() -> None:
             assert type(g(1, k)) is type(np.multiply(1, k)) and np.all(g(1, k) == np.multiply(1, k))
 
 
+def test_a_program_has_the_operations_of_functions_with_rules_of_their_own() -> None:
+    """In loops and in one another too; their rules are those of gradients as before."""
+
+    @ft.custom
+    def turned(x: Any) -> Any:
+        return {"sin": np.sin(x) + 1.0}
+
+    turned.defjvp(lambda primals, tangents: (turned(*primals), {"sin": 7.0 * tangents[0]}))
+
+    @ft.custom
+    def twice(x: Any) -> Any:
+        return turned(turned(x)["sin"])["sin"]
+
+    def plain(x: Any) -> Any:
+        return ft.fori_loop(0, 3, lambda i, x: twice(x) * 0.5, twice(x))
+
+    jitted = ft.jit(plain)
+    same(jitted(X), plain(X))
+    assert "custom" not in jitted.lower(X).source
+    assert np.all(ft.grad(lambda x: np.sum(jitted(x)))(X) == 49.0 * 24.5**3)
+    assert np.all(ft.jit(ft.grad(lambda x: np.sum(plain(x))))(X) == 49.0 * 24.5**3)
+
+
 def test_static_arguments() -> None:
     @ft.jit(static_argnums=1, static_argnames="kind")
     def power(x: Any, n: int, *, kind: str = "plain") -> Any:

@@ -1,6 +1,7 @@
 """Native functions compute what the operations of a graph give one by one."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
+import functrans.control
 from functrans import primitives
 from functrans.compile.llvm.plans import rows
 from functrans.compile.llvm.plans.statements import Nest
@@ -210,7 +212,7 @@ HARD = [
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
 @pytest.mark.usefixtures("shared_rows")
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "mean", "var"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "mean", "norm", "var"])
 def test_composed_operations(name: str, dtype: str, axes: tuple[int, ...]) -> None:
     """What is spelt out gives what the operation gives, at its hard points too."""
     function = getattr(primitives, name)
@@ -219,6 +221,35 @@ def test_composed_operations(name: str, dtype: str, axes: tuple[int, ...]) -> No
         x = drawn((8, 3), "float64") * 10
     compare(lambda x: function(x, axes=axes), x.astype(dtype))
     compare(lambda x: function(x, axes=axes), drawn((5, 37), "float64").astype(dtype))
+
+
+@pytest.mark.parametrize("size", [3, 400])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
+def test_norms_out_of_the_range_of_squares(dtype: str, size: int) -> None:
+    """Few elements and many, which take another way; each to some units in the last place."""
+    limits = np.finfo(dtype)
+    scales = (limits.max / 64, np.sqrt(limits.max), limits.tiny * 8, limits.tiny / 64, 0.0, np.inf)
+    x = drawn((size, 1), dtype)
+    if dtype.startswith("complex"):
+        x = x + 1j * drawn((size, 1), dtype, 1)
+    for axes, keep in (((0,), False), ((0, 1), True)):
+        length = partial(primitives.norm, axes=axes, keepdims=keep)
+        for scale in (1.0, *scales, np.nan):
+            with np.errstate(all="ignore"):
+                values = x * limits.dtype.type(scale)
+                graph, inputs = staged(length, values)
+                assert all([supported(equation, False) for equation in graph.equations])
+                (wanted,) = graph.evaluate(inputs)
+            (found,) = carried_out(graph, *inputs)
+            np.testing.assert_allclose(
+                found, wanted, rtol=8 * float(limits.eps), atol=2 * limits.smallest_subnormal
+            )
+
+
+@pytest.mark.parametrize("name", ["mean", "var"])
+def test_averages_of_complex_numbers(name: str) -> None:
+    x = drawn((5, 7), "complex128") + 1j * drawn((5, 7), "float64", 1)
+    compare(lambda x: getattr(primitives, name)(x, axes=(1,)), x)
 
 
 def test_standardize_and_attained() -> None:

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.llvm.plans.rearranging import rearranging
+from functrans.core.primitive import REGISTRY
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
 from functrans.primitives import (
     add,
+    any as any_of,
     astype,
     divide,
     equal,
     exp,
+    imag,
     isinf,
     isnan,
+    less,
     log,
     log1p,
     logical_and,
@@ -30,6 +34,7 @@ from functrans.primitives import (
     max as max_over,
     multiply,
     not_equal,
+    real,
     reshape,
     sqrt,
     square,
@@ -40,19 +45,23 @@ from functrans.primitives import (
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from functrans.core.types import Array, Shape
 
     Axes = tuple[int, ...]
+
+FEW = 256
+"""Elements up to which three sums cost no more than a condition."""
 
 
 def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
     """The graph with composed operations spelt out, where native code has all their parts."""
     equations: list[Equation] = []
     changed = False
+    given = frozenset(graph.inputs)
     for equation in graph.equations:
-        parts = _parts(equation)
+        parts = _parts(equation, given)
         if parts is not None and all(map(fits, parts)):
             equations += parts
             changed = True
@@ -61,13 +70,17 @@ def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
     return like(graph, equations, graph.outputs) if changed else graph
 
 
-def _parts(equation: Equation) -> list[Equation] | None:
+def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
+    """The equations that one consists of, in a graph with the variables `given`."""
     name = equation.primitive.name
     formula = _FORMULAS.get(name) or rearranging(equation)
     if formula is None:
         return None
     kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
-    plain = [k.dtype.kind in "biuf" and k.dtype.itemsize != 2 for k in kinds]
+    if formula is norm and equation.inputs[0] in given and kinds[0].size > FEW:
+        formula = _norm_of_many if "cond" in REGISTRY else norm  # programs of users have loaded it
+    allowed = "biufc" if name in _COMPLEX else "biuf"
+    plain = [k.dtype.kind in allowed and k.dtype.itemsize != 2 for k in kinds]
     if name in _FORMULAS and not all(plain):
         return None
     with Stage() as stage:
@@ -101,7 +114,12 @@ def in_place(graph: Graph, equation: Equation) -> list[Equation] | None:
 
 def _floating(x: Array) -> Array:
     dtype = dtype_of(x)
-    return x if dtype.kind == "f" else astype(x, dtype=np.dtype(float))
+    return x if dtype.kind in "fc" else astype(x, dtype=np.dtype(float))
+
+
+def _squares(x: Array) -> Array:
+    """Of the magnitudes of the elements."""
+    return add(square(real(x)), square(imag(x))) if dtype_of(x).kind == "c" else square(x)
 
 
 def _count(shape: Shape, axes: Axes) -> int:
@@ -126,8 +144,54 @@ def _from_mean(x: Array, axes: Axes) -> Array:
 
 
 def var(x: Array, *, axes: Axes, ddof: float = 0, keepdims: bool = False) -> Array:
-    total = sum_over(square(_from_mean(x, axes)), axes=axes, keepdims=keepdims)
+    total = sum_over(_squares(_from_mean(x, axes)), axes=axes, keepdims=keepdims)
     return divide(total, dtype_of(total).type(max(_count(shape_of(x), axes) - ddof, 0)))
+
+
+def norm(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    """Where squares leave the range of numbers, their sum in other units is there too: in one pass,
+    where dividing by the largest element takes two."""
+    x = _floating(x)
+    limits = np.finfo(dtype_of(x))
+    number = limits.dtype.type
+    large, small = (2.0**600, 2.0**-600) if limits.bits == 64 else (2.0**75, 2.0**-100)
+
+    def total(unit: float) -> Array:
+        return sum_over(_squares(multiply(x, number(1 / unit))), axes=axes, keepdims=keepdims)
+
+    plain = sum_over(_squares(x), axes=axes, keepdims=keepdims)
+    above, below = isinf(plain), _lost_below(plain, limits)
+    chosen = where(above, total(large), where(below, total(small), plain))
+    unit = where(above, number(large), where(below, number(small), number(1)))
+    return multiply(sqrt(chosen), unit)
+
+
+def _lost_below(total: Array, limits: Any) -> Array:
+    return less(total, limits.tiny / limits.eps)
+
+
+def _norm_of_many(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
+    """The same for many elements that are in memory: in other units only if need be, since three
+    sums take three times as long as one."""
+    kind = type_of(x)
+    total = sum_over(_squares(x), axes=axes, keepdims=keepdims)
+    limits = np.finfo(dtype_of(total))
+    out_of_range = logical_or(isinf(total), _lost_below(total, limits))
+    if shape_of(total):
+        out_of_range = any_of(out_of_range, axes=tuple(range(len(shape_of(total)))))
+    branches = (
+        _staged(lambda x, total: sqrt(total), kind, type_of(total)),
+        _staged(lambda x, total: norm(x, axes=axes, keepdims=keepdims), kind, type_of(total)),
+    )
+    index = astype(out_of_range, dtype=np.dtype(np.intp))
+    outs: tuple[Array, ...] = REGISTRY["cond"].call(index, x, total, branches=branches, lanes=None)
+    return outs[0]
+
+
+def _staged(function: Callable[..., Array], *kinds: ArrayType) -> Graph:
+    with Stage() as stage:
+        out = function(*map(stage.variable, kinds))
+    return stage.graph("norm", [out])
 
 
 def standardize(x: Array, *, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
@@ -188,7 +252,11 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
     "log_softmax": log_softmax,
     "logsumexp": logsumexp,
     "mean": mean,
+    "norm": norm,
     "softmax": softmax,
     "standardize": standardize,
     "var": var,
 }
+
+_COMPLEX = ("mean", "norm", "var")
+"""Those that complex numbers have too."""
