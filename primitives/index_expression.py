@@ -77,6 +77,15 @@ class Index:
             )
         return count
 
+    def expanded(self, ndim: int) -> list[Any]:
+        """The entries, with a slice for each axis that the Ellipsis stands for, or the end."""
+        entries = list(self.entries)
+        if Ellipsis not in entries:
+            entries.append(Ellipsis)
+        place = entries.index(Ellipsis)
+        entries[place : place + 1] = [slice(None)] * self.omitted(ndim)
+        return entries
+
     def shape(self, x_shape: Shape, array_shapes: tuple[Shape, ...]) -> Shape:
         """The shape of ``x[index]``."""
         entries = self.entries

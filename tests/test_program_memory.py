@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans.compile import program
+from functrans.compile import lowering, program
 from functrans.compile.buffers import Buffers
 from functrans.compile.lowering import lowered
 from functrans.core.primitive import REGISTRY
 from functrans.graph.graph import Graph
 from functrans.graph.passes import optimize
+from functrans.primitives.exponential import share
 from tests.executors import NATIVE, same
 from tests.test_numpy_programs import check_program
 
@@ -416,3 +417,13 @@ def test_donation_beside_constant_arrays() -> None:
     )
     x, y = np.ones((4, 3)), np.ones(5)
     assert np.array_equal(f(x.copy(), y.copy())[0], x @ table.T @ table)
+
+
+def test_few_records_of_implementations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number among the operands is part of a record: each program may bring another one."""
+    monkeypatch.setattr(lowering, "KEPT", 8)
+    monkeypatch.setattr(lowering, "_recipes", {})
+    for i in range(30):
+        graph = optimize(ft.make_graph(lambda x, i=i: share(0.5 + i, x))(np.ones(2)))
+        lowered(graph)
+        assert 1 <= len(lowering._recipes) <= 8

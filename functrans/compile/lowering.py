@@ -14,8 +14,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from functrans.compile.operands import Prepared
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import SCALARS, ArrayType, type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.core.types import SCALARS, ArrayType
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 from functrans.graph.inference import output_types
 from functrans.graph.passes.rewriting import like
 from functrans.graph.passes.running import runnable
@@ -126,6 +126,9 @@ class _OtherwiseError(Exception):
     """An implementation does something else than calling ufuncs."""
 
 
+KEPT = 1024
+"""How many records are kept: numbers among the operands are part of what is recorded."""
+
 _recipes: dict[Hashable, _Record | None] = {}
 
 
@@ -145,7 +148,7 @@ def _recipe_of(equation: Equation, scalars: bool) -> _Record | None:
     operands: list[Any] = []
     for x in equation.inputs:
         if type(x) is Variable or type(x) is np.ndarray:
-            kind = x.type if type(x) is Variable else type_of(x)
+            kind = operand_type(x)
             if kind.weak:
                 return None
             operands.append(ArrayType((len(_HARD),) * bool(kind.ndim), kind.dtype))
@@ -154,9 +157,13 @@ def _recipe_of(equation: Equation, scalars: bool) -> _Record | None:
         else:
             return None
     key = (primitive.impl, *[x if type(x) is ArrayType else keys.of(x) for x in operands])
-    if key not in _recipes:
-        _recipes[key] = _recorded(primitive, operands)
-    return _recipes[key]
+    try:
+        return _recipes[key]
+    except KeyError:
+        if len(_recipes) >= KEPT:
+            _recipes.clear()
+        recipe = _recipes[key] = _recorded(primitive, operands)
+        return recipe
 
 
 def _recorded(primitive: Primitive, operands: list[Any]) -> _Record | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans.core.kinds import PYTHON_TYPES
 from functrans.core.types import SCALARS, WEAK, type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from functrans.core.types import ArrayType
@@ -41,7 +41,7 @@ class Prepared:
         ufunc = equation.primitive.impl
         if not isinstance(ufunc, np.ufunc):
             return equation
-        types = [x.type if type(x) is Variable else type_of(x) for x in inputs]
+        types = operand_types(inputs)
         if all([kind.weak for kind in types]):
             return equation
         try:

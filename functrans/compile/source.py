@@ -17,7 +17,7 @@ from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError
 from functrans.core.reports import switch, switch_back
 from functrans.core.types import type_of
-from functrans.graph.graph import Variable, last_uses
+from functrans.graph.graph import Variable, last_uses, operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -207,7 +207,7 @@ class Source:
             if v not in self.buffers.places:
                 name = self._registers.pop(v)
                 self._free.append(name)
-                if _bytes(v) > LARGE:
+                if v.type.nbytes > LARGE:
                     large.append(name)
         if large:
             self._line(f"{indent}del {', '.join(large)}")
@@ -255,7 +255,7 @@ class Source:
             group.type.shape,
             [v.type.dtype for v in group.outputs],
             pieces,
-            [x.type if type(x) is Variable else type_of(x) for x in group.inputs],
+            operand_types(group.inputs),
             [self._place_of(group, self._reused.get(v)) for v in group.outputs],
         )
         self.names["copyto"] = np.copyto
@@ -371,10 +371,6 @@ def _into(equation: Equation, call: str, name: str) -> str:
     # By position, which is faster; these would take it as one more array to compare.
     by = "out=" if equation.primitive.name in ("maximum", "minimum") else ""
     return f"{call[:-1]}, {by}{name})"
-
-
-def _bytes(variable: Variable) -> int:
-    return variable.type.size * variable.type.dtype.itemsize
 
 
 def _literal(value: Any) -> str | None:

@@ -12,7 +12,7 @@ from functrans.control.scan_primitive import rows_like, scan_primitive
 from functrans.core.algebra import algebra
 from functrans.core.primitive import primitive_of
 from functrans.core.types import WEAK, ArrayType, type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 from functrans.graph.passes.layout import makes_scalars
 from functrans.primitives import ARRAY, Index
 
@@ -44,7 +44,7 @@ class Writer:
         key = id(x), row, self.values.views_key(views)
         if key not in self._had:
             if row is not None:
-                kind = type_of_operand(x)
+                kind = operand_type(x)
                 x = self.part(x, (row,), ArrayType(kind.shape[1:], kind.dtype), line)
             for view in views:
                 out = Variable(view.outputs[0].type)
@@ -60,10 +60,6 @@ class Writer:
         index = primitive_of(algebra.index)
         self.equations.append(Equation(index, (x,), params, (out,), line))
         return out
-
-
-def type_of_operand(x: Any) -> ArrayType:
-    return x.type if type(x) is Variable else type_of(x)
 
 
 class Scan:
@@ -165,7 +161,7 @@ class Scan:
                     self.initial[(*key, 1)] = np.zeros(kind.shape, kind.dtype)
                 continue
             kind = self._kind(key)
-            size = loop.count * kind.size * kind.dtype.itemsize
+            size = loop.count * kind.nbytes
             if kind.weak or (4 * len(found) < loop.count and size > SPARE):
                 return None
             if not kind.ndim and not makes_scalars(loop.block[key[0]]):
@@ -222,7 +218,7 @@ class Scan:
         first = self.loop.values.read(self._equation(0, offset).inputs[k])
         key = id(source), first.row, x.step
         if key not in self.rows:
-            kind = type_of_operand(source)
+            kind = operand_type(source)
             variable = Variable(ArrayType(kind.shape[1:], kind.dtype))
             self.rows[key] = variable, first, x.step
         return self._viewed(self.rows[key][0], views)
@@ -271,7 +267,7 @@ class Scan:
         """The part of an array that the blocks go along."""
         count = self.loop.count
         start, x = first.row or 0, first.source
-        kind = type_of_operand(x)
+        kind = operand_type(x)
         if reverse:
             start, step = start + (count - 1) * step, -step
         end = start + (count - 1) * step

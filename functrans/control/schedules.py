@@ -194,7 +194,7 @@ class binomial(Schedule):
         if self.snapshots is not None:
             return self.snapshots
         assert self.memory is not None
-        size = sum(type_of(x).size * type_of(x).dtype.itemsize for x in carry)
+        size = sum(type_of(x).nbytes for x in carry)
         return max(1, self.memory // max(size, 1))
 
 

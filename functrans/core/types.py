@@ -65,6 +65,10 @@ class ArrayType:
             size *= n
         return size
 
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, ArrayType)

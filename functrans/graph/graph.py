@@ -16,7 +16,7 @@ from functrans.core.types import Array, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 class Variable:
@@ -339,6 +339,16 @@ class Graph:
 
     def __repr__(self) -> str:
         return self.text()
+
+
+def operand_type(x: Any) -> ArrayType:
+    """The type of an operand of an equation: a variable or a constant."""
+    return x.type if type(x) is Variable else type_of(x)
+
+
+def operand_types(values: Iterable[Any]) -> list[ArrayType]:
+    """The types of operands of an equation."""
+    return [x.type if type(x) is Variable else type_of(x) for x in values]
 
 
 def named_graphs(params: dict[str, Any]) -> Iterator[tuple[str, Graph]]:

@@ -244,7 +244,7 @@ class _Split:
         network = Network(2 * len(reach) + 2)
         for v, i in reach.items():
             free = self.free_inputs and v in self.primals
-            network.edge(2 * i, 2 * i + 1, 0 if free else _bytes(v) + OVERHEAD)
+            network.edge(2 * i, 2 * i + 1, 0 if free else v.type.nbytes + OVERHEAD)
             work = _work(self.makers[v]) if v in self.makers else None
             if work is None:
                 network.edge(source, 2 * i, INFINITE)
@@ -252,7 +252,7 @@ class _Split:
                 for x in self.known_of(self.makers[v].inputs):
                     network.edge(2 * reach[x] + 1, 2 * i, INFINITE)
                 if weighed:
-                    network.edge(source, 2 * i, int(_bytes(v) * work))
+                    network.edge(source, 2 * i, int(v.type.nbytes * work))
             if v in demanded:
                 network.edge(2 * i + 1, sink, INFINITE)
         side = network.source_side(source, sink, WORK)
@@ -298,14 +298,14 @@ class _Split:
         return ordered, residuals
 
 
-def _bytes(variable: Variable) -> int:
-    return variable.type.size * variable.type.dtype.itemsize
-
-
 def _is_view(equation: Equation) -> bool:
     """Whether the result is a view of an operand that is no larger."""
     (x, *_), (ans, *_) = equation.inputs, equation.outputs
-    return equation.primitive.name in _MOVES and type(x) is Variable and _bytes(x) <= _bytes(ans)
+    return (
+        equation.primitive.name in _MOVES
+        and type(x) is Variable
+        and x.type.nbytes <= ans.type.nbytes
+    )
 
 
 def _work(equation: Equation) -> float | None:

@@ -22,8 +22,7 @@ from functrans.compile.llvm.kernels.contractions import NAMES
 from functrans.compile.llvm.linear import ways as linear
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.random import ways as random
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from functrans.compile.llvm.plans.statements import Way
@@ -51,7 +50,7 @@ def way_of(equation: Equation) -> Way | None:
     way = WAYS.get(equation.primitive.name)
     if way is None:
         return None
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    kinds = operand_types(equation.inputs)
     return way if way.accepts(equation, [contiguous_strides(k.shape) for k in kinds]) else None
 
 

@@ -187,17 +187,13 @@ def _sink(equations: Sequence[Equation], own: dict[Equation, int]) -> None:
         target = min(seen, default=-1)
         if own[equation] % 2 == 0 and target > own[equation]:
             target -= target % 2
-            made = sum([_bytes(v) for v in equation.outputs])
-            read = sum([_bytes(x) for x in equation.inputs if type(x) is Variable])
+            made = sum([v.type.nbytes for v in equation.outputs])
+            read = sum([x.type.nbytes for x in equation.inputs if type(x) is Variable])
             if made >= read:
                 own[equation] = target
         for x in equation.inputs:
             if type(x) is Variable:
                 readers[x] = min(readers.get(x, own[equation]), own[equation])
-
-
-def _bytes(variable: Variable) -> int:
-    return variable.type.size * variable.type.dtype.itemsize
 
 
 def _segment(

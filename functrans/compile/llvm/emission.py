@@ -31,8 +31,8 @@ from functrans.compile.llvm.plans.arena import LINE, Place, arranged, lines
 from functrans.compile.llvm.plans.planning import Plan
 from functrans.compile.llvm.plans.statements import Call, Nest, Statements
 from functrans.compile.llvm.plans.writing import WRITERS
-from functrans.core.types import ArrayType, type_of
-from functrans.graph.graph import Variable
+from functrans.core.types import ArrayType
+from functrans.graph.graph import Variable, operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,16 +131,19 @@ def move(builder: Builder, dtype: np.dtype[Any], source: Value, target: Value) -
 
 def agree(values: Sequence[Any], kinds: Sequence[ArrayType]) -> bool:
     """Whether values of a graph have these shapes and dtypes."""
-    found = [x.type if type(x) is Variable else type_of(x) for x in values]
+    found = operand_types(values)
     pairs = zip(found, kinds, strict=True)
     return all([a.shape == b.shape and a.dtype == b.dtype for a, b in pairs])
 
 
-def in_order(strides: tuple[int, ...], kind: ArrayType) -> bool:
-    """Whether the elements of an array with these strides lie in C order."""
-    expected = contiguous_strides(kind.shape)
-    return not kind.size or all(
-        [a == b or n == 1 for a, b, n in zip(strides, expected, kind.shape, strict=True)]
+def in_order(strides: Sequence[tuple[int, ...]], kinds: Sequence[ArrayType]) -> bool:
+    """Whether the elements of arrays with these strides lie in C order."""
+    return all(
+        [
+            a == b or n == 1 or not kind.size
+            for own, kind in zip(strides, kinds, strict=True)
+            for a, b, n in zip(own, contiguous_strides(kind.shape), kind.shape, strict=True)
+        ]
     )
 
 

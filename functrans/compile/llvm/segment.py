@@ -27,8 +27,7 @@ from functrans.compile.llvm.plans.systems import factorized, spelt
 from functrans.compile.llvm.plans.turning import turned
 from functrans.compile.llvm.plans.work import effort
 from functrans.compile.lowering import lowered
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable, graphs_in
+from functrans.graph.graph import graphs_in, operand_types
 from functrans.graph.passes.sparsity import use_sparsity
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ SAVED_SINGLY = 20_000.0
 def supported(equation: Equation, exact: bool) -> bool:
     """Whether an equation can be carried out by native code; with the bits of NumPy, if `exact`."""
     values = (*equation.inputs, *equation.outputs)
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in values]
+    kinds = operand_types(values)
     if equation.effects or not all([conversions.supported(k.dtype) for k in kinds]):
         return False
     if spelt(equation):

@@ -15,7 +15,7 @@ import numpy as np
 from functrans.core import tree
 from functrans.core.types import type_of
 from functrans.graph.drawing.layout import Box, Line, arrange, port
-from functrans.graph.graph import Equation, Graph, Variable, named_graphs
+from functrans.graph.graph import Equation, Graph, Variable, named_graphs, operand_type
 from functrans.graph.printing import Names, call_text, shown
 
 COLOURS = {
@@ -122,7 +122,7 @@ class _Builder:
             self._equation(equation)
         outputs = _labels(graph.out_tree, len(graph.outputs))
         for label, x in zip(outputs, graph.outputs, strict=True):
-            kind = x.type if type(x) is Variable else type_of(x)
+            kind = operand_type(x)
             text = "" if type(x) is Variable else self.names.operand(x)
             box = self._add(
                 "output", f"return {label or text}".rstrip(), str(kind), f"output {label}".rstrip()

@@ -19,7 +19,6 @@ import numpy as np
 from functrans._version import __version__
 from functrans.core.errors import GraphFileError
 from functrans.core.primitive import REGISTRY, Primitive
-from functrans.core.types import Array, ArrayType, type_of
 from functrans.graph.files.values import (
     OURS,
     Damaged,
@@ -29,7 +28,7 @@ from functrans.graph.files.values import (
     refused,
     type_of_json,
 )
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 
 if TYPE_CHECKING:
     import os
@@ -234,13 +233,9 @@ def _check_types(
     """
     if primitive.shape is None:
         return
-    found: Any = primitive.shape(*map(_type, operands), **params)
+    found: Any = primitive.shape(*map(operand_type, operands), **params)
     kinds = (found,) if primitive.outputs is None else tuple(found)
     if kinds != tuple(v.type for v in outputs):
         raise Damaged(
             f"{primitive.name} with outputs {[v.type for v in outputs]}, which are {list(kinds)}"
         )
-
-
-def _type(x: Array) -> ArrayType:
-    return x.type if type(x) is Variable else type_of(x)

@@ -194,7 +194,7 @@ class _Function:
             outs = list(map(self.variable, equation.outputs))
             left = outs[0] if equation.primitive.outputs is None else f"{', '.join(outs)},"
             yield f"{indent}{left} = {text}  # {equation.line}"
-            large = [v for v in released if v.type.size * v.type.dtype.itemsize > LARGE]
+            large = [v for v in released if v.type.nbytes > LARGE]
             if large:
                 yield f"{indent}del {', '.join(sorted(map(self.variable, large)))}"
 

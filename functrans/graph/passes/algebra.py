@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.types import dtype_of, type_of
-from functrans.graph.graph import Equation, Variable
+from functrans.core.types import dtype_of
+from functrans.graph.graph import Equation, Variable, operand_type
 from functrans.graph.passes.layout import Layouts
 from functrans.graph.passes.rewriting import rewritten
 
@@ -53,7 +53,7 @@ class Simplifying:
                 if isinstance(answer, Equation):
                     current = answer
                     break
-                if answer is not None and _type(answer) == current.outputs[0].type:
+                if answer is not None and operand_type(answer) == current.outputs[0].type:
                     return (answer,)
             else:
                 break
@@ -78,10 +78,6 @@ class Simplifying:
         found = self.layouts.indifferent(equation.outputs)
         self.refused |= not found
         return found
-
-
-def _type(x: Any) -> Any:
-    return x.type if type(x) is Variable else type_of(x)
 
 
 def _all_are(x: Any, value: float) -> bool:
@@ -132,7 +128,7 @@ def _unchanged(kinds: str) -> Rule:
 
     def rule(walk: Simplifying, equation: Equation) -> Any:
         (x,) = equation.inputs
-        return walk.same(x, equation) if _type(x).dtype.kind in kinds else None
+        return walk.same(x, equation) if operand_type(x).dtype.kind in kinds else None
 
     return rule
 
@@ -164,16 +160,17 @@ def _of_the_same(walk: Simplifying, equation: Equation) -> Any:
 def _cast(walk: Simplifying, equation: Equation) -> Any:
     """A cast to the same dtype, and one after another that loses nothing."""
     (x,), dtype = equation.inputs, equation.params["dtype"]
-    if _type(x).dtype == dtype:
+    if operand_type(x).dtype == dtype:
         return walk.same(x, equation)
     inner = walk.maker(x, "astype")
     if inner is None:
         return None
     (first,) = inner.inputs
-    if _type(first).weak or not np.can_cast(_type(first).dtype, _type(x).dtype, "safe"):
+    source, between = operand_type(first), operand_type(x).dtype
+    if source.weak or not np.can_cast(source.dtype, between, "safe"):
         return None
-    between, last = _GENERALITY[_type(x).dtype.kind], _GENERALITY[dtype.kind]
-    if last < between and between > 1:  # from a float to an integer, out of range or NaN
+    middle, last = _GENERALITY[between.kind], _GENERALITY[dtype.kind]
+    if last < middle and middle > 1:  # from a float to an integer, out of range or NaN
         return None
     return equation.changed(inputs=(first,))
 
@@ -186,7 +183,7 @@ def _identity_view(walk: Simplifying, equation: Equation) -> Any:
 
 def _same_shape(walk: Simplifying, equation: Equation) -> Any:
     x = equation.inputs[0]
-    unchanged = _type(x).shape == equation.params["shape"]
+    unchanged = operand_type(x).shape == equation.params["shape"]
     return _identity_view(walk, equation) if unchanged else None
 
 
@@ -232,7 +229,11 @@ def _skip(walk: Simplifying, equation: Equation, name: str, params: dict[str, An
 
 
 def _real_part(walk: Simplifying, equation: Equation) -> Any:
-    return _identity_view(walk, equation) if _type(equation.inputs[0]).dtype.kind == "f" else None
+    return (
+        _identity_view(walk, equation)
+        if operand_type(equation.inputs[0]).dtype.kind == "f"
+        else None
+    )
 
 
 def _selected(walk: Simplifying, equation: Equation) -> Any:
@@ -251,7 +252,7 @@ def _selected(walk: Simplifying, equation: Equation) -> Any:
         return None
     if walk.indifferent(equation):
         return chosen
-    whole = [z for z in (mask, x, y) if _type(z).shape == out.type.shape]
+    whole = [z for z in (mask, x, y) if operand_type(z).shape == out.type.shape]
     ordered = all(map(walk.layouts.contiguous, whole))
     return chosen if ordered and walk.layouts.made(chosen) else None
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functrans.core.types import type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.graph import Equation, Graph, Variable, operand_types
 from functrans.graph.passes.rewriting import like
 
 SMALL = 16
@@ -62,5 +61,5 @@ def _called(equation: Equation) -> Graph | None:
     called = equation.params.get("graph")
     if not isinstance(called, Graph) or equation.params.get("policy", "cut") != "cut":
         return None
-    given = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    given = operand_types(equation.inputs)
     return called if given == called.input_types else None

@@ -36,7 +36,7 @@ def folded(equation: Equation) -> tuple[Any, ...] | None:
     if primitive.kind not in _KINDS or primitive.outputs is not None or primitive.effects:
         return None
     (out,) = equation.outputs
-    if out.type.size * out.type.dtype.itemsize > LIMIT:
+    if out.type.nbytes > LIMIT:
         return None
     try:
         with np.errstate(all="raise"):

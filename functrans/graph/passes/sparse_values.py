@@ -168,13 +168,9 @@ def _rolled(
 def indexed(
     params: dict[str, Any], shape: Shape, out: Shape, axis: int
 ) -> tuple[int, dict[str, Any]] | None:
-    entries = list(params["index"].entries)
+    entries = params["index"].expanded(len(shape))
     if any([type(e) is bool for e in entries]):
         return None
-    if Ellipsis not in entries:
-        entries.append(Ellipsis)
-    place = entries.index(Ellipsis)
-    entries[place : place + 1] = [slice(None)] * params["index"].omitted(len(shape))
     read = made = 0
     for i, e in enumerate(entries):
         if e is not None:

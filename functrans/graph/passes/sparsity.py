@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.primitive import primitive_of
-from functrans.core.types import ArrayType, dtype_of, shape_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.core.types import ArrayType
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 from functrans.graph.inference import output_types
 from functrans.graph.passes.folding import folded
 from functrans.graph.passes.layout import EXACT, Layouts, makes_view
@@ -163,7 +163,7 @@ class _Walk:
         """The axes of a value as they lie densely in memory, from the longest step to the shortest;
         None if that is not known. Of a constant, the axes of its copies."""
         if self._layouts.contiguous(x):
-            return tuple(range(_typed(x).ndim))
+            return tuple(range(operand_type(x).ndim))
         if type(x) is np.ndarray:
             strides = np.empty_like(x).strides
             return tuple(sorted(range(x.ndim), key=lambda i: -strides[i]))
@@ -241,7 +241,7 @@ class _Walk:
         self._makers[out] = equation
         found = []
         for s in self._of(operands[0]):
-            made = way(equation, s.axis - len(shape_of(_typed(operands[0]))))
+            made = way(equation, s.axis - operand_type(operands[0]).ndim)
             if made is not None:
                 found.append(made)
         return found
@@ -261,7 +261,7 @@ class _Walk:
     def _along(self, x: Any, axis: int) -> Sparse | None:
         """An operand as sparse along an axis, counted from the last; without entries where it is
         the same all along."""
-        shape = shape_of(_typed(x))
+        shape = operand_type(x).shape
         place = len(shape) + axis
         if place < 0 or shape[place] == 1:
             return Sparse(place, 1, x, (), False)
@@ -337,7 +337,7 @@ class _Walk:
 
     def _moved(self, equation: Equation, axis: int) -> Sparse | None:
         (x,) = equation.inputs
-        shape, out = shape_of(_typed(x)), equation.outputs[0].type.shape
+        shape, out = operand_type(x).shape, equation.outputs[0].type.shape
         found = MOVES[equation.primitive.name](equation.params, shape, out, len(shape) + axis)
         s = self._along(x, axis)
         if found is None or s is None:
@@ -360,7 +360,7 @@ class _Walk:
         if across == ndim + axis:
             return None
         operands = [self._along(x, axis) for x in equation.inputs]
-        starts = np.cumsum([0] + [shape_of(_typed(x))[across] for x in equation.inputs])
+        starts = np.cumsum([0] + [operand_type(x).shape[across] for x in equation.inputs])
 
         def placed(i: int, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
             whole = list(rows.shape)
@@ -383,7 +383,7 @@ class _Walk:
 
     def _written(self, equation: Equation, axis: int) -> Sparse | None:
         x, y = equation.inputs
-        shape, y_ndim = equation.outputs[0].type.shape, len(shape_of(_typed(y)))
+        shape, y_ndim = equation.outputs[0].type.shape, operand_type(y).ndim
         region = equation.params["index"].shape(shape, ())
         if y_ndim > len(region):
             return None
@@ -422,9 +422,5 @@ _ELEMENTWISE = EXACT | {"where", "bitwise_and", "bitwise_or", "bitwise_xor"}
 """Operations that give an element the same bits wherever it stands."""
 
 
-def _typed(x: Any) -> Any:
-    return x.type if type(x) is Variable else x
-
-
 def _kind(x: Any) -> str:
-    return dtype_of(_typed(x)).kind
+    return operand_type(x).dtype.kind

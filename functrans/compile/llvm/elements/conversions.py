@@ -20,6 +20,8 @@ from functrans.compile.llvm.code.builder import (
 from functrans.compile.llvm.code.engine import machine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.compile.llvm.code.builder import Builder
 
     DType: TypeAlias = np.dtype[np.generic]
@@ -34,6 +36,17 @@ class Pair(NamedTuple):
 
 Operand: TypeAlias = Value | Pair
 """A real or a complex value."""
+
+
+def parts(x: Operand) -> list[Value]:
+    """The values that a number consists of."""
+    return list(x) if isinstance(x, Pair) else [x]
+
+
+def joined(values: Sequence[Value]) -> Operand:
+    """The number of its parts."""
+    return Pair(values[0], values[1]) if len(values) > 1 else values[0]
+
 
 INTEGER = {"float": "i32", "double": "i64", "half": "i16"}
 """The integers that hold the bits of numbers."""

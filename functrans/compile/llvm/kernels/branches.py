@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.code.builder import Builder, Value
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.statements import Call, Work
-    from functrans.core.types import ArrayType
     from functrans.graph.graph import Equation
 
 
@@ -66,14 +64,14 @@ class Conds:
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         params, (index, *operands) = equation.params, equation.inputs
-        kind = index.type if type(index) is Variable else type_of(index)
+        kind = operand_type(index)
         branches = params["branches"]
         return (
             params["lanes"] is None
             and kind.dtype.kind in "biu"
             and all([agree(operands, branch.input_types) for branch in branches])
             and all([agree(equation.outputs, branch.output_types) for branch in branches])
-            and _in_order(strides[1:], branches[0].input_types)
+            and in_order(strides[1:], branches[0].input_types)
         )
 
     def planned(self, code: Code, call: Call) -> Work:
@@ -87,11 +85,7 @@ class Calls:
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         kinds = equation.params["graph"].input_types
-        return agree(equation.inputs, kinds) and _in_order(strides, kinds)
+        return agree(equation.inputs, kinds) and in_order(strides, kinds)
 
     def planned(self, code: Code, call: Call) -> Work:
         return _Call(code, call)
-
-
-def _in_order(strides: Sequence[tuple[int, ...]], kinds: Sequence[ArrayType]) -> bool:
-    return all([in_order(steps, kind) for steps, kind in zip(strides, kinds, strict=True)])

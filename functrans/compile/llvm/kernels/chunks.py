@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functrans.compile.llvm.code.builder import Builder, Value
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.pool import LEAST
-from functrans.compile.llvm.elements.conversions import Pair
+from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import Span, emit_loops, loops_of
 from functrans.compile.llvm.kernels.memory import load, store
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functrans.compile.llvm.code.builder import Module
-    from functrans.compile.llvm.elements.conversions import Operand
     from functrans.compile.llvm.kernels.loops import Loops
     from functrans.compile.llvm.kernels.nodes import Node, Write
     from functrans.compile.llvm.plans.planning import Plan
@@ -197,15 +196,11 @@ def _combine(b: Builder, write: Write, number: int, parts: Value, target: Value)
 
         def add(k: Value, total: list[Value]) -> list[Value]:
             part = load(b, dtype, 1, b.at(first, b.mul(k, apart), "i8"), 1, None)
-            before = Pair(*total) if dtype.kind == "c" else total[0]
-            return _listed(combining.combined(b, how, dtype, before, part))
+            before = conversions.joined(total)
+            return conversions.parts(combining.combined(b, how, dtype, before, part))
 
-        total = b.loop(1, number, add, _listed(load(b, dtype, 1, first, 1, None)))
-        whole = Pair(*total) if dtype.kind == "c" else total[0]
+        start = conversions.parts(load(b, dtype, 1, first, 1, None))
+        whole = conversions.joined(b.loop(1, number, add, start))
         store(b, dtype, whole, b.at(target, b.mul(i, dtype.itemsize), "i8"), 1, None)
 
     b.repeat(0, write.statement.target.type.size, one)
-
-
-def _listed(x: Operand) -> list[Value]:
-    return list(x) if isinstance(x, Pair) else [x]

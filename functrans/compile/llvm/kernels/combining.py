@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from functrans.compile.llvm.code.builder import Value, number, vector, width_of
-from functrans.compile.llvm.elements.conversions import Pair, element, real_of
+from functrans.compile.llvm.elements.conversions import Pair, element, joined, parts
 from functrans.compile.llvm.elements.operations import operation
 
 if TYPE_CHECKING:
@@ -65,19 +65,14 @@ def neutral(how: str, dtype: DType, width: int, empty: bool = False) -> Operand:
 
 def across(builder: Builder, how: str, dtype: DType, x: Operand) -> Operand:
     """All lanes of a vector as one scalar: halves onto each other, again and again."""
-    parts = x if isinstance(x, Pair) else (x,)
-    width = width_of(parts[0].type)
+    values = parts(x)
+    width = width_of(values[0].type)
     while width > 1:
         width //= 2
-        low = [_half(builder, part, 0, width) for part in parts]
-        high = [_half(builder, part, width, width) for part in parts]
-        joined = combined(builder, how, dtype, _joined(dtype, low), _joined(dtype, high))
-        parts = joined if isinstance(joined, Pair) else (joined,)
-    return _joined(dtype, list(parts))
-
-
-def _joined(dtype: DType, parts: list[Value]) -> Operand:
-    return Pair(parts[0], parts[1]) if real_of(dtype) != dtype else parts[0]
+        low = [_half(builder, part, 0, width) for part in values]
+        high = [_half(builder, part, width, width) for part in values]
+        values = parts(combined(builder, how, dtype, joined(low), joined(high)))
+    return joined(values)
 
 
 def _half(builder: Builder, x: Value, start: int, count: int) -> Value:

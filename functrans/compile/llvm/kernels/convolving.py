@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.convolutions import convolve
 from functrans.compile.llvm.kernels.windows import Convolution, convolution_of, memory_of
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +24,8 @@ class Convolving:
     exact = False
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
-        ordered = all([in_order(s, k) for s, k in zip(strides, kinds, strict=True)])
-        return ordered and _sizes(equation) is not None
+        kinds = operand_types(equation.inputs)
+        return in_order(strides, kinds) and _sizes(equation) is not None
 
     def planned(self, code: Code, call: Call) -> Work:
         found = _sizes(call.equation)
@@ -36,7 +34,7 @@ class Convolving:
 
 
 def _sizes(equation: Equation) -> Convolution | None:
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    kinds = operand_types(equation.inputs)
     out = equation.outputs[0].type
     return convolution_of(equation.primitive.name, kinds, out, equation.params)
 

@@ -57,7 +57,7 @@ class Round:
         for i, kind in enumerate(self.kinds):
             if not self.stays[i] and not is_single(kind):
                 self.spare[i] = self.scratch
-                self.scratch += lines(bytes_of(kind))
+                self.scratch += lines(kind.nbytes)
 
 
 class Carry:
@@ -90,7 +90,7 @@ class Carry:
                 self.made[i] = slot(builder, kind.dtype)
                 move(builder, kind.dtype, start, self.fixed[i])
             elif body.stays[i]:
-                builder.copy(start, end, bytes_of(kind))
+                builder.copy(start, end, kind.nbytes)
                 self.fixed[i] = self.made[i] = end
             else:
                 spare = builder.at(scratch, body.spare[i], "i8")
@@ -138,13 +138,9 @@ class Carry:
             end = self.ends[i]
 
             def bring(i: int = i, found: Value = found, end: Value = end) -> None:
-                self.b.copy(found, end, bytes_of(self.body.kinds[i]))
+                self.b.copy(found, end, self.body.kinds[i].nbytes)
 
             self.b.when(self.b.icmp("ne", found, end), bring)
-
-
-def bytes_of(kind: ArrayType) -> int:
-    return kind.size * kind.dtype.itemsize
 
 
 class _Scan:
@@ -263,14 +259,12 @@ class Scans:
         given = [ArrayType((length, *x.type.shape), x.type.dtype) for x in sequences]
         before = body.input_types[:split]
         kept = body.output_types[: params["carry"]]
-        lying = [
-            *zip(strides[:split], before, strict=True),
-            *zip([s[1:] for s in strides[split:]], [x.type for x in sequences], strict=True),
-        ]
+        within = [s[1:] for s in strides[split:]]
         return (
             agree(equation.inputs, [*before, *given])
             and agree(body.inputs[params["consts"] : split], kept)
-            and all([in_order(steps, kind) for steps, kind in lying])
+            and in_order(strides[:split], before)
+            and in_order(within, [x.type for x in sequences])
         )
 
     def planned(self, code: Code, call: Call) -> Work:
@@ -289,7 +283,7 @@ class Whiles:
             params["lanes"] is None
             and agree(equation.inputs, kinds)
             and agree(params["body"].inputs[params["consts"] :], params["body"].output_types)
-            and all([in_order(steps, kind) for steps, kind in zip(strides, kinds, strict=True)])
+            and in_order(strides, kinds)
         )
 
     def planned(self, code: Code, call: Call) -> Work:

@@ -56,10 +56,6 @@ def store(
         _store(builder, element, conversions.stored(builder, x, dtype), address, stride, mask)
 
 
-def _size(element: str) -> int:
-    return {"half": 2, "float": 4, "double": 8}.get(element) or int(element[1:]) // 8
-
-
 def _load(
     builder: Builder, element: str, width: int, address: Value, stride: int, mask: Value | None
 ) -> Value:

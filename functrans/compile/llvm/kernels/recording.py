@@ -14,7 +14,7 @@ import numpy as np
 from functrans.compile.llvm.code.builder import Value, number
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
-from functrans.compile.llvm.kernels.iteration import Carry, Round, bytes_of
+from functrans.compile.llvm.kernels.iteration import Carry, Round
 from functrans.compile.llvm.plans.arena import LINE, lines
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
@@ -72,7 +72,7 @@ class _Rows:
         self.size = 0
         for kind in kinds:
             self.offsets.append(self.size)
-            self.size += -(-max(bytes_of(kind), 1) // 8) * 8
+            self.size += -(-max(kind.nbytes, 1) // 8) * 8
         self.most = (TAPE - LINE) // max(self.size, 8)
 
     def places(self, builder: Builder, tape: Value, i: Value) -> list[Value]:
@@ -104,7 +104,7 @@ class Records:
             and _Rows(kept).most >= FEWEST
             and agree(equation.inputs, kinds)
             and agree(forward.inputs[params["consts"] :], carried)
-            and all([in_order(steps, kind) for steps, kind in zip(strides, kinds, strict=True)])
+            and in_order(strides, kinds)
         )
 
     def planned(self, code: Code, call: Call) -> Work:
@@ -178,7 +178,7 @@ def _brought(builder: Builder, kind: ArrayType, source: Value, target: Value) ->
     if is_single(kind):
         move(builder, kind.dtype, source, target)
     else:
-        builder.copy(source, target, bytes_of(kind))
+        builder.copy(source, target, kind.nbytes)
 
 
 class _Back:
@@ -251,7 +251,7 @@ class Replays:
             all([g >= moves >= live for g, moves, live in flags])
             and len(wanted) == len(given)
             and agree(given, wanted)
-            and all([in_order(steps, x) for steps, x in zip(strides[1:], wanted, strict=True)])
+            and in_order(strides[1:], wanted)
             and _back_of(equation).fits
         )
 
@@ -281,7 +281,7 @@ class _Replay:
             for table, missing in ((self.places, i not in self.outs), (self.zeros, k < back.sums)):
                 if missing:
                     table[i] = self.scratch
-                    self.scratch += lines(bytes_of(self.kinds[i]))
+                    self.scratch += lines(self.kinds[i].nbytes)
 
     def emit(
         self,

@@ -13,12 +13,11 @@ from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.conversions import convert
 from functrans.compile.llvm.elements.operations import operation
+from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.memory import load, store
-from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +72,8 @@ class Running:
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         walk = _walk(equation)
         dtype = equation.outputs[0].type.dtype
-        kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
-        plain = all(
-            [tuple(s) == contiguous_strides(k.shape) for s, k in zip(strides, kinds, strict=True)]
-        )
-        if walk is None or not plain or any([k.weak for k in kinds]):
+        kinds = operand_types(equation.inputs)
+        if walk is None or not in_order(strides, kinds) or any([k.weak for k in kinds]):
             return False
         if any([k.shape != equation.outputs[0].type.shape for k in kinds]):
             return False
@@ -103,9 +99,7 @@ class _Lines:
         assert walk is not None
         self.walk = walk
         self.kind = equation.outputs[0].type
-        self.dtypes = [
-            x.type.dtype if type(x) is Variable else type_of(x).dtype for x in equation.inputs
-        ]
+        self.dtypes = [kind.dtype for kind in operand_types(equation.inputs)]
 
     def emit(
         self,
@@ -155,10 +149,9 @@ class _Lines:
             self._write(combining.neutral("prod", dtype, width), at(number(0, "i64")), width)
         else:
             self._write(first, at(number(0, "i64")), width)
-        parts = _parts(first)
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
-            before = _whole(carried)
+            before = conversions.joined(carried)
             if walk.exclusive:
                 self._write(before, at(k), width)
             x = self._read(-1, at(k), width)
@@ -169,9 +162,9 @@ class _Lines:
                 after = self._combined(walk.name, before, x)
             if not walk.exclusive:
                 self._write(after, at(k), width)
-            return _parts(after)
+            return conversions.parts(after)
 
-        b.loop(1, length, body, parts)
+        b.loop(1, length, body, conversions.parts(first))
         return []
 
     def _combined(self, name: str, x: Operand, y: Operand) -> Operand:
@@ -193,11 +186,3 @@ class _Lines:
     def _write(self, x: Operand, offset: Value, width: int) -> None:
         place = self._place(self.out, offset, self.kind.dtype)
         store(self.b, self.kind.dtype, x, place, 1, None)
-
-
-def _parts(x: Operand) -> list[Value]:
-    return [x.re, x.im] if isinstance(x, conversions.Pair) else [x]
-
-
-def _whole(parts: Sequence[Value]) -> Operand:
-    return parts[0] if len(parts) == 1 else conversions.Pair(parts[0], parts[1])

@@ -9,8 +9,7 @@ from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.sorters import KINDS, STABLE, sorter
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.sharing import in_pieces
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +33,9 @@ class Sorting:
     exact = True
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        (kind,) = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+        (kind,) = operand_types(equation.inputs)
         last = equation.params["axis"] == kind.ndim - 1
-        return last and in_order(strides[0], kind) and _function(equation, kind) is not None
+        return last and in_order(strides, [kind]) and _function(equation, kind) is not None
 
     def planned(self, code: Code, call: Call) -> Work:
         return _Lines(code, call.equation)

@@ -10,13 +10,12 @@ import numpy as np
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.elements import conversions
-from functrans.compile.llvm.elements.conversions import Pair
+from functrans.compile.llvm.elements.conversions import Pair, joined, parts
 from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.memory import load, store
 from functrans.compile.llvm.kernels.sharing import in_pieces
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,22 +38,18 @@ class TieMeans:
     exact = False
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        x, y = kinds = _kinds(equation)
+        x, y = kinds = operand_types(equation.inputs)
         if x.shape != y.shape or equation.params["axis"] != x.ndim - 1 or x.weak or y.weak:
             return False
         return (
-            all([in_order(s, k) for s, k in zip(strides, kinds, strict=True)])
+            in_order(strides, kinds)
             and x.dtype.kind in "fc"
             and x.dtype.itemsize > 2
             and operation("equal", (y.dtype, y.dtype), BOOL) is not None
         )
 
     def planned(self, code: Code, call: Call) -> Work:
-        return _Runs(*_kinds(call.equation))
-
-
-def _kinds(equation: Equation) -> list[ArrayType]:
-    return [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+        return _Runs(*operand_types(call.equation.inputs))
 
 
 class _Runs:
@@ -145,11 +140,11 @@ class _Runs:
 
         def run(carried: list[Value]) -> list[Value]:
             (i,) = carried
-            total = self._parts(load(b, self.dtype, 1, _place(b, x, i, self.dtype), 1, None))
+            total = parts(load(b, self.dtype, 1, _place(b, x, i, self.dtype), 1, None))
 
             def add(state: list[Value]) -> list[Value]:
                 j, *sums = state
-                more = self._parts(load(b, self.dtype, 1, _place(b, x, j, self.dtype), 1, None))
+                more = parts(load(b, self.dtype, 1, _place(b, x, j, self.dtype), 1, None))
                 return [b.add(j, 1), *[b.fadd(s, m) for s, m in zip(sums, more, strict=True)]]
 
             end, *sums = b.repeat_while(lambda s: follows(s[0]), add, [b.add(i, 1), *total])
@@ -158,7 +153,7 @@ class _Runs:
             def spread() -> None:
                 many = b.cast("sitofp", count, sums[0].type)
                 means = [b.fdiv(s, many) for s in sums]
-                mean = Pair(*means) if len(means) > 1 else means[0]
+                mean = joined(means)
                 b.repeat(
                     i,
                     end,
@@ -169,10 +164,6 @@ class _Runs:
             return [end]
 
         b.repeat_while(lambda s: b.icmp("slt", s[0], length), run, [number(0, "i64")])
-
-    @staticmethod
-    def _parts(x: Operand) -> list[Value]:
-        return list(x) if isinstance(x, Pair) else [x]
 
 
 def _place(b: Builder, base: Value, k: Value, dtype: DType) -> Value:

@@ -16,8 +16,7 @@ from functrans.compile.llvm.kernels.tiles import lanes_of
 from functrans.compile.llvm.linear.library import ELEMENT, LIBRARY
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import lines
-from functrans.core.types import ArrayType, type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +32,6 @@ SIZE = 8
 
 LONG = 1 << 21
 """Multiplications, about, from which on other threads of Python may run: sixty microseconds."""
-
-
-def _kinds(equation: Equation) -> list[ArrayType]:
-    return [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
 
 
 class Linear:
@@ -57,7 +52,7 @@ class Linear:
         self._turned = turned
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        kinds = _kinds(equation)
+        kinds = operand_types(equation.inputs)
         if any([k.weak or not k.size or k.dtype not in (np.float64, np.int64) for k in kinds]):
             return False
         return all(
@@ -87,7 +82,7 @@ class _Stacked:
         self.code = code
         code.checked = True
         self.params = call.equation.params
-        self.kinds = _kinds(call.equation)
+        self.kinds = operand_types(call.equation.inputs)
         self.results = [v.type for v in call.equation.outputs]
         self.strides = [view.access.strides for view in call.operands]
         rank = self.ranks[1][0]

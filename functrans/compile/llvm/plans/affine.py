@@ -8,16 +8,16 @@ in the end.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.core.types import shape_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation
+    from functrans.primitives.index_expression import Index
 
 
 class Coordinate(NamedTuple):
@@ -99,7 +99,7 @@ def movement(equation: Equation) -> IndexMap | None:
         return None
     (out,) = equation.outputs
     x = equation.inputs[0]
-    shape = x.type.shape if type(x) is Variable else shape_of(x)
+    shape = operand_type(x).shape
     return read(shape, out.type.shape, equation)
 
 
@@ -131,15 +131,11 @@ def _indexed(shape: Shape, _: Shape, equation: Equation) -> IndexMap | None:
     return None if len(equation.inputs) > 1 else basic_index(shape, equation.params["index"])
 
 
-def basic_index(shape: Shape, index: Any) -> IndexMap | None:
+def basic_index(shape: Shape, index: Index) -> IndexMap | None:
     """What ``x[index]`` shows of x, if the index consists of numbers, slices, None and `...`."""
-    entries = list(index.entries)
+    entries = index.expanded(len(shape))
     if any([type(e) is bool for e in entries]):
         return None
-    if Ellipsis not in entries:
-        entries.append(Ellipsis)
-    place = entries.index(Ellipsis)
-    entries[place : place + 1] = [slice(None)] * index.omitted(len(shape))
     made: list[Coordinate] = []
     axis = 0
     for e in entries:

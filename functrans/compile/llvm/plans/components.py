@@ -16,8 +16,8 @@ import numpy as np
 
 from functrans.compile.llvm.plans.forms import elementwise
 from functrans.core.primitive import primitive_of
-from functrans.core.types import ArrayType, dtype_of, shape_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.core.types import ArrayType
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 from functrans.graph.inference import output_types
 from functrans.graph.passes.rewriting import like
 from functrans.primitives.arithmetic import add
@@ -54,11 +54,7 @@ def _is_short(x: Any) -> bool:
 
 
 def _shape(x: Any) -> Shape:
-    return shape_of(_typed(x))
-
-
-def _typed(x: Any) -> Any:
-    return x.type if type(x) is Variable else x
+    return operand_type(x).shape
 
 
 def _size(x: Any) -> int:
@@ -114,7 +110,7 @@ def _parts(equation: Equation) -> bool:
 
 def _summed(e: Equation) -> bool:
     (x,), (out,) = e.inputs, e.outputs
-    same = dtype_of(_typed(x)) == out.type.dtype and out.type.dtype.kind == "f"
+    same = operand_type(x).dtype == out.type.dtype and out.type.dtype.kind == "f"
     return same and _is_short(x) and not e.params.get("keepdims", False)
 
 
@@ -150,13 +146,9 @@ def _added(e: Equation) -> bool:
 
 def _beneath(index: Index, shape: Shape) -> Index | None:
     """An index without its last entry, which takes a short last axis whole; None for others."""
-    entries = list(index.entries)
+    entries = index.expanded(len(shape))
     if not shape or not 1 < shape[-1] <= LONGEST or any([type(e) is bool for e in entries]):
         return None
-    if Ellipsis not in entries:
-        entries.append(Ellipsis)
-    place = entries.index(Ellipsis)
-    entries[place : place + 1] = [slice(None)] * index.omitted(len(shape))
     last = entries.pop()
     if not isinstance(last, slice) or last.indices(shape[-1]) != (0, shape[-1], 1):
         return None

@@ -14,7 +14,7 @@ import numpy as np
 from functrans.compile.llvm.plans.rearranging import rearranging
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.graph.graph import Equation, Graph, Variable, operand_types
 from functrans.graph.passes.rewriting import like
 from functrans.primitives import (
     add,
@@ -76,7 +76,7 @@ def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
     formula = _FORMULAS.get(name) or rearranging(equation)
     if formula is None:
         return None
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    kinds = operand_types(equation.inputs)
     if formula is norm and equation.inputs[0] in given and kinds[0].size > FEW:
         formula = _norm_of_many if "cond" in REGISTRY else norm  # programs of users have loaded it
     allowed = "biufc" if name in _COMPLEX else "biuf"

@@ -11,8 +11,8 @@ from functrans.compile.llvm.elements.operations import Operation, operation
 from functrans.compile.llvm.plans.affine import basic_index, movement
 from functrans.compile.llvm.plans.positions import readable
 from functrans.core.kinds import PYTHON_TYPES
-from functrans.core.types import SCALARS, WEAK, shape_of, type_of
-from functrans.graph.graph import Variable
+from functrans.core.types import SCALARS, WEAK
+from functrans.graph.graph import Variable, operand_type
 
 if TYPE_CHECKING:
     from functrans.core.types import Shape
@@ -43,7 +43,7 @@ def elementwise(equation: Equation) -> Operation | None:
         return None
     kinds: list[Any] = []
     for x in equation.inputs:
-        kind = x.type if type(x) is Variable else type_of(x)
+        kind = operand_type(x)
         if not supported(kind.dtype):
             return None
         weak = kind.weak if type(x) is Variable else type(x) in WEAK
@@ -64,7 +64,7 @@ def _followable(shape: Shape, equation: Equation, first: int) -> bool:
 def _has_extremum(equation: Equation) -> bool:
     """Whether there are elements along the axes; otherwise NumPy has an error to raise."""
     (x,), params = equation.inputs, equation.params
-    shape = x.type.shape if type(x) is Variable else shape_of(x)
+    shape = operand_type(x).shape
     axes = params["axes"] if "axes" in params else (params["axis"],)
     return all(shape[i] for i in axes)
 
@@ -80,7 +80,7 @@ def stated(equation: Equation) -> bool:
         return _followable(equation.outputs[0].type.shape, equation, 2)
     if name == "index":
         x = equation.inputs[0]
-        return _followable(x.type.shape if type(x) is Variable else shape_of(x), equation, 1)
+        return _followable(operand_type(x).shape, equation, 1)
     if name in ("transpose", "flip", "broadcast_to"):
         return movement(equation) is not None
     return elementwise(equation) is not None

@@ -9,16 +9,13 @@ than small ones, and by the reading and writing of the sum in every round.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
 from functrans.graph.inference import output_types
 from functrans.graph.passes.rewriting import like
-
-if TYPE_CHECKING:
-    pass
 
 MOVEMENTS = frozenset(("broadcast_to", "expand_dims", "reshape", "squeeze", "transpose"))
 """Operations that cost nothing where they stand."""
@@ -203,7 +200,7 @@ class _Loop:
         return True
 
     def _small(self, kind: ArrayType) -> bool:
-        return self.length * kind.size * kind.dtype.itemsize <= LARGEST
+        return self.length * kind.nbytes <= LARGEST
 
     def _add_after(self, entry: tuple[Variable, Any, Any, Variable]) -> bool:
         """Add the products of all rounds up after the loop, where each round adds its own."""

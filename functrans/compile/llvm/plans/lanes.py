@@ -13,8 +13,8 @@ import numpy as np
 
 from functrans.compile.llvm.plans.decomposing import in_place
 from functrans.core.interpreter import under
-from functrans.core.types import ArrayType, shape_of, type_of
-from functrans.graph.graph import Equation, Graph, Variable, graphs_in
+from functrans.core.types import ArrayType, shape_of
+from functrans.graph.graph import Equation, Graph, Variable, graphs_in, operand_types
 from functrans.graph.passes.rewriting import like
 from functrans.primitives import any as any_of, equal, logical_and, reshape, where
 from functrans.transforms.batching import Batch, BatchArray
@@ -70,10 +70,6 @@ def _simple(equation: Equation) -> bool:
     )
 
 
-def _kinds(values: Sequence[Any]) -> list[ArrayType]:
-    return [x.type if type(x) is Variable else type_of(x) for x in values]
-
-
 def _batched(graph: Graph, size: int, values: Sequence[Array], lanes: Sequence[bool]) -> list[Any]:
     """The outputs of a graph on all lanes, each with lanes."""
     with Batch(size) as batch:
@@ -90,7 +86,7 @@ def _chosen(mask: Array, x: Array, y: Array) -> Array:
 
 def _cond(equation: Equation) -> list[Equation] | None:
     branches, lanes = equation.params["branches"], equation.params["lanes"]
-    kinds = _kinds(equation.inputs)
+    kinds = operand_types(equation.inputs)
     if len(branches) < 2 or len(kinds[0].shape) != 1:
         return None
     (size,) = kinds[0].shape
@@ -107,7 +103,7 @@ def _cond(equation: Equation) -> list[Equation] | None:
 def _while(equation: Equation) -> list[Equation] | None:
     params = equation.params
     test, body, consts = params["test"], params["body"], params["consts"]
-    kinds = _kinds(equation.inputs)
+    kinds = operand_types(equation.inputs)
     if len(kinds) == consts:
         return None
     size = kinds[-1].shape[0]

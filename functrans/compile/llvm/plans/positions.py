@@ -57,11 +57,6 @@ def positions(
     if not all([k.dtype.kind in "iu" for k in kinds]):
         return None
     block_shape = index.block_shape(tuple([k.shape for k in kinds]))
-    entries = list(index.entries)
-    if Ellipsis not in entries:
-        entries.append(Ellipsis)
-    place = entries.index(Ellipsis)
-    entries[place : place + 1] = [slice(None)] * index.omitted(len(shape))
     static: list[Coordinate] = []
     dynamic: list[Position] = []
     rest = iter(arrays)
@@ -70,7 +65,7 @@ def positions(
     def behind(axis: int) -> int:
         return axis if axis < block else axis + len(block_shape)
 
-    for e in entries:
+    for e in index.expanded(len(shape)):
         if e is None:
             axis += 1
         elif e is ARRAY:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.types import dtype_of, shape_of, type_of
-from functrans.graph.graph import Variable
+from functrans.core.types import dtype_of, shape_of
+from functrans.graph.graph import operand_types
 from functrans.primitives import (
     add,
     argsort,
@@ -55,7 +55,7 @@ def rearranging(equation: Equation) -> Callable[..., Any] | None:
         return searched
     if name not in _SORTS:
         return None
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    kinds = operand_types(equation.inputs)
     shape, axis = kinds[0].shape, params["axis"]
     parts = name.endswith("partition")
     if not parts and axis == len(shape) - 1:

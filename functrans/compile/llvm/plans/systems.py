@@ -15,8 +15,8 @@ import numpy as np
 from functrans.compile.llvm.plans.decomposing import in_place
 from functrans.core.kinds import public_function
 from functrans.core.primitive import Primitive
-from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.core.types import ArrayType, dtype_of, shape_of
+from functrans.graph.graph import Equation, Graph, Variable, operand_types
 from functrans.graph.passes.rewriting import like
 from functrans.graph.passes.subexpressions import share_subexpressions
 from functrans.primitives import (
@@ -87,7 +87,7 @@ def spelt(equation: Equation) -> bool:
     """Whether an equation is one of those that :func:`factorized` spells out."""
     if equation.primitive.name not in _FORMULAS:
         return False
-    kinds = [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
+    kinds = operand_types(equation.inputs)
     results = [v.type.dtype for v in equation.outputs]
     return (
         all([d in REAL for d in results])
@@ -124,7 +124,7 @@ def _parts(equation: Equation, made: dict[Variable, Equation]) -> list[Equation]
             formula = _solved_triangle
             params["lower"] = origin.params["upper"] == transposed
     inputs = (x, *equation.inputs[1:])
-    kinds = [v.type if type(v) is Variable else type_of(v) for v in inputs]
+    kinds = operand_types(inputs)
     with Stage() as stage:
         found = formula(*map(stage.variable, kinds), transposed=transposed, **params)
         found = found if isinstance(found, tuple) else (found,)

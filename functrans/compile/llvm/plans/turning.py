@@ -11,8 +11,8 @@ from typing import Any
 
 from functrans.compile.llvm.plans.forms import REDUCTIONS, elementwise
 from functrans.core.primitive import primitive_of
-from functrans.core.types import ArrayType, shape_of
-from functrans.graph.graph import Equation, Graph, Variable
+from functrans.core.types import ArrayType
+from functrans.graph.graph import Equation, Graph, Variable, operand_type
 from functrans.graph.passes.rewriting import like
 from functrans.primitives.shape import inverse_permutation, reshape, transpose
 
@@ -64,7 +64,7 @@ class _Turning:
 
     def _passed(self, equation: Equation, out: Variable, name: str) -> bool:
         """Carry the transpose of the operands of an equation past it, if that can be."""
-        whole = [x for x in equation.inputs if shape_of(_typed(x)) == out.type.shape]
+        whole = [x for x in equation.inputs if operand_type(x).shape == out.type.shape]
         if name in REDUCTIONS:
             whole = list(equation.inputs)
         found = {self._sources.get(x, (x, None))[1] for x in whole if type(x) is Variable}
@@ -101,7 +101,7 @@ class _Turning:
             source, own = self._sources[x]
             if own == axes:
                 return source
-        shape = shape_of(_typed(x))
+        shape = operand_type(x).shape
         wide = (1,) * (len(axes) - len(shape)) + shape
         if sum([n != 1 for n in shape]) < 2:  # as it lies
             beneath = tuple([wide[i] for i in inverse_permutation(axes)])
@@ -123,7 +123,3 @@ class _Turning:
 def _like(origin: Equation, function: Any, x: Variable, out: Variable, **params: Any) -> Equation:
     """An equation that comes from the same line as another."""
     return Equation(primitive_of(function), (x,), params, (out,), origin.line, origin.errstate)
-
-
-def _typed(x: Any) -> Any:
-    return x.type if type(x) is Variable else x

@@ -6,8 +6,7 @@ from math import inf, prod, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.mathematics import FUNCTIONS
-from functrans.core.types import type_of
-from functrans.graph.graph import Variable, graphs_in
+from functrans.graph.graph import graphs_in, operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +65,7 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
                 count += within.equations
             continue
         values = (*equation.inputs, *equation.outputs)
-        sizes = [(x.type if type(x) is Variable else type_of(x)).size for x in values]
+        sizes = [kind.size for kind in operand_types(values)]
         if multiplies(equation):  # (m, k) by (k, n) to (m, n): the root of all sizes is m n k
             product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
             delay += product

@@ -9,10 +9,9 @@ import numpy as np
 
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.elements import conversions
-from functrans.compile.llvm.plans.affine import contiguous_strides
+from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.random.filling import KINDS, LIBRARY, fill
-from functrans.core.types import ArrayType, type_of
-from functrans.graph.graph import Variable
+from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation
 
 FLOATS = {np.dtype(np.float64): "double", np.dtype(np.float32): "float"}
-
-
-def _kinds(equation: Equation) -> list[ArrayType]:
-    return [x.type if type(x) is Variable else type_of(x) for x in equation.inputs]
 
 
 def _name(equation: Equation) -> str | None:
@@ -39,21 +34,15 @@ def _name(equation: Equation) -> str | None:
     return None if element is None else f"{name.removeprefix('random_')}_{element}"
 
 
-def _in_order(kinds: Sequence[ArrayType], strides: Sequence[tuple[int, ...]]) -> bool:
-    return all(
-        [tuple(s) == contiguous_strides(k.shape) for k, s in zip(kinds, strides, strict=True)]
-    )
-
-
 class Filling:
     """The way of arrays of numbers, one for each key."""
 
     exact = True
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        kinds = _kinds(equation)
+        kinds = operand_types(equation.inputs)
         fits = _name(equation) in KINDS and kinds[0].dtype == np.uint32
-        return fits and _in_order(kinds, strides)
+        return fits and in_order(strides, kinds)
 
     def planned(self, code: Code, call: Call) -> Work:
         return _Filled(call.equation)
@@ -69,7 +58,7 @@ class _Filled:
         name = _name(equation)
         assert name is not None
         self.name = name
-        self.lanes = prod(_kinds(equation)[0].shape[:-1])
+        self.lanes = prod(operand_types(equation.inputs)[0].shape[:-1])
         self.count = prod(equation.params["shape"])
 
     def emit(
@@ -105,12 +94,12 @@ class Folding:
     exact = True
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        keys, numbers = _kinds(equation)
+        keys, numbers = operand_types(equation.inputs)
         return (
             keys.dtype == np.uint32
             and numbers.dtype.kind in "iu"
             and numbers.shape in ((), keys.shape[:-1])
-            and _in_order((keys, numbers), strides)
+            and in_order(strides, (keys, numbers))
         )
 
     def planned(self, code: Code, call: Call) -> Work:
@@ -124,7 +113,7 @@ class _Folded:
     direct = False
 
     def __init__(self, equation: Equation) -> None:
-        keys, numbers = _kinds(equation)
+        keys, numbers = operand_types(equation.inputs)
         self.lanes = prod(keys.shape[:-1])
         self.step = int(numbers.shape != ())
         self.dtype = numbers.dtype
@@ -160,8 +149,8 @@ class Seeding:
     exact = True
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        kinds = _kinds(equation)
-        return kinds[0].dtype.kind in "iu" and _in_order(kinds, strides)
+        kinds = operand_types(equation.inputs)
+        return kinds[0].dtype.kind in "iu" and in_order(strides, kinds)
 
     def planned(self, code: Code, call: Call) -> Work:
         return _Seeded(call.equation)
@@ -174,7 +163,7 @@ class _Seeded:
     direct = False
 
     def __init__(self, equation: Equation) -> None:
-        (self.kind,) = _kinds(equation)
+        (self.kind,) = operand_types(equation.inputs)
 
     def emit(
         self,
@@ -199,14 +188,14 @@ class Drawing:
     exact = True
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        kinds = keys, first, last = _kinds(equation)
+        kinds = keys, first, last = operand_types(equation.inputs)
         return (
             keys.dtype == np.uint32
             and first.dtype == last.dtype
             and first.dtype.kind in "iu"
             and first.shape == last.shape == equation.outputs[0].type.shape
             and bool(first.size)
-            and _in_order(kinds, strides)
+            and in_order(strides, kinds)
         )
 
     def planned(self, code: Code, call: Call) -> Work:
@@ -222,7 +211,7 @@ class _Drawn:
     def __init__(self, code: Code, equation: Equation) -> None:
         self.code = code
         code.checked = True  # NumPy's implementation says what is wrong with bounds
-        keys, first, _ = _kinds(equation)
+        keys, first, _ = operand_types(equation.inputs)
         self.bounds, self.result = first.dtype, equation.outputs[0].type.dtype
         self.lanes = prod(keys.shape[:-1])
         self.each = first.size // self.lanes
