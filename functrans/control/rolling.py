@@ -20,7 +20,7 @@ from functrans.graph.passes.rewriting import like, rewritten
 from functrans.graph.passes.values import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from functrans.compile.executors import Executor
     from functrans.graph.graph import Equation
@@ -127,14 +127,17 @@ def rolled_for(graph: Graph, executor: Executor) -> Graph:
 
 def _rolled(graph: Graph, rule: Rule) -> Graph:
     failed: set[tuple[Variable, int]] = set()
+    looked_at: Graph | None = None
     for _ in range(SWEEPS):
         if len(graph.equations) < rule.least:
             break
+        if graph is not looked_at:
+            looked_at, keys = graph, Keys()
+            found = periods(_numbers(graph, keys), rule.least)
         count = len(failed)
-        swept = _sweep(graph, rule, failed)
-        if swept is graph and len(failed) == count:
+        graph = _sweep(graph, rule, keys, found, failed)
+        if graph is looked_at and len(failed) == count:
             break
-        graph = swept
     if not any([e.primitive.kind == "higher-order" for e in graph.equations]):
         return graph
 
@@ -146,12 +149,17 @@ def _rolled(graph: Graph, rule: Rule) -> Graph:
     return rewritten(graph, inside)
 
 
-def _sweep(graph: Graph, rule: Rule, failed: set[tuple[Variable, int]]) -> Graph:
-    """The graph with the largest loops rolled, as far as they do not overlap; stretches that are no
-    loops are entered among those that have `failed`."""
-    keys = Keys()
+def _sweep(
+    graph: Graph,
+    rule: Rule,
+    keys: Keys,
+    found: Sequence[Period],
+    failed: set[tuple[Variable, int]],
+) -> Graph:
+    """The graph with the largest loops rolled, as far as they do not overlap, of the stretches that
+    were found to repeat; those that are no loops are entered among those that have `failed`."""
     runs: list[Period] = []
-    for run in periods(_numbers(graph, keys), rule.least):
+    for run in found:
         name = graph.equations[run.start].outputs[0], run.period
         apart = all(run.stop <= r.start or r.stop <= run.start for r in runs)
         if apart and name not in failed and rule.pays(run):

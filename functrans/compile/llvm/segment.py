@@ -19,7 +19,7 @@ from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.recording import taped
 from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.decomposing import decomposed
-from functrans.compile.llvm.plans.forms import REDUCTIONS, elementwise, stated
+from functrans.compile.llvm.plans.forms import MOVEMENTS, REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.lanes import joined
 from functrans.compile.llvm.plans.lending import lent
@@ -56,14 +56,14 @@ def supported(equation: Equation, exact: bool) -> bool:
     if way is not None:
         graphs = list(graphs_in(equation.params))
         return all([nested(g, exact) for g in graphs]) if graphs else way.exact or not exact
-    if not stated(equation):
-        return False
     name = equation.primitive.name
-    if name in REDUCTIONS:
+    if stated(equation):
+        if name not in REDUCTIONS:
+            return True
         how, dtype = REDUCTIONS[name], equation.outputs[0].type.dtype
         return combining.combinable(how, dtype) and (not exact or combining.exact(how, dtype))
-    found = elementwise(equation)
-    return found is None or found.exact or not exact
+    found = None if name in MOVEMENTS or name in REDUCTIONS else elementwise(equation)
+    return found is not None and (found.exact or not exact)
 
 
 def prepared(graph: Graph, *, exact: bool) -> Graph:

@@ -32,7 +32,8 @@ PASSES = ("always_inliner", "sroa", "new_gvn", "loop_rotate")
 they double the time to compile and change nothing in what was measured."""
 
 QUICK = ("sroa",)
-"""Those of code that hardly runs. Functions that are to be parts of their callers are called."""
+"""Those of code that hardly runs, where it has variables on the stack. Functions that are to be
+parts of their callers are called."""
 
 _lock = threading.RLock()
 
@@ -176,12 +177,13 @@ class Machine:
         llvm = self.llvm
         module = llvm.parse_assembly(text)
         target = self._targets[0 if names is QUICK else 2]
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        builder = llvm.create_pass_builder(target, options)
-        passes = llvm.create_new_module_pass_manager()
-        for name in names:
-            getattr(passes, f"add_{name}_pass")()
-        passes.run(module, builder)
+        if names is not QUICK or " alloca " in text:
+            options = llvm.create_pipeline_tuning_options(speed_level=2)
+            builder = llvm.create_pass_builder(target, options)
+            passes = llvm.create_new_module_pass_manager()
+            for name in names:
+                getattr(passes, f"add_{name}_pass")()
+            passes.run(module, builder)
         return bytes(target.emit_object(module))
 
     def linked(self, code: bytes) -> Any:

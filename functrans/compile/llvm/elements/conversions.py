@@ -93,6 +93,8 @@ def convert(builder: Builder, x: Operand, source: DType, target: DType) -> Opera
     Numbers that an integer type does not hold become what NumPy's casts make of them on x86, on
     every machine. Of complex numbers that become real the real part is left.
     """
+    if source is target:
+        return x
     if target.kind == "c":
         part = real_of(target)
         if isinstance(x, Pair):

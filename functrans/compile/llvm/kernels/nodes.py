@@ -44,10 +44,12 @@ class Node:
 
     def settle(self) -> None:
         """Find out on which axes it depends."""
-        along = [] if self.access is None else self.access.strides
-        inner = [i for i, stride in enumerate(along) if stride]
-        parts = [*self.operands, *[step.node for step in self.positions]]
-        self.depth = max([*inner, *[x.depth for x in parts]], default=-1)
+        depths = [x.depth for x in self.operands]
+        if self.positions:
+            depths += [step.node.depth for step in self.positions]
+        if self.access is not None:
+            depths += [i for i, stride in enumerate(self.access.strides) if stride]
+        self.depth = max(depths, default=-1)
 
 
 class Step(NamedTuple):

@@ -35,6 +35,7 @@ IndexMap = tuple[Coordinate, ...]
 """For each axis of an operand, the coordinate that an element of the result has along it."""
 
 
+@lru_cache(maxsize=64)
 def identity(rank: int) -> IndexMap:
     """Each element shows itself."""
     return tuple([Coordinate(i, 0, 1) for i in range(rank)])
@@ -43,6 +44,8 @@ def identity(rank: int) -> IndexMap:
 @lru_cache(maxsize=4096)
 def broadcast(shape: Shape, result: Shape) -> IndexMap:
     """An operand of a shape that is broadcast to that of the result."""
+    if shape == result:
+        return identity(len(shape))
     shift = len(result) - len(shape)
     return tuple(
         [
@@ -55,6 +58,8 @@ def broadcast(shape: Shape, result: Shape) -> IndexMap:
 def composed(inner: IndexMap, outer: IndexMap) -> IndexMap:
     """The map of an operand through one result to the next: `inner` leads from the operand to the
     first, `outer` from that to the second."""
+    if inner is outer and inner is identity(len(inner)):  # as mostly
+        return inner
     made = []
     for axis, start, step in inner:
         if axis is None:

@@ -69,13 +69,19 @@ def _has_extremum(equation: Equation) -> bool:
     return all(shape[i] for i in axes)
 
 
+MOVEMENTS = (
+    *("concatenate", "pad", "reshape", "roll", "shift"),
+    *("index", "index_add", "index_update"),
+    *("broadcast_to", "flip", "transpose"),
+)
+"""Primitives that only move elements."""
+
+
 def stated(equation: Equation) -> bool:
-    """Whether an equation can be expressed so, leaving calls aside."""
+    """Whether an equation can be expressed so, leaving calls and elementwise operations aside."""
     name = equation.primitive.name
     if name in ("max", "min", "argmax", "argmin"):
         return _has_extremum(equation)
-    if name in ("reshape", "concatenate", "pad", "roll", "shift") or name in REDUCTIONS:
-        return True
     if name in ("index_add", "index_update"):
         return _followable(equation.outputs[0].type.shape, equation, 2)
     if name == "index":
@@ -83,4 +89,4 @@ def stated(equation: Equation) -> bool:
         return _followable(operand_type(x).shape, equation, 1)
     if name in ("transpose", "flip", "broadcast_to"):
         return movement(equation) is not None
-    return elementwise(equation) is not None
+    return name in MOVEMENTS or name in REDUCTIONS

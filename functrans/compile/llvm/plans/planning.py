@@ -22,7 +22,6 @@ from functrans.compile.llvm.plans.finishing import finished
 from functrans.compile.llvm.plans.rows import nested
 from functrans.compile.llvm.plans.statements import (
     Call,
-    Counted,
     Elementwise,
     Gathered,
     Kernel,
@@ -103,23 +102,34 @@ class Plan:
             for p in definition.positions:
                 yield p.array, p.where
 
-    def sources(self, x: Variable) -> Iterator[Variable]:
+    def reads(self, x: Variable) -> Sequence[Variable]:
+        """The operands of a definition."""
+        definition = self._definitions[x]
+        if isinstance(definition, Elementwise):
+            return definition.operands
+        if isinstance(definition, Moved):
+            return (definition.operand,)
+        if isinstance(definition, Gathered):
+            return [p.array for p in definition.positions]
+        return ()
+
+    def sources(self, x: Variable) -> Sequence[Variable]:
         """All values that a definition reads, those in memory at positions too."""
         definition = self._definitions[x]
         if isinstance(definition, Gathered):
-            yield definition.operand
-        for y, _ in self.operands(x):
-            yield y
+            return [definition.operand, *self.reads(x)]
+        return self.reads(x)
 
     def cost(self, x: Variable) -> int:
         """About how many simple operations an element of a virtual value takes."""
+        if x in self._cost:
+            return self._cost[x]
         waiting = [x]
         while waiting:  # a chain may be longer than the interpreter's stack is deep
             y = waiting[-1]
             definition = self._definitions.get(y)
-            uniform = definition is None or isinstance(definition, Uniform | Counted)
-            parts = () if uniform else self.operands(y)
-            virtual = [z for z, _ in parts if self.is_virtual(z)]
+            parts = () if definition is None else self.reads(y)
+            virtual = [z for z in parts if self.is_virtual(z)]
             missing = [z for z in virtual if z not in self._cost]
             waiting.extend(missing)
             if not missing:
@@ -279,7 +289,7 @@ class _Promotion:
             if self._strided(x, places):
                 self.stored.add(x)
                 places = {(x.type.shape, depths.get(x, 0))}
-            for y, _ in plan.operands(x):
+            for y in plan.reads(x):
                 if plan.is_virtual(y):
                     needed.setdefault(y, set()).update(places)
 
@@ -299,6 +309,15 @@ class _Promotion:
 
     def _sorted(self) -> list[Variable]:
         """The definitions, operands first."""
+        definitions, done = self.plan.statements.definitions, set()
+        for x in definitions:
+            if any([y in definitions and y not in done for y in self.plan.sources(x)]):
+                return self._walked()
+            done.add(x)
+        return list(definitions)
+
+    def _walked(self) -> list[Variable]:
+        """The same where they are not in such an order."""
         order: list[Variable] = []
         done: set[Variable] = set()
         for root in self.plan.statements.definitions:

@@ -402,7 +402,8 @@ class Statements:
 
     def _enter(self, equation: Equation, calls: Callable[[Equation], Way | None]) -> None:
         found = elementwise(equation)
-        equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
+        if not all([type(x) is Variable for x in equation.inputs]):
+            equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
         name = equation.primitive.name
         out = equation.outputs[0]
         way = calls(equation)
