@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from functrans import grad, hessian, jacfwd, jvp, primitives as p, vjp, vmap
+from functrans import grad, hessian, jacfwd, jit, jvp, primitives as p, value_and_grad, vjp, vmap
 
 
 def total(y):
@@ -255,3 +255,34 @@ def test_searchsorted_in_lanes_of_either_operand(axes, shape):
     for i in range(4):
         own = np.searchsorted(x[i] if axes[0] == 0 else x, y[i] if axes[1] == 0 else y, "right")
         np.testing.assert_array_equal(ans[i], own)
+
+
+WITHOUT_DIMENSIONS = {
+    "choose": lambda x: np.choose(1, [x[0, 0], x[1, 1]]),
+    "cond": lambda x: np.linalg.cond(x[:, :2]),
+    "interp": lambda x: np.interp(x[0, 0], np.arange(3.0), np.arange(3.0)),
+    "logaddexp": lambda x: np.logaddexp.reduce(x[0]),
+    "median": np.median,
+    "nanmax": np.nanmax,
+    "nanmedian": np.nanmedian,
+    "nanquantile": lambda x: np.nanquantile(x, 0.3),
+    "nanstd": np.nanstd,
+    "nanvar": np.nanvar,
+    "norm": np.linalg.norm,
+    "norm of order 3": lambda x: np.linalg.norm(x[0], 3),
+    "percentile": lambda x: np.percentile(x, 30),
+    "quantile": lambda x: np.quantile(x, 0.3),
+    "std": lambda x: x.std(),
+    "var": np.var,
+    "where": lambda x: np.where(x[0, 0] > 0, x[0, 0], x[1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_DIMENSIONS)
+def test_results_without_dimensions_are_scalars_where_those_of_numpy_are(name):
+    """An array without dimensions is another thing: it has no hash, and prints otherwise."""
+    function = WITHOUT_DIMENSIONS[name]
+    x = np.array([[0.5, 1.5, 4.0], [2.5, -1.0, 0.25]])
+    wanted = type(function(x))
+    assert type(jit(function)(x)) is wanted
+    assert type(value_and_grad(function)(x)[0]) is wanted

@@ -11,7 +11,7 @@ import hashlib
 import sys
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -26,16 +26,33 @@ _PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), np.dtype)
 _NUMBERS = (float, complex, np.generic)  # equal numbers may differ in the sign of a zero
 _MISSING = object()
 
+FEW_BYTES = 65_536
+"""Up to which making them anew and comparing them takes less time than looking at an array."""
+
+
+class _Kept(NamedTuple):
+    """An array, and what it was when it was read: all of its bytes if they are few, in the order of
+    its elements, or else a copy."""
+
+    array: np.ndarray[Any, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    content: bytes | np.ndarray[Any, Any]
+    what: str
+
 
 class Arrays:
     """Arrays as they were when they were read."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], str]] = {}
+        self._kept: dict[int, _Kept] = {}
 
     def keep(self, array: np.ndarray[Any, Any], what: str) -> None:
         """Remember an array as it is now; `what` is what messages call it."""
-        self._kept.setdefault(id(array), (array, array.copy(order="K"), what))
+        if id(array) not in self._kept:
+            few = array.nbytes <= FEW_BYTES
+            content = array.tobytes() if few else array.copy(order="K")
+            self._kept[id(array)] = _Kept(array, array.shape, array.dtype, content, what)
 
     def __bool__(self) -> bool:
         return bool(self._kept)
@@ -45,12 +62,28 @@ class Arrays:
 
     def change(self) -> str | None:
         """What has changed since, in words; None if nothing has."""
-        for array, copy, what in self._kept.values():
-            if array.shape != copy.shape or array.dtype != copy.dtype:
+        for array, shape, dtype, content, what in self._kept.values():
+            if array.shape != shape or array.dtype != dtype:
                 return f"the array {what} has another type"
-            if not same_bits(array, copy):
+            if isinstance(content, bytes):
+                same = array.tobytes() == content
+            else:
+                same = same_bits(array, content)
+            if not same:
                 return f"the elements of the array {what} are others"
         return None
+
+    def conditions(self, name: Callable[[Any], str]) -> list[str]:
+        """What has to hold for nothing to have changed, as :meth:`Reads.conditions` has it."""
+        found = []
+        for array, shape, dtype, content, _ in self._kept.values():
+            this = name(array)
+            alike = f"{this}.shape == {name(shape)} and {this}.dtype is {name(dtype)}"
+            if isinstance(content, bytes):
+                found.append(f"{alike} and {this}.tobytes() == {name(content)}")
+            else:
+                found.append(f"{alike} and same_bits({this}, {name(content)})")
+        return found
 
 
 class Reads:
@@ -127,9 +160,8 @@ class Reads:
             now = f"(*{this}, *{this}.values())" if isinstance(container, dict) else this
             count = len(container)
             found.append(f"len({this}) == {count} and all(map(is_, {now}, {name(items)}))")
-        if self._arrays:
-            found.append("arrays.change() is None")
-        return found, {**names, "is_": is_, "arrays": self._arrays}
+        found += self._arrays.conditions(name)
+        return found, {**names, "is_": is_, "same_bits": same_bits}
 
     def has(self, array: np.ndarray[Any, Any]) -> bool:
         """Whether an array is among what the function reads."""

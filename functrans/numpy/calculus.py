@@ -10,7 +10,7 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
 
@@ -177,7 +177,7 @@ def interp(
         distance = p.subtract(at, p.getitem(points, knot))
         inside = p.add(p.multiply(slope, distance), p.getitem(values, knot))
     ans = p.where(p.less(at, points[0]), low, p.where(p.greater(at, points[-1]), high, inside))
-    return p.where(p.isnan(at), at, ans)
+    return scalar(p.where(p.isnan(at), at, ans))
 
 
 @implements(np.convolve)

@@ -24,7 +24,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
 from functrans.numpy.householder import reflections
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.registry import implements
 
 MISSING = object()
@@ -378,7 +378,7 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     powers = _guarded(size, lambda a: p.power(a, ord), 0.0 if ord > 0 else np.inf)
     total = p.sum(powers, axes=axes, keepdims=keepdims)
     root = np.reciprocal(ord, dtype=dtype_of(total))
-    return _guarded(total, lambda a: p.power(a, root), 0.0 if ord > 0 else np.inf)
+    return scalar(_guarded(total, lambda a: p.power(a, root), 0.0 if ord > 0 else np.inf))
 
 
 def _guarded(x: Array, function: Any, at_zero: float) -> Array:
@@ -456,7 +456,7 @@ def _condition(x: Array, ord: Any) -> Array:
         ans = p.multiply(norm(x, ord, (-2, -1)), norm(inverse, ord, (-2, -1)))
     given = p.any(p.isnan(x), axes=(ndim_of(x) - 2, ndim_of(x) - 1))
     undefined = p.logical_and(p.isnan(ans), p.logical_not(given))
-    return p.getitem(p.where(undefined, np.inf, ans), ())
+    return scalar(p.where(undefined, np.inf, ans))
 
 
 @implements(np.linalg.matrix_rank)

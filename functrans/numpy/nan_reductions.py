@@ -11,7 +11,7 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of
 from functrans.numpy import reductions
-from functrans.numpy.operands import operand
+from functrans.numpy.operands import operand, scalar
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
 
@@ -109,7 +109,7 @@ def _nan_if_all(ans: Array, a: Any, axis: Any, keepdims: Any, initial: Any) -> A
     none = reductions.all(p.isnan(x), axis, keepdims=keepdims)
     if not isinstance(none, TracedArray) and np.any(none):
         warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=5)
-    return p.where(none, np.nan, ans)
+    return scalar(p.where(none, np.nan, ans))
 
 
 @implements(np.nanargmax)
@@ -164,7 +164,7 @@ def nanvar(
     ddof = ddof if correction is MISSING else correction
     ans = reductions.var(a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean)
     count = reductions.count_of(operand(a), axis, keepdims, valid)
-    return p.where(p.greater(count, ddof), ans, np.nan)
+    return scalar(p.where(p.greater(count, ddof), ans, np.nan))
 
 
 @implements(np.nanstd)

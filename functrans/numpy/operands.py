@@ -24,6 +24,12 @@ def operand(x: Any) -> Array:
     return x if type(x) in OPERANDS else converted(x)
 
 
+def scalar(x: Array) -> Array:
+    """A result as ufuncs return it: a scalar of NumPy if it has no dimensions. What ends with
+    ``where``, ``reshape`` or ``take`` is an array then."""
+    return x if shape_of(x) else p.getitem(x, ())
+
+
 def converted(x: Any) -> Array:
     """The array that NumPy would make of `x`, also of nested lists with traced arrays in them."""
     if isinstance(x, list | tuple) and contains_traced(x):

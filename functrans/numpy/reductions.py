@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ def std(
 
 def root(x: Array) -> Array:
     """Square root of a sum of squares: its derivative is 0, not infinite, where all are 0."""
-    return p.where(p.equal(x, 0), 0, p.sqrt(x))
+    return scalar(p.where(p.equal(x, 0), 0, p.sqrt(x)))
 
 
 @implements(np.cumsum)

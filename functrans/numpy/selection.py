@@ -10,7 +10,7 @@ from functrans import primitives as p
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, predicates, reductions, shapes
-from functrans.numpy.operands import converted_all, operand, promoted
+from functrans.numpy.operands import converted_all, operand, promoted, scalar
 from functrans.numpy.options import unsupported
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements, method
@@ -100,7 +100,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     ans = shapes.broadcast_to(reductions.cast(options[0], dtype), shape)
     for k, option in enumerate(options[1:], 1):
         ans = p.where(p.equal(index, k), option, ans)
-    return ans
+    return scalar(ans)
 
 
 def _check_choices(index: Array, count: int) -> None:

@@ -11,7 +11,7 @@ from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
-from functrans.numpy.operands import operand
+from functrans.numpy.operands import operand, scalar
 from functrans.numpy.reductions import flag
 from functrans.numpy.registry import implements
 
@@ -95,7 +95,7 @@ def median(
     if dtype_of(x).kind in "fc":  # NaN is sorted to the end, and value and derivative follow it
         end = ordered[..., -1]
         ans = p.where(p.isnan(end), end, ans)
-    return shapes.reshape(ans, kept) if flag(keepdims) else ans
+    return shapes.reshape(ans, kept) if flag(keepdims) else scalar(ans)
 
 
 @implements(np.nanmedian)
@@ -119,7 +119,7 @@ def nanmedian(
     low, high = (indexing.take_along_axis(ordered, i, last) for i in places)
     ans = p.multiply(0.5, p.add(low, high))
     ans = p.where(p.equal(p.remainder(count, 2), 1), low, ans)
-    return shapes.reshape(ans, kept) if flag(keepdims) else shapes.squeeze(ans, last)
+    return shapes.reshape(ans, kept) if flag(keepdims) else scalar(shapes.squeeze(ans, last))
 
 
 @implements(np.cov)

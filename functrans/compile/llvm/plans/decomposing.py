@@ -239,7 +239,8 @@ def logsumexp(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
     _, rest, count = _leading(x, axes)
     top = max_over(x, axes=axes, keepdims=True)
     added = add(log(count), log1p(divide(rest, count)))
-    return _lost(add(top, added), axes, keepdims)
+    # A ufunc comes last: its result is a scalar if it has no dimensions, as logsumexp's is.
+    return add(_lost(top, axes, keepdims), _lost(added, axes, keepdims))
 
 
 def attained(x: Array, y: Array) -> Array:
