@@ -13,7 +13,6 @@ from functrans.compile.llvm.calling.plan import (
     UNKNOWN,
     Container,
     ContainerKind,
-    Derived,
     Donation,
     Head,
     Input,
@@ -33,7 +32,6 @@ def write(module: Module, fields: Layouts) -> None:
     _Containers(module, fields, "open_containers").write()
     _Arrays(module, fields, "read_array", "i1", ["ptr", "ptr", "ptr", "ptr"]).write()
     _Numbers(module, fields, "read_number", "i1", ["ptr", "ptr", "ptr", "ptr"]).write()
-    _Derived(module, fields, "derive_sizes").write()
     _Donations(module, fields, "keep_donations_apart").write()
 
 
@@ -238,30 +236,6 @@ class _Numbers(Writer):
                 InputKind.SAME: lambda: self.require(b.icmp("eq", thing, known)),
             },
         )
-        self.answer()
-
-
-class _Derived(Writer):
-    """``i1 (ptr plan, ptr frame)``: sizes that are sums of products of others."""
-
-    def write(self) -> None:
-        b, sizes = self.b, self.part(Head.SIZE_PART)
-        zero = number(0, "i64")
-
-        def add(record: Value) -> None:
-            one, other = [
-                self.word(sizes, self.word(record, x)) for x in (Derived.ONE, Derived.OTHER)
-            ]
-            product = b.mul(b.mul(one, other), self.word(record, Derived.FACTOR))
-            to = self.word(record, Derived.TO)
-            self.put(b.add(self.word(sizes, to), product), sizes, to)
-
-        self.each(
-            Head.DERIVED,
-            Derived,
-            lambda record: self.put(zero, sizes, self.word(record, Derived.TO)),
-        )
-        self.each(Head.DERIVED, Derived, add)
         self.answer()
 
 

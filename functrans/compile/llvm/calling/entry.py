@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from functrans.compile.llvm.calling import arguments, results
 from functrans.compile.llvm.calling.foreign import Foreign
 from functrans.compile.llvm.calling.plan import (
-    STATUS_BYTES,
     UNKNOWN,
     Head,
     Input,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from functrans.compile.llvm.calling.signature import Size
     from functrans.compile.llvm.calling.structs import Layouts
 
 LARGEST = 4096
@@ -63,7 +61,6 @@ class _Self(IntEnum):
 
     FALLBACK = 0
     WORDS = 1
-    ERROR = 2
 
 
 def builtin(
@@ -74,9 +71,8 @@ def builtin(
     fallback: Callable[..., Any],
     *,
     keywords: Mapping[str, Any] | None = None,
-    arena: int | Size = 0,
+    arena: int = 0,
     status: bool = False,
-    error: Callable[..., Any] | None = None,
     long: bool = False,
     numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     kept: Any = None,
@@ -110,13 +106,11 @@ def builtin(
         Another builtin, perhaps: a chain of them is a function for several signatures.
     keywords : dict, optional
         The same of arguments that are given by keyword; their leaves come behind the others.
-    arena : int or Size
+    arena : int
         Bytes.
     status : bool
-        Whether the body returns 0, or a number that says what went wrong. Then the results are
-        dropped, and ``error(number, *details)`` is called with the first words of the arena, int64,
-        to raise an exception; or `fallback` with the arguments, where there is no `error`.
-    error : callable, optional
+        Whether the body returns 0, or another number where it cannot go on. Then the results are
+        dropped, and `fallback` is called with the arguments.
     long : bool
         Whether a call takes so long (tens of microseconds) that other threads should run meanwhile.
     numbers : array of int64, optional
@@ -133,11 +127,10 @@ def builtin(
     structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
     if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
-        return Foreign(name, body, structure, made, fallback, arena, status, error, numbers, kept)
-    how = 0 if not status else 1 if error is None else 2
-    plan = Plan(structure, made, found, body, arena, how, long, numbers)
+        return Foreign(name, body, structure, made, fallback, arena, status, numbers, kept)
+    plan = Plan(structure, made, found, body, arena, status, long, numbers)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
-    held = (fallback, plan.words, error, definition, tuple(plan.objects), kept)
+    held = (fallback, plan.words, definition, tuple(plan.objects), kept)
     return _new()(ctypes.addressof(definition), held, None)  # type: ignore[no-any-return]
 
 
@@ -185,7 +178,7 @@ class _Entry(Writer):
         self.read_leaves()
         fallback, self.refused = self.refused, failed
         self.make_results()
-        self.run(fallback, out)
+        self.run(fallback)
         self.finish_results()
         b.store(self.word(self.part(Head.RESULT_PART), 0, "ptr"), self.result)
         b.jump(out)
@@ -276,7 +269,6 @@ class _Entry(Writer):
             b.start(done)
 
         self.each(Head.LEAVES, Input, read)
-        b.when(self.some(Head.DERIVED), lambda: self.stage("derive_sizes"))
         b.when(self.some(Head.DONATIONS), lambda: self.stage("keep_donations_apart"))
 
     # ---- results ----------------------------------------------------------------------------
@@ -312,13 +304,11 @@ class _Entry(Writer):
 
     # ---- the call ---------------------------------------------------------------------------
 
-    def run(self, fallback: str, out: str) -> None:
+    def run(self, fallback: str) -> None:
         """Call the body, with an arena, perhaps without the GIL."""
         b = self.b
         sizes = self.part(Head.SIZE_PART)
-        told = self.head(Head.ARENA_SIZE)
-        named = b.select(b.icmp("ne", told, 0), self.word(sizes, told), number(0, "i64"))
-        need = b.intrinsic("smax", named, self.head(Head.ARENA))
+        need = self.head(Head.ARENA)
         b.when(
             b.icmp("sgt", need, 0),
             lambda: self.require(self.call("take_arena", need, self.arena, result="i1")),
@@ -334,13 +324,13 @@ class _Entry(Writer):
         operands = f"{inputs}, {outputs}, {arena}, {last}"
         status = b.emit("i32", f"call i32 {body.text}({operands})")
         b.when(long, lambda: self.stop_others(thread))
-        how = self.head(Head.STATUS)
-        good, wrong = b.label("good"), b.label("wrong")
-        b.fork(b.both(b.icmp("ne", how, 0), b.icmp("ne", status, 0)), wrong, good)
-        b.start(wrong)
-        self.report(status, how, fallback, out)
-        b.start(good)
         b.when(b.icmp("ne", arena, NULL), lambda: self.do("leave_arena", self.arena))
+        good, wrong = b.label("good"), b.label("wrong")
+        b.fork(b.both(self.some(Head.STATUS), b.icmp("ne", status, 0)), wrong, good)
+        b.start(wrong)
+        self.do("drop_results", self.plan, self.frame)
+        b.jump(fallback)
+        b.start(good)
 
     def let_others_run(self, thread: Value) -> None:
         """Release the GIL. Others may then take arrays out of containers, so these are held."""
@@ -358,21 +348,3 @@ class _Entry(Writer):
             self.do(function, self.word(objects, self.word(record, Input.SOURCE), "ptr"))
 
         self.b.when(self.some(Head.HELD), lambda: self.each(Head.LEAVES, Input, one))
-
-    def report(self, status: Value, how: Value, fallback: str, out: str) -> None:
-        """Have an exception raised for what the body says; the results are dropped."""
-        b = self.b
-        count = STATUS_BYTES // 8
-        arena = b.load("ptr", self.arena)
-        details = [self.word(arena, i) for i in range(count)]
-        self.do("leave_arena", self.arena)
-        self.do("drop_results", self.plan, self.frame)
-        error = b.label("error")
-        b.fork(b.icmp("eq", how, 2), error, fallback)
-        b.start(error)
-        form = self.module.constant("status_format", "i8", [*b"i", *b"L" * count, 0])
-        operands = ", ".join(map(str, [self.item(_Self.ERROR), form, status, *details]))
-        self.module.declare("PyObject_CallFunction", "ptr", "ptr", "ptr", "...")
-        called = f"call ptr (ptr, ptr, ...) @PyObject_CallFunction({operands})"
-        b.store(b.emit("ptr", called), self.result)
-        b.jump(out)

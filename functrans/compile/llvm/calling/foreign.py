@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.calling.plan import STATUS_BYTES
-from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same, Size, is_named
+from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same, is_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from functrans.compile.llvm.calling.signature import Dim, Structure
+    from functrans.compile.llvm.calling.signature import Structure
 
 _BODY = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)
 
@@ -35,7 +34,6 @@ class Foreign:
         "__name__",
         "_arena",
         "_body",
-        "_error",
         "_inputs",
         "_kept",
         "_names",
@@ -52,9 +50,8 @@ class Foreign:
         inputs: Structure,
         outputs: Structure,
         fallback: Callable[..., Any],
-        arena: int | Size,
+        arena: int,
         status: bool,
-        error: Callable[..., Any] | None,
         numbers: np.ndarray[Any, np.dtype[np.int64]] | None,
         kept: Any,
     ) -> None:
@@ -66,7 +63,6 @@ class Foreign:
         self._outputs = outputs
         self._arena = arena
         self._status = status
-        self._error = error
         self._numbers = numbers
         self._kept = kept
 
@@ -80,8 +76,7 @@ class Foreign:
         except _UnusualError:
             return self.fallback(*args, **options)
         results = [_result(node.content, data, sizes) for node in self._outputs.leaves]
-        need = max(_number(self._arena, sizes), STATUS_BYTES if self._status else 0)
-        arena = np.empty(need + 64, np.uint8)
+        arena = np.empty(self._arena + 64, np.uint8)
         start = -arena.ctypes.data % 64
         told = self._numbers
         if told is None:
@@ -91,9 +86,7 @@ class Foreign:
             _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data
         )
         if self._status and status:
-            if self._error is None:
-                return self.fallback(*args, **options)
-            return self._error(status, *arena[start : start + STATUS_BYTES].view(np.int64).tolist())
+            return self.fallback(*args, **options)
         return self._joined(results)
 
     def _data(self, objects: list[Any], sizes: dict[str, int]) -> list[np.ndarray[Any, Any]]:
@@ -168,13 +161,7 @@ def _result(wanted: Any, data: list[Any], sizes: Mapping[str, int]) -> Any:
     if isinstance(wanted, Donated):
         return data[wanted.place]
     shape = wanted.shape if isinstance(wanted, Array) else ()
-    return np.empty([_number(dim, sizes) for dim in shape], wanted.dtype)
-
-
-def _number(dim: Dim, sizes: Mapping[str, int]) -> int:
-    if isinstance(dim, Size):
-        return dim.value(sizes)
-    return sizes[dim] if isinstance(dim, str) else dim
+    return np.empty([sizes[d] if isinstance(d, str) else d for d in shape], wanted.dtype)
 
 
 def _addresses(arrays: list[Any]) -> Any:

@@ -18,7 +18,6 @@ from functrans.compile.llvm.calling.signature import (
     Donated,
     Number,
     Same,
-    Size,
     Structure,
     is_named,
 )
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.calling.signature import Leaf, Node
     from functrans.compile.llvm.calling.structs import Layouts
-
-STATUS_BYTES = 64
-"""Those at the start of the arena in which the body tells more of an error: eight words."""
 
 EXTENTS = 8
 """Places of data that are compared at a time."""
@@ -49,43 +45,40 @@ class Head(IntEnum):
     CONTAINER_TABLE = 3
     LEAVES = 4
     LEAF_TABLE = 5
-    DERIVED = 6
-    DERIVED_TABLE = 7
-    OUTPUTS = 8
-    OUTPUT_TABLE = 9
-    CONSTANTS = 10
-    CONSTANT_TABLE = 11
-    BUILDS = 12
-    BUILD_TABLE = 13
-    DONATIONS = 14
-    DONATION_TABLE = 15
-    ARENA = 16
-    """Bytes, at least; with ARENA_SIZE the number of a size that tells them."""
-    ARENA_SIZE = 17
-    STATUS = 18
-    """0: the body returns nothing; 1: what goes wrong is for the fallback; 2: for `error`."""
-    LONG = 19
-    NUMBERS = 20
+    OUTPUTS = 6
+    OUTPUT_TABLE = 7
+    CONSTANTS = 8
+    CONSTANT_TABLE = 9
+    BUILDS = 10
+    BUILD_TABLE = 11
+    DONATIONS = 12
+    DONATION_TABLE = 13
+    ARENA = 14
+    """Bytes."""
+    STATUS = 15
+    """Whether the body returns a number other than 0 where the fallback is to be called."""
+    LONG = 16
+    NUMBERS = 17
     """Whether a result is a scalar or a number, which is made of what the body wrote."""
-    HELD = 21
+    HELD = 18
     """Whether the arguments' arrays need references of their own while the body runs."""
-    SIZES = 22
-    RESULTS = 23
-    ARRAY_TYPE = 24
-    KEYWORDS = 25
-    KEYWORD_TABLE = 26
-    EXTENTS = 27
+    SIZES = 19
+    RESULTS = 20
+    ARRAY_TYPE = 21
+    KEYWORDS = 22
+    KEYWORD_TABLE = 23
+    EXTENTS = 24
     """Leaves whose places are compared if some are given up, some more than there are."""
     # Where the parts of a call's frame begin, in words; behind the last one it ends.
-    INPUT_PART = 28
-    OUTPUT_PART = 29
-    SIZE_PART = 30
-    SLOT_PART = 31
-    RESULT_PART = 32
-    OBJECT_PART = 33
-    EXTENT_PART = 34
-    WORDS = 35
-    TABLE = 36
+    INPUT_PART = 25
+    OUTPUT_PART = 26
+    SIZE_PART = 27
+    SLOT_PART = 28
+    RESULT_PART = 29
+    OBJECT_PART = 30
+    EXTENT_PART = 31
+    WORDS = 32
+    TABLE = 33
     """The address of the numbers that the body gets in place of sizes, or 0."""
 
 
@@ -178,15 +171,6 @@ class Build(IntEnum):
     """What makes a named tuple of a tuple."""
 
 
-class Derived(IntEnum):
-    """Words of the record of a product that is added to a size: of a factor and two sizes."""
-
-    TO = 0
-    FACTOR = 1
-    ONE = 2
-    OTHER = 3
-
-
 class Donation(IntEnum):
     """Words of the record of an argument that is given up."""
 
@@ -225,8 +209,9 @@ class Plan:
     layouts : Layouts
     body : int or c_void_p
         The address of the compiled function, or where it stands.
-    arena : int or Size
-    status : int
+    arena : int
+        Bytes.
+    status : bool
         As in :class:`Head`.
     long : bool
         Whether the body runs without the GIL.
@@ -246,8 +231,8 @@ class Plan:
         outputs: Structure,
         layouts: Layouts,
         body: int | ctypes.c_void_p,
-        arena: int | Size,
-        status: int,
+        arena: int,
+        status: bool,
         long: bool,
         numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     ) -> None:
@@ -255,8 +240,6 @@ class Plan:
         self.objects: list[Any] = []
         self._loose: list[int] = []
         self._sizes = {name: 1 + i for i, name in enumerate(inputs.sizes())}  # behind the size 1
-        self._derived: list[list[int]] = []
-        self._extra = 0
         self._slots = 0
         self._nowhere = len(inputs.leaves)
         donated = {x.content.place for x in outputs.leaves if isinstance(x.content, Donated)}
@@ -295,11 +278,7 @@ class Plan:
             self.objects.append(numbers)
             head[Head.TABLE] = numbers.ctypes.data
         head[Head.ARGUMENTS] = inputs.roots - len(inputs.keywords)
-        if isinstance(arena, Size):
-            head[Head.ARENA_SIZE] = -1 - self._size(arena)
-        fixed = 0 if isinstance(arena, Size) else arena
-        head[Head.ARENA] = max(fixed, STATUS_BYTES if status else 0)
-        tables[Head.DERIVED] = self._derived
+        head[Head.ARENA] = arena
         kinds = [record[Output.KIND] for record in tables[Head.OUTPUTS]]
         head[Head.NUMBERS] = any(kind >= OutputKind.SCALAR for kind in kinds)
         head[Head.STATUS], head[Head.LONG] = status, long
@@ -316,7 +295,7 @@ class Plan:
             1,  # the address of the objects
             len(inputs.leaves) + 1,  # and one for those that are no data
             len(outputs.leaves),
-            1 + len(self._sizes) + self._extra,
+            1 + len(self._sizes),
             self._slots,
             len(outputs.nodes),
             len(inputs.nodes) if tables[Head.CONTAINERS] or inputs.keywords else 0,
@@ -357,25 +336,9 @@ class Plan:
         self._slots += count
         return self._slots - count
 
-    def _size(self, dim: int | str | Size) -> int:
+    def _size(self, dim: int | str) -> int:
         """A size as a word: itself, or the number of one that the call tells, from -1 down."""
-        if isinstance(dim, str):
-            return -1 - self._sizes[dim]
-        if not isinstance(dim, Size):
-            return dim
-        to = self._new_size()
-        for names, factor in dim.terms.items():
-            numbers = [self._sizes[name] for name in names] or [0]
-            while len(numbers) > 2:
-                product = self._new_size()
-                self._derived.append([product, 1, numbers.pop(), numbers.pop()])
-                numbers.append(product)
-            self._derived.append([to, factor, *numbers, *[0] * (2 - len(numbers))])
-        return -1 - to
-
-    def _new_size(self) -> int:
-        self._extra += 1
-        return len(self._sizes) + self._extra
+        return -1 - self._sizes[dim] if isinstance(dim, str) else dim
 
     def _input(self, i: int, node: Node, donated: set[int]) -> list[int]:
         x: Leaf = node.content

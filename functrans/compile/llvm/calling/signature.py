@@ -7,7 +7,6 @@ which the children of a dict come by their sorted keys.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,31 +19,7 @@ if TYPE_CHECKING:
 Form = Literal["array", "scalar", "either"]
 
 
-class Size:
-    """A number that depends on the sizes of a call: a sum of products.
-
-    Parameters
-    ----------
-    terms : dict
-        The factor of each product of sizes, which are named in a tuple; ``()`` is for 1.
-
-    Examples
-    --------
-    >>> Size({("n",): 2, (): 3}).value({"n": 10})
-    23
-    """
-
-    __slots__ = ("terms",)
-
-    def __init__(self, terms: Mapping[tuple[str, ...], int]) -> None:
-        self.terms = dict(terms)
-
-    def value(self, sizes: Mapping[str, int]) -> int:
-        """The number for given sizes."""
-        return sum(n * math.prod([sizes[x] for x in names]) for names, n in self.terms.items())
-
-
-Dim: TypeAlias = "int | str | Size"
+Dim: TypeAlias = "int | str"
 
 
 class Array:
@@ -52,9 +27,9 @@ class Array:
 
     Parameters
     ----------
-    shape : tuple of int, str or Size
+    shape : tuple of int or str
         A name stands for a size that is told by the arguments: it is the same wherever the name
-        stands. A ``Size`` may stand in results only.
+        stands.
     dtype : dtype
     form : {"either", "array", "scalar"}
         What there is for the shape ``()``: an array of no dimensions or a scalar of NumPy; as an

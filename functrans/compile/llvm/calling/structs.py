@@ -26,7 +26,6 @@ SCALAR_CODES = "?bhilqBHILQefdFD"
 
 PYTHON_FUNCTIONS = (
     "PyObject_Vectorcall",
-    "PyObject_CallFunction",
     "Py_IncRef",
     "Py_DecRef",
     "PyTuple_New",
