@@ -26,7 +26,7 @@ from functrans.compile.llvm.code.engine import load  # noqa: E402
 from functrans.compile.llvm.kernels.contractions import Matrices, Product  # noqa: E402
 from functrans.compile.llvm.kernels.products import multiply_matrices  # noqa: E402
 from functrans.compile.llvm.kernels.tiles import lanes_of, multiply_add  # noqa: E402
-from functrans.compile.llvm.kernels.tiling import ELEMENTS, way  # noqa: E402
+from functrans.compile.llvm.kernels.tiling import ELEMENTS, room, way  # noqa: E402
 
 CASES = [
     *[(n, n, n, "nn") for n in (4, 16, 32, 64, 128, 256, 512, 1024)],
@@ -108,7 +108,11 @@ def measure(case: tuple[int, int, int, str], dtype: np.dtype[Any]) -> str:
     out = np.empty((m, n), dtype)
     steps = [tuple(s // x.itemsize for s in x.strides) for x in (a, b, out)]
     product = Product(dtype, (), m, n, k, *(Matrices((), *step) for step in steps))
-    run = native(lambda builder: multiply_matrices(builder, product, *builder.operands[:3]))
+    run = native(
+        lambda builder: multiply_matrices(
+            builder, product, *builder.operands[:3], builder.slot("i8", max(room(product), 1))
+        )
+    )
     work = 2 * m * n * k
     count = max(1_000_000 // work, 1)
     places = [x.ctypes.data for x in (a, b, out)]

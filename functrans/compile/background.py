@@ -9,6 +9,8 @@ from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from functrans.compile import stacks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -57,8 +59,7 @@ def go_on() -> None:
     _prepare_forks()
     with _lock:
         if _worker is None and not _resting and (_jobs or _calm_jobs):
-            _worker = threading.Thread(target=_work, name="functrans compiler")
-            _worker.start()
+            _worker = stacks.start(_work, "functrans compiler")
 
 
 def finish() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.compile.llvm.code.builder import Module
 from functrans.compile.llvm.kernels.tiles import lanes_of
+from functrans.compile.llvm.linear.substitution import room
 from functrans.compile.llvm.random.filling import KINDS, PIECE
 from tests.llvm.shadow import FILLED, READ, WRITE, Checks
 
@@ -145,14 +146,15 @@ class Checked:
             self._out.append(line)
             if line == "entry:":
                 self._top = self._emit("call i64 @chk_enter()")
+                if self._function.startswith(PANELS) and not self._function.endswith("_piece"):
+                    self._out.append("call void @chk_fill(ptr %a3)")
             return
         assigned = _ASSIGNED.fullmatch(line)
         result, body = assigned.groups() if assigned else ("", line)
         head = f"{result} = " if result else ""
         if found := _SLOT.fullmatch(body):
             size = bytes_of(found[1]) * int(found[2] or 1)
-            filled = FILLED if self._function.startswith(PANELS) else 0
-            self._out.append(f"{head}call ptr @chk_slot(i64 {size}, i64 {READ | WRITE | filled})")
+            self._out.append(f"{head}call ptr @chk_slot(i64 {size}, i64 {READ | WRITE})")
         elif found := _LOAD.fullmatch(body):
             kind, address, align = found.groups()
             place = self._checked(kind, address, align, READ | FILLED)
@@ -320,19 +322,24 @@ class Checked:
 
     def factorized(self, operands: list[tuple[str, str]]) -> None:
         """LU and Cholesky's factorisation, in place, with room besides."""
-        a, row, size, *others = [value for _, value in operands]
-        n = int(size)
+        a, row, rows, *others, panel = [value for _, value in operands]
+        n = int(rows)
         tests = [self._square(a, n, n, row, READ | FILLED), self._square(a, n, n, row, WRITE)]
         for place, count in zip(others[:-1], (n, 1), strict=False):  # order and sign
             tests.append(self._square(place, 1, count, "0", READ | FILLED))
             tests.append(self._square(place, 1, count, "0", WRITE))
-        room = n * lanes_of("double") if len(others) > 1 else n
-        tests.append(self._square(others[-1], 1, room, "0", WRITE))
+        size = n * lanes_of("double") if len(others) > 1 else n
+        tests.append(self._square(others[-1], 1, size, "0", WRITE))
+        tests.append(self._panel(panel, n))
         self._if(tests, operands, 2)
+
+    def _panel(self, address: str, rows: int) -> str:
+        """Whether there is memory for a panel where one is copied."""
+        return self._square(address, 1, room(rows, "double") // 8, "0", WRITE)
 
     def substituted(self, operands: list[tuple[str, str]]) -> None:
         """A triangle, of which the whole square is there, and right sides."""
-        a, a_row, a_column, x, x_row, rows, columns, _ = [value for _, value in operands]
+        a, a_row, a_column, x, x_row, rows, columns, _, panel = [value for _, value in operands]
         n, m = int(rows), int(columns)
         outer, inner = sorted((int(a_row), int(a_column)), key=abs, reverse=True)
         tests = []
@@ -346,6 +353,7 @@ class Checked:
             tests.append(self._whole(start, str(size), READ | FILLED, str(count), str(step)))
         tests.append(self._square(x, n, m, x_row, READ | FILLED))
         tests.append(self._square(x, n, m, x_row, WRITE))
+        tests.append(self._panel(panel, n))
         self._if(tests, operands, 5)
 
     def transposed(self, operands: list[tuple[str, str]]) -> None:
@@ -399,7 +407,7 @@ _WAYS: dict[str, Callable[[Checked, list[tuple[str, str]]], None]] = {
     r"functrans_argsort_[a-z0-9]+_\d": Checked.sorted_places,
     r"functrans_sort_[a-z0-9]+_\d": Checked.sorted_elements,
     r"functrans_parallel": Checked.harmless,
-    r"chk_mark": Checked.harmless,
+    r"chk_(mark|fill)": Checked.harmless,
 }
 """How the operands of calls with addresses are checked, by what the callee's name begins with."""
 

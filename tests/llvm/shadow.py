@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector
+from functrans.compile.llvm.code.pool import ROOM
 
 READ, WRITE, FILLED = 1, 2, 4
 """Bits of shadow: may be read, may be written, has been written."""
@@ -262,7 +263,8 @@ class Checks:
         b.finish(b.load("i1", fine))
 
     def _mark(self) -> None:
-        """``void (ptr address, i64 bytes, i64 shadow)``: say what memory is from now on."""
+        """``void (ptr address, i64 bytes, i64 shadow)``: say what memory is from now on. And ``void
+        fill(ptr)``: let all that may be written from there on count as written."""
         b = Builder(self.module, "chk_mark", "void", ["ptr", "i64", "i64"])
         address, size, state = b.operands
         offset = self._place(b, address)
@@ -273,6 +275,20 @@ class Checks:
         for word in (Word.READER, Word.WRITER):
             place = b.at(self._pointer(b, word), offset, "i64")
             b.call(fill, "void", place, zero, b.mul(size, 8), no)
+        b.finish()
+        b = Builder(self.module, "chk_fill", "void", ["ptr"], internal=True)
+        start = b.at(self._pointer(b, Word.SHADOW), self._place(b, b.operands[0]), "i8")
+
+        def writeable(carried: list[Value]) -> Value:
+            found = b.load("i8", b.at(start, carried[0], "i8"))
+            return b.icmp("ne", b.both(found, WRITE), 0)
+
+        def fill(carried: list[Value]) -> list[Value]:
+            place = b.at(start, carried[0], "i8")
+            b.store(b.either(b.load("i8", place), FILLED), place)
+            return [b.add(carried[0], 1)]
+
+        b.repeat_while(writeable, fill, [number(0, "i64")])
         b.finish()
 
     def _slots(self) -> None:
@@ -299,10 +315,11 @@ class Checks:
         b.finish()
 
     def _parallel(self) -> None:
-        """``void (ptr chunk, ptr context, i64 chunks, i64 nanoseconds)``: one after the other."""
-        operands = ["ptr", "ptr", "i64", "i64"]
+        """``void (ptr chunk, ptr context, i64 chunks, i64 nanoseconds, ptr memory)``: one after the
+        other, each with memory of its own if there is any."""
+        operands = ["ptr", "ptr", "i64", "i64", "ptr"]
         b = Builder(self.module, "chk_parallel", "void", operands, internal=True)
-        chunk, context, count, _ = b.operands
+        chunk, context, count, _, memory = b.operands
         outer = self._word(b, Word.CHUNK)
         region = b.add(self._word(b, Word.REGION), 1)
         alone = b.icmp("eq", outer, 0)
@@ -313,7 +330,16 @@ class Checks:
             index = b.select(back, b.sub(b.sub(count, 1), i), i)
             tag = b.add(b.add(b.mul(region, CHUNKED), index), 1)
             b.when(alone, lambda: b.store(tag, self._at(b, Word.CHUNK)))
-            b.line(f"call void {chunk.text}({context}, {index})")
+            top, own = b.call("chk_enter", "i64"), b.slot("ptr")
+            b.store(memory, own)
+            wanted = b.both(alone, b.icmp("ne", memory, Value("ptr", "null")))
+            state = number(READ | WRITE, "i64")
+            b.when(
+                wanted,
+                lambda: b.store(b.call("chk_slot", "ptr", number(ROOM, "i64"), state), own),
+            )
+            b.line(f"call void {chunk.text}({context}, {index}, {b.load('ptr', own)})")
+            b.call("chk_leave", "void", top)
 
         b.repeat(0, count, one)
         b.store(outer, self._at(b, Word.CHUNK))

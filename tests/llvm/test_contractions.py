@@ -14,7 +14,7 @@ from functrans.compile.llvm.code.builder import Builder, Module
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.kernels.contractions import contraction
 from functrans.compile.llvm.kernels.products import multiply_matrices
-from functrans.compile.llvm.kernels.tiling import supported
+from functrans.compile.llvm.kernels.tiling import room, supported
 from functrans.core.primitive import REGISTRY
 from functrans.graph.graph import Equation
 
@@ -50,7 +50,8 @@ def value(equation: Equation, xs: Any, strides: Any = None) -> Any:
     out = np.full(equation.outputs[0].type.shape, np.nan, equation.outputs[0].type.dtype)
     module = Module()
     builder = Builder(module, "run", "void", ["ptr"] * 3)
-    multiply_matrices(builder, found.product, *builder.operands)
+    memory = builder.slot("i8", max(room(found.product), 1))
+    multiply_matrices(builder, found.product, *builder.operands, memory)
     builder.finish()
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(load(module.text(), ["run"])["run"])
     run(xs[found.a].ctypes.data, xs[found.b].ctypes.data, out.ctypes.data)

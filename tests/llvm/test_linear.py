@@ -13,7 +13,7 @@ import functrans as ft
 from functrans.compile.llvm.code.builder import Builder, Module, number
 from functrans.compile.llvm.code.engine import load, machine
 from functrans.compile.llvm.linear.factorizing import CHOLESKY, LU, cholesky, lu
-from functrans.compile.llvm.linear.substitution import substitution
+from functrans.compile.llvm.linear.substitution import SUBSTITUTION, room, substitution
 from functrans.compile.llvm.linear.transposing import TRANSPOSING, transposing
 from functrans.compile.llvm.plans.systems import factorized
 from functrans.compile.llvm.segment import NativeFunction, supported
@@ -72,9 +72,9 @@ def functions() -> tuple[Any, ...]:
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     kinds: dict[str, list[Any]] = {}
     for name, write, operands in (
-        ("lu", lu, LU),
-        ("cholesky", cholesky, CHOLESKY),
-        ("substitution", substitution, ("ptr", "i64", "i64", "ptr", "i64", "i64", "i64")),
+        ("lu", lu, LU[:-1]),
+        ("cholesky", cholesky, CHOLESKY[:-1]),
+        ("substitution", substitution, SUBSTITUTION[:-2]),
         ("transposing", transposing, TRANSPOSING),
     ):
         inner = write(module, "double")
@@ -82,7 +82,10 @@ def functions() -> tuple[Any, ...]:
             own = name if unit is None else f"{name}{unit}"
             result = "i1" if name in ("lu", "cholesky") else "void"
             b = Builder(module, f"run_{own}", "i32" if result == "i1" else "void", operands)
-            more = () if unit is None else (number(unit, "i1"),)
+            memory = b.slot("i8", room(200, "double"))
+            more = () if name == "transposing" else (memory,)
+            if unit is not None:
+                more = (number(unit, "i1"), *more)
             found = b.call(inner, result, *b.operands, *more)
             b.finish(b.cast("zext", found, "i32") if result == "i1" else None)
             given = [pointer if kind == "ptr" else whole for kind in operands]

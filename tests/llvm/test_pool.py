@@ -31,8 +31,8 @@ def kernels() -> dict[str, int]:
     """``count`` adds 1 at the place of each chunk, after some work; ``nested`` calls it for each of
     its own chunks."""
     module = Module()
-    b = Builder(module, "one", "void", ["ptr", "i64"])
-    context, i = b.operands
+    b = Builder(module, "one", "void", threads.OPERANDS)
+    context, i, _ = b.operands
     data, work = b.load("ptr", context), b.load("i64", b.at(context, 1, "i64"))
     spin = b.slot("i64")
 
@@ -47,8 +47,8 @@ def kernels() -> dict[str, int]:
     b = Builder(module, "count", "void", ["ptr", "i64", "i64"])
     threads.parallel(b, "one", *b.operands)
     b.finish()
-    b = Builder(module, "row", "void", ["ptr", "i64"])
-    context, i = b.operands
+    b = Builder(module, "row", "void", threads.OPERANDS)
+    context, i, _ = b.operands
     inner = b.slot("i64", 2)
     data = b.load("ptr", context)
     b.store(b.at(data, b.mul(i, 10), "i64"), inner)

@@ -19,7 +19,7 @@ from functrans.compile.llvm.code.engine import load, machine
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
 from functrans.compile.llvm.kernels.products import multiply_matrices
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
-from functrans.compile.llvm.kernels.tiling import pieces, supported, way
+from functrans.compile.llvm.kernels.tiling import pieces, room, supported, way
 
 DTYPES = [np.float32, np.float64]
 
@@ -52,6 +52,7 @@ def compiled(
             a,
             b,
             out,
+            builder.slot("i8", max(room(product), 1)),
             span=(first, last),
             accumulate=accumulate,
             epilogue=epilogue,
@@ -261,7 +262,9 @@ def test_epilogues_know_their_place(sizes: tuple[int, int, int], layout: str) ->
     module = Module()
     builder = Builder(module, "run", "void", ["ptr"] * 3)
     epilogue = Epilogue("place_within", [], place_within)
-    multiply_matrices(builder, product_of(a, b, out), *builder.operands, epilogue=epilogue)
+    product = product_of(a, b, out)
+    memory = builder.slot("i8", max(room(product), 1))
+    multiply_matrices(builder, product, *builder.operands, memory, epilogue=epilogue)
     builder.finish()
     address = load(module.text(), ["run"], verify=True)["run"]
     ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)(

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.calling.structs import Layouts
 
 LARGEST = 4096
-"""Containers and leaves of arguments and results up to which native code takes a signature: what a
-call needs lies on the stack."""
+"""Containers and leaves of arguments and results up to which native code takes a signature."""
+
+ON_STACK = 512
+"""Words that a call needs up to which they lie on the stack; stacks of threads may be small."""
 
 FASTCALL_AND_KEYWORDS = 0x0080 | 0x0002
 
@@ -191,6 +193,7 @@ class _Entry(Writer):
         b.store(answer, self.result)
         b.jump(out)
         b.start(out)
+        b.when(self.large, lambda: self.do("PyMem_RawFree", self.frame))
         b.finish(b.load("ptr", self.result))
 
     def item(self, index: int) -> Value:
@@ -209,9 +212,24 @@ class _Entry(Writer):
 
     def take_frame(self) -> None:
         b = self.b
-        words = b.fresh()
-        b.line(f"{words} = alloca i64, {self.head(Head.WORDS)}, align 64")
-        self.frame = Value("ptr", words)
+        words, here = self.head(Head.WORDS), b.fresh()
+        self.large = b.icmp("ugt", words, ON_STACK)
+        count = b.select(self.large, number(1, "i64"), words)
+        b.line(f"{here} = alloca i64, {count}, align 64")
+        place = b.slot("ptr")
+        b.store(Value("ptr", here), place)
+
+        def elsewhere() -> None:
+            lacking, enough = b.label("lacking"), b.label("enough")
+            memory = self.call("PyMem_RawMalloc", b.mul(words, 8))
+            b.store(memory, place)
+            b.fork(b.icmp("ne", memory, NULL), enough, lacking)
+            b.start(lacking)
+            b.line(f"ret {self.call('PyErr_NoMemory')}")
+            b.start(enough)
+
+        b.when(self.large, elsewhere)
+        self.frame = b.load("ptr", place)
         self.arena = b.slot("ptr", 2)
         b.store(NULL, self.arena)
         self.put(self.args, self.frame, 0)

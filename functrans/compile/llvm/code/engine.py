@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from functrans.compile.llvm.code import cache
+from functrans.compile.stacks import on_large_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,6 +175,11 @@ class Machine:
 
     def compiled(self, text: str, names: Sequence[str]) -> bytes:
         """The object code of a text, after some passes."""
+        module, target = self.optimized(text, names)
+        return bytes(target.emit_object(module))
+
+    def optimized(self, text: str, names: Sequence[str]) -> tuple[Any, Any]:
+        """The module of a text after some passes, and the processor that code is made for."""
         llvm = self.llvm
         module = llvm.parse_assembly(text)
         target = self._targets[0 if names is QUICK else 2]
@@ -184,7 +190,7 @@ class Machine:
             for name in names:
                 getattr(passes, f"add_{name}_pass")()
             passes.run(module, builder)
-        return bytes(target.emit_object(module))
+        return module, target
 
     def linked(self, code: bytes) -> Any:
         """What holds object code in memory."""
@@ -263,6 +269,17 @@ def load(
     RuntimeError
         The text is no valid module, or names what there is not: a defect of the compiler.
     """
+    return on_large_stack(_load, text, names, verify, quick, kept, known_as)
+
+
+def _load(
+    text: str | Callable[[], str],
+    names: list[str],
+    verify: bool,
+    quick: bool,
+    kept: bool,
+    known_as: str | None,
+) -> Loaded:
     with _lock:
         here = machine()
         if verify:
@@ -286,6 +303,10 @@ def load(
 def load_quickly(module: Module, names: list[str]) -> Loaded:
     """Compile a module without optimisations, and none of its common functions that a module before
     has had: those are called where they are."""
+    return on_large_stack(_load_quickly, module, names)
+
+
+def _load_quickly(module: Module, names: list[str]) -> Loaded:
     with _lock:
         text, new = module.text_without(SYMBOLS)
         loaded = load(text, [*names, *new], quick=True, kept=bool(new))

@@ -34,6 +34,15 @@ WAIT = 20e-6
 LINE = 64
 """Bytes of a line of the cache: each variable has its own."""
 
+ROOM = 1 << 19
+"""Bytes of memory that each thread of the pool has for the chunk that it is at."""
+
+_STACK = ROOM + (1 << 19)
+"""Bytes of the stack of such a thread, whatever the process says of others: the room is there."""
+
+_ATTRIBUTES = 256
+"""Bytes of what says how a thread is to be started, at most."""
+
 VARIABLES = (
     "generation",  # goes up when there is work, or an end; i32
     "claims",  # the number of chunks in the upper half, of those claimed in the lower
@@ -75,7 +84,15 @@ _FUNCTIONS = {
         "pthread_cond_broadcast",
     ],
 }
-_COMMON = ["pthread_create", "pthread_join", "pthread_sigmask", "sched_yield"]
+_COMMON = [
+    "pthread_attr_destroy",
+    "pthread_attr_init",
+    "pthread_attr_setstacksize",
+    "pthread_create",
+    "pthread_join",
+    "pthread_sigmask",
+    "sched_yield",
+]
 
 
 class Pool:
@@ -279,8 +296,9 @@ class _Text:
     # ---- working ----------------------------------------------------------------------------
 
     def write_claim(self) -> None:
-        """Carry out chunks until none is left."""
-        b = Builder(self.module, "claim", "void", [], internal=True)
+        """Carry out chunks until none is left, with memory of the thread's own."""
+        b = Builder(self.module, "claim", "void", ["ptr"], internal=True)
+        (memory,) = b.operands
         again, work, done = b.label("again"), b.label("work"), b.label("done")
         b.jump(again)
         b.start(again)
@@ -291,7 +309,7 @@ class _Text:
         b.start(work)
         function = b.load("ptr", self.at(b, "function"))
         context = b.load("ptr", self.at(b, "context"))
-        b.line(f"call void {function.text}({context}, {index})")
+        b.line(f"call void {function.text}({context}, {index}, {memory})")
         before = self.change(b, "finished", "add", 1, "i32")
         count = b.add(b.emit("i64", f"zext {before} to i64"), 1)
         waited = b.icmp("ne", self.get(b, "waiting", "seq_cst"), 0)
@@ -308,7 +326,7 @@ class _Text:
         b = Builder(self.module, "worker", "ptr", ["ptr"], internal=True)
         given = b.emit("i64", f"ptrtoint {b.operands[0]} to i64")
         epoch = b.binary("lshr", given, 32)
-        last = b.slot("i32")
+        last, memory = b.slot("i32"), b.slot("i8", ROOM)
         b.store(b.emit("i32", f"trunc {given} to i32"), last)
         spins = self.get(b, "spins")
         look, sleep, asleep, work, own, end = [
@@ -340,7 +358,7 @@ class _Text:
         b.store(self.get(b, "generation", "acquire", "i32"), last)
         b.fork(b.icmp("eq", self.get(b, "epoch"), epoch), own, end)
         b.start(own)
-        b.call("claim", "void")
+        b.call("claim", "void", memory)
         b.jump(look)
         b.start(end)
         b.finish(Value("ptr", "null"))
@@ -357,11 +375,14 @@ class _Text:
         generation = b.emit("i64", f"zext {self.get(b, 'generation', kind='i32')} to i64")
         given = b.emit("ptr", f"inttoptr {b.either(epoch, generation)} to ptr")
         done = b.label("enough")
+        attributes = b.slot("i8", _ATTRIBUTES)
+        b.call("pthread_attr_init", "i32", attributes)
+        b.call("pthread_attr_setstacksize", "i32", attributes, number(_STACK, "i64"))
         threads = b.at(self.pool, _THREADS, "i8")
 
         def one(i: Value) -> None:
             place, worker = b.at(threads, i, "i64"), Value("ptr", "@worker")
-            status = b.call("pthread_create", "i32", place, null, worker, given)
+            status = b.call("pthread_create", "i32", place, attributes, worker, given)
             made, refused = b.label("made"), b.label("refused")
             b.fork(b.icmp("eq", status, 0), made, refused)
             b.start(refused)
@@ -373,6 +394,7 @@ class _Text:
         b.repeat(self.get(b, "started"), b.sub(self.get(b, "wanted"), 1), one)
         b.jump(done)
         b.start(done)
+        b.call("pthread_attr_destroy", "i32", attributes)
         b.call("pthread_sigmask", "i32", how, before, null)
         b.finish()
 
@@ -405,13 +427,14 @@ class _Text:
     # ---- kernels ----------------------------------------------------------------------------
 
     def begin_parallel(self) -> Builder:
-        return Builder(self.module, "functrans_parallel", "void", ["ptr", "ptr", "i64", "i64"])
+        operands = ["ptr", "ptr", "i64", "i64", "ptr"]
+        return Builder(self.module, "functrans_parallel", "void", operands)
 
     def one_by_one(self, b: Builder) -> None:
-        function, context, chunks, _ = b.operands
+        function, context, chunks, _, memory = b.operands
 
         def one(i: Value) -> None:
-            b.line(f"call void {function.text}({context}, {i})")
+            b.line(f"call void {function.text}({context}, {i}, {memory})")
 
         b.repeat(0, chunks, one)
 
@@ -427,7 +450,7 @@ class _Text:
 
     def write_parallel(self) -> None:
         b = self.begin_parallel()
-        function, context, chunks, nanoseconds = b.operands
+        function, context, chunks, nanoseconds, memory = b.operands
         alone, share, free, done, end = [
             b.label(x) for x in ("alone", "share", "free", "done", "end")
         ]
@@ -448,7 +471,7 @@ class _Text:
         sleeping = b.icmp("ne", self.get(b, "sleeping", "seq_cst"), 0)
         count = b.emit("i32", f"trunc {helpers} to i32")
         b.when(sleeping, lambda: self.wake(b, "generation", count))
-        b.call("claim", "void")
+        b.call("claim", "void", memory)
         self.wait_for_all(b, chunks, done)
         b.start(done)
         self.set(b, "waiting", 0)

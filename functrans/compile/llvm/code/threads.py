@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PARALLEL = "functrans_parallel"
 """The function that modules of :func:`parallel` call."""
 
+OPERANDS = ("ptr", "i64", "ptr")
+"""The operands of what it calls for each chunk: the context, the chunk's number, memory of the
+thread's own."""
+
 _lock = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
     os.register_at_fork(
@@ -121,7 +125,12 @@ def prepare() -> None:
 
 
 def parallel(
-    b: Builder, chunk: str, context: Value, chunks: Value | int, nanoseconds: Value | int
+    b: Builder,
+    chunk: str,
+    context: Value,
+    chunks: Value | int,
+    nanoseconds: Value | int,
+    memory: Value | None = None,
 ) -> None:
     """Call a function of the module for each chunk of a kernel, perhaps in several threads.
 
@@ -132,8 +141,9 @@ def parallel(
     b : Builder
         Of the kernel.
     chunk : str
-        The name of ``void chunk(ptr context, i64 index)``, which is called once for each index
-        below `chunks`, in any order. It must not call Python.
+        The name of ``void chunk(ptr context, i64 index, ptr memory)``, which is called once for
+        each index below `chunks`, in any order. It must not call Python. The memory is the
+        thread's own: :data:`functrans.compile.llvm.code.pool.ROOM` bytes.
     context : Value
         An address, for it.
     chunks : Value or int
@@ -142,7 +152,10 @@ def parallel(
     nanoseconds : Value or int
         The time of all chunks in one thread, an int64; threads for less than 30 microseconds each
         are not woken.
+    memory : Value, optional
+        That of the thread that calls, as much of it as chunks need; null for none.
     """
     prepare()
     given = [x if isinstance(x, Value) else number(x, "i64") for x in (chunks, nanoseconds)]
-    b.call(PARALLEL, "void", Value("ptr", f"@{chunk}"), context, *given)
+    own = Value("ptr", "null") if memory is None else memory
+    b.call(PARALLEL, "void", Value("ptr", f"@{chunk}"), context, *given, own)

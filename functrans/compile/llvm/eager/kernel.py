@@ -17,7 +17,7 @@ from functrans.compile.llvm.calls import way_of
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.pool import LEAST
-from functrans.compile.llvm.code.threads import parallel
+from functrans.compile.llvm.code.threads import OPERANDS, parallel
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.reals import INF
 from functrans.compile.llvm.kernels.chunks import CHUNK, MOST, nanoseconds
@@ -173,10 +173,10 @@ class Text:
         return _Part(x.type, b.load("ptr", b.at(table, place, "ptr")))
 
     def _chunk(self) -> None:
-        """``void chunk(ptr context, i64 index)``; the context is the table, behind which stand the
-        number of vectors, that of chunks, and what was found."""
-        b = Builder(self.module, "chunk", "void", ["ptr", "i64"], internal=True)
-        context, index = b.operands
+        """``void chunk(ptr context, i64 index, ptr memory)``; the context is the table, behind
+        which stand the number of vectors, that of chunks, and what was found."""
+        b = Builder(self.module, "chunk", "void", OPERANDS, internal=True)
+        context, index, _ = b.operands
         vectors, chunks, found = self._tail_of(context, b)
 
         def bound(i: Value) -> Value:

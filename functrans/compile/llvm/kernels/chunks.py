@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functrans.compile.llvm.code.builder import Builder, Value
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.pool import LEAST
+from functrans.compile.llvm.code.threads import OPERANDS
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import Span, emit_loops, loops_of
@@ -149,12 +150,12 @@ def _turns(loops: Loops) -> int:
 def write_chunk(
     module: Module, name: str, plan: Plan, nest: Nest, places: Sequence[Variable], chunks: Chunks
 ) -> None:
-    """Write ``void name(ptr context, i64 index)``, which does one chunk.
+    """Write ``void name(ptr context, i64 index, ptr memory)``, which does one chunk.
 
     The context is a table of the addresses of `places`, those of the chunks.
     """
-    b = Builder(module, name, "void", ["ptr", "i64"], internal=True)
-    context, index = b.operands
+    b = Builder(module, name, "void", OPERANDS, internal=True)
+    context, index, _ = b.operands
     at: dict[Variable, Value] = {}
     for i, x in enumerate(places):
         address = b.load("ptr", b.at(context, i, "ptr"))

@@ -26,12 +26,15 @@ from functrans.compile.llvm.kernels.patches import (
 from functrans.compile.llvm.kernels.products import multiply_from_panel
 from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import lanes_of
-from functrans.compile.llvm.kernels.tiling import PANEL_ROWS, nanoseconds_of
+from functrans.compile.llvm.kernels.tiling import nanoseconds_of
 from functrans.compile.llvm.kernels.windows import (
     Convolution,
+    channels_of_panel,
     input_walk,
     output_images,
+    panel_elements,
     parts_of,
+    patches_of,
     phases_of,
     width_of_panel,
 )
@@ -41,15 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functrans.core.types import Shape
-
-SUMMED = 256
-"""Positions of a panel for the gradient of the weights, at most."""
-
-PATCH_ROWS = 128
-"""Rows of such a panel, about."""
-
-PATCH_BYTES = 1 << 17
-"""Its bytes: it lies on the stack."""
 
 
 def convolve(
@@ -91,7 +85,8 @@ def _forward(
     walk = input_walk(c)
     source = _padded(builder, walk.images, x, memory)
     steps = _result_steps(c.images, c.groups * c.outputs, c.out)
-    _walked(builder, c, walk, c.channels, c.outputs, steps, prod(c.out), source, w, out)
+    room = builder.at(memory, sum(parts_of(c)), c.element)
+    _walked(builder, c, walk, c.channels, c.outputs, steps, prod(c.out), source, w, out, room)
 
 
 def _result_steps(images: int, channels: int, size: Shape) -> tuple[tuple[int, int], ...]:
@@ -107,6 +102,7 @@ def _input(builder: Builder, c: Convolution, g: Value, w: Value, out: Value, mem
     before = images.before
     strides = contiguous_strides(c.size)
     image = c.groups * c.channels * prod(c.size)
+    room = builder.at(memory, sum(parts_of(c)), c.element)
     for phase in phases_of(c):
         taps = [
             images.offset([p + b for p, b in zip(place, before, strict=True)])
@@ -125,7 +121,17 @@ def _input(builder: Builder, c: Convolution, g: Value, w: Value, out: Value, mem
             in_pieces(builder, order, operands, count, count * c.outputs * len(taps))
         walk = Walk(images, phase.grid, tuple(taps))
         _walked(
-            builder, c, walk, c.outputs, c.channels, steps, prod(c.size), source, ordered, target
+            builder,
+            c,
+            walk,
+            c.outputs,
+            c.channels,
+            steps,
+            prod(c.size),
+            source,
+            ordered,
+            target,
+            room,
         )
 
 
@@ -178,6 +184,7 @@ def _walked(
     source: Value,
     weights: Value,
     out: Value,
+    room: Value,
 ) -> None:
     """Emit the product of weights with the patches of a walk.
 
@@ -191,22 +198,24 @@ def _walked(
         How the positions lie in the result.
     distance : int
         From channel to channel of the result.
+    room : Value
+        The address of memory for a panel and the sums of one.
     """
     module, element = builder.module, c.element
     width = width_of_panel(rows, element, walk.positions)
     panels = -(-walk.positions // width)
     name = named("walked", walk, depth, rows, c.groups, steps, distance)
     if name not in module.functions:
-        inner = Builder(module, name, "void", ["ptr", "ptr", "ptr", "i64", "i64"], internal=True)
+        inner = Builder(module, name, "void", ["ptr"] * 4 + ["i64"] * 2, internal=True)
         _Walked(inner, c, walk, depth, rows, steps, distance).emit(width, panels)
     work = walk.positions * len(walk.taps) * depth * rows * c.groups
-    in_pieces(
-        builder, name, [source, weights, out], c.groups * panels, nanoseconds_of(work, c.dtype)
-    )
+    time = nanoseconds_of(work, c.dtype)
+    in_pieces(builder, name, [source, weights, out], c.groups * panels, time, room)
 
 
 class _Walked:
-    """The emission of the function ``(source, weights, out, first, last)`` for some panels."""
+    """The emission of the function ``(source, weights, out, room, first, last)`` for some
+    panels."""
 
     def __init__(
         self,
@@ -228,11 +237,10 @@ class _Walked:
 
     def emit(self, width: int, panels: int) -> None:
         b, c, walk, element = self.b, self.c, self.walk, self.c.element
-        source, weights, out, first, last = b.operands
+        source, weights, out, panel, first, last = b.operands
         taps = len(walk.taps)
-        block = min(max(PANEL_ROWS // max(taps, 1), 1), self.depth)
-        panel = b.slot(element, max(block * taps, 1) * width)
-        sums = b.slot(element, self.rows * width)
+        block = channels_of_panel(taps, self.depth)
+        sums = b.at(panel, panel_elements(taps, self.depth, width), element)
         pack = patches(b.module, walk, width)
         spread = spreading(b.module, element, self.steps, width, self.distance)
         across = self.depth * taps
@@ -306,30 +314,30 @@ def _weight(
         inner.repeat(first, last, image)
         inner.finish()
     in_pieces(builder, name, [g, turned], c.images, c.images * outputs * area)
-    block = min(max(PATCH_ROWS // len(walk.taps), 1), c.channels)
+    block = patches_of(c).channels
     blocks = -(-c.channels // block)
     work = nanoseconds_of(walk.positions * len(walk.taps) * c.channels * outputs, c.dtype)
-    kernel = _weight_kernel(builder, c, walk, block, blocks)
-    in_pieces(builder, kernel, [source, turned, sums, out], c.groups * blocks, work)
+    kernel = _weight_kernel(builder, c, walk, blocks)
+    room = builder.at(memory, sum(parts_of(c)), element)
+    in_pieces(builder, kernel, [source, turned, sums, out], c.groups * blocks, work, room)
 
 
-def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, block: int, blocks: int) -> str:
-    """The function ``(source, gradients, sums, out, first, last)`` for some blocks of channels."""
+def _weight_kernel(builder: Builder, c: Convolution, walk: Walk, blocks: int) -> str:
+    """The function ``(source, gradients, sums, out, room, first, last)`` for some blocks of
+    channels."""
     module, element = builder.module, c.element
+    block, summed, early = patches_of(c)
     name = named("weights", c, block)
     if name in module.functions:
         return name
-    b = Builder(module, name, "void", ["ptr"] * 4 + ["i64"] * 2, internal=True)
-    source, gradients, sums, out, first, last = b.operands
+    b = Builder(module, name, "void", ["ptr"] * 5 + ["i64"] * 2, internal=True)
+    source, gradients, sums, out, panel, first, last = b.operands
     taps, outputs = len(walk.taps), c.groups * c.outputs
     row = c.channels * taps
-    summed = min(PATCH_BYTES // (block * taps * c.dtype.itemsize), SUMMED) // 16 * 16 or 16
-    panel = b.slot(element, block * taps * summed)
     pack = patches(module, walk, summed)
-    early = walk.positions < c.outputs  # whether less is transposed before the product than after
     width = block * taps if early else row
     turn = packing(module, element, lanes_of(element), width, "columns")
-    other = b.slot(element, block * taps * summed) if early else panel
+    other = b.at(panel, block * taps * summed, element) if early else panel
 
     def turned(x: Value, out: Value, distance: int, m: int, n: int) -> None:
         sizes = [number(size, "i64") for size in (1, distance, m, n)]

@@ -10,7 +10,7 @@ from functrans.compile.llvm.kernels.contractions import Contraction, contraction
 from functrans.compile.llvm.kernels.finishing import Finisher, offset_of
 from functrans.compile.llvm.kernels.products import multiply_matrices
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
-from functrans.compile.llvm.kernels.tiling import supported, way
+from functrans.compile.llvm.kernels.tiling import room, supported, way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,12 +65,12 @@ def _contraction(call: Call) -> Contraction:
 class _Product:
     """One product."""
 
-    scratch = 0
     direct = False
 
     def __init__(self, call: Call) -> None:
         self.strides = [view.access.strides for view in call.operands]
         self.contraction = _contraction(call)
+        self.scratch = room(self.contraction.product)
         self.outputs = call.equation.outputs
         self.finish = call.finish
 
@@ -95,7 +95,7 @@ class _Product:
             last = finisher.epilogue(builder.module, given, targets, self.outputs[0])
             epilogue = last if epilogue is None else one_after_other(epilogue, last)
         a, b = addresses[found.a], addresses[found.b]
-        multiply_matrices(builder, found.product, a, b, outs[0], epilogue=epilogue)
+        multiply_matrices(builder, found.product, a, b, outs[0], scratch, epilogue=epilogue)
 
 
 MULTIPLYING = Multiplying()

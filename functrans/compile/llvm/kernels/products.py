@@ -22,14 +22,15 @@ from functrans.compile.llvm.kernels.tiles import (
 from functrans.compile.llvm.kernels.tiling import (
     CACHED,
     ELEMENTS,
-    PANEL_ROWS,
     Part,
     columns_of,
     cut,
     grain,
     library_layouts,
     nanoseconds,
+    panel_rows,
     pieces,
+    room,
     tiling,
     way,
 )
@@ -48,6 +49,7 @@ def multiply_matrices(
     a: Value,
     b: Value,
     out: Value,
+    memory: Value | None = None,
     *,
     span: tuple[Value, Value] | None = None,
     accumulate: bool = False,
@@ -63,6 +65,8 @@ def multiply_matrices(
         A supported one.
     a, b, out : Value
         Addresses of the first elements. What lies at `out` must not overlap the others.
+    memory : Value, optional
+        That of as many bytes as :func:`room` says; needed if these are any.
     span : pair of Value, optional
         The first of the :func:`pieces` to compute, and the first of those that follow (i64). By
         default all are, by several threads where that pays.
@@ -75,10 +79,11 @@ def multiply_matrices(
         return
     name = _function(builder.module, product, accumulate, epilogue)
     operands = [a, b, out, *(epilogue.operands if epilogue else ())]
+    own = memory if room(product) else None
     if span is None:
-        in_pieces(builder, name, operands, pieces(product), nanoseconds(product))
+        in_pieces(builder, name, operands, pieces(product), nanoseconds(product), own)
     else:
-        builder.call(name, "void", *operands, *span)
+        builder.call(name, "void", *operands, *([] if own is None else [own]), *span)
 
 
 def multiply_from_panel(
@@ -90,7 +95,8 @@ def multiply_from_panel(
 
 
 def _function(module: Module, product: Product, accumulate: bool, epilogue: Epilogue | None) -> str:
-    """The function ``(a, b, out, epilogue's operands, first, last)`` that computes some pieces."""
+    """The function ``(a, b, out, epilogue's operands, first, last)`` that computes some pieces;
+    with memory before the last two, if it needs :func:`room`."""
     flat = [*product.batch, "", *product[2:5]]
     for matrices in product[5:]:
         flat += ["", *matrices.batch, matrices.row, matrices.column]
@@ -100,13 +106,16 @@ def _function(module: Module, product: Product, accumulate: bool, epilogue: Epil
     if name in module.functions:
         return name
     extra = [x.type for x in epilogue.operands] if epilogue else []
-    builder = Builder(module, name, "void", ["ptr"] * 3 + extra + ["i64"] * 2, internal=True)
+    own = ["ptr"] if room(product) else []
+    builder = Builder(module, name, "void", ["ptr"] * 3 + extra + own + ["i64"] * 2, internal=True)
     a, b, out, *extras, first, last = builder.operands
+    memory = extras.pop() if own else None
     if epilogue:
         epilogue = epilogue._replace(operands=extras)
     if not product.batch:
         span = (first, last) if pieces(product) > 1 else None
-        _Matrix(builder, product, accumulate, epilogue).emit(a, b, out, number(0, "i64"), span)
+        matrix = _Matrix(builder, product, accumulate, epilogue, memory=memory)
+        matrix.emit(a, b, out, number(0, "i64"), span)
         return builder.finish()
     unit = "double" if product.dtype.kind == "c" else ELEMENTS[product.dtype]
     scale = max(product.dtype.itemsize // 8, 1) if product.dtype.kind == "c" else 1
@@ -117,7 +126,8 @@ def _function(module: Module, product: Product, accumulate: bool, epilogue: Epil
             builder.at(base, builder.mul(place, scale), unit)
             for base, place in zip((a, b, out), places, strict=True)
         )
-        _Matrix(builder, product, accumulate, epilogue).emit(x, y, result, places[2], None)
+        matrix = _Matrix(builder, product, accumulate, epilogue, memory=memory)
+        matrix.emit(x, y, result, places[2], None)
         return []
 
     if way(product) == "blas":  # in one piece, since the library has threads of its own
@@ -152,6 +162,8 @@ class _Matrix:
     epilogue : Epilogue or None
     how : str, optional
         The way, where it is not the one that is best for the product alone.
+    memory : Value, optional
+        For a panel.
     """
 
     def __init__(
@@ -161,12 +173,14 @@ class _Matrix:
         accumulate: bool,
         epilogue: Epilogue | None = None,
         how: str | None = None,
+        memory: Value | None = None,
     ) -> None:
         self.builder = builder
         self.product = product
         self.accumulate = accumulate
         self.epilogue = epilogue
         self.way = how or way(product)
+        self.memory = memory
 
     def emit(
         self, a: Value, b: Value, out: Value, place: Value, span: tuple[Value, Value] | None
@@ -240,8 +254,9 @@ class _Matrix:
         layout = "columns" if product.b.row == 1 else "any"
         layout = "rows" if product.b.column == 1 else layout
         pack = packing(builder.module, self.element, lanes_of(self.element), width, layout)
-        count = -(-product.k // -(-product.k // PANEL_ROWS))
-        panel = builder.slot(self.element, (PANEL_ROWS if varies(count) else count) * width)
+        count = panel_rows(product)
+        assert self.memory is not None
+        panel = self.memory
         end = builder.add(across.start, across.length)
 
         def one(j: Value, _: list[Value]) -> list[Value]:

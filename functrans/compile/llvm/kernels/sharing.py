@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.pool import LEAST
-from functrans.compile.llvm.code.threads import parallel
+from functrans.compile.llvm.code.threads import OPERANDS, parallel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def in_pieces(
-    builder: Builder, name: str, operands: Sequence[Value], count: int, nanoseconds: int
+    builder: Builder,
+    name: str,
+    operands: Sequence[Value],
+    count: int,
+    nanoseconds: int,
+    memory: Value | None = None,
 ) -> None:
     """Call a function of the module for some pieces of work.
 
@@ -21,29 +26,35 @@ def in_pieces(
     ----------
     builder : Builder
     name : str
-        Of a function that takes the operands, then the first piece and the first of those that
-        follow (i64). It does not matter in which order pieces are computed.
+        Of a function that takes the operands, memory of the thread's own if there is such, then the
+        first piece and the first of those that follow (i64). It does not matter in which order
+        pieces are computed.
     operands : sequence of Value
         Of eight bytes at most, each.
     count : int
         How many pieces there are.
     nanoseconds : int
         About how long they take one thread.
+    memory : Value, optional
+        What the calling thread has for itself, at most
+        :data:`functrans.compile.llvm.code.pool.ROOM` bytes.
     """
+    own = [] if memory is None else [memory]
     if count < 2 or nanoseconds < 2 * LEAST:
-        builder.call(name, "void", *operands, number(0, "i64"), number(count, "i64"))
+        builder.call(name, "void", *operands, *own, number(0, "i64"), number(count, "i64"))
         return
     context = builder.slot("i64", len(operands))
     for i, operand in enumerate(operands):
         builder.store(operand, builder.at(context, i, "i64"))
     chunk = f"{name}_piece"
     if chunk not in builder.module.functions:
-        inner = Builder(builder.module, chunk, "void", ["ptr", "i64"], internal=True)
-        given, index = inner.operands
+        inner = Builder(builder.module, chunk, "void", OPERANDS, internal=True)
+        given, index, room = inner.operands
         values = [
             inner.load(operand.type, inner.at(given, i, "i64"))
             for i, operand in enumerate(operands)
         ]
-        inner.call(name, "void", *values, index, inner.add(index, 1))
+        last = inner.add(index, 1)
+        inner.call(name, "void", *values, *([] if memory is None else [room]), index, last)
         inner.finish()
-    parallel(builder, chunk, context, count, nanoseconds)
+    parallel(builder, chunk, context, count, nanoseconds, memory)

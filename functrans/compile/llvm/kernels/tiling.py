@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ELEMENTS = {np.dtype("f4"): "float", np.dtype("f8"): "double"}
 
 PANEL_ROWS = 512
-"""Of a panel of `b` that is copied: with its columns, 64 KiB of the stack."""
+"""Of a panel of `b` that is copied: with its columns, 64 KiB."""
 
 CACHED = 1 << 15
 """Bytes of `b` that a core's first cache keeps: it is read as it lies, a row of tiles at a time."""
@@ -118,6 +118,20 @@ def library_layouts(product: Product) -> tuple[tuple[int, bool], tuple[int, bool
     b = _leading(product.k, product.n, product.b)
     fine = product.n == 1 or product.out.column == 1
     return (a, b) if a and b and fine else None
+
+
+def panel_rows(product: Product) -> int:
+    """Rows of the panels of `b`, where such are copied: as equal as can be."""
+    return -(-product.k // -(-product.k // PANEL_ROWS))
+
+
+def room(product: Product) -> int:
+    """Bytes of memory that a thread needs for a product: those of a panel."""
+    if not product.m * product.n * prod(product.batch) or way(product) != "panels":
+        return 0
+    rows = panel_rows(product)
+    widest = max([part.size * part.width for part in tiling(product)[1]])
+    return (PANEL_ROWS if varies(rows) else rows) * widest * product.dtype.itemsize
 
 
 def pieces(product: Product) -> int:

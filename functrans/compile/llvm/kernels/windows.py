@@ -6,9 +6,10 @@ import itertools
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functrans.compile.llvm.code.pool import ROOM
 from functrans.compile.llvm.kernels.patches import Images, Walk, taps_of
 from functrans.compile.llvm.kernels.tiles import lanes_of, registers
-from functrans.compile.llvm.kernels.tiling import ELEMENTS, rows_of
+from functrans.compile.llvm.kernels.tiling import ELEMENTS, PANEL_ROWS, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 
 NAMES = ("convolution", "convolution_input", "convolution_weight")
 
-ROOM = 1 << 18
-"""Bytes of the stack that a block of a result may take."""
+SUMMED = 256
+"""Positions of a panel for the gradient of the weights, at most."""
+
+PATCH_ROWS = 128
+"""Rows of such a panel, about."""
+
+PATCH_BYTES = 1 << 17
+"""Its bytes, about."""
 
 
 class Convolution(NamedTuple):
@@ -98,9 +105,10 @@ def convolution_of(
     )
     whole = prod(x.shape) * prod(w.shape) * prod(g.shape) > 0
     alone = made.channels == made.outputs == 1 and groups > 1
-    fits = max(made.outputs, made.channels) * width_of_panel(made.outputs, made.element) * 8 <= ROOM
     forwards = all(pad >= 0 for pair in made.padding for pad in pair)
-    return made if whole and forwards and fits and not alone else None
+    if not whole or not forwards or alone:
+        return None
+    return made if room_of(made) * made.dtype.itemsize <= ROOM else None
 
 
 def width_of_panel(rows: int, element: str, positions: int | None = None) -> int:
@@ -183,9 +191,57 @@ def output_images(c: Convolution) -> Images:
     return Images(c.element, c.images, channels, c.out, tuple(before), ones, tuple(phase))
 
 
+def channels_of_panel(taps: int, depth: int) -> int:
+    """How many of so many channels are copied to a panel at a time."""
+    return min(max(PANEL_ROWS // max(taps, 1), 1), depth)
+
+
+def panel_elements(taps: int, depth: int, width: int) -> int:
+    """Elements of a panel of so many columns."""
+    return max(channels_of_panel(taps, depth) * taps, 1) * width
+
+
+class Patches(NamedTuple):
+    """Panels for the gradient of the weights.
+
+    Attributes
+    ----------
+    channels, positions : int
+        Of a panel.
+    early : bool
+        Whether less is transposed before the product than after: patches and not sums.
+    """
+
+    channels: int
+    positions: int
+    early: bool
+
+
+def patches_of(c: Convolution) -> Patches:
+    taps = prod(c.kernel)
+    block = min(max(PATCH_ROWS // taps, 1), c.channels)
+    positions = min(PATCH_BYTES // (block * taps * c.dtype.itemsize), SUMMED) // 16 * 16 or 16
+    return Patches(block, positions, c.images * prod(c.out) < c.outputs)
+
+
+def room_of(c: Convolution) -> int:
+    """Elements of memory that a thread needs for what it is at."""
+    if c.name == "convolution_weight":
+        block, positions, early = patches_of(c)
+        return (2 if early else 1) * block * prod(c.kernel) * positions
+    if c.name == "convolution":
+        walks = [(prod(c.kernel), c.images * prod(c.out))]
+        depth, rows = c.channels, c.outputs
+    else:
+        walks = [(len(phase.taps), c.images * prod(phase.grid)) for phase in phases_of(c)]
+        depth, rows = c.outputs, c.channels
+    widths = [(taps, width_of_panel(rows, c.element, positions)) for taps, positions in walks]
+    return max([panel_elements(taps, depth, width) + rows * width for taps, width in widths])
+
+
 def memory_of(c: Convolution) -> int:
     """Bytes of memory that the code needs."""
-    return sum(parts_of(c)) * c.dtype.itemsize
+    return (sum(parts_of(c)) + room_of(c)) * c.dtype.itemsize
 
 
 def parts_of(c: Convolution) -> list[int]:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 MARGIN = 8
 """Times the rounding errors that may be expected: pivots so small may as well be zero."""
 
-LU = ("ptr", "i64", "i64", "ptr", "ptr", "ptr")
-CHOLESKY = ("ptr", "i64", "i64", "ptr")
-_COLUMNS = ("ptr", "i64", "i64", "i64", "i64", "ptr", "ptr", "ptr")
+LU = ("ptr", "i64", "i64", "ptr", "ptr", "ptr", "ptr")
+CHOLESKY = ("ptr", "i64", "i64", "ptr", "ptr")
+_COLUMNS = ("ptr", "i64", "i64", "i64", "i64", "ptr", "ptr", "ptr", "ptr")
 
 GRAM_ROWS = 32
 """Rows of a symmetric product that are computed at once, from their diagonal on."""
@@ -47,20 +47,21 @@ def _first(b: Builder, element: str, width: Value) -> tuple[str, Value | None]:
 
 
 def lu(module: Module, element: str) -> str:
-    """The function ``(a, row, n, order, sign, room)``: ``a[order]`` becomes its LU factors.
+    """The function ``(a, row, n, order, sign, room, memory)``: ``a[order]`` becomes its LU factors.
 
     The unit lower triangle and the upper one take the place of `a`. Of `order`, numbers of rows
     that are exchanged with it, and `sign`, which changes with each exchange, it is given the first.
-    `room` is for a vector's lanes times n numbers. Returns whether a pivot may be zero, or is no
-    number.
+    `room` is for a vector's lanes times n numbers, the memory for a panel, see
+    :func:`functrans.compile.llvm.linear.substitution.room`. Returns whether a pivot may be zero, or
+    is no number.
     """
     name = f"lu_{element}"
     if name in module.functions:
         return name
     _lu_columns(module, element)
     b = Builder(module, name, "i1", LU, internal=True)
-    a, row, n, order, sign, room = b.operands
-    b.call(f"{name}_columns", "void", a, row, n, number(0, "i64"), n, order, sign, room)
+    a, row, n, order, sign, *memory = b.operands
+    b.call(f"{name}_columns", "void", a, row, n, number(0, "i64"), n, order, sign, *memory)
     least = b.fmul(MARGIN * float(np.finfo(float).eps), b.cast("sitofp", n, element))
     lanes = lanes_of(element)
     kind = vector(element, lanes)
@@ -96,31 +97,31 @@ def _counted(b: Builder, start: Value, lanes: int) -> Value:
 
 
 def _lu_columns(module: Module, element: str) -> None:
-    """The function ``(a, row, n, first, last, order, sign, room)`` for some columns, from the
-    diagonal on down."""
+    """The function ``(a, row, n, first, last, order, sign, room, memory)`` for some columns, from
+    the diagonal on down."""
     name = f"lu_{element}_columns"
     module.functions[name] = ""  # it calls itself
     b = Builder(module, name, "void", _COLUMNS, internal=True)
-    a, row, n, first, last, order, sign, room = b.operands
+    a, row, n, first, last, order, sign, room, memory = b.operands
     lanes = lanes_of(element)
     width = b.sub(last, first)
 
     def halves() -> None:
         half = b.mul(b.binary("sdiv", b.add(width, 2 * lanes - 1), 2 * lanes), lanes)
         middle = b.add(first, half)
-        b.call(name, "void", a, row, n, first, middle, order, sign, room)
+        b.call(name, "void", a, row, n, first, middle, order, sign, room, memory)
         line = b.at(a, b.mul(first, row), element)
         below = b.at(a, b.mul(middle, row), element)
         right, corner = b.at(line, middle, element), b.at(below, middle, element)
         rest = b.sub(last, middle)
         one = number(1, "i64")
         triangle = b.at(line, first, element), row, one
-        system = *triangle, right, row, half, rest, number(1, "i1")
+        system = *triangle, right, row, half, rest, number(1, "i1"), memory
         b.call(substitution(module, element), "void", *system)
         factors = b.at(below, first, element), row, one, right, row
-        product = corner, row, *factors, b.sub(n, middle), rest, half
+        product = corner, row, *factors, b.sub(n, middle), rest, half, memory
         b.call(subtraction(module, element), "void", *product)
-        b.call(name, "void", a, row, n, middle, last, order, sign, room)
+        b.call(name, "void", a, row, n, middle, last, order, sign, room, memory)
 
     b.choose(
         b.icmp("sgt", width, lanes),
@@ -133,7 +134,7 @@ def _panel(module: Module, element: str) -> str:
     """The same for as many columns as a vector has lanes, which are turned into rows meanwhile."""
     name = f"lu_{element}_panel"
     b = Builder(module, name, "void", _COLUMNS, internal=True)
-    a, row, n, first, last, order, sign, room = b.operands
+    a, row, n, first, last, order, sign, room, _ = b.operands
     lanes = lanes_of(element)
     kind = vector(element, lanes)
     width, height = b.sub(last, first), b.sub(n, first)
@@ -240,9 +241,11 @@ def _exchanged_items(b: Builder, element: str, line: Value, i: Value, k: Value) 
 
 
 def cholesky(module: Module, element: str) -> str:
-    """The function ``(a, row, n, diagonal)``: the upper triangle of `a` becomes a factor of it.
+    """The function ``(a, row, n, diagonal, memory)``: the upper triangle of `a` becomes a factor of
+    it.
 
-    What is below the diagonal becomes zero. `diagonal` is room for n numbers. Returns whether a
+    What is below the diagonal becomes zero. `diagonal` is room for n numbers, the memory for a
+    panel, see :func:`functrans.compile.llvm.linear.substitution.room`. Returns whether a
     square of the factor's diagonal may be zero or less, or is no number.
     """
     name = f"cholesky_{element}"
@@ -250,7 +253,7 @@ def cholesky(module: Module, element: str) -> str:
         return name
     _cholesky_columns(module, element)
     b = Builder(module, name, "i1", CHOLESKY, internal=True)
-    a, row, n, diagonal = b.operands
+    a, row, n, diagonal, memory = b.operands
     least = b.fmul(MARGIN * float(np.finfo(float).eps), b.cast("sitofp", n, element))
 
     def keep(i: Value, carried: list[Value]) -> list[Value]:
@@ -261,7 +264,7 @@ def cholesky(module: Module, element: str) -> str:
     b.loop(0, n, keep, [a])
     worst = b.slot("i1")
     b.store(number(0, "i1"), worst)
-    b.call(f"{name}_columns", "void", a, row, number(0, "i64"), n, diagonal, worst)
+    b.call(f"{name}_columns", "void", a, row, number(0, "i64"), n, diagonal, worst, memory)
     size = 4 if element == "float" else 8
 
     def clear(i: Value) -> None:
@@ -274,12 +277,12 @@ def cholesky(module: Module, element: str) -> str:
 
 
 def _cholesky_columns(module: Module, element: str) -> None:
-    """The function ``(a, row, first, last, least, worst)`` for a square on the diagonal."""
+    """The function ``(a, row, first, last, least, worst, memory)`` for a square on the diagonal."""
     name = f"cholesky_{element}_columns"
     module.functions[name] = ""  # it calls itself
-    kinds = ["ptr", "i64", "i64", "i64", "ptr", "ptr"]
+    kinds = ["ptr", "i64", "i64", "i64", "ptr", "ptr", "ptr"]
     b = Builder(module, name, "void", kinds, internal=True)
-    a, row, first, last, least, worst = b.operands
+    a, row, first, last, least, worst, memory = b.operands
     lanes = lanes_of(element)
     width = b.sub(last, first)
     one = number(1, "i64")
@@ -287,12 +290,12 @@ def _cholesky_columns(module: Module, element: str) -> None:
     def halves() -> None:
         half = b.mul(b.binary("sdiv", b.add(width, 2 * lanes - 1), 2 * lanes), lanes)
         middle = b.add(first, half)
-        b.call(name, "void", a, row, first, middle, least, worst)
+        b.call(name, "void", a, row, first, middle, least, worst, memory)
         line = b.at(a, b.mul(first, row), element)
         triangle = b.at(line, first, element), one, row
         rest = b.sub(last, middle)
         right = b.at(line, middle, element)
-        system = *triangle, right, row, half, rest, number(0, "i1")
+        system = *triangle, right, row, half, rest, number(0, "i1"), memory
         b.call(substitution(module, element), "void", *system)
 
         def rows(i: Value) -> None:
@@ -300,10 +303,10 @@ def _cholesky_columns(module: Module, element: str) -> None:
             source = b.at(line, i, element)
             target = b.at(b.at(a, b.mul(i, row), element), i, element)
             product = target, row, source, one, row, source, row, height, b.sub(last, i), half
-            b.call(subtraction(module, element), "void", *product)
+            b.call(subtraction(module, element), "void", *product, memory)
 
         b.repeat(middle, last, rows, step=GRAM_ROWS)
-        b.call(name, "void", a, row, middle, last, least, worst)
+        b.call(name, "void", a, row, middle, last, least, worst, memory)
 
     def square() -> None:
         kind, exists = _first(b, element, width)

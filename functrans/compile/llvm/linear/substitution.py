@@ -33,8 +33,15 @@ AT_ONCE = 96
 COPIED = 64
 """Rows and sums of a product from which on a copied panel pays."""
 
-SUBTRACTION = ("ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i64")
-SUBSTITUTION = ("ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i1")
+SUBTRACTION = ("ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i64", "ptr")
+SUBSTITUTION = ("ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i1", "ptr")
+
+
+def room(n: int, element: str) -> int:
+    """Bytes of memory for a panel that what has n rows needs."""
+    if n < COPIED:
+        return 0
+    return PANEL_ROWS * 2 * lanes_of(element) * (4 if element == "float" else 8)
 
 
 class _Strip(NamedTuple):
@@ -77,19 +84,19 @@ def block_rows() -> int:
 
 
 def subtraction(module: Module, element: str) -> str:
-    """The function ``(c, c_row, a, a_row, a_column, b, b_row, m, n, k)``: ``c -= a @ b``.
+    """The function ``(c, c_row, a, a_row, a_column, b, b_row, m, n, k, memory)``: ``c -= a @ b``.
 
-    The elements of rows of `b` and `c` adjoin. Distances count elements.
+    The elements of rows of `b` and `c` adjoin. Distances count elements. There is memory for a
+    panel, see :func:`room`, by the least of m and k.
     """
     name = f"subtraction_{element}"
     if name in module.functions:
         return name
     b = Builder(module, name, "void", SUBTRACTION, internal=True)
-    c, c_row, a, a_row, a_column, y, y_row, m, n, k = b.operands
+    c, c_row, a, a_row, a_column, y, y_row, m, n, k, panel = b.operands
     zero, one = number(0, "i64"), number(1, "i64")
     width = 2 * lanes_of(element)
     pack = packing(module, element, lanes_of(element), width, "rows")
-    panel = b.slot(element, PANEL_ROWS * width)
 
     def tiles(
         strip: _Strip, j: Value, columns: Value, start: Value, source: Value, step: Value, k: Value
@@ -136,10 +143,11 @@ def subtraction(module: Module, element: str) -> str:
 
 
 def substitution(module: Module, element: str) -> str:
-    """The function ``(a, a_row, a_column, x, x_row, n, m, unit)``: ``x = inv(a) @ x`` for a lower
-    triangle of n rows and m right sides, whose rows adjoin within.
+    """The function ``(a, a_row, a_column, x, x_row, n, m, unit, memory)``: ``x = inv(a) @ x`` for
+    a lower triangle of n rows and m right sides, whose rows adjoin within.
 
-    `unit` says that the diagonal is of ones, and is not read.
+    `unit` says that the diagonal is of ones, and is not read. The memory is as :func:`room` says,
+    by the number of rows.
     """
     name = f"substitution_{element}"
     if name in module.functions:
@@ -147,7 +155,7 @@ def substitution(module: Module, element: str) -> str:
     _blocks(module, element)
     module.functions[name] = ""  # it calls itself
     b = Builder(module, name, "void", SUBSTITUTION, internal=True)
-    a, a_row, a_column, x, x_row, n, m, unit = b.operands
+    a, a_row, a_column, x, x_row, n, m, unit, memory = b.operands
     rows = block_rows()
 
     def halves() -> None:
@@ -156,10 +164,10 @@ def substitution(module: Module, element: str) -> str:
         below = b.at(a, b.mul(top, a_row), element)
         corner = b.at(below, b.mul(top, a_column), element)
         lower = b.at(x, b.mul(top, x_row), element)
-        b.call(name, "void", a, a_row, a_column, x, x_row, top, m, unit)
-        product = lower, x_row, below, a_row, a_column, x, x_row, rest, m, top
+        b.call(name, "void", a, a_row, a_column, x, x_row, top, m, unit, memory)
+        product = lower, x_row, below, a_row, a_column, x, x_row, rest, m, top, memory
         b.call(subtraction(module, element), "void", *product)
-        b.call(name, "void", corner, a_row, a_column, lower, x_row, rest, m, unit)
+        b.call(name, "void", corner, a_row, a_column, lower, x_row, rest, m, unit, memory)
 
     b.choose(
         b.icmp("sgt", n, AT_ONCE),
@@ -171,7 +179,7 @@ def substitution(module: Module, element: str) -> str:
 def _blocks(module: Module, element: str) -> None:
     """The function for few rows: some columns at a time, block after block."""
     b = Builder(module, f"substitution_{element}_blocks", "void", SUBSTITUTION, internal=True)
-    a, a_row, a_column, x, x_row, n, m, unit = b.operands
+    a, a_row, a_column, x, x_row, n, m, unit, _ = b.operands
     size = block_rows()
     whole = b.sub(n, b.binary("srem", n, size))
 

@@ -14,6 +14,7 @@ import numpy as np
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.kernels.tiles import lanes_of
 from functrans.compile.llvm.linear.library import ELEMENT, LIBRARY
+from functrans.compile.llvm.linear.substitution import room
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import lines
 from functrans.graph.graph import operand_types
@@ -91,6 +92,16 @@ class _Stacked:
 
     @property
     def scratch(self) -> int:
+        return self.panel + self.own
+
+    @property
+    def panel(self) -> int:
+        """Bytes for a panel, at the beginning of the scratch memory."""
+        return room(self.kinds[0].shape[-1], ELEMENT)
+
+    @property
+    def own(self) -> int:
+        """Bytes for more, behind it."""
         return 0
 
     def emit(
@@ -101,6 +112,8 @@ class _Stacked:
         scratch: Value,
     ) -> None:
         self.b = builder
+        self.memory = scratch
+        rest = builder.at(scratch, self.panel, "i8")
         steps = [
             _stack_strides(s, kind.shape, kind.ndim - rank, len(self.stack))
             for s, kind, rank in zip(self.strides, self.kinds, self.ranks[0], strict=True)
@@ -116,7 +129,7 @@ class _Stacked:
             for base, own, kind in zip([*addresses, *outs], steps, kinds, strict=True):
                 memory = "i64" if kind.dtype == np.int64 else ELEMENT
                 places.append(builder.at(base, _offset(builder, which, self.stack, own), memory))
-            self.single(places[: len(addresses)], places[len(addresses) :], scratch)
+            self.single(places[: len(addresses)], places[len(addresses) :], rest)
 
         if prod(self.stack) == 1:
             one(number(0, "i64"))
@@ -176,7 +189,8 @@ class _Stacked:
             a = self.b.at(a, (n - 1) * (row + column), ELEMENT)
             x = self.b.at(x, (n - 1) * m, ELEMENT)
             row, column, x_row = -row, -column, -m
-        self.library("substitution", a, row, column, x, x_row, n, m, number(int(unit), "i1"))
+        diagonal = number(int(unit), "i1")
+        self.library("substitution", a, row, column, x, x_row, n, m, diagonal, self.memory)
 
 
 def _stack_strides(
@@ -202,7 +216,7 @@ class _SymmetricFactor(_Stacked):
     """The factorisation of symmetric matrices, by the triangle that NumPy reads."""
 
     @property
-    def scratch(self) -> int:
+    def own(self) -> int:
         n, size = self.kinds[0].shape[-1], SIZE
         own = 0 if self.params["upper"] else lines(n * n * size)
         return own + lines(n * size)
@@ -212,7 +226,7 @@ class _SymmetricFactor(_Stacked):
         (source,), (out,) = operands, outs
         if self.params["upper"]:
             self.copy(0, source, out)
-            self.fail(self.library("cholesky", out, n, n, scratch))
+            self.fail(self.library("cholesky", out, n, n, scratch, self.memory))
             return
         # The upper triangle of the transpose is the lower one, and the factor's transpose is upper.
         row, column = self.strides[0][-2:]
@@ -222,7 +236,7 @@ class _SymmetricFactor(_Stacked):
         else:
             assert column == 1
             self.library("transposing", source, row, factor, n, n, n)
-        self.fail(self.library("cholesky", factor, n, n, scratch))
+        self.fail(self.library("cholesky", factor, n, n, scratch, self.memory))
         self.library("transposing", factor, n, out, n, n, n)
 
 
@@ -232,7 +246,7 @@ class _LuFactors(_Stacked):
     ranks = ((2,), (2, 1, 0))
 
     @property
-    def scratch(self) -> int:
+    def own(self) -> int:
         return self.kinds[0].shape[-1] * lanes_of(ELEMENT) * SIZE
 
     def single(self, operands: list[Value], outs: list[Value], scratch: Value) -> None:
@@ -241,7 +255,7 @@ class _LuFactors(_Stacked):
         self.copy(0, operands[0], factors)
         b.repeat(0, n, lambda i: b.store(i, b.at(order, i, "i64")))
         b.store(number(1, ELEMENT), sign)
-        self.fail(self.library("lu", factors, n, n, order, sign, scratch))
+        self.fail(self.library("lu", factors, n, n, order, sign, scratch, self.memory))
 
 
 class _LuSolve(_Stacked):
@@ -250,7 +264,7 @@ class _LuSolve(_Stacked):
     ranks = ((2, 1, 2), (2,))
 
     @property
-    def scratch(self) -> int:
+    def own(self) -> int:
         return prod(self.kinds[2].shape[-2:]) * SIZE if self.params["transposed"] else 0
 
     def single(self, operands: list[Value], outs: list[Value], scratch: Value) -> None:
