@@ -9,7 +9,7 @@ import numpy as np
 from functrans.core.cotangent import Masked, masked
 from functrans.core.kinds import elementwise, general, linear, nondifferentiable, ufunc_shape
 from functrans.core.primitive import ZERO
-from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+from functrans.core.types import Array, ArrayType, dtype_of, shape_of, type_of
 
 from .comparison import equal, isfinite, joint_dtype, logical_or, rint, where
 from .samples import Sample, binary, draw, draw_complex, integers, unary
@@ -312,6 +312,32 @@ astype: Function = linear(
         Sample(draw((), -2, 2)[()], dtype=np.dtype(float), label="0-d, unchanged"),
         Sample(draw((0,), -2, 2), dtype=np.dtype(np.float32), label="empty"),
         Sample(draw((3,), -2, 2), dtype=np.dtype(int), label="to integers"),
+    ],
+)
+
+# What an operator among Python numbers has made is one: a graph says so by an operation of its own.
+# Lanes are numbers of NumPy.
+
+
+def number_type(dtype: np.dtype[Any]) -> ArrayType:
+    return type_of(dtype.type().item())
+
+
+python_number: Function = general(
+    "python_number",
+    lambda x: np.asarray(x).item(),
+    pushes=(lambda t: t,),
+    pulls=(lambda g: g,),
+    batch=lambda x: astype(x, dtype=number_type(dtype_of(x)).dtype),
+    shape=lambda x: number_type(x.dtype),
+    masks="moves",
+    samples=lambda: [
+        Sample(draw((), -2, 2)[()], label="0-d"),
+        Sample(2.5, value=2.5, label="a Python number"),
+        Sample(np.float32(0.5), value=0.5, label="float32"),
+        Sample(draw_complex((), -2, 2)[()], label="complex"),
+        Sample(np.int64(-3), value=-3, label="integer"),
+        Sample(np.bool(True), value=True, label="truth value"),
     ],
 )
 

@@ -20,7 +20,7 @@ class Algebra:
     ``broadcast_to(x, shape=)``, ``astype(x, dtype=)``, ``transpose(x, axes=)``,
     ``index(x, *arrays, index=)``, ``index_add(x, y, *arrays, index=)``,
     ``concatenate(*xs, axis=)``, ``first_axis(x, i)`` (``x[i]``), ``rows(x, start, stop)``
-    (``x[start:stop]``) and ``stack(xs)``."""
+    (``x[start:stop]``), ``stack(xs)`` and ``python_number(x)``."""
 
     __slots__ = (
         "add",
@@ -33,6 +33,7 @@ class Algebra:
         "multiply",
         "negative",
         "not_equal",
+        "python_number",
         "real",
         "reshape",
         "rows",
@@ -59,6 +60,7 @@ class Algebra:
     index: Callable[..., Array]
     index_add: Callable[..., Array]
     stack: Callable[..., Array]
+    python_number: Callable[[Array], Array]
 
     def define(self, **operations: Callable[..., Any]) -> None:
         """Fill in operations (called once by the rule book)."""

@@ -33,7 +33,7 @@ from functrans.core.explain import (
 )
 from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import OPERANDS, ArrayType
+from functrans.core.types import OPERANDS, PERHAPS_WEAK, WEAK, ArrayType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,8 +73,11 @@ class TracedArray:
     place: Any
     """How it shares elements with other arrays (see ``functrans.numpy.views``); None at first."""
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, below: str = "") -> None:
         OPERANDS.add(cls)
+        PERHAPS_WEAK.add(cls)
+        if below:  # the slot itself: each operator asks for it, and a property is slow
+            cls.underlying = vars(cls)[below]  # type: ignore[method-assign]
 
     # What each interpreter says of its arrays.
 
@@ -85,6 +88,16 @@ class TracedArray:
     @property
     def dtype(self) -> np.dtype[Any]:
         raise NotImplementedError
+
+    @property
+    def weak(self) -> bool:
+        """Whether it stands for a Python number, which takes the dtype of what it meets."""
+        return False
+
+    def number(self) -> Any:
+        """The same value as a Python number: what an operator among Python numbers has made, and
+        nobody holds yet."""
+        return self
 
     def concrete(self, wanted: str) -> Any:
         """The plain value under all transforms, for printing and for Python's ``if``."""
@@ -364,6 +377,11 @@ def duplicate(x: Any) -> Any:
     if type(x) is np.ndarray:
         return x.copy(order="K")
     return x.duplicate() if isinstance(x, TracedArray) else x
+
+
+def python_number(x: Any) -> Any:
+    """A value without axes as a Python number, traced or not."""
+    return x.number() if isinstance(x, TracedArray) else x if type(x) in WEAK else x.item()
 
 
 def own_handle(x: Any) -> Any:

@@ -57,7 +57,7 @@ class TreeError(FunctransError, ValueError):
     >>> def loss(params):
     ...     return params["w"] * params["b"]
     >>> ft.jvp(loss, ({"w": 2.0, "b": 3.0},), ({"w": 1.0, "b": None},))     # not: ({"w": 1.0},)
-    (np.float64(6.0), np.float64(3.0))
+    (6.0, np.float64(3.0))
     """
 
 
@@ -290,7 +290,7 @@ class SideEffectError(FunctransError, RuntimeError):
     ... def step(state, x):
     ...     return {"count": state["count"] + 1, "sum": state["sum"] + x}    # not: count += 1
     >>> step({"count": 0, "sum": 0.0}, 2.0)
-    {'count': np.int64(1), 'sum': np.float64(2.0)}
+    {'count': 1, 'sum': 2.0}
     """
 
 

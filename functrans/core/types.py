@@ -23,6 +23,10 @@ Shape: TypeAlias = tuple[int, ...]
 WEAK = frozenset((bool, int, float, complex))
 """The types of weak values."""
 
+PERHAPS_WEAK: set[type] = {type(None), *WEAK}
+"""The types of what may stand below a traced array that is weak; None where that is not known.
+Those of traced arrays join when they are defined."""
+
 _PYTHON_DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(bool),
     int: np.dtype(int),
@@ -105,6 +109,12 @@ def type_of(x: Array) -> ArrayType:
         return ArrayType(x.shape, x.dtype, getattr(x, "weak", False))
     x = np.asarray(x)
     return ArrayType(x.shape, x.dtype)
+
+
+def is_weak(x: Array) -> bool:
+    """Whether a value is a Python number, traced or not."""
+    cls = type(x)
+    return cls in WEAK or (cls is not ndarray and getattr(x, "weak", False))
 
 
 def shape_of(x: Array) -> Shape:

@@ -13,10 +13,12 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import InPlaceError, user_line
-from functrans.core.types import Array
+from functrans.core.primitive import primitive_of
+from functrans.core.types import Array, is_weak
 from functrans.numpy import parts, reductions, selection, shapes, standard, views, writing
 from functrans.numpy.operands import operand
 from functrans.numpy.options import checked_device
+from functrans.numpy.python_numbers import among_numbers
 from functrans.numpy.registry import method
 
 if TYPE_CHECKING:
@@ -59,12 +61,18 @@ def clip(x: Array, min: Any = None, max: Any = None, out: Any = None, **kwargs: 
 @method("__round__")
 def to_nearest(x: TracedArray, ndigits: int | None = None) -> Any:
     """What Python's ``round(x)`` asks for: an integer, or an array rounded to some digits."""
-    return int(np.rint(x.concrete("round"))) if ndigits is None else parts.round(x, ndigits)
+    if ndigits is None:
+        return int(np.rint(x.concrete("round")))
+    if x.weak:
+        return among_numbers(primitive_of(p.round), x, decimals=ndigits)
+    return parts.round(x, ndigits)
 
 
 @method("conj", "conjugate")
 def conjugate(x: Array) -> Array:
     """The complex conjugates."""
+    if is_weak(x):
+        return among_numbers(primitive_of(p.conjugate), x)
     return p.conjugate(x) if x.dtype.kind == "c" else x
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, python_number
 from functrans.core.errors import ConversionError
 from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
-from functrans.core.types import OPERANDS
+from functrans.core.types import OPERANDS, PERHAPS_WEAK, is_weak
 from functrans.numpy.operands import converted, is_operand
+from functrans.numpy.python_numbers import among_numbers
 from functrans.numpy.selected import Selection, select, written
 from functrans.numpy.views import getitem, is_zero_dimensional_array, write, write_all
 from functrans.numpy.writing import write_result
@@ -29,10 +31,14 @@ _NO_PARAMS: dict[str, Any] = {}
 
 def unary(function: Function) -> Function:
     """The operator ``?x`` of a primitive."""
+    primitive = primitive_of(function)
 
     def operator(x: Any) -> Any:
         if stack.top is not x.interpreter:
             x.check_active()
+        below = type(x.underlying)
+        if below is not ndarray and below in PERHAPS_WEAK and x.weak:
+            return among_numbers(primitive, x)
         return function(x)
 
     return operator
@@ -54,6 +60,9 @@ def forward(function: Function) -> Function:
         if stack.top is not interpreter:
             x.check_active()
             interpreter = stack.top
+        below = type(x.underlying)
+        if below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
+            return among_numbers(primitive, x, y)
         return interpreter.binary(primitive, x, y)  # type: ignore[union-attr]
 
     return operator
@@ -72,6 +81,9 @@ def reflected(function: Function) -> Function:
         if stack.top is not interpreter:
             x.check_active()
             interpreter = stack.top
+        below = type(x.underlying)
+        if below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
+            return among_numbers(primitive, y, x)
         return interpreter.binary(primitive, y, x)  # type: ignore[union-attr]
 
     return operator
@@ -92,6 +104,9 @@ def composed(function: Function, *, swap: bool = False) -> Function:
 
 def divmod_(x: Array, y: Array) -> tuple[Array, Array]:
     """Floored quotient and remainder."""
+    if is_weak(x) and is_weak(y):
+        quotient = among_numbers(primitive_of(p.floor_divide), x, y)
+        return quotient, among_numbers(primitive_of(p.remainder), x, y)
     return p.floor_divide(x, y), p.remainder(x, y)
 
 
@@ -111,7 +126,11 @@ def pow_(x: Any, n: Any, modulus: Any = None) -> Any:
     if modulus is not None:
         return NotImplemented
     if (type(n) is int or type(n) is float) and n in _FAST_POWERS and x.dtype.kind in "fc":
-        return _FAST_POWERS[n](x)
+        fast = _FAST_POWERS[n]
+        return among_numbers(primitive_of(fast), x) if x.weak else fast(x)
+    if type(n) is int and n < 0 and x.weak and x.dtype.kind in "bi":
+        x = p.astype(x, dtype=np.dtype(float))  # as Python's, where NumPy's refuse
+        return python_number(power_operator(x, n))
     return power_operator(x, n)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.primitive import primitive_of
+from functrans.core.types import Array, dtype_of, is_weak, shape_of
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis
 from functrans.numpy.calculus import diff
 from functrans.numpy.operands import operand
+from functrans.numpy.python_numbers import among_numbers, no_bool
 from functrans.numpy.registry import implements, method
 from functrans.primitives import (
     absolute,
@@ -41,14 +43,18 @@ from functrans.primitives import (
 def real(val: Any) -> Array:
     """The real part."""
     x = operand(val)
-    return real_part(x) if dtype_of(x).kind == "c" else x
+    if dtype_of(x).kind == "c":
+        return among_numbers(primitive_of(real_part), x) if is_weak(x) else real_part(x)
+    return no_bool(x) if is_weak(x) else x
 
 
 @implements(np.imag, views=True)
 def imag(val: Any) -> Array:
     """The imaginary part."""
     x = operand(val)
-    return imaginary_part(x) if dtype_of(x).kind == "c" else np.zeros(shape_of(x), dtype_of(x))
+    if dtype_of(x).kind == "c":
+        return among_numbers(primitive_of(imaginary_part), x) if is_weak(x) else imaginary_part(x)
+    return dtype_of(no_bool(x)).type().item() if is_weak(x) else np.zeros(shape_of(x), dtype_of(x))
 
 
 @implements(np.real_if_close)

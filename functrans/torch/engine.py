@@ -38,7 +38,7 @@ from functrans.torch.operation import (
 )
 from functrans.transforms.accelerated import asking, carried_out, hook
 from functrans.transforms.forward import tangent_or_zero
-from functrans.transforms.reverse import links_of, pull_of, transpose_linear
+from functrans.transforms.transposition import links_of, pull_of, transpose_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ def record(enabled: bool) -> None:
 _new_array = object.__new__
 
 
-class EngineArray(TracedArray):
+class EngineArray(TracedArray, below="value"):
     """The memory of a tensor, and the place in the graph that made it.
 
     Attributes
@@ -127,10 +127,6 @@ class EngineArray(TracedArray):
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.value.dtype  # type: ignore[no-any-return]
-
-    @property
-    def underlying(self) -> Any:
-        return self.value
 
     def concrete(self, wanted: str) -> Any:
         return self.value

@@ -39,7 +39,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class BatchArray(TracedArray):
+class BatchArray(TracedArray, below="value"):
     """An array with a hidden batch axis, axis 0 of `value`."""
 
     __slots__ = ("value",)
@@ -58,10 +58,6 @@ class BatchArray(TracedArray):
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.value.dtype  # type: ignore[no-any-return]
-
-    @property
-    def underlying(self) -> Any:
-        return self.value
 
     def snapshot(self) -> BatchArray:
         return BatchArray(self.interpreter, self.value)

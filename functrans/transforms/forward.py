@@ -8,7 +8,14 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, for_reading, own_handle, snapshot
+from functrans.core.array import (
+    TracedArray,
+    duplicate,
+    for_reading,
+    own_handle,
+    python_number,
+    snapshot,
+)
 from functrans.core.cotangent import (
     Masked,
     add_masked,
@@ -24,7 +31,16 @@ from functrans.core.errors import missing_derivative
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
-from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_inexact, shape_of, type_of
+from functrans.core.types import (
+    Array,
+    ArrayType,
+    Shape,
+    dtype_of,
+    is_inexact,
+    is_weak,
+    shape_of,
+    type_of,
+)
 from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import (
     check_pairs,
@@ -34,7 +50,7 @@ from functrans.transforms.arguments import (
     split_aux,
     tangent_leaves,
 )
-from functrans.transforms.reverse import transpose_linear
+from functrans.transforms.transposition import transpose_linear
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -44,7 +60,7 @@ R = TypeVar("R")
 A = TypeVar("A")
 
 
-class ForwardArray(TracedArray):
+class ForwardArray(TracedArray, below="primal"):
     """A primal with its tangent."""
 
     __slots__ = ("primal", "tangent")
@@ -56,10 +72,6 @@ class ForwardArray(TracedArray):
         self.place = None
         self.primal = primal
         self.tangent = tangent  # None: zero
-
-    @property
-    def underlying(self) -> Any:
-        return self.primal
 
     def snapshot(self) -> ForwardArray:
         return ForwardArray(self.interpreter, self.primal, self.tangent)
@@ -89,7 +101,11 @@ class ForwardArray(TracedArray):
 
     @property
     def weak(self) -> bool:
-        return type_of(self.primal).weak
+        return is_weak(self.primal)
+
+    def number(self) -> ForwardArray:
+        self.primal = python_number(self.primal)
+        return self
 
     def concrete(self, wanted: str) -> Any:
         primal = self.primal

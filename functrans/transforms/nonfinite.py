@@ -11,12 +11,21 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, snapshot
+from functrans.core.array import TracedArray, duplicate, python_number, snapshot
 from functrans.core.cotangent import Masked, Scattered
 from functrans.core.errors import InputTypeError, NonFiniteError, describe_function
 from functrans.core.generators import traced
 from functrans.core.interpreter import CustomCall, Interpreter
-from functrans.core.types import Array, ArrayType, Shape, dtype_of, is_array, shape_of, type_of
+from functrans.core.types import (
+    Array,
+    ArrayType,
+    Shape,
+    dtype_of,
+    is_array,
+    is_weak,
+    shape_of,
+    type_of,
+)
 from functrans.transforms.arguments import leaf_label
 from functrans.transforms.circumstances import Circumstances, Operation, Tapes
 from functrans.transforms.findings import KINDS, Explanation, Origin, Seen, bad_elements
@@ -31,7 +40,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-class WatchArray(TracedArray):
+class WatchArray(TracedArray, below="value"):
     """A value, with what made the NaN and the infinities in it."""
 
     __slots__ = ("origins", "value")
@@ -56,11 +65,11 @@ class WatchArray(TracedArray):
 
     @property
     def weak(self) -> bool:
-        return type_of(self.value).weak
+        return is_weak(self.value)
 
-    @property
-    def underlying(self) -> Any:
-        return self.value
+    def number(self) -> WatchArray:
+        self.value = python_number(self.value)
+        return self
 
     def snapshot(self) -> WatchArray:
         return WatchArray(self.interpreter, self.value, self.origins)

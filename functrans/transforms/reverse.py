@@ -16,35 +16,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from functrans.core.array import TracedArray, duplicate, for_reading, snapshot
+from functrans.core.array import TracedArray, duplicate, for_reading, python_number, snapshot
 from functrans.core.constants import Constants
-from functrans.core.cotangent import Cotangents, dense, settle, zeros
-from functrans.core.errors import missing_derivative
+from functrans.core.cotangent import zeros
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
 from functrans.core.overwriting import holds_alone, overwritten
-from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule, select_all
+from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule
 from functrans.core.types import (
     SCALARS,
     WEAK,
     Array,
-    ArrayType,
     Shape,
     dtype_of,
     is_array,
     is_inexact,
+    is_weak,
     shape_of,
     type_of,
 )
 from functrans.transforms.origins import origin
 from functrans.transforms.overwriting import Overwrite, that_stay
 from functrans.transforms.replay import Replay
-from functrans.transforms.walk import pull_back
+from functrans.transforms.transposition import derived_pull, links_of, transpose_linear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 
-class ReverseArray(TracedArray):
+class ReverseArray(TracedArray, below="value"):
     """A primal value and its place on the tape.
 
     Without an ``__init__``, which costs more than the object: see :meth:`Reverse.array`.
@@ -89,15 +88,15 @@ class ReverseArray(TracedArray):
 
     @property
     def weak(self) -> bool:
-        return type_of(self.value).weak
+        return is_weak(self.value)
+
+    def number(self) -> ReverseArray:
+        self.value = python_number(self.value)
+        return self
 
     def concrete(self, wanted: str) -> Any:
         value = self.value
         return value.concrete(wanted) if isinstance(value, TracedArray) else value
-
-    @property
-    def underlying(self) -> Any:
-        return self.value
 
     def snapshot(self) -> ReverseArray:
         return self.interpreter.array(self.value, self.index)
@@ -314,9 +313,18 @@ class Reverse(Interpreter):
             type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape
         ):
             shape, dtype = ans.shape, ans.dtype
-            if x_mine and (type(a) in WEAK or a.dtype is not dtype or a.shape != shape):
+            # A Python number has its dtype and shape if what it met is one, too.
+            if x_mine and (
+                (shape or dtype_of(a) is not dtype)
+                if type(a) in WEAK
+                else (a.dtype is not dtype or a.shape != shape)
+            ):
                 x_space = type_of(a)
-            if y_mine and (type(b) in WEAK or b.dtype is not dtype or b.shape != shape):
+            if y_mine and (
+                (shape or dtype_of(b) is not dtype)
+                if type(b) in WEAK
+                else (b.dtype is not dtype or b.shape != shape)
+            ):
                 y_space = type_of(b)
         links: tuple[Any, ...]
         if x_mine and y_mine:
@@ -506,92 +514,6 @@ class Reverse(Interpreter):
         return self._several(None, [link], outs)
 
 
-def links_of(
-    recorder: Any,
-    primitive: Primitive,
-    args: Any,
-    values: Sequence[Array],
-    mine: list[int],
-    params: dict[str, Any],
-    ans: Any,
-) -> list[Any]:
-    """The links of an operation to those of its operands that are `mine`.
-
-    ``recorder.residuals(pull, ans, args, values, mine)`` gives what a rule needs, as it is kept.
-    """
-    residuals = recorder.residuals
-    if primitive.pull_all is not None:
-        pull = primitive.pull_all
-        own = set(mine)
-        indices = [x.index if i in own else None for i, x in enumerate(args)]
-        spaces = [type_of(x) for x in values]
-        return [(pull.apply, indices, residuals(pull, ans, args, values, mine), params, spaces)]
-    return [
-        (rule.apply, args[i].index, residuals(rule, ans, args, values, mine), params, type_of(x))
-        for i, rule, x in pulls_of(primitive, values, mine)
-    ]
-
-
-def pulls_of(
-    primitive: Primitive, values: Sequence[Array], mine: list[int]
-) -> Iterator[tuple[int, Rule, Array]]:
-    """The operands among `mine` that the output depends on, with their pulls and values."""
-    for i in mine:
-        rule = pull_of(primitive, i)
-        if rule is not None:
-            yield i, rule, values[i]
-
-
-def pull_of(primitive: Primitive, i: int) -> Rule | None:
-    """The pull of an operand; None if the output does not depend on it."""
-    written: Any = primitive.pulls[i] if primitive.pulls else None
-    return None if written is ZERO else written or derived_pull(primitive, i)
-
-
 _NONE: dict[str, Any] = {}
 
 _NOWHERE = -1  # the place on the tape of what was not recorded
-
-
-def transpose_linear(
-    function: Callable[..., Any], spaces: tuple[ArrayType, ...], g: Any
-) -> tuple[Array, ...]:
-    """The transpose of a linear function, applied to a cotangent of its output (a value or a
-    tuple).
-
-    The function runs once, on zeros of the types `spaces`, under a tape of its own.
-    """
-    with Reverse(function, "transposition") as reverse:
-        out = function(*[reverse.variable(zeros(space)) for space in spaces])
-    cotangents = Cotangents(len(reverse.tape))
-    outs, gs = (out, g) if isinstance(out, tuple) else ((out,), (g,))
-    for o, part in zip(outs, gs, strict=True):
-        if reverse.owns(o) and part is not None:
-            kind = type_of(o.value)
-            cotangents.add(o.index, settle(part, kind), kind)
-    pull_back(reverse.tape, cotangents, keep=False)
-    return tuple(
-        zeros(space) if result is None else dense(result, space)
-        for result, space in zip(cotangents.values, spaces, strict=False)
-    )
-
-
-def derived_pull(primitive: Primitive, i: int) -> Rule:
-    """The pull of operand `i`, derived by transposing its push."""
-    push: Any = primitive.pushes[i] if primitive.pushes else None
-    push_all = primitive.push_all
-    if push is None and push_all is None:
-        raise missing_derivative(primitive.name, i)
-
-    def pull(g: Any, residuals: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        ans, *args = residuals
-
-        def tangent(t: Any) -> Any:
-            if push is not None:
-                return push(t, ans, args, params)
-            ts = tuple(t if j == i else zeros(type_of(x)) for j, x in enumerate(args))
-            return push_all(ts, ans, args, params)  # type: ignore[misc]
-
-        return transpose_linear(tangent, (type_of(args[i]),), g)[0]
-
-    return Rule(pull, select_all)

@@ -67,6 +67,9 @@ class StageArray(TracedArray):
     def weak(self) -> bool:
         return self.variable.type.weak
 
+    def number(self) -> Any:
+        return algebra.python_number(self)
+
     @property
     def underlying(self) -> Any:
         return None
@@ -96,6 +99,8 @@ class StageArray(TracedArray):
         stage = self.interpreter
         makers = {v: equation for equation in stage.equations for v in equation.outputs}
         maker = makers.get(self.variable)
+        if maker is not None and maker.primitive is primitive_of(algebra.python_number):
+            maker = makers.get(maker.inputs[0])  # the operator that made the number
         reached = _inputs_of(self.variable, makers)
         label = stage.label
         names = [label(i) for i, v in enumerate(stage.inputs) if v in reached] if label else []

@@ -359,4 +359,5 @@ _SPECIAL: dict[str, Callable[..., Operation | None]] = {
     "exponent": _exponent,
     "binary_cross_entropy": _binary_cross_entropy,
     "stop_gradient": _same,
+    "python_number": _same,
 }
