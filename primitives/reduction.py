@@ -69,7 +69,7 @@ def spread(x: np.generic, shape: Shape) -> Array:
 
 def expand_reduced(a: Array, shape: Shape, axes: Axes) -> Array:
     """An array reduced from `shape`, stretched back to it."""
-    if isinstance(a, np.generic):  # a constant to all interpreters
+    if issubclass(type(a), np.generic):  # a constant to all interpreters
         return spread(a, shape)
     return algebra.broadcast_to(restore_axes(a, shape, axes), shape=shape)
 

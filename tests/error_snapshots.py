@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fractions
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,13 @@ def added(x: Any) -> Any:
 
 MASKED = np.ma.masked_array(X, [False, True, False])
 MATRIX = X.view(np.matrix)
+
+
+def times_matrix(x: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # of numpy.matrix itself
+        return MATRIX * x
+
 
 LOSS = r"grad\(loss \(.*error_snapshots.py:\d+\)\): "
 
@@ -264,9 +272,10 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r".*error_snapshots.py.*numpy\.asarray",
     ),
     "left matrix": (
-        lambda: ft.grad(lambda x: np.sum(MATRIX * x))(X),
-        errors.OperandError,
-        "unsupported operand type.*'matrix' and a traced array, at .*error_snapshots.py",
+        lambda: ft.grad(lambda x: np.sum(times_matrix(x)))(X),
+        errors.ConversionError,
+        r"a traced float64\[3\] of grad\(.*\) cannot become a numpy\.matrix nor be combined with "
+        r"one, at .*error_snapshots.py:\d+ in times_matrix: .*numpy\.asarray\(y\)",
     ),
     "text operand": (
         lambda: ft.grad(lambda x: x + "a")(1.0),
@@ -277,8 +286,9 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no operand": (lambda: ft.grad(lambda x: x + None)(1.0), errors.OperandError, "'NoneType'"),
     "fraction": (
         lambda: ft.grad(lambda x: x * fractions.Fraction(1, 2))(1.0),
-        errors.OperandError,
-        r"a traced array and 'Fraction', at .*float\(y\)",
+        errors.ConversionError,
+        r"a traced float64\[\] of grad\(.*\) cannot become a Python float \(by "
+        r"x \* fractions\.Fraction\(1, 2\)\), at .*error_snapshots.py",
     ),
     "text in an array": (
         lambda: ft.grad(lambda x: np.sum(np.add(x, ["a"])))(X),

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy._core.overrides import array_function_dispatch
-from numpy.polynomial import chebyshev
 
 import functrans as ft
 from functrans.core import errors
@@ -56,14 +55,6 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.vmap(lambda x: np.sum(x[x > 1] + x[x < 1]))(np.arange(6.0).reshape(2, 3)),
         errors.ConversionError,
         r"numpy\.add of the elements of two masks, at .*A mask that is used twice needs a name",
-    ),
-    "polynomials in several columns": (
-        lambda: ft.grad(lambda x: np.sum(chebyshev.chebval(x, np.ones((2, 3)))))(X),
-        errors.OperandError,
-        r"numpy\.polynomial\.chebyshev\.chebval: at .*error_snapshots_numpy.py:\d+ in <lambda> it "
-        r"takes x, a traced float64\[3\] of grad\(.*\), for a number, since it is no ndarray, and "
-        r"combines coefficients of shape \(2, 3\) with its elements one by one\. Call "
-        r"functrans\.numpy\.polynomial\.chebyshev\.chebval\.",
     ),
     "a function without rule": (
         on_traced(handed_over),

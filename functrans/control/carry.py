@@ -16,7 +16,7 @@ from functrans.core.errors import (
     TreeError,
     describe_function,
 )
-from functrans.core.types import CONTAINERS, ArrayType, is_array, type_of
+from functrans.core.types import CONTAINERS, WEAK, ArrayType, is_array, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def _grows(old: ArrayType, new: ArrayType) -> bool:
 
 def _as(x: Any, kind: ArrayType) -> Any:
     """A value of the carry in its type."""
-    if type_of(x) == kind and not isinstance(x, bool | int | float | complex):
+    if type_of(x) == kind and type(x) not in WEAK:
         return x
     if isinstance(x, TracedArray):
         return algebra.astype(x, dtype=kind.dtype)

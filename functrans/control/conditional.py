@@ -81,7 +81,7 @@ def cond(
         )
     if type_of(pred).dtype.kind != "b":
         pred = pred != 0
-    index = algebra.astype(pred, dtype=np.dtype(np.int64)) if not isinstance(pred, bool) else pred
+    index = algebra.astype(pred, dtype=np.dtype(np.int64)) if type(pred) is not bool else pred
     return _choose(who, index, (false_fun, true_fun), operands)  # type: ignore[no-any-return]
 
 

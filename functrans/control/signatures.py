@@ -27,7 +27,7 @@ def kind_of(x: Any) -> Any:
         return cls
     if is_generator(x):
         return TracedGenerator
-    if isinstance(x, np.ndarray) or not is_array(x):
+    if issubclass(cls, np.ndarray) or not is_array(x):
         return None
     kind = type_of(x)
     if isinstance(x, TracedArray):

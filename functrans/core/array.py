@@ -6,13 +6,11 @@ methods are attached by ``functrans.numpy``, which also fills the tables of NumP
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from functrans.core.callers import EVALUATIONS, check_polynomial
 from functrans.core.errors import (
     ConversionError,
     InPlaceError,
@@ -33,7 +31,7 @@ from functrans.core.explain import (
 )
 from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import OPERANDS, PERHAPS_WEAK, WEAK, ArrayType
+from functrans.core.types import OPERANDS, PERHAPS_WEAK, PYTHON_TYPES, WEAK, ArrayType, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,6 +134,17 @@ class TracedArray:
 
     # What follows from shape and dtype.
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The type of what this array stands for, so that ``isinstance`` sends user code the way it
+        goes without a transform. A value without axes that is not known is taken for a scalar."""
+        if self.shape:
+            return np.ndarray
+        value = self.underlying
+        if value is not None and not shape_of(value):
+            return value.__class__
+        return PYTHON_TYPES[self.dtype.kind] if self.weak else self.dtype.type
+
     @property
     def type(self) -> ArrayType:
         """Shape and dtype."""
@@ -179,12 +188,6 @@ class TracedArray:
             interpreter = stack.top or interpreter
         if method != "__call__" or kwargs:
             return TracedArray.ufunc_call(ufunc, method, (x, *more), kwargs)
-        if more and type(x) is np.ndarray and x.base is not None:  # a row of coefficients is a view
-            caller = sys._getframe(1)
-            if caller.f_code.co_name == "__array_ufunc__" and caller.f_back:  # that of a subclass
-                caller = caller.f_back
-            if caller.f_code.co_name in EVALUATIONS:
-                check_polynomial(caller, TracedArray)
         if ufunc in BY_UFUNC:
             primitive = BY_UFUNC[ufunc]
             if not more:
@@ -203,8 +206,6 @@ class TracedArray:
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if stack.top is not self.interpreter:
             self.check_active()
-        if func is np.prod and sys._getframe(1).f_code.co_name in EVALUATIONS:
-            check_polynomial(sys._getframe(1), TracedArray)
         call = FUNCTIONS.get(func)
         if call is None:
             if func in REFUSALS:

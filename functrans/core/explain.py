@@ -232,7 +232,7 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
         text.startswith("setting an array element") or isinstance(error, SystemError)
     ):  # NumPy, or a function in C that did not notice, put this error in the place of ours
         return type(cause)(str(cause))
-    name = _named(text)
+    name = _named(text) or _unwritten(error)
     if name and (isinstance(error, TypeError) or "has no setter" in text):
         complaint, kind, remedy = _retold(text.replace(name, "a traced array"))
         return kind(f"{who}: {complaint}, at {place}. {remedy}")
@@ -260,6 +260,18 @@ def _named(text: str) -> str:
     classes = "|".join(c.__name__ for c in OPERANDS if c.__module__.startswith("functrans."))
     found = re.search(rf"'?<traced [^>]*>'?|(type )?'({classes})'( object)?|\b({classes})\b", text)
     return found.group(0) if found else ""
+
+
+def _unwritten(error: BaseException) -> str:
+    """How ``json`` names the traced array that it could not write: as what it stands for."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals.get("__name__") != "json.encoder":
+        return ""
+    kept = type(trace.tb_frame.f_locals.get("o"))
+    traced = kept in OPERANDS and kept.__module__.startswith("functrans.")
+    return "Object" if traced else ""
 
 
 def _retold(text: str) -> tuple[str, type[FunctransError], str]:

@@ -89,6 +89,9 @@ class ArrayType:
         return f"weak {text}" if self.weak else text
 
 
+PYTHON_TYPES = {dtype.kind: cls for cls, dtype in _PYTHON_DTYPES.items()}
+"""The type of a weak value, by the kind of its dtype."""
+
 _new: Any = object.__new__
 
 _WEAK_TYPES = {cls: ArrayType((), dtype, weak=True) for cls, dtype in _PYTHON_DTYPES.items()}
@@ -139,6 +142,12 @@ OPERANDS: set[type] = {np.ndarray, *SCALARS}
 CONTAINERS: dict[type, Callable[[Any], Any]] = {}
 """Types of objects that hold one array, ``x.array``, and stand for it, with what makes one of an
 array. A function that is to return a scalar may return one of these."""
+
+
+def is_plain(x: Any) -> bool:
+    """Whether a value is an ndarray or a NumPy scalar itself. ``isinstance`` says the same of the
+    traced arrays that stand for one, so that user code takes the branch it takes without them."""
+    return issubclass(type(x), ndarray | np.generic)
 
 
 def is_array(x: Any) -> bool:

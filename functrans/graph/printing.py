@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.types import type_of
+from functrans.core.types import is_plain, type_of
 from functrans.graph.graph import Equation, Graph, Variable, named_graphs
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Names:
         if type(x) is Variable:
             return self.variable(x)
         if isinstance(x, bool | int | float | complex | np.generic) or np.ndim(x) == 0:
-            return str(x.item() if isinstance(x, np.generic | np.ndarray) else x)
+            return str(x.item() if is_plain(x) else x)
         if id(x) not in self._constants:
             name = f"constant{len(self._constants)}"
             self._constants[id(x)] = name

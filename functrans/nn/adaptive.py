@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.nn.linear import linear
 from functrans.numpy.operands import operand
@@ -99,7 +100,7 @@ def adaptive_log_likelihood(
     name = "adaptive_log_likelihood"
     if dtype_of(target).kind not in "iu":
         raise TypeError(f"{name}: target holds {dtype_of(target)}; class numbers are integers")
-    if not isinstance(target, np.ndarray):  # those of a batch: which cluster is not known
+    if isinstance(target, TracedArray):  # those of a batch: which cluster is not known
         scores = adaptive_log_softmax(x, head_weight, head_bias, tails, cutoffs)
         return _at(scores, target)
     if target.size and not 0 <= target.min() <= target.max() < cutoffs[-1]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, is_inexact, shape_of
+from functrans.core.types import Array, dtype_of, is_inexact, is_plain, shape_of
 from functrans.nn.losses import Reduction, reduced
 from functrans.numpy.operands import operand
 
@@ -82,7 +82,7 @@ def _classes(input: Array, target: Array, ignore_index: int, name: str) -> tuple
             "(target.astype(int))"
         )
     # Traced targets (those of a batch) cannot be looked at.
-    known = isinstance(target, np.ndarray | np.generic)
+    known = is_plain(target)
     if known and not 0 <= ignore_index < shape[axis]:
         # As numbers without sign, negative ones are greater than all others.
         bits = target if target.dtype.kind == "u" else target.view(f"u{target.itemsize}")
@@ -264,7 +264,7 @@ def one_hot(labels: Any, num_classes: int = -1) -> Array:
     labels = operand(labels)
     if dtype_of(labels).kind not in "iu":
         raise TypeError(f"one_hot: labels must be integers, got {dtype_of(labels)}")
-    if isinstance(labels, np.ndarray | np.generic):
+    if is_plain(labels):
         least, greatest = (labels.min(), labels.max()) if labels.size else (0, num_classes - 1)
         if num_classes == -1:
             num_classes = int(greatest) + 1

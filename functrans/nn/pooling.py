@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, Shape, dtype_of, shape_of
+from functrans.core.types import Array, Shape, dtype_of, is_plain, shape_of
 from functrans.nn.spatial import Pairs, of_rank, pairs, whole_numbers
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
@@ -174,7 +174,7 @@ def _max_unpool(
             for n, s, m, k in zip(size, strides, widths, window, strict=True)
         ]
     wanted = whole_numbers(output_size, axes, f"{name}: output_size", 1)
-    if isinstance(indices, np.ndarray) and indices.size:
+    if is_plain(indices) and indices.size:
         top = indices.max()
         if indices.min() < 0 or top >= prod(wanted):
             raise ValueError(

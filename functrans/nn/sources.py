@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from functrans.core.array import TracedArray
 from functrans.core.types import Array, Shape
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def is_key(rng: Any) -> bool:
     """Whether a source is a key of ``functrans.random``, which is loaded only then."""
-    return isinstance(rng, np.ndarray | TracedArray)
+    return isinstance(rng, np.ndarray)
 
 
 def uniform(rng: Source, shape: Shape) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.types import Array, dtype_of, is_plain, shape_of
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -47,7 +47,7 @@ def embedding(indices: Any, weight: Any, *, padding_idx: int | None = None) -> A
         raise ValueError(f"embedding: weight must have shape (rows, features), got {shape}")
     if dtype_of(indices).kind not in "iu":
         raise TypeError(f"embedding: indices must be integers, got {dtype_of(indices)}")
-    if isinstance(indices, np.ndarray | np.generic) and indices.size:
+    if is_plain(indices) and indices.size:
         for found in (indices.min(), indices.max()):
             if not 0 <= found < shape[0]:
                 raise IndexError(

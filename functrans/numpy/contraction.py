@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.types import WEAK, Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, views
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
 from functrans.numpy.operands import operand
@@ -19,7 +19,7 @@ from functrans.numpy.registry import implements, method
 def full_width(x: Any) -> Array:
     """An operand of a product, where NumPy lets a Python number widen the other one."""
     x = operand(x)
-    return np.asarray(x) if isinstance(x, int | float | complex) else x
+    return np.asarray(x) if type(x) in WEAK else x
 
 
 @method("dot")

@@ -6,13 +6,14 @@ Most are the functions of the same name.
 from __future__ import annotations
 
 import sys
+from inspect import isclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import InPlaceError, user_line
+from functrans.core.errors import ConversionError, InPlaceError, user_line
 from functrans.core.primitive import primitive_of
 from functrans.core.types import Array, is_weak
 from functrans.numpy import parts, reductions, selection, shapes, standard, views, writing
@@ -85,6 +86,14 @@ def to_bytes(x: TracedArray, *args: Any, **kwargs: Any) -> NoReturn:
 @method("view")
 def view(x: TracedArray, dtype: Any = None, type: Any = None) -> Any:
     """The array seen again; refused if its memory were to be read as something else."""
+    for cls in (dtype, type):  # NumPy takes the type of the array in either place
+        if isclass(cls) and issubclass(cls, np.ndarray) and cls is not np.ndarray:
+            raise ConversionError(
+                f"{x.what} cannot become a {cls.__module__}.{cls.__name__} nor be combined with "
+                f"one, at {user_line()}: what a subclass adds to an array (a mask, other products) "
+                "would be lost. Convert the other array (numpy.asarray(y)), or write "
+                "numpy.where(mask, x, y)."
+            )
     same = dtype in (None, np.ndarray) or np.dtype(dtype) == x.dtype
     if same and type in (None, np.ndarray):
         return x[...]  # type: ignore[index]

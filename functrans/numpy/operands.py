@@ -34,7 +34,7 @@ def converted(x: Any) -> Array:
     """The array that NumPy would make of `x`, also of nested lists with traced arrays in them."""
     if isinstance(x, list | tuple) and contains_traced(x):
         return stacked(x)
-    if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
+    if issubclass(type(x), np.ndarray) and type(x) not in (np.ndarray, np.memmap):
         raise OperandError(
             f"a {type(x).__module__}.{type(x).__name__} cannot be combined with traced arrays, at "
             f"{user_line()}: what it adds to an array (a mask, other products) would be lost. "

@@ -86,7 +86,7 @@ def pairs(given: Any, ndim: int, name: str) -> Widths:
 
 def constant(x: Array, widths: Widths, values: Any) -> Array:
     """The array surrounded by given values, which may be traced."""
-    if isinstance(values, int | float) and values == 0:
+    if issubclass(type(values), int | float) and values == 0:
         return p.pad(x, widths=tuple(widths)) if any(map(any, widths)) else x
     table = shapes.broadcast_to(operand(values), (ndim_of(x), 2))
     return surrounded(x, widths, lambda x, axis: (table[axis, 0], table[axis, 1]))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class _Namespace:
     """What stands for the name ``np`` in NumPy's functions."""
 
-    ndarray = (np.ndarray, TracedArray)  # for isinstance
+    ndarray = np.ndarray
     asanyarray = staticmethod(fnp.asarray)
 
     @staticmethod

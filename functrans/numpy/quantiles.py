@@ -139,8 +139,10 @@ def _weighted(x: Array, w: Array, fraction: Array) -> tuple[Array, Array]:
     shares = p.divide(shares, shares[..., -1:])
     if not isinstance(shares, TracedArray) and np.isnan(shares[..., -1]).any():
         raise ValueError("Weights included NaN, inf or were all zero.")
-    if dtype_of(x).kind == "f" or not isinstance(fraction, int | float):
-        shares = reductions.cast(shares, dtype_of(x if isinstance(fraction, float) else fraction))
+    if dtype_of(x).kind == "f" or not issubclass(type(fraction), int | float):
+        shares = reductions.cast(
+            shares, dtype_of(x if issubclass(type(fraction), float) else fraction)
+        )
     shares = p.where(p.equal(shares, 0), -1, shares)  # elements without weight do not come first
     below = p.less(shares[..., None], flattened(fraction))
     place = p.count_nonzero(below, axes=(last,))
@@ -206,7 +208,7 @@ def _quantile_result(
     """Quantiles with the axes of `q` in front; `kept`: the reduced axes come back as 1."""
     lanes, own = ndim_of(x) - 1, ndim_of(fraction)
     ans = shapes.moveaxis(ans, tuple(range(lanes, lanes + own)), tuple(range(own)))
-    if promoted(fraction) is fraction and not isinstance(fraction, np.ndarray):
+    if promoted(fraction) is fraction and not issubclass(type(fraction), np.ndarray):
         ans = reductions.cast(ans, dtype_of(x))  # a Python number does not widen float32
     return shapes.reshape(ans, shape_of(fraction) + kept) if flag(keepdims) else scalar(ans)
 

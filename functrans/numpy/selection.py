@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def nan_to_num(
     x = operand(x)
     if dtype_of(x).kind not in "fc":
         return x
-    if all(isinstance(value, int | float | None) for value in (nan, posinf, neginf)):
+    if all(issubclass(type(value), int | float | NoneType) for value in (nan, posinf, neginf)):
         return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
     if dtype_of(x).kind == "c":
         parts = [nan_to_num(part, True, nan, posinf, neginf) for part in (p.real(x), p.imag(x))]

@@ -10,7 +10,7 @@ import numpy as np
 import functrans.numpy as fnp
 from functrans import primitives as p
 from functrans.core.errors import InputTypeError, user_line
-from functrans.core.types import Array, Shape, dtype_of, shape_of, type_of
+from functrans.core.types import Array, Shape, dtype_of, is_plain, shape_of, type_of
 from functrans.numpy.axes import one_axis
 from functrans.numpy.operands import operand
 from functrans.random.arguments import (
@@ -94,7 +94,7 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = int) ->
             f"at {user_line()}; they must be integers"
         )
     shape = common_shape("randint", shape, minval=first, maxval=end)
-    last = end - 1 if isinstance(end, int) else p.subtract(in_dtype(end, _wide(end)), 1)
+    last = end - 1 if type(end) is int else p.subtract(in_dtype(end, _wide(end)), 1)
     return p.random_integers(
         key, *(spread(in_dtype(x, _wide(x)), shape) for x in (first, last)), dtype=kind
     )
@@ -102,7 +102,7 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = int) ->
 
 def _wide(x: Array) -> np.dtype[Any]:
     """The dtype of 64 bits that holds a bound."""
-    unsigned = x > 2**63 - 1 if isinstance(x, int) else dtype_of(x) == np.uint64
+    unsigned = x > 2**63 - 1 if type(x) is int else dtype_of(x) == np.uint64
     return np.dtype(np.uint64) if unsigned else LONG
 
 
@@ -225,7 +225,7 @@ def _chosen(key: Array, n: int, shape: Shape, replace: bool, weights: Array | No
         at = p.subtract(1.0, units(key, shape, DOUBLE))
         return fnp.searchsorted(ends, p.multiply(at, ends[-1]))
     possible = p.greater(chances, 0.0)
-    if isinstance(possible, np.ndarray) and possible.sum() < count:
+    if is_plain(possible) and possible.sum() < count:
         raise ValueError(
             f"random.choice: {count} different elements are wanted, at {user_line()}, but p is "
             f"greater than 0 for {possible.sum()} alone"

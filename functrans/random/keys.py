@@ -8,7 +8,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.errors import InputTypeError, user_line
-from functrans.core.types import Array, dtype_of, shape_of, type_of
+from functrans.core.types import WEAK, Array, dtype_of, shape_of, type_of
 from functrans.numpy.operands import operand
 from functrans.random.arguments import check_key, check_shape
 
@@ -42,7 +42,7 @@ def key(seed: Any) -> Array:
         raise InputTypeError(
             f"random.key: the seed is {type_of(seed)}, at {user_line()}; it must be a whole number"
         )
-    if isinstance(seed, int):
+    if type(seed) in WEAK:
         if not -(2**63) <= seed < 2**64:
             raise InputTypeError(
                 f"random.key: the seed {seed} has more than 64 bits, at {user_line()}"

@@ -11,10 +11,9 @@ import importlib
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
 from functrans.core.array import TracedArray
 from functrans.core.errors import RegistrationError
+from functrans.core.types import is_plain
 
 _HELPERS = "scipy._lib.array_api_compat"
 
@@ -60,7 +59,7 @@ def enable_array_api() -> None:
     @wraps(theirs)
     def array_namespace(*xs: Any, **options: Any) -> Any:
         if any(isinstance(x, TracedArray) for x in xs):
-            xs = tuple(x for x in xs if not isinstance(x, np.ndarray | np.generic))
+            xs = tuple(x for x in xs if not is_plain(x))
         return theirs(*xs, **options)
 
     array_namespace.takes_traced_arrays = True  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import outside, stack, under
+from functrans.core.types import is_plain
 from functrans.numpy.creation import fresh, writable
 from functrans.torch import dtypes
 from functrans.torch.devices import check_device
@@ -73,7 +74,7 @@ def tensor(
 def _values(data: Any, dtype: DType | None, copy: bool) -> np.ndarray[Any, Any]:
     if isinstance(data, Tensor):
         values = data.numpy_memory()
-    elif isinstance(data, np.ndarray | np.generic):
+    elif is_plain(data):
         values = np.asarray(data)
     else:
         values = _of_lists(data, rounded=dtype is None)
@@ -111,7 +112,7 @@ def _of_lists(data: Any, *, rounded: bool = True) -> np.ndarray[Any, Any]:
 def _holds_numpy(data: Any) -> bool:
     if isinstance(data, list | tuple):
         return any(map(_holds_numpy, data))
-    return isinstance(data, np.generic | np.ndarray | Tensor)
+    return is_plain(data) or isinstance(data, Tensor)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -123,7 +124,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """The tensor in the memory of an ndarray."""
-    if not isinstance(ndarray, np.ndarray):
+    if not issubclass(type(ndarray), np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of_numpy(ndarray.dtype)
     return wrap(EngineArray(ndarray))

@@ -155,7 +155,7 @@ class Node(_Rare):
         out = self.out
         if self.ready == () or out is None:
             return
-        self.out = copy = np.copy(out) if isinstance(out, np.ndarray) else out
+        self.out = copy = np.copy(out) if issubclass(type(out), np.ndarray) else out
         if self.ready is not None:
             self.ready = tuple(
                 [(pull, to, _exchanged(r, out, copy), *more) for pull, to, r, *more in self.ready]

@@ -204,7 +204,7 @@ def leaf_label(fun: Callable[..., Any], path: tree.Path) -> str:
 def as_primal(x: Any) -> Array | None:
     """A leaf as a value that can carry a derivative, or None if it cannot."""
     cls = type(x)
-    if cls is np.ndarray or isinstance(x, np.inexact):
+    if cls is np.ndarray or issubclass(cls, np.inexact):
         return x if is_inexact(x.dtype) else None
     if isinstance(x, TracedArray):
         x.check_active()
@@ -217,7 +217,7 @@ def as_primal(x: Any) -> Array | None:
 def refuse_leaf(who: object, label: str, path: str, leaf: Any, remedy: str) -> InputTypeError:
     """The error for a leaf that cannot be differentiated."""
     where = f"{label} at {path}" if path else label
-    if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
+    if issubclass(type(leaf), np.ndarray) and type(leaf) is not np.ndarray:
         return subclass_refused(who, where, leaf)
     kind = type_of(leaf) if isinstance(leaf, np.ndarray | np.generic | bool | TracedArray) else None
     what = str(kind) if kind else f"a {type(leaf).__name__}"
@@ -297,7 +297,7 @@ def checked(who: object, what: str, path: tree.Path, given: Any, wanted: ArrayTy
     A Python number may stand for a scalar of any floating type that can hold it, and is made one.
     """
     where = f"{what} at {tree.key_string(path)}" if path else what
-    plain = not isinstance(given, np.ndarray) or type(given) is np.ndarray
+    plain = not issubclass(type(given), np.ndarray) or type(given) is np.ndarray
     if not (is_array(given) and plain):
         raise InputTypeError(
             f"{who}: {where} is a {type(given).__name__}, its primal has type {wanted}. "

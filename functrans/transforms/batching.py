@@ -561,9 +561,9 @@ def _mapped_size(
             raise AxisError(
                 f"{who}: in_axes has {axis!r} for {_label(fun, treedef, j)}; give an int or None"
             )
-        if isinstance(x, np.ndarray) and type(x) not in _PLAIN:
+        if issubclass(type(x), np.ndarray) and type(x) not in _PLAIN:
             raise subclass_refused(who, _label(fun, treedef, j), x)
-        if not isinstance(x, np.ndarray | TracedArray) or not -x.ndim <= axis < x.ndim:
+        if not isinstance(x, np.ndarray) or not -x.ndim <= axis < x.ndim:
             what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
             remedy = (
                 "Keyword arguments are mapped over axis 0: bind what all examples share "

@@ -20,7 +20,7 @@ PLAIN = "NumPy makes a plain array of its argument"
 MEMORY = "it has no memory of its own"
 PYTHON = "a Python function of elements; functrans.vmap applies one to each element"
 ITERATES = "NumPy walks through the memory of its argument"
-NOT_PLAIN = "cannot become a (plain ndarray|Python)"
+NOT_PLAIN = r"cannot become a (plain ndarray|Python|numpy\.matrix)"
 NO_RULE = (MissingRuleError, ConversionError)
 
 _DTYPES = (

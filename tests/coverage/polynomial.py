@@ -6,8 +6,7 @@ from __future__ import annotations
 from tests.coverage.rows import Row, apart, refused, several, works
 
 NOTE = """NumPy does not hand these over: call them by `functrans.numpy.polynomial`. NumPy's own
-take a traced array for a number where they ask: `polyval(x, c)` of a traced vector `x` and one
-column of coefficients is right, with several it is an error that names the function to call."""
+evaluate plain coefficients at traced points, and refuse traced coefficients."""
 
 
 def family(module: str, p: str, name: str) -> dict[str, Row]:

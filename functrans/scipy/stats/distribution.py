@@ -12,7 +12,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.errors import MissingRuleError, user_line
-from functrans.core.types import Array, type_of
+from functrans.core.types import WEAK, Array, type_of
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -27,7 +27,7 @@ DOUBLE = np.dtype(float)
 
 def double(x: Any) -> Array:
     """An argument in double precision, in which SciPy computes all distributions."""
-    if isinstance(x, int | float):
+    if type(x) in WEAK:
         return np.float64(x)
     x = operand(x)
     kind = type_of(x)

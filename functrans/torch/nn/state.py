@@ -6,8 +6,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from functrans.core.types import is_plain
 from functrans.torch.creation import as_tensor
 from functrans.torch.engine import grad_mode
 from functrans.torch.nn.hooks import HookTable, RemovableHandle
@@ -265,7 +264,7 @@ class State(Traversal):
 
     def _load_one(self, name: str, own: Tensor, key: str, given: Any, assign: bool) -> str | None:
         """Load one parameter or buffer; what hinders it, if anything."""
-        if isinstance(given, np.ndarray | np.generic):
+        if is_plain(given):
             given = as_tensor(given)
         if not isinstance(given, Tensor):
             return (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import nn as pure
-from functrans.core.types import dtype_of, is_inexact, shape_of
+from functrans.core.types import WEAK, dtype_of, is_inexact, is_plain, shape_of
 from functrans.torch import pointwise, shaping
 from functrans.torch.engine import EngineArray
 from functrans.torch.nn.functional.affine import short_name
@@ -150,8 +150,8 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
-    values = input.array.value if hasattr(input.array, "value") else None
-    if isinstance(values, np.ndarray) and not bool(((values >= 0) & (values <= 1)).all()):
+    values: Any = input.array.value if hasattr(input.array, "value") else None
+    if is_plain(values) and not bool(((values >= 0) & (values <= 1)).all()):
         raise RuntimeError("all elements of input should be between 0 and 1")
     a, b = _pair(input, target, "binary_cross_entropy")
     array = pure.binary_cross_entropy(a, b, array_or_none(weight), reduction=reduction)
@@ -345,7 +345,7 @@ def gaussian_nll_loss(
         tensor_array(x, "gaussian_nll_loss")
     variance = array_or_none(var)
     known = variance.value if hasattr(variance, "value") else variance
-    if isinstance(known, np.ndarray | np.generic | float | int) and np.any(np.asarray(known) < 0):
+    if (is_plain(known) or type(known) in WEAK) and np.any(np.asarray(known) < 0):
         raise ValueError("var has negative entry/entries")
     if isinstance(var, Tensor) and var.shape != input.shape:
         fits = input.shape[:-1] == var.shape or (

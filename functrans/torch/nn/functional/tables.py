@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans import nn as pure
-from functrans.core.types import dtype_of
+from functrans.core.types import dtype_of, is_plain
 from functrans.torch.engine import grad_mode
 from functrans.torch.nn.functional.results import array_or_none, computed, named, own_copy
 from functrans.torch.operands import tensor_array
@@ -24,7 +24,7 @@ def _indices(input: Tensor, rows: int, name: str) -> Any:
             f"Long, Int; but got {type_string(input.array)} instead (while checking arguments for "
             f"{name})"
         )
-    if isinstance(numbers, np.ndarray | np.generic):
+    if is_plain(numbers):
         known = np.ravel(numbers)
         if known.size and (known.min() < 0 or known.max() >= rows):
             raise IndexError("index out of range in self")
@@ -102,7 +102,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     labels = own_copy(tensor_array(tensor, "one_hot"))
     if dtype_of(labels) != np.dtype(np.int64):
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if isinstance(labels, np.ndarray | np.generic):
+    if is_plain(labels):
         if labels.size == 0 and num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         if labels.size and labels.min() < 0:
