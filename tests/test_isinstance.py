@@ -116,28 +116,3 @@ def test_the_type_itself_tells_the_difference():
     kinds = []
     ft.grad(lambda x: (kinds.append(type(x)), np.sum(x))[1])(X)
     assert issubclass(kinds[0], TracedArray) and not issubclass(kinds[0], np.ndarray)
-
-
-@pytest.mark.parametrize(
-    "module, name",
-    [
-        ("polynomial", "polyval"),
-        ("polynomial", "polyvalfromroots"),
-        ("chebyshev", "chebval"),
-        ("legendre", "legval"),
-        ("laguerre", "lagval"),
-        ("hermite", "hermval"),
-        ("hermite_e", "hermeval"),
-    ],
-)
-@pytest.mark.parametrize("columns", [(3,), (3, 2)])
-def test_polynomials_of_numpy_ask_for_an_array(module, name, columns):
-    """They give the coefficients as many axes more as an ndarray of points has."""
-    coefficients = np.linspace(-1.0, 1.0, np.prod(columns)).reshape(columns)
-    theirs = getattr(getattr(np.polynomial, module), name)
-    ours = getattr(getattr(ft.numpy.polynomial, module), name)
-    values, tangents = ft.jvp(lambda x: theirs(x, coefficients), (X,), (X,))
-    wanted, slopes = ft.jvp(lambda x: ours(x, coefficients), (X,), (X,))
-    np.testing.assert_array_equal(values, theirs(X, coefficients))
-    np.testing.assert_array_equal(values, wanted)
-    np.testing.assert_array_equal(tangents, slopes)

@@ -17,7 +17,6 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.polynomial import (
     chebyshev as _chebyshev,
     hermite as _hermite,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 class _Namespace:
     """What stands for the name ``np`` in NumPy's functions."""
 
-    ndarray = np.ndarray
     asanyarray = staticmethod(fnp.asarray)
 
     @staticmethod
