@@ -18,7 +18,7 @@ limit_threads()
 
 import numpy as np  # noqa: E402
 
-from benchmarks.probes.products import seconds  # noqa: E402
+from benchmarks.probes.peak import seconds  # noqa: E402
 from functrans.compile.llvm.code.builder import Builder, Module  # noqa: E402
 from functrans.compile.llvm.code.engine import load  # noqa: E402
 from functrans.compile.llvm.kernels.convolutions import convolve  # noqa: E402

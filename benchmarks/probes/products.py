@@ -1,139 +1,272 @@
-"""Print what matrix products reach: ``python -m benchmarks.probes.products [float32] [float64]``.
+"""Print what matrix products reach: ``python -m benchmarks.probes.products [--help]``.
 
-For each size and layout: microseconds and GF/s of the generated code, the way it went, and the same
-of ``numpy.matmul`` into an array that exists. First of all the processor's peak: sums in registers,
-with no memory at all. One thread; the least of many runs.
+For each size and each order of transposition, the percentage of what the machine can do that
+``jit`` of the product reaches, called from Python and with a new result each time, and the same of
+``numpy.matmul``, ``torch.mm`` and ``jax.jit`` where these are installed. What the machine can do is
+measured beside them in each round: multiplications and additions in registers, or reading as many
+bytes once, whichever takes longer; below 100 ns, of which most is the call, times stand there
+instead. With ``--kernels`` the generated code is called without Python around it.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import importlib.util
+import json
+import platform
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from math import prod
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.threads import limit_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-limit_threads()
+THREADS = int(sys.argv[sys.argv.index("--threads") + 1]) if "--threads" in sys.argv else 1
+limit_threads(THREADS)
 
 import numpy as np  # noqa: E402
 
-from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector  # noqa: E402
+import functrans as ft  # noqa: E402
+from benchmarks.peers import settle, versions  # noqa: E402
+from benchmarks.probes.peak import Peak, Reading  # noqa: E402
+from functrans.compile.llvm.code.builder import Builder, Module  # noqa: E402
 from functrans.compile.llvm.code.engine import load  # noqa: E402
 from functrans.compile.llvm.kernels.contractions import Matrices, Product  # noqa: E402
-from functrans.compile.llvm.kernels.products import multiply_matrices  # noqa: E402
-from functrans.compile.llvm.kernels.tiles import lanes_of, multiply_add  # noqa: E402
-from functrans.compile.llvm.kernels.tiling import ELEMENTS, room, way  # noqa: E402
+from functrans.compile.llvm.kernels.products import multiply_matrices, room_of  # noqa: E402
+from functrans.compile.llvm.plans.arena import LINE  # noqa: E402
 
-CASES = [
-    *[(n, n, n, "nn") for n in (4, 16, 32, 64, 128, 256, 512, 1024)],
-    (16, 64, 64, "nn"),
-    *[(m, 512, 784, "nn") for m in (1, 8, 32, 128)],
-    *[(m, 784, 512, "nt") for m in (1, 8, 32, 128)],
-    *[(784, 512, k, "tn") for k in (1, 8, 32, 128)],
-    (512, 512, 512, "tn"),
-    (512, 512, 512, "nt"),
-    (4096, 64, 64, "nn"),
-    (1, 1, 100_000, "nn"),
-    (1000, 1, 1000, "nn"),
-]
-"""m, n, k, and which of the operands is transposed."""
+ORDERS = ("nn", "nt", "tn", "tt")
+SQUARES = (2, 4, 8, 16, 32, 64, 100, 128, 256, 500, 512, 1000, 1024, 2048)
 
+GROUPS: dict[str, list[tuple[int, ...]]] = {
+    "squares": [(n, n, n) for n in SQUARES],
+    "skinny": [
+        *[(100_000, 16, 16), (4096, 64, 64), (2048, 2048, 32), (64, 64, 100_000)],
+        *[(16, 4096, 4096), (4096, 16, 4096), (300, 2000, 7), (1001, 999, 333)],
+    ],
+    "vectors": [
+        *[(n, 1, n) for n in (32, 128, 512, 1024, 4096)],
+        *[(1, 1, 100_000), (1, 4096, 1024)],
+    ],
+    "stacks": [
+        *[(1000, 4, 4, 4), (1000, 8, 8, 8), (100, 32, 32, 32), (32, 64, 64, 16)],
+        (8, 256, 256, 256),
+    ],
+    "network": [(128, 512, 784), (128, 512, 512), (128, 10, 512), (784, 512, 128), (512, 512, 128)],
+    "transformer": [
+        *[(512, 64, 64), (512, 256, 64), (512, 64, 256), (64, 256, 512)],
+        *[(32, 64, 64, 16), (32, 64, 16, 64)],
+    ],
+}
+"""m, n and k, after the number of matrices where these are stacks: of all sizes, and those of a
+network 784-512-512-10 and a block of a transformer, forward and backward."""
 
-def native(body: Callable[[Builder], None]) -> Any:
-    """A function of three addresses and a count of repetitions."""
-    module = Module()
-    builder = Builder(module, "run", "void", ["ptr", "ptr", "ptr", "i64"])
+ROUNDS = 7
+SLICE = 0.004
+"""Seconds of one contestant in a round, at least."""
 
-    def again(_: Value, carried: Sequence[Value]) -> Sequence[Value]:
-        body(builder)
-        return carried
-
-    builder.loop(0, builder.operands[3], again)
-    builder.finish()
-    address = load(module.text(), ["run"])["run"]
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)
-    return kind(address)
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """The least of the times of a call, over half a second."""
-    call()
-    least = float("inf")
-    end = time.perf_counter() + 0.5
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        least = min(least, time.perf_counter() - start)
-    return least
+SMALL = 1e-6
+"""Seconds of a call that is compared in time alone."""
 
 
-def peak(dtype: np.dtype[Any]) -> float:
-    """GF/s of multiplications and additions in 16 registers that wait for nothing else."""
-    element = ELEMENTS[dtype]
-    kind = vector(element, lanes_of(element))
+class Case(NamedTuple):
+    """A product to measure."""
 
-    def body(builder: Builder) -> None:
-        x = builder.load(kind, builder.operands[0])
+    shape: tuple[int, ...]
+    order: str
+    dtype: np.dtype[Any]
 
-        def step(_: Value, sums: list[Value]) -> list[Value]:
-            return [multiply_add(builder, x, x, total) for total in sums]
-
-        sums = builder.loop(0, 10_000, step, [number(i, kind) for i in range(16)])
-        total = sums[0]
-        for other in sums[1:]:
-            total = builder.fadd(total, other)
-        builder.store(total, builder.operands[1])
-
-    run = native(body)
-    x, out = np.zeros((2, 16))
-    least = seconds(lambda: run(x.ctypes.data, out.ctypes.data, None, 1))
-    return 2 * 16 * lanes_of(element) * 10_000 / least / 1e9
-
-
-def operand(rows: int, columns: int, dtype: np.dtype[Any], transposed: bool) -> Any:
-    shape = (columns, rows) if transposed else (rows, columns)
-    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
-    return x.T if transposed else x
-
-
-def measure(case: tuple[int, int, int, str], dtype: np.dtype[Any]) -> str:
-    """One line of the table."""
-    m, n, k, layout = case
-    a = operand(m, k, dtype, layout[0] == "t")
-    b = operand(k, n, dtype, layout[1] == "t")
-    out = np.empty((m, n), dtype)
-    steps = [tuple(s // x.itemsize for s in x.strides) for x in (a, b, out)]
-    product = Product(dtype, (), m, n, k, *(Matrices((), *step) for step in steps))
-    run = native(
-        lambda builder: multiply_matrices(
-            builder, product, *builder.operands[:3], builder.slot("i8", max(room(product), 1))
+    def operands(self) -> tuple[Any, Any]:
+        """What is transposed in the product, as it lies."""
+        *stack, m, n, k = self.shape
+        shapes = (
+            (k, m) if self.order[0] == "t" else (m, k),
+            (n, k) if self.order[1] == "t" else (k, n),
         )
-    )
-    work = 2 * m * n * k
-    count = max(1_000_000 // work, 1)
-    places = [x.ctypes.data for x in (a, b, out)]
-    ours = seconds(lambda: run(*places, count)) / count
-    theirs = seconds(lambda: np.matmul(a, b, out=out))
-    return (
-        f"{m:5} {n:5} {k:7} {layout}  {way(product):8}"
-        f"{ours * 1e6:11.3f} {work / ours / 1e9:7.1f}"
-        f"{theirs * 1e6:11.2f} {work / theirs / 1e9:7.1f}"
+        rng = np.random.default_rng(0)
+        x, y = (rng.normal(size=(*stack, *shape)).astype(self.dtype) for shape in shapes)
+        return x, y
+
+    def views(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """The two as they are multiplied; arrays of any library."""
+        return x.mT if self.order[0] == "t" else x, y.mT if self.order[1] == "t" else y
+
+    @property
+    def bytes(self) -> int:
+        """Those of the operands and of the result."""
+        *stack, m, n, k = self.shape
+        return prod(stack) * (m * k + k * n + m * n) * self.dtype.itemsize
+
+
+def kernel(case: Case) -> Callable[[], Any]:
+    """The generated code alone, into memory that exists; of one matrix."""
+    x, y = case.views(*case.operands())
+    out = np.empty((x.shape[-2], y.shape[-1]), case.dtype)
+    steps = [tuple(s // z.itemsize for s in z.strides) for z in (x, y, out)]
+    product = Product(case.dtype, (), *case.shape, *(Matrices((), *step) for step in steps))
+    module = Module()
+    builder = Builder(module, "run", "void", ["ptr"] * 4)
+    a, b, result, memory = builder.operands
+    multiply_matrices(builder, product, a, b, result, memory)
+    builder.finish()
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(load(module.text(), ["run"])["run"])
+    place = np.empty(room_of(product) + LINE, np.uint8)
+    arrays = x, y, out, place[-place.ctypes.data % LINE :]
+    return lambda: run(*[z.ctypes.data for z in arrays])
+
+
+def contestants(case: Case, kernels: bool, peers: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What multiplies, by its name."""
+    x, y = case.operands()
+    if kernels:
+        yield "kernel", kernel(case)
+    native = ft.jit(lambda x, y: np.matmul(*case.views(x, y)), backend="llvm")
+    yield "native", lambda: native(x, y)
+    if not peers:
+        return
+    left, right = case.views(x, y)
+    yield "numpy", lambda: np.matmul(left, right)
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(THREADS)
+        a, b = case.views(torch.from_numpy(x), torch.from_numpy(y))
+        yield "torch", lambda: torch.matmul(a, b)
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        compiled = jax.jit(lambda x, y: jax.numpy.matmul(*case.views(x, y)))
+        given = jax.numpy.asarray(x), jax.numpy.asarray(y)
+        yield "jax", lambda: jax.block_until_ready(compiled(*given))
+
+
+def least(call: Callable[[], Any]) -> float:
+    """The least of the times of a call, over a slice.
+
+    Where one call takes long, and on one thread, that is the processor's time: what other processes
+    take meanwhile does not count.
+    """
+    start = time.perf_counter()
+    call()
+    long = THREADS == 1 and time.perf_counter() - start > SLICE / 20
+    clock = time.process_time if long else time.perf_counter
+    best, end = float("inf"), time.perf_counter() + SLICE
+    while True:
+        start = clock()
+        call()
+        best = min(best, clock() - start)
+        if time.perf_counter() > end:
+            return best
+
+
+class Measured(NamedTuple):
+    """A contestant at a product.
+
+    Attributes
+    ----------
+    seconds : float
+    of_peak, of_limit : float
+        The part of what registers allow that was reached, and of what registers and memory do.
+    """
+
+    seconds: float
+    of_peak: float
+    of_limit: float
+
+
+def measure(case: Case, peak: Peak, reading: Reading, options: Any) -> dict[str, Measured]:
+    """Medians over rounds in which each contestant has its turn, beside the machine itself."""
+    calls = dict(contestants(case, options.kernels and len(case.shape) == 3, options.peers))
+    for call in calls.values():
+        call()
+    settle()
+    work = 2 * prod(case.shape)
+    rounds: dict[str, list[Measured]] = {name: [] for name in calls}
+    names = list(calls)
+    for _ in range(options.rounds):
+        for name in names:
+            rates = [THREADS * peak.operations / min(peak.once() for _ in range(8))]
+            taken = least(calls[name])
+            rates.append(THREADS * peak.operations / min(peak.once() for _ in range(8)))
+            arithmetic = work / max(rates)
+            memory = min(reading.once(case.bytes) for _ in range(3)) / THREADS
+            limit = max(arithmetic, memory)
+            rounds[name].append(Measured(taken, arithmetic / taken, limit / taken))
+        names = names[1:] + names[:1]
+    reading.forget()
+    return {
+        name: Measured(*[median(column) for column in zip(*found, strict=True)])
+        for name, found in rounds.items()
+    }
+
+
+def line(case: Case, found: dict[str, Measured]) -> str:
+    """What is printed of one product."""
+    small = found["native"].seconds < SMALL
+    cells = []
+    for one in found.values():
+        microseconds = f"{one.seconds * 1e6:9.2f} us"
+        cells.append(
+            microseconds if small else f"{100 * one.of_peak:5.0f} {100 * one.of_limit:4.0f} %"
+        )
+    name = " ".join([f"{size:6}" for size in case.shape]).rjust(28)
+    return f"{name} {case.order} {found['native'].seconds * 1e6:11.2f}" + "".join(
+        [cell.rjust(14) for cell in cells]
     )
 
 
-def main(dtypes: Sequence[str]) -> None:
-    """Print a table for each dtype."""
-    for name in dtypes or ["float32", "float64"]:
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.probes.products")
+    parser.add_argument("--dtypes", nargs="*", default=["float32", "float64"])
+    parser.add_argument("--groups", nargs="*", default=list(GROUPS), choices=list(GROUPS))
+    parser.add_argument("--orders", nargs="*", default=list(ORDERS), choices=list(ORDERS))
+    parser.add_argument("--sizes", nargs="*", type=int, help="squares of these sizes alone")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--kernels", action="store_true", help="the generated code alone, too")
+    parser.add_argument("--no-peers", dest="peers", action="store_false")
+    parser.add_argument("--output", type=Path, help="a file for all figures, in JSON")
+    return parser.parse_args()
+
+
+def cases(options: Any, dtype: np.dtype[Any]) -> Sequence[Case]:
+    """The products that the command line asks for."""
+    groups = [shape for name in options.groups for shape in GROUPS[name]]
+    shapes = [(n, n, n) for n in options.sizes] if options.sizes else groups
+    return [Case(tuple(shape), order, dtype) for shape in shapes for order in options.orders]
+
+
+def main() -> None:
+    """Print a table for each dtype, and write what was measured."""
+    options = arguments()
+    results = []
+    for name in options.dtypes:
         dtype = np.dtype(name)
-        print(f"{name}: peak {peak(dtype):.1f} GF/s")
-        print("    m     n       k     way          us    GF/s   numpy us    GF/s")
-        for case in CASES:
-            print(measure(case, dtype), flush=True)
+        peak, reading = Peak(dtype), Reading()
+        rate = peak.gigaflops(threads=THREADS)
+        print(f"{name}: {rate:.1f} GF/s in registers on {THREADS} threads; % of that, and of what")
+        print("memory allows too, of each contestant")
+        header = False
+        for case in cases(options, dtype):
+            found = measure(case, peak, reading, options)
+            if not header:
+                print(f"{'(stack) m n k':>28}    {'us':>11}" + "".join(f"{x:>14}" for x in found))
+                header = True
+            print(line(case, found), flush=True)
+            figures = {name: one._asdict() for name, one in found.items()}
+            results.append({"dtype": name, "shape": case.shape, "order": case.order, **figures})
+    if options.output:
+        about = {"processor": platform.processor(), "threads": THREADS, "versions": versions()}
+        options.output.write_text(json.dumps({**about, "products": results}, indent=1))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -13,8 +13,8 @@ from functrans.compile.llvm.code.blas import blas
 from functrans.compile.llvm.code.builder import Builder, Module
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.kernels.contractions import contraction
-from functrans.compile.llvm.kernels.products import multiply_matrices
-from functrans.compile.llvm.kernels.tiling import room, supported
+from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
+from functrans.compile.llvm.kernels.tiling import supported
 from functrans.core.primitive import REGISTRY
 from functrans.graph.graph import Equation
 
@@ -49,12 +49,13 @@ def value(equation: Equation, xs: Any, strides: Any = None) -> Any:
         return None
     out = np.full(equation.outputs[0].type.shape, np.nan, equation.outputs[0].type.dtype)
     module = Module()
-    builder = Builder(module, "run", "void", ["ptr"] * 3)
-    memory = builder.slot("i8", max(room(found.product), 1))
-    multiply_matrices(builder, found.product, *builder.operands, memory)
+    builder = Builder(module, "run", "void", ["ptr"] * 4)
+    a, b, result, memory = builder.operands
+    multiply_matrices(builder, found.product, a, b, result, memory)
     builder.finish()
-    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(load(module.text(), ["run"])["run"])
-    run(xs[found.a].ctypes.data, xs[found.b].ctypes.data, out.ctypes.data)
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(load(module.text(), ["run"])["run"])
+    room = np.empty(room_of(found.product), np.uint8)
+    run(*[x.ctypes.data for x in (xs[found.a], xs[found.b], out, room)])
     if found.bias is not None:
         out += xs[found.bias]
     return out

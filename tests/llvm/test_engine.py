@@ -186,3 +186,16 @@ def test_code_reaches_what_lies_far_away() -> None:
         run = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64)(address)
         assert run(4000) == np.sqrt(k + 4000) + 0.5
         assert run(0) == np.sqrt(k + 4000) + np.sqrt(k) + 0.5
+
+
+def test_code_without_variables_calls_what_is_elsewhere() -> None:
+    """Addresses of what is called need memory, for which LLVM asks only where there are variables:
+    that ended the process."""
+    module = Module()
+    b = Builder(module, "run", "double", ["double"])
+    (x,) = b.operands
+    for name in ("sqrt", "cbrt", "exp2"):
+        x = b.call(name, "double", x)
+    b.finish(x)
+    place = load(module.text(), ["run"], quick=True)["run"]
+    assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(place)(1.0) == 2.0

@@ -5,6 +5,7 @@ import itertools
 import mmap
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from functrans.compile.llvm.code import blas as blas_module
 from functrans.compile.llvm.code.blas import blas
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number, width_of
 from functrans.compile.llvm.code.engine import load, machine
+from functrans.compile.llvm.code.threads import get_num_threads, set_num_threads
+from functrans.compile.llvm.kernels import blocks, sharing, tiling
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
-from functrans.compile.llvm.kernels.products import multiply_matrices
+from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
-from functrans.compile.llvm.kernels.tiling import pieces, room, supported, way
+from functrans.compile.llvm.kernels.tiling import pieces, supported, way
 
 DTYPES = [np.float32, np.float64]
 
@@ -38,13 +41,13 @@ def product_of(a: Any, b: Any, out: Any) -> Product:
 def compiled(
     products: Sequence[Product], accumulate: bool = False, relu_of: np.dtype[Any] | None = None
 ) -> list[Any]:
-    """A function ``(a, b, out, first, last, bias)`` for each product."""
+    """A function ``(a, b, out, first, last, bias, room)`` for each product."""
     module = Module()
     names = []
     for i, product in enumerate(products):
-        kinds = ["ptr", "ptr", "ptr", "i64", "i64", "ptr"]
+        kinds = ["ptr", "ptr", "ptr", "i64", "i64", "ptr", "ptr"]
         builder = Builder(module, f"run{i}", "void", kinds)
-        a, b, out, first, last, bias = builder.operands
+        a, b, out, first, last, bias, memory = builder.operands
         epilogue = Epilogue("bias_relu", [bias], bias_relu) if relu_of else None
         multiply_matrices(
             builder,
@@ -52,15 +55,26 @@ def compiled(
             a,
             b,
             out,
-            builder.slot("i8", max(room(product), 1)),
+            memory,
             span=(first, last),
             accumulate=accumulate,
             epilogue=epilogue,
         )
         names.append(builder.finish())
     addresses = load(module.text(), names, verify=True)
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 2, ctypes.c_void_p)
-    return [kind(addresses[name]) for name in names]
+    place, count = ctypes.c_void_p, ctypes.c_int64
+    kind = ctypes.CFUNCTYPE(None, *[place] * 3, *[count] * 2, *[place] * 2)
+    return [
+        partial(called, kind(addresses[name]), room_of(product))
+        for name, product in zip(names, products, strict=True)
+    ]
+
+
+def called(function: Any, size: int, *given: Any) -> None:
+    """Call one with memory of just the size that it asks for, amid other bytes."""
+    room = np.full(size + 128, 77, np.uint8)
+    function(*given, room.ctypes.data + 64)
+    assert np.all(room[:64] == 77) and np.all(room[64 + size :] == 77)
 
 
 def bias_relu(
@@ -260,32 +274,26 @@ def test_epilogues_know_their_place(sizes: tuple[int, int, int], layout: str) ->
     a, b = draw((2, m, k), float), laid_out(draw((2, k, n), float), layout)
     out = np.empty((2, m, n))
     module = Module()
-    builder = Builder(module, "run", "void", ["ptr"] * 3)
+    builder = Builder(module, "run", "void", ["ptr"] * 4)
     epilogue = Epilogue("place_within", [], place_within)
     product = product_of(a, b, out)
-    memory = builder.slot("i8", max(room(product), 1))
-    multiply_matrices(builder, product, *builder.operands, memory, epilogue=epilogue)
+    x, y, result, memory = builder.operands
+    multiply_matrices(builder, product, x, y, result, memory, epilogue=epilogue)
     builder.finish()
     address = load(module.text(), ["run"], verify=True)["run"]
-    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(address)(
-        a.ctypes.data, b.ctypes.data, out.ctypes.data
-    )
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address)
+    called(run, room_of(product), a.ctypes.data, b.ctypes.data, out.ctypes.data)
     _, rows, columns = np.indices(out.shape)
     expected = np.arange(out.size).reshape(out.shape) * 1e6 + rows * 1000 + columns
     assert np.array_equal(out, expected)
 
 
 @pytest.mark.parametrize("sizes", [(67, 150, 40), (150, 20, 80), (1, 700, 30), (100, 1, 77)])
-@pytest.mark.parametrize("layout", ["rows", "columns"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_pieces(
-    dtype: Any, layout: str, sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pieces(dtype: Any, sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Any division into pieces, in any order, gives the same bits."""
-    from functrans.compile.llvm.kernels import tiling
-
     m, n, k = sizes
-    a, b = draw((m, k), dtype), laid_out(draw((k, n), dtype), layout)
+    a, b = draw((m, k), dtype), draw((k, n), dtype)
     (run,) = compiled([product_of(a, b, np.empty((m, n), dtype))])
     whole = np.empty((m, n), dtype)
     run(a.ctypes.data, b.ctypes.data, whole.ctypes.data, 0, 1, None)
@@ -298,6 +306,52 @@ def test_pieces(
     for first, last in [(count - 1, count), (1, count - 1), (0, 1)]:
         run(a.ctypes.data, b.ctypes.data, out.ctypes.data, first, last, None)
     assert np.array_equal(out, whole)
+
+
+@pytest.mark.parametrize("layouts", LAYOUTS, ids="-".join)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_blocks(
+    dtype: Any, layouts: tuple[str, str], monkeypatch: pytest.MonkeyPatch, processor: str
+) -> None:
+    """Blocks of any size, of copied rows too, and any number of threads give the same bits."""
+    sizes = [(70, 100, 90), (67, 131, 77), (65, 5, 130), (90, 64, 64), (66, 200, 31)]
+    monkeypatch.setattr(tiling, "_copied", lambda m, size: True)
+    monkeypatch.setattr(tiling, "FOR_LIBRARY", 1 << 60)
+    monkeypatch.setattr(sharing, "LEAST", 0)
+    cases = []
+    for m, n, k in sizes:
+        a, b = (laid_out(draw(s, dtype), x) for s, x in zip([(m, k), (k, n)], layouts, strict=True))
+        out, room = framed((m, n), dtype)
+        product = product_of(a, b, out)
+        assert way(product) == "panels"
+        cases.append((a, b, out, product, room))
+    wholes = []
+    before = get_num_threads()
+    try:
+        for threads, depth, copied, rows, far in [
+            (1, 256, 1 << 22, 1 << 17, 1 << 30),
+            (1, 32, 1 << 14, 1 << 13, 0),
+            (2, 32, 1 << 14, 1 << 13, 1 << 30),
+            (4, 16, 1 << 12, 1 << 10, 0),
+        ]:
+            set_num_threads(threads)
+            figures = {"DEPTH": depth, "COPIED": copied, "ROWS": rows, "FAR": far}
+            for name, value in {**figures, "TOGETHER": 1}.items():
+                monkeypatch.setattr(blocks, name, value)
+            runs = compiled([case[3] for case in cases], relu_of=np.dtype(dtype))
+            found = []
+            for run, (a, b, out, product, room) in zip(runs, cases, strict=True):
+                bias = draw((product.n,), dtype, 4)
+                places = [x.ctypes.data for x in (a, b, out)]
+                run(*places, 0, 1, bias.ctypes.data)
+                found.append(out.copy())
+                out[...] = np.nan
+                check(a, b, out, run, product, room, bias=bias)
+            wholes.append(found)
+    finally:
+        set_num_threads(before)
+    for others in wholes[1:]:
+        assert all(np.array_equal(x, y) for x, y in zip(wholes[0], others, strict=True))
 
 
 @pytest.fixture

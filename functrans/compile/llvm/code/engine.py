@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import struct
 import sys
 import threading
 from collections import OrderedDict
@@ -197,11 +198,26 @@ class Machine:
         llvm = self.llvm
         target = llvm.Target.from_default_triple().create_target_machine(opt=0, jit=True)
         nothing = llvm.parse_assembly("")
-        # It owns both, and with this manager of memory all of the code is in one piece.
-        engine = llvm.create_mcjit_compiler(nothing, target, use_lmm=self.together or None)
+        # It owns both, and with this manager of memory all of the code is in one piece. That ends
+        # the process where LLVM puts addresses behind variables for which it has asked no memory.
+        together = (self.together and _has_room(code)) or None
+        engine = llvm.create_mcjit_compiler(nothing, target, use_lmm=together)
         engine.set_object_cache(lambda *_: None, lambda _: code)
         engine.finalize_object()
         return engine
+
+
+def _has_room(code: bytes) -> bool:
+    """Whether the pages of variables of object code, in ELF's form, have room for the addresses of
+    all that it names."""
+    (start,) = struct.unpack_from("<Q", code, 0x28)
+    entry, count = struct.unpack_from("<HH", code, 0x3A)
+    variables = names = 0
+    for place in range(start, start + entry * count, entry):
+        _, kind, flags, _, _, size = struct.unpack_from("<IIQQQQ", code, place)
+        variables += size if flags & 3 == 3 else 0  # written to, and in memory
+        names += size // 24 if kind == 4 else 0  # relocations
+    return variables > 0 and 64 + variables % 4096 + 8 * names <= 4096
 
 
 @lru_cache(maxsize=1)

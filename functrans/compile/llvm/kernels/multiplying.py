@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
 from functrans.compile.llvm.kernels.contractions import Contraction, contraction
 from functrans.compile.llvm.kernels.finishing import Finisher, offset_of
-from functrans.compile.llvm.kernels.products import multiply_matrices
+from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
-from functrans.compile.llvm.kernels.tiling import room, supported, way
+from functrans.compile.llvm.kernels.tiling import supported, way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,9 +70,9 @@ class _Product:
     def __init__(self, call: Call) -> None:
         self.strides = [view.access.strides for view in call.operands]
         self.contraction = _contraction(call)
-        self.scratch = room(self.contraction.product)
         self.outputs = call.equation.outputs
         self.finish = call.finish
+        self.scratch = room_of(self.contraction.product)
 
     def emit(
         self,

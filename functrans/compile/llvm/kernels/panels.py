@@ -6,7 +6,7 @@ few.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from functrans.compile.llvm.code.builder import Builder, Value, vector, width_of
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.builder import Module
 
+Layout = Literal["rows", "columns", "any"]
+"""Which elements of a matrix adjoin."""
+
 SIDE = 4
 """Of the squares in which a matrix is transposed. Those of a whole vector's lanes take half the
 time, but 25 ms to compile in place of 6."""
@@ -22,11 +25,12 @@ time, but 25 ms to compile in place of 6."""
 KINDS = ("ptr", "i64", "i64", "ptr", "i64", "i64")
 
 
-def packing(module: Module, element: str, lanes: int, columns: int, layout: str) -> str:
-    """The function that copies a panel.
+def packing(module: Module, element: str, lanes: int, columns: int, layout: Layout) -> str:
+    """The function that copies panels, one after the other.
 
     It takes the address of the first element, the distances between rows and columns, the address
-    of the panel, and how many rows and columns to copy.
+    of the first panel, and how many rows and columns to copy. All panels have these rows, and the
+    last one may have fewer columns.
 
     Parameters
     ----------
@@ -35,11 +39,49 @@ def packing(module: Module, element: str, lanes: int, columns: int, layout: str)
     lanes : int
         Of a vector.
     columns : int
-        Of the panel, whose rows have this distance.
+        Of a panel, whose rows have this distance.
     layout : {"rows", "columns", "any"}
         Which elements adjoin.
     """
     name = f"packing_{element}_{lanes}x{columns}_{layout}"
+    if name in module.functions:
+        return name
+    single = _packing_one(module, element, lanes, columns, layout)
+    builder = Builder(module, name, "void", KINDS, internal=True, common=True)
+    x, row, column, panel, m, n = builder.operands
+    start: Value | int = 0
+    if layout == "rows" and columns % lanes == 0:  # a row of all panels at once, as it lies
+        start = builder.mul(builder.binary("sdiv", n, columns), columns)
+        kind = vector(element, lanes)
+
+        def line(i: Value) -> None:
+            source = builder.at(x, builder.mul(i, row), element)
+            target = builder.at(panel, builder.mul(i, columns), element)
+
+            def piece(j: Value) -> None:
+                here = builder.at(source, j, element)
+                there = builder.at(target, builder.mul(j, m), element)
+                for step in range(0, columns, lanes):
+                    value = builder.load(kind, builder.at(here, step, element))
+                    builder.store(value, builder.at(there, step, element))
+
+            builder.repeat(0, start, piece, step=columns)
+
+        builder.repeat(0, m, line)
+
+    def one(j: Value) -> None:
+        source = builder.at(x, builder.mul(j, column), element)
+        target = builder.at(panel, builder.mul(j, m), element)
+        count = builder.intrinsic("smin", builder.sub(n, j), columns)
+        builder.call(single, "void", source, row, column, target, m, count)
+
+    builder.repeat(start, n, one, step=columns)
+    return builder.finish()
+
+
+def _packing_one(module: Module, element: str, lanes: int, columns: int, layout: Layout) -> str:
+    """The function that copies one panel, or less."""
+    name = f"packing_one_{element}_{lanes}x{columns}_{layout}"
     if name in module.functions:
         return name
     builder = Builder(module, name, "void", KINDS, internal=True, common=True)

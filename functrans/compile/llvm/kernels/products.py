@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functrans.compile.llvm.code.blas import call_gemm
 from functrans.compile.llvm.code.builder import Builder, Value, number, vector
 from functrans.compile.llvm.code.varying import varies
-from functrans.compile.llvm.kernels.panels import packing
+from functrans.compile.llvm.kernels.blocks import memory_of, multiply_blocks
 from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import (
     Block,
@@ -28,9 +28,7 @@ from functrans.compile.llvm.kernels.tiling import (
     grain,
     library_layouts,
     nanoseconds,
-    panel_rows,
     pieces,
-    room,
     tiling,
     way,
 )
@@ -66,7 +64,7 @@ def multiply_matrices(
     a, b, out : Value
         Addresses of the first elements. What lies at `out` must not overlap the others.
     memory : Value, optional
-        That of as many bytes as :func:`room` says; needed if these are any.
+        That of as many bytes as :func:`room_of` says; needed if these are any.
     span : pair of Value, optional
         The first of the :func:`pieces` to compute, and the first of those that follow (i64). By
         default all are, by several threads where that pays.
@@ -79,11 +77,20 @@ def multiply_matrices(
         return
     name = _function(builder.module, product, accumulate, epilogue)
     operands = [a, b, out, *(epilogue.operands if epilogue else ())]
-    own = memory if room(product) else None
-    if span is None:
-        in_pieces(builder, name, operands, pieces(product), nanoseconds(product), own)
+    if way(product) == "panels":
+        assert memory is not None
+        builder.call(name, "void", *operands, memory)
+    elif span is None:
+        in_pieces(builder, name, operands, pieces(product), nanoseconds(product))
     else:
-        builder.call(name, "void", *operands, *([] if own is None else [own]), *span)
+        builder.call(name, "void", *operands, *span)
+
+
+def room_of(product: Product) -> int:
+    """Bytes of memory that a product needs beside its operands."""
+    if way(product) != "panels" or not product.m * product.n * prod(product.batch):
+        return 0
+    return memory_of(product)
 
 
 def multiply_from_panel(
@@ -95,8 +102,7 @@ def multiply_from_panel(
 
 
 def _function(module: Module, product: Product, accumulate: bool, epilogue: Epilogue | None) -> str:
-    """The function ``(a, b, out, epilogue's operands, first, last)`` that computes some pieces;
-    with memory before the last two, if it needs :func:`room`."""
+    """The function ``(a, b, out, epilogue's operands, first, last)`` that computes some pieces."""
     flat = [*product.batch, "", *product[2:5]]
     for matrices in product[5:]:
         flat += ["", *matrices.batch, matrices.row, matrices.column]
@@ -106,35 +112,69 @@ def _function(module: Module, product: Product, accumulate: bool, epilogue: Epil
     if name in module.functions:
         return name
     extra = [x.type for x in epilogue.operands] if epilogue else []
-    own = ["ptr"] if room(product) else []
-    builder = Builder(module, name, "void", ["ptr"] * 3 + extra + own + ["i64"] * 2, internal=True)
-    a, b, out, *extras, first, last = builder.operands
-    memory = extras.pop() if own else None
+    how = way(product)
+    ends = ["ptr"] if how == "panels" else ["i64"] * 2
+    builder = Builder(module, name, "void", ["ptr"] * 3 + extra + ends, internal=True)
+    a, b, out = builder.operands[:3]
     if epilogue:
-        epilogue = epilogue._replace(operands=extras)
+        epilogue = epilogue._replace(operands=builder.operands[3 : 3 + len(extra)])
+    if how == "panels":
+        _in_blocks(builder, product, name, accumulate, epilogue)
+        return builder.finish()
+    first, last = builder.operands[-2:]
     if not product.batch:
         span = (first, last) if pieces(product) > 1 else None
-        matrix = _Matrix(builder, product, accumulate, epilogue, memory=memory)
-        matrix.emit(a, b, out, number(0, "i64"), span)
+        _Matrix(builder, product, accumulate, epilogue).emit(a, b, out, number(0, "i64"), span)
         return builder.finish()
-    unit = "double" if product.dtype.kind == "c" else ELEMENTS[product.dtype]
-    scale = max(product.dtype.itemsize // 8, 1) if product.dtype.kind == "c" else 1
 
     def one(which: Value, _: list[Value]) -> list[Value]:
-        places = _offsets(builder, which, product)
-        x, y, result = (
-            builder.at(base, builder.mul(place, scale), unit)
-            for base, place in zip((a, b, out), places, strict=True)
-        )
-        matrix = _Matrix(builder, product, accumulate, epilogue, memory=memory)
-        matrix.emit(x, y, result, places[2], None)
+        x, y, result, place = _matrices(builder, which, product)
+        _Matrix(builder, product, accumulate, epilogue).emit(x, y, result, place, None)
         return []
 
-    if way(product) == "blas":  # in one piece, since the library has threads of its own
+    if how == "blas":  # in one piece, since the library has threads of its own
         builder.loop(0, prod(product.batch), one)
     else:
         builder.loop(first, last, one)
     return builder.finish()
+
+
+def _in_blocks(
+    builder: Builder, product: Product, name: str, accumulate: bool, epilogue: Epilogue | None
+) -> None:
+    """One matrix of a batch after the other, each by several threads where that pays."""
+    memory = builder.operands[-1]
+
+    def one(which: Value) -> None:
+        places = _matrices(builder, which, product)
+        a, b, out, place = places
+        multiply_blocks(
+            builder,
+            product,
+            *(a, b, out, memory, place),
+            name=name,
+            accumulate=accumulate,
+            epilogue=epilogue,
+        )
+
+    if product.batch:
+        builder.repeat(0, prod(product.batch), one)
+    else:
+        one(number(0, "i64"))
+
+
+def _matrices(builder: Builder, which: Value, product: Product) -> tuple[Value, ...]:
+    """The addresses of one of a batch, and how many elements the last one is after the first of
+    all."""
+    unit = "double" if product.dtype.kind == "c" else ELEMENTS[product.dtype]
+    scale = max(product.dtype.itemsize // 8, 1) if product.dtype.kind == "c" else 1
+    places = _offsets(builder, which, product)
+    bases = builder.operands[:3]
+    addresses = [
+        builder.at(base, builder.mul(place, scale), unit)
+        for base, place in zip(bases, places, strict=True)
+    ]
+    return (*addresses, places[2])
 
 
 def _offsets(builder: Builder, which: Value, product: Product) -> list[Value]:
@@ -162,8 +202,6 @@ class _Matrix:
     epilogue : Epilogue or None
     how : str, optional
         The way, where it is not the one that is best for the product alone.
-    memory : Value, optional
-        For a panel.
     """
 
     def __init__(
@@ -173,14 +211,12 @@ class _Matrix:
         accumulate: bool,
         epilogue: Epilogue | None = None,
         how: str | None = None,
-        memory: Value | None = None,
     ) -> None:
         self.builder = builder
         self.product = product
         self.accumulate = accumulate
         self.epilogue = epilogue
         self.way = how or way(product)
-        self.memory = memory
 
     def emit(
         self, a: Value, b: Value, out: Value, place: Value, span: tuple[Value, Value] | None
@@ -227,61 +263,28 @@ class _Matrix:
         product, builder = self.product, self.builder
         axis = across.axis
         width = axis.size * axis.width
-        if self.way != "panels":
-            distance = product.b.column if self.way == "columns" else product.b.row
-            whole = _Sums(number(0, "i64"), number(product.k, "i64"), self.accumulate, True)
+        distance = product.b.column if self.way == "columns" else product.b.row
 
-            def blocks(place: _Selected) -> None:
-                b = builder.at(self.b, builder.mul(place.start, product.b.column), self.element)
-                for part in down:
-                    body = partial(self._block, place, part, b, distance, whole)
-                    self._guarded(part.guard, body)
+        def blocks(place: _Selected) -> None:
+            b = builder.at(self.b, builder.mul(place.start, product.b.column), self.element)
+            for part in down:
+                self._guarded(part.guard, partial(self._block, place, part, b, distance))
 
-            size = product.n * product.k * product.dtype.itemsize
-            if axis.masked or (size <= CACHED and not varies(size)):
-                blocks(across)
-                return
-            # A few columns for all rows: `b` is too large to stay in the first cache.
-            stop = builder.add(across.start, across.length)
-            length = number(width, "i64")
-            builder.repeat(
-                across.start,
-                stop,
-                lambda j: blocks(across._replace(start=j, length=length)),
-                step=width,
-            )
+        size = product.n * product.k * product.dtype.itemsize
+        if axis.masked or (size <= CACHED and not varies(size)):
+            blocks(across)
             return
-        layout = "columns" if product.b.row == 1 else "any"
-        layout = "rows" if product.b.column == 1 else layout
-        pack = packing(builder.module, self.element, lanes_of(self.element), width, layout)
-        count = panel_rows(product)
-        assert self.memory is not None
-        panel = self.memory
-        end = builder.add(across.start, across.length)
+        # A few columns for all rows: `b` is too large to stay in the first cache.
+        stop = builder.add(across.start, across.length)
+        length = number(width, "i64")
+        builder.repeat(
+            across.start,
+            stop,
+            lambda j: blocks(across._replace(start=j, length=length)),
+            step=width,
+        )
 
-        def one(j: Value, _: list[Value]) -> list[Value]:
-            columns = builder.intrinsic("smin", builder.sub(end, j), width)
-            place = across._replace(start=j, length=columns)
-            for k in range(0, product.k, count):
-                start = number(k * product.b.row, "i64")
-                source = builder.add(builder.mul(j, product.b.column), start)
-                deep = number(min(count, product.k - k), "i64")
-                steps = (number(product.b.row, "i64"), number(product.b.column, "i64"))
-                source = builder.at(self.b, source, self.element)
-                builder.call(pack, "void", source, *steps, panel, deep, columns)
-                sums = _Sums(
-                    number(k, "i64"), deep, self.accumulate or k > 0, k + count >= product.k
-                )
-                for part in down:
-                    body = partial(self._block, place, part, panel, width, sums)
-                    self._guarded(part.guard, body)
-            return []
-
-        builder.loop(across.start, end, one, step=width)
-
-    def _block(
-        self, across: _Selected, down: _Selected, b: Value, distance: int, sums: _Sums
-    ) -> None:
+    def _block(self, across: _Selected, down: _Selected, b: Value, distance: int) -> None:
         """Call the function of tiles for some rows and columns."""
         product, builder, element = self.product, self.builder, self.element
         way, axis = self.way, across.axis
@@ -293,25 +296,26 @@ class _Matrix:
             lanes_of(element) if way == "columns" else axis.width,
             self._ragged() if way == "columns" else axis.masked,
         )
-        epilogue = self.epilogue if sums.last else None
+        epilogue = self.epilogue
         name = make(builder.module, tile, epilogue)
         source = builder.mul(down.start, product.a.row)
-        source = builder.add(source, builder.mul(sums.start, product.a.column))
         within = builder.add(builder.mul(down.start, product.out.row), across.start)
-        steps = [product.a.row, product.a.column, distance, product.out.row]
-        a_row, a_column, b_step, out_row = (number(step, "i64") for step in steps)
+        steps = [product.a.row, product.a.column, down.axis.size * product.a.row]
+        steps += [distance, product.out.row]
+        a_row, a_column, a_next, b_step, out_row = (number(step, "i64") for step in steps)
         block = Block(
             a=builder.at(self.a, source, element),
             a_row=a_row,
             a_column=a_column,
+            a_next=a_next,
             b=b,
             b_step=b_step,
             out=builder.at(self.out, within, element),
             out_row=out_row,
             m=down.length,
             n=across.length,
-            k=sums.length,
-            accumulate=number(int(sums.accumulate), "i64"),
+            k=number(product.k, "i64"),
+            accumulate=number(int(self.accumulate), "i64"),
             row=down.start,
             column=across.start,
             place=builder.add(self.place, within),
@@ -363,12 +367,3 @@ class _Selected(NamedTuple):
     start: Value
     length: Value
     guard: Value | None = None
-
-
-class _Sums(NamedTuple):
-    """Which part of the sums to compute, whether onto what is there, and whether it is the last."""
-
-    start: Value
-    length: Value
-    accumulate: bool
-    last: bool

@@ -106,6 +106,8 @@ class Block(NamedTuple):
     a, a_row, a_column : Value
         The address of a's first element, and the distances in elements between its rows and its
         columns.
+    a_next : Value
+        The distance between the first rows of two tiles.
     b, b_step : Value
         The address of b's first element, and the distance between its rows (columns: `dots`).
     out, out_row : Value
@@ -122,6 +124,7 @@ class Block(NamedTuple):
     a: Value
     a_row: Value
     a_column: Value
+    a_next: Value
     b: Value
     b_step: Value
     out: Value
@@ -135,7 +138,7 @@ class Block(NamedTuple):
     place: Value
 
 
-KINDS = ("ptr", "i64", "i64", "ptr", "i64", "ptr", *["i64"] * 8)
+KINDS = ("ptr", "i64", "i64", "i64", "ptr", "i64", "ptr", *["i64"] * 8)
 
 
 def multiply_add(builder: Builder, x: Value, y: Value, z: Value) -> Value:
@@ -176,8 +179,8 @@ def outer_products(module: Module, tile: Tile, epilogue: Epilogue | None) -> str
     masks = [None] * (tile.columns - 1) + [lanes]
 
     def compute(i: Value, j: Value) -> None:
-        start = builder.at(block.a, builder.mul(i, block.a_row), element)
-        rows = [start]
+        which = builder.binary("sdiv", i, tile.rows)
+        rows = [builder.at(block.a, builder.mul(which, block.a_next), element)]
         for _ in range(1, tile.rows):
             rows.append(builder.at(rows[-1], block.a_row, element))
         places = _places(builder, tile, block, i, j, tile.width)
@@ -233,7 +236,8 @@ def dots(module: Module, tile: Tile, epilogue: Epilogue | None) -> str:
     deep = builder.mul(builder.binary("sdiv", block.k, width * depth), width * depth)
 
     def compute(i: Value, j: Value) -> None:
-        rows = [builder.at(block.a, builder.mul(i, block.a_row), element)]
+        which = builder.binary("sdiv", i, tile.rows)
+        rows = [builder.at(block.a, builder.mul(which, block.a_next), element)]
         for _ in range(1, tile.rows):
             rows.append(builder.at(rows[-1], block.a_row, element))
         columns = [builder.at(block.b, builder.mul(j, block.b_step), element)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ELEMENTS = {np.dtype("f4"): "float", np.dtype("f8"): "double"}
 
 PANEL_ROWS = 512
-"""Of a panel of `b` that is copied: with its columns, 64 KiB."""
+"""Of a panel that is copied alone: with its columns, 64 KiB."""
 
 CACHED = 1 << 15
 """Bytes of `b` that a core's first cache keeps: it is read as it lies, a row of tiles at a time."""
@@ -61,7 +61,8 @@ def way(product: Product) -> str:
     {"rows", "columns", "panels", "blas", ""}
         ``rows``: sums of outer products straight from the rows of `b`. ``columns``: inner products
         of rows of `a` and columns of `b`. ``panels``: the first, from panels of `b` that are
-        copied. ``blas``: the library's. Empty for none.
+        copied, see :mod:`functrans.compile.llvm.kernels.blocks`. ``blas``: the library's. Empty for
+        none.
 
     Notes
     -----
@@ -120,26 +121,13 @@ def library_layouts(product: Product) -> tuple[tuple[int, bool], tuple[int, bool
     return (a, b) if a and b and fine else None
 
 
-def panel_rows(product: Product) -> int:
-    """Rows of the panels of `b`, where such are copied: as equal as can be."""
-    return -(-product.k // -(-product.k // PANEL_ROWS))
-
-
-def room(product: Product) -> int:
-    """Bytes of memory that a thread needs for a product: those of a panel."""
-    if not product.m * product.n * prod(product.batch) or way(product) != "panels":
-        return 0
-    rows = panel_rows(product)
-    widest = max([part.size * part.width for part in tiling(product)[1]])
-    return (PANEL_ROWS if varies(rows) else rows) * widest * product.dtype.itemsize
-
-
 def pieces(product: Product) -> int:
     """How many pieces a product can be cut into: its batch, or else its rows or columns.
 
-    An element is computed by the same operations in whatever pieces, and they may run at once.
+    Those that go by panels or by the library are cut within, if they are. An element is computed by
+    the same operations in whatever pieces, and they may run at once.
     """
-    if not product.m * product.n * prod(product.batch) or way(product) == "blas":
+    if not product.m * product.n * prod(product.batch) or way(product) in ("panels", "blas"):
         return 1
     if product.batch:
         return prod(product.batch)
@@ -271,8 +259,7 @@ def cut(product: Product) -> tuple[str, int]:
     rows, columns = tiling(product)
     many_rows = rows[0].length // rows[0].size
     many_columns = columns[0].length // (columns[0].size * columns[0].width)
-    copied = way(product) == "panels"  # each piece copies the panels that it reads
-    if many_columns >= (2 if copied or varies(product.m) else many_rows):
+    if many_columns >= (2 if varies(product.m) else many_rows):
         return "columns", many_columns
     return "rows", many_rows
 

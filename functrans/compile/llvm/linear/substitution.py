@@ -110,7 +110,8 @@ def subtraction(module: Module, element: str) -> str:
             left = b.sub(m, done)
             height = b.sub(left, b.binary("srem", left, size)) if size > 1 else left
             block = [
-                *(b.at(factors, b.mul(done, a_row), element), a_row, a_column, source, step),
+                *(b.at(factors, b.mul(done, a_row), element), a_row, a_column),
+                *(b.mul(a_row, size), source, step),
                 *(b.at(target, b.mul(done, c_row), element), c_row),
                 *(height, columns, k, one, zero, zero, zero),
             ]
