@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.llvm.plans.pooling import pooling
 from functrans.compile.llvm.plans.rearranging import rearranging
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
@@ -73,7 +74,7 @@ def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
 def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
     """The equations that one consists of, in a graph with the variables `given`."""
     name = equation.primitive.name
-    formula = _FORMULAS.get(name) or rearranging(equation)
+    formula = _FORMULAS.get(name) or rearranging(equation) or pooling(equation)
     if formula is None:
         return None
     kinds = operand_types(equation.inputs)

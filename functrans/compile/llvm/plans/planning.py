@@ -254,6 +254,19 @@ class Plan:
         steps.append(kernel)
 
 
+def _one_by_one(step: Statement) -> bool:
+    """Whether elements are written one after the other, since two may come to the same place: what
+    computes them is not to be part of that."""
+    last = len(step.space) - 1
+    return any(
+        [
+            last >= 0
+            and access(p.where, contiguous_strides(p.array.type.shape), step.space).strides[last]
+            for p in step.positions
+        ]
+    )
+
+
 class _Promotion:
     """Finds elementwise values that are better written to memory.
 
@@ -272,8 +285,11 @@ class _Promotion:
         for step in plan.statements.steps:
             if isinstance(step, Statement):
                 depth = depths.get(step.value, 0)
-                for x in (step.value, *[p.array for p in step.positions]):
+                reads = (step.value, *[p.array for p in step.positions])
+                for x in reads:
                     needed.setdefault(x, set()).add((step.space, depth))
+                if _one_by_one(step):
+                    self.stored.update([x for x in reads if plan.cost(x) > CHEAP])
         for x in reversed(self._sorted()):
             if x in self.stored:
                 places = {(x.type.shape, depths.get(x, 0))}
