@@ -326,7 +326,7 @@ def page() -> str:
         points=total,
         day=date.today().isoformat(),
         platform=f"{platform.system()} {platform.machine()}",
-        llvm=machine().version.split()[-1],
+        llvm=machine().processor.version.split()[-1],
     )
     lines = []
     for name in FUNCTIONS:

@@ -149,7 +149,7 @@ LEAST: dict[str, dict[str, int]] = {{
 
 def text_of(table: dict[str, dict[str, int]]) -> str:
     """The module with the table."""
-    names = " ".join(machine().name.split("-"))
+    names = " ".join(machine().processor.name.split("-"))
     rows = [f'    "{name}": {json.dumps(row)},\n' for name, row in table.items()]
     return HEADER.format(machine=names, numpy=np.__version__) + "".join(rows) + "}\n"
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from functrans.compile.executors import VARIABLE as BACKEND_VARIABLE
-from functrans.compile.llvm.code.engine import available
+from functrans.compile.llvm.code.processor import available
 from functrans.core.errors import OptionError
 from functrans.transforms.accelerated import LEAST_VARIABLE, hook
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from functrans.compile.llvm.code.engine import available
+from functrans.compile.llvm.code.processor import available
 from functrans.compile.numpy_program import program
 from functrans.core.errors import OptionError
 from functrans.core.reports import interrupting

@@ -7,7 +7,6 @@ good for as long as nothing that it has read changes.
 from __future__ import annotations
 
 import functools
-import hashlib
 import sys
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -17,6 +16,7 @@ import numpy as np
 
 from functrans.core.array import TracedArray
 from functrans.core.constants import same_bits
+from functrans.core.digests import blake2b
 from functrans.core.errors import is_user_code
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Reads:
             return "traced", id(value)
         if isinstance(value, np.ndarray) and value.dtype != object:
             self._arrays.keep(value, what)
-            digest = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
+            digest = blake2b(value.tobytes(), digest_size=16).digest()
             return kind, value.shape, value.dtype, digest
         if isinstance(value, FunctionType):
             return self._function(value, what)

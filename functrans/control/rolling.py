@@ -15,7 +15,7 @@ from functrans.control.rolled_loop import Values, find_loop, row_of
 from functrans.control.rolled_scan import Scan, Writer
 from functrans.core.types import type_of
 from functrans.graph.graph import Graph, Variable, graphs_in, with_graphs
-from functrans.graph.passes.periods import periods
+from functrans.graph.passes.periods import Period, periods
 from functrans.graph.passes.rewriting import like, rewritten
 from functrans.graph.passes.values import Keys
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from functrans.compile.executors import Executor
     from functrans.graph.graph import Equation
-    from functrans.graph.passes.periods import Period
 
 LEAST = 1024
 """Equations that a loop has to save."""
@@ -128,6 +127,7 @@ def rolled_for(graph: Graph, executor: Executor) -> Graph:
 def _rolled(graph: Graph, rule: Rule) -> Graph:
     failed: set[tuple[Variable, int]] = set()
     looked_at: Graph | None = None
+    keys, found = Keys(), list[Period]()
     for _ in range(SWEEPS):
         if len(graph.equations) < rule.least:
             break

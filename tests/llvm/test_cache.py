@@ -1,6 +1,7 @@
 """Object code on the disk: found by another process, and never loaded where it is not ours."""
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -126,22 +127,18 @@ def test_folder_is_that_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """One for each system, unless one is named."""
     monkeypatch.setenv("FUNCTRANS_CACHE", "1")
     monkeypatch.delenv("FUNCTRANS_CACHE_DIR", raising=False)
-    monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path))
+    monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache.folder() == tmp_path / "xdg" / "functrans" / "native"
+    assert cache.folder() == str(tmp_path / "xdg" / "functrans" / "native")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache.folder() == tmp_path / ".cache" / "functrans" / "native"
+    assert cache.folder() == str(tmp_path / ".cache" / "functrans" / "native")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache.folder() == tmp_path / "Library" / "Caches" / "functrans" / "native"
+    assert cache.folder() == str(tmp_path / "Library" / "Caches" / "functrans" / "native")
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache.folder() == tmp_path / "local" / "functrans" / "native"
-
-    def nobody(cls: type[Path]) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", classmethod(nobody))
+    assert cache.folder() == str(tmp_path / "local" / "functrans" / "native")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # nobody's home is known
     assert cache.folder() is None
     assert cache.find(KEY) is None
 
@@ -180,29 +177,29 @@ def test_keys_tell_all_parts_apart() -> None:
 
 
 PROGRAM = """
-import ctypes, time
+import ctypes, sys, time
 from functrans.compile.llvm.code import engine
 lines = [f"  %x{i + 1} = fadd double %x{i}, {i}.0" for i in range(500)]
-text = "\\n".join(["define double @f(double %x0) {", *lines, "  ret double %x500", "}"]) + "\\n"
-engine.machine()
+head = "define double @f(double %x0) nounwind {"
+text = "\\n".join([head, *lines, "  ret double %x500", "}"]) + "\\n"
 compiled = []
 make = engine.Machine.compiled
 engine.Machine.compiled = lambda self, text, names: compiled.append(text) or make(self, text, names)
-start = time.perf_counter()
+start = time.process_time()
 address = engine.load(text, ["f"])["f"]
 again = engine.load(text, ["f"])["f"]
 assert address == again
-took = time.perf_counter() - start
+took = time.process_time() - start
 assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(address)(1.0) == 1.0 + sum(range(500))
-print(len(compiled), took)
+print(len(compiled), "llvmlite" in sys.modules, took)
 """
 
 
 def test_second_process_starts_from_the_cache(where: Path) -> None:
-    """It compiles nothing; a third, whose file is damaged, compiles again."""
+    """It compiles nothing, without LLVM on Linux; one whose file is damaged compiles again."""
     pytest.importorskip("llvmlite")
 
-    def run() -> tuple[int, float]:
+    def run() -> tuple[int, bool, float]:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=ROOT,
@@ -211,14 +208,16 @@ def test_second_process_starts_from_the_cache(where: Path) -> None:
             text=True,
         )
         assert not done.returncode, done.stderr
-        compiled, took = done.stdout.split()
-        return int(compiled), float(took)
+        compiled, loaded, took = done.stdout.split()
+        return int(compiled), loaded == "True", float(took)
 
-    first, cold = run()
-    second, warm = run()
+    first, _, cold = run()
+    second, with_llvm, warm = run()
     assert (first, second) == (1, 0)
     assert warm < cold
-    (path,) = where.iterdir()
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        assert not with_llvm
+    path = max(where.iterdir(), key=lambda path: path.stat().st_size)
     path.write_bytes(path.read_bytes()[:-100])
     assert run()[0] == 1
 

@@ -404,7 +404,7 @@ def test_llvmlite_comes_with_the_first_large_array() -> None:
         "g(np.ones(10_000))\n"
         "assert 'llvmlite' in sys.modules\n"
     )
-    environment = {**os.environ, "FUNCTRANS_EAGER": "llvm"}
+    environment = {**os.environ, "FUNCTRANS_EAGER": "llvm", "FUNCTRANS_CACHE": "0"}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 

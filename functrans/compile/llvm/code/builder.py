@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import struct
 from collections import Counter
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.varying import is_marked, mark
+from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence

@@ -8,15 +8,13 @@ folder that cannot be written to only means that nothing is kept.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from functrans._version import __version__
+from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +26,7 @@ _MAGIC = b"functrans object code 2\n"
 _SUM = 32
 _ENDING = ".object"
 _UNFINISHED = ".part"
+_BINARY = getattr(os, "O_BINARY", 0)
 _ABANDONED = 3600
 """Seconds after which a file that is not finished was left behind by a process that has ended."""
 
@@ -47,14 +46,14 @@ def key_of(text: str, *machine: str) -> str:
         Processor, features, versions.
     """
     parts = (__version__, sys.platform, *machine, text)
-    found = hashlib.blake2b(digest_size=_SUM)
+    found = blake2b(digest_size=_SUM)
     for part in parts:
         found.update(b"%d:" % len(part))
         found.update(part.encode())
     return found.hexdigest()
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """Where the files are: ``FUNCTRANS_CACHE_DIR``, or in the folder of the system for caches.
 
     None if there is to be no cache (``FUNCTRANS_CACHE=0``), or no such folder.
@@ -63,18 +62,19 @@ def folder() -> Path | None:
         return None
     own = os.environ.get("FUNCTRANS_CACHE_DIR")
     if own:
-        return Path(own)
-    try:
-        home = Path.home()
-    except RuntimeError:
+        return own
+    home = os.path.expanduser("~")
+    if home == "~":  # nobody's
         return None
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
-        return Path(base or home / "AppData" / "Local") / "functrans" / "native"
+        return os.path.join(base or os.path.join(home, "AppData", "Local"), "functrans", "native")
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "functrans" / "native"
+        return os.path.join(home, "Library", "Caches", "functrans", "native")
     base = os.environ.get("XDG_CACHE_HOME")  # which has to be absolute to count
-    return Path(base if base and os.path.isabs(base) else home / ".cache") / "functrans" / "native"
+    if not base or not os.path.isabs(base):
+        base = os.path.join(home, ".cache")
+    return os.path.join(base, "functrans", "native")
 
 
 def find(key: str) -> bytes | None:
@@ -82,16 +82,17 @@ def find(key: str) -> bytes | None:
     where = folder()
     if where is None or not _private(where):
         return None
-    path = where / (key + _ENDING)
+    path = os.path.join(where, key + _ENDING)
     try:
-        content = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            content = file.readall()
     except OSError:
         return None
     start = len(_MAGIC) + _SUM
     code = content[start:]
     if content[:start] != _MAGIC + _sum(key, code):
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # it was used now
@@ -101,7 +102,7 @@ def find(key: str) -> bytes | None:
 def has(key: str) -> bool:
     """Whether there is a file of that name, damaged perhaps."""
     where = folder()
-    return where is not None and (where / (key + _ENDING)).exists()
+    return where is not None and os.path.exists(os.path.join(where, key + _ENDING))
 
 
 def keep(key: str, code: bytes) -> None:
@@ -111,14 +112,17 @@ def keep(key: str, code: bytes) -> None:
     if where is None:
         return
     try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.path.isdir(where):
+            os.makedirs(os.path.dirname(where) or ".", exist_ok=True)
+            os.makedirs(where, mode=0o700, exist_ok=True)
         if not _private(where):
             return
-        handle, unfinished = tempfile.mkstemp(_UNFINISHED, dir=where)
+        unfinished = os.path.join(where, os.urandom(8).hex() + _UNFINISHED)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + _sum(key, code) + code)
-            os.replace(unfinished, where / (key + _ENDING))
+            os.replace(unfinished, os.path.join(where, key + _ENDING))
         except BaseException:
             os.unlink(unfinished)
             raise
@@ -145,18 +149,18 @@ def clear_cache() -> None:
     if where is not None:
         for path, _ in _files(where):
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
 
 
 def _sum(key: str, code: bytes) -> bytes:
     """Of the contents and of the name, so that a file under another's name is none."""
-    return hashlib.blake2b(key.encode() + code, digest_size=_SUM).digest()
+    return blake2b(key.encode() + code, digest_size=_SUM).digest()
 
 
-def _private(where: Path) -> bool:
+def _private(where: str) -> bool:
     """Whether nobody else could have put code there for us to run."""
     try:
-        status = where.stat()
+        status = os.stat(where)
     except OSError:
         return False
     if sys.platform == "win32":  # where folders of users are theirs
@@ -164,7 +168,7 @@ def _private(where: Path) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
-def _files(where: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _files(where: str) -> Iterator[tuple[str, os.stat_result]]:
     """The files of this module in a folder."""
     try:
         entries = list(os.scandir(where))
@@ -173,19 +177,19 @@ def _files(where: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for entry in entries:
         if entry.name.endswith((_ENDING, _UNFINISHED)):
             with contextlib.suppress(OSError):  # another process may have removed it
-                yield Path(entry.path), entry.stat(follow_symlinks=False)
+                yield entry.path, entry.stat(follow_symlinks=False)
 
 
-def _shrink(where: Path) -> None:
+def _shrink(where: str) -> None:
     """Remove what was not used for longest, down to three quarters of the limit."""
     now = time.time()
     files = []
     for path, status in _files(where):
-        if path.name.endswith(_ENDING):
+        if path.endswith(_ENDING):
             files.append((status.st_mtime, status.st_size, path))
         elif now - status.st_mtime > _ABANDONED:
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
     total = sum([size for _, size, _ in files])
     if total <= LIMIT:
         return
@@ -193,5 +197,5 @@ def _shrink(where: Path) -> None:
         if total <= LIMIT * 3 // 4:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         total -= size

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
+import ctypes
 import os
 import re
 import struct
 import sys
 import threading
 from collections import OrderedDict
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from functrans.compile.llvm.code import cache
+from functrans.compile.llvm.code.objects import Placed, RefusedError
+from functrans.compile.llvm.code.processor import processor
 from functrans.compile.stacks import on_large_stack
 
 if TYPE_CHECKING:
@@ -112,23 +114,12 @@ class Code(NamedTuple):
         return cls(content, tuple(named), alone == "1")
 
 
-@lru_cache(maxsize=1)
-def available() -> bool:
-    """Whether llvmlite is installed."""
-    return importlib.util.find_spec("llvmlite") is not None
-
-
 class Machine:
-    """The processor that code is generated for: this one.
+    """The processor that code is generated for, and what generates it.
 
     Attributes
     ----------
-    name, features : str
-        As LLVM calls them.
-    triple : str
-        The kind of machine, as LLVM calls it.
-    version : str
-        Those of llvmlite and LLVM.
+    processor : Processor
     vector_bytes : int
         Of a vector register.
     fused : bool
@@ -143,35 +134,40 @@ class Machine:
     """
 
     def __init__(self) -> None:
-        import llvmlite
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        self.llvm = llvm
-        self.name = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features().flatten()
-        self.version = f"{llvmlite.__version__} {'.'.join(map(str, llvm.llvm_version_info))}"
-        having = set(self.features.split(","))
+        self.processor = processor()
+        having, triple = set(self.processor.features.split(",")), self.processor.triple
         if "+avx512f" in having and "+avx512dq" in having:
             self.vector_bytes = 64
         else:
             self.vector_bytes = 32 if "+avx2" in having else 16
-        self.triple = llvm.get_default_triple()
-        arm = self.triple.startswith(("aarch64", "arm64"))
+        arm = triple.startswith(("aarch64", "arm64"))
         self.fused = arm or "+fma" in having
         self.half = arm or "+f16c" in having
         self.scales = "+avx512f" in having
-        self.together = self.triple.startswith("x86_64") and "linux" in self.triple
-        # What LLVM prepares to compile for a processor takes 0.7 MB, and goes with its description.
+        self.together = triple.startswith("x86_64") and "linux" in triple
+
+    @cached_property
+    def llvm(self) -> Any:
+        """LLVM, which is loaded with the first code that is not on the disk."""
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        return llvm
+
+    @cached_property
+    def _targets(self) -> dict[int, Any]:
+        """For levels of optimisation: what LLVM prepares to compile for a processor takes 0.7 MB,
+        and goes with its description."""
         near = {"reloc": "pic", "codemodel": "small"} if self.together else {}
-        self._targets = {0: self._target(0, **near), 2: self._target(2)}
+        return {0: self._target(0, **near), 2: self._target(2)}
 
     def _target(self, level: int, **where: str) -> Any:
         """A new description of the processor, for code of a level of optimisation."""
+        name, features, *_ = self.processor
         target = self.llvm.Target.from_default_triple()
         return target.create_target_machine(
-            opt=level, cpu=self.name, features=self.features, jit=True, **where
+            opt=level, cpu=name, features=features, jit=True, **where
         )
 
     def compiled(self, text: str, names: Sequence[str]) -> bytes:
@@ -193,18 +189,46 @@ class Machine:
             passes.run(module, builder)
         return module, target
 
-    def linked(self, code: bytes) -> Any:
-        """What holds object code in memory."""
+    def linked(self, code: Code) -> Callable[[str], int]:
+        """Have LLVM put code into memory; what gives the addresses of its functions."""
         llvm = self.llvm
+        for name in code.named:  # of a missing one, LLVM would end the process
+            address = _anywhere(name) if self.together else _symbol(name)
+            if address is not None:
+                llvm.add_symbol(name, address)
+            elif not name.startswith("llvm.") and not llvm.address_of_symbol(name):
+                raise RuntimeError(f"native code names {name}, which this process does not have")
         target = llvm.Target.from_default_triple().create_target_machine(opt=0, jit=True)
         nothing = llvm.parse_assembly("")
         # It owns both, and with this manager of memory all of the code is in one piece. That ends
         # the process where LLVM puts addresses behind variables for which it has asked no memory.
-        together = (self.together and _has_room(code)) or None
+        together = (self.together and _has_room(code.content)) or None
         engine = llvm.create_mcjit_compiler(nothing, target, use_lmm=together)
-        engine.set_object_cache(lambda *_: None, lambda _: code)
+        engine.set_object_cache(lambda *_: None, lambda _: code.content)
         engine.finalize_object()
-        return engine
+        found: Callable[[str], int] = engine.get_function_address
+        return found
+
+
+def _symbol(name: str) -> int | None:
+    """The address of what code names, of ours."""
+    if name not in SYMBOLS and name in PROVIDERS:
+        SYMBOLS[name] = PROVIDERS[name]()
+    return SYMBOLS.get(name)
+
+
+def _anywhere(name: str) -> int | None:
+    """The address of what code names, of ours or of this process."""
+    found = _symbol(name)
+    if found is None:
+        function = getattr(_process(), name, None)
+        found = None if function is None else ctypes.cast(function, ctypes.c_void_p).value
+    return found
+
+
+@lru_cache(maxsize=1)
+def _process() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def _has_room(code: bytes) -> bool:
@@ -222,7 +246,7 @@ def _has_room(code: bytes) -> bool:
 
 @lru_cache(maxsize=1)
 def machine() -> Machine:
-    """The processor of this process; llvmlite is imported here, on first use."""
+    """The processor of this process."""
     return Machine()
 
 
@@ -232,13 +256,17 @@ class Loaded:
     ``loaded[name]`` is the address of a function.
     """
 
-    __slots__ = ("__weakref__", "_engine")
+    __slots__ = ("__weakref__", "_address_of", "_placed")
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
+    def __init__(self, here: Machine, code: Code) -> None:
+        self._placed: Placed | None = None
+        if here.together:
+            with suppress(RefusedError):
+                self._placed = Placed(code.content, _anywhere)
+        self._address_of = self._placed.addresses.get if self._placed else here.linked(code)
 
     def __getitem__(self, name: str) -> int:
-        found: int = self._engine.get_function_address(name)
+        found = self._address_of(name)
         if not found:
             raise RuntimeError(f"the module has no function {name}")
         return found
@@ -305,8 +333,7 @@ def _load(
         loaded = _loaded.get(key)
         if loaded is None:
             code = _found(key) or _made(here, _given(text), key, passes)
-            _name(here, code.named)
-            loaded = Loaded(here.linked(code.content))
+            loaded = Loaded(here, code)
             if not code.alone:
                 _loaded[key] = loaded
         for name in names:
@@ -346,7 +373,7 @@ def at_hand(text: str) -> bool:
 
 
 def _key(here: Machine, text: str, passes: Sequence[str]) -> str:
-    return cache.key_of(text, here.name, here.features, here.triple, here.version, *passes)
+    return cache.key_of(text, *here.processor, *passes)
 
 
 def _given(text: str | Callable[[], str]) -> str:
@@ -375,16 +402,3 @@ def _kept_at_hand(key: str, code: Code) -> Code:
         if len(_codes) > CODES:
             _codes.popitem(last=False)
     return code
-
-
-def _name(here: Machine, named: Sequence[str]) -> None:
-    """Tell LLVM the addresses of what code names; of a missing one, it would end the process."""
-    llvm = here.llvm
-    for name in PROVIDERS.keys() & set(named):
-        if name not in SYMBOLS:
-            SYMBOLS[name] = PROVIDERS[name]()
-    for name in named:
-        if name in SYMBOLS:
-            llvm.add_symbol(name, SYMBOLS[name])
-        elif not name.startswith("llvm.") and not llvm.address_of_symbol(name):
-            raise RuntimeError(f"native code names {name}, which this process does not have")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 import struct
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.code.builder import element_of, vector, width_of
+from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ class Template:
         text = "\n".join([*self._tables.values(), *self._functions.values()])
         self.numbers = [Number(element_of(kind), *rest) for kind, *rest in _MARK.findall(text)]
         bare = _MARK.sub(lambda m: f"`{m[1]}`", text)
-        self.skeleton = sha256(bare.encode()).digest()
+        self.skeleton = blake2b(bare.encode(), digest_size=32).digest()
 
     def module(self, places: Sequence[int]) -> Module:
         """A module in which numbers are read from these places of a table."""

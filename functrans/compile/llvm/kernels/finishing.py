@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,7 @@ from functrans.compile.llvm.kernels.memory import load, store
 from functrans.compile.llvm.kernels.nodes import Nodes
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
 from functrans.compile.llvm.plans.affine import contiguous_strides
+from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class Finisher:
         body = partial(self._body, others, main)
         trial.finish(body(trial, given, Spot(place, row, column), x, None))
         text = module.functions.pop("EPILOGUE")
-        name = "finish" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        name = "finish" + blake2b(text.encode(), digest_size=8).hexdigest()
         return Epilogue(name, addresses, body)
 
     def _body(

@@ -7,7 +7,6 @@ positions read neighbouring elements.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functrans.compile.llvm.code.builder import Builder, Value, number, vector
 from functrans.compile.llvm.kernels.tiles import lanes_of, masks
 from functrans.compile.llvm.plans.affine import contiguous_strides
+from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class Walk(NamedTuple):
 
 def named(stem: str, *parts: object) -> str:
     """A name for a function of a module, by all that its code depends on."""
-    return f"{stem}_{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
+    return f"{stem}_{blake2b(repr(parts).encode(), digest_size=8).hexdigest()}"
 
 
 def padding(module: Module, images: Images) -> str:
