@@ -1,10 +1,12 @@
 """Kernels for operations outside of jit: values, rules, what is left to NumPy, and the switch."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,10 +18,12 @@ from functrans import primitives as P
 from functrans.compile import eager
 from functrans.core.interpreter import stack
 from functrans.core.primitive import REGISTRY, primitive_of
+from functrans.core.types import ArrayType
 from functrans.transforms.accelerated import hook, is_large
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, work_of  # noqa: E402
 from functrans.compile.llvm.eager.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.operations import Operations  # noqa: E402
 
@@ -359,6 +363,21 @@ def test_blocks_that_are_kept() -> None:
         memory.leave(before)
     live.clear()
     memory.clear()
+
+
+def test_code_goes_with_its_kernel() -> None:
+    """Kernels are forgotten when there are many: their code is not kept for good."""
+    graph = graph_of(lambda x: x * 1.234567, [ArrayType((SIZE,), float)], "own")
+    assert graph is not None
+    work = work_of(graph)
+    assert work is not None
+    kernel = Kernel(work, lambda *_: None, reports=False)
+    (out,) = kernel.call(np.ones(3))
+    assert out.tolist() == [1.234567] * 3
+    code = weakref.ref(kernel._code)
+    del kernel
+    gc.collect()
+    assert code() is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

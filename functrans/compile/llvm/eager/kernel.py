@@ -329,7 +329,7 @@ class Kernel:
         text = Text(work, reports)
         self.exact = work.exact
         self.text = text.text
-        self._code = load(text.text, ["run"])
+        self._code = load(text.text, ["run"], kept=False)
         graph = work.graph
         self.call: Callable[..., list[Array]] = builtin(
             graph.name,
