@@ -102,6 +102,8 @@ class Input(IntEnum):
 
 
 class InputKind(IntEnum):
+    """What a leaf of the arguments is to be."""
+
     ARRAY = 0
     VALUE = 1
     INT = 2
@@ -121,6 +123,8 @@ class Container(IntEnum):
 
 
 class ContainerKind(IntEnum):
+    """Kinds of containers."""
+
     TUPLE = 0
     LIST = 1
     DICT = 2
@@ -143,6 +147,8 @@ class Output(IntEnum):
 
 
 class OutputKind(IntEnum):
+    """What a result that is data is."""
+
     ARRAY = 0
     DONATED = 1
     SCALAR = 2
@@ -242,32 +248,7 @@ class Plan:
         self._sizes = {name: 1 + i for i, name in enumerate(inputs.sizes())}  # behind the size 1
         self._slots = 0
         self._nowhere = len(inputs.leaves)
-        donated = {x.content.place for x in outputs.leaves if isinstance(x.content, Donated)}
-        nodes = list(enumerate(inputs.nodes))
-        places = {x.number: i for i, x in nodes if x.number >= 0}
-        results = list(enumerate(outputs.nodes))
-        tables = {
-            Head.CONTAINERS: [self._container(i, x) for i, x in nodes if x.container],
-            Head.LEAVES: [self._input(i, x, donated) for i, x in nodes if not x.container],
-            Head.OUTPUTS: [
-                self._output(i, x, places)
-                for i, x in sorted(
-                    [(i, x) for i, x in results if x.number >= 0], key=lambda pair: pair[1].number
-                )
-            ],
-            Head.CONSTANTS: [
-                [i, self._address(x.content.value)]
-                for i, x in results
-                if isinstance(x.content, Same)
-            ],
-            # What is in a container comes behind it.
-            Head.BUILDS: [self._build(i, x) for i, x in reversed(results) if x.container],
-            Head.DONATIONS: [
-                [i]
-                for i, x in enumerate([x for x in inputs.nodes if not x.container])
-                if x.number in donated
-            ],
-        }
+        tables = self._tables(inputs, outputs)
         head = [0] * len(Head)
         if isinstance(body, int):
             head[Head.BODY] = self._put([body])
@@ -289,8 +270,38 @@ class Plan:
         if inputs.keywords:
             keys = self._put([self._key(key) for key in inputs.keywords])
             head[Head.KEYWORDS], head[Head.KEYWORD_TABLE] = len(inputs.keywords), keys
-        if donated:
+        if tables[Head.DONATIONS]:
             head[Head.EXTENTS] = -(-len(tables[Head.LEAVES]) // EXTENTS) * EXTENTS
+        opened = bool(tables[Head.CONTAINERS] or inputs.keywords)
+        self._lay_out(head, inputs, outputs, opened)
+        self.words = self._joined(head, tables)
+
+    def _tables(self, inputs: Structure, outputs: Structure) -> dict[Head, list[list[int]]]:
+        """The records of all tables."""
+        donated = {x.content.place for x in outputs.leaves if isinstance(x.content, Donated)}
+        nodes, results = list(enumerate(inputs.nodes)), list(enumerate(outputs.nodes))
+        places = {x.number: i for i, x in nodes if x.number >= 0}
+        data = [(i, x) for i, x in results if x.number >= 0]
+        data.sort(key=lambda pair: pair[1].number)
+        leaves = [(i, x) for i, x in nodes if not x.container]
+        return {
+            Head.CONTAINERS: [self._container(i, x) for i, x in nodes if x.container],
+            Head.LEAVES: [self._input(i, x, donated) for i, x in leaves],
+            Head.OUTPUTS: [self._output(i, x, places) for i, x in data],
+            Head.CONSTANTS: [
+                [i, self._address(x.content.value)]
+                for i, x in results
+                if isinstance(x.content, Same)
+            ],
+            # What is in a container comes behind it.
+            Head.BUILDS: [self._build(i, x) for i, x in reversed(results) if x.container],
+            Head.DONATIONS: [[i] for i, (_, x) in enumerate(leaves) if x.number in donated],
+        }
+
+    def _lay_out(
+        self, head: list[int], inputs: Structure, outputs: Structure, opened: bool
+    ) -> None:
+        """Where the parts of a call's frame begin; it has the objects if arguments are `opened`."""
         parts = [
             1,  # the address of the objects
             len(inputs.leaves) + 1,  # and one for those that are no data
@@ -298,12 +309,11 @@ class Plan:
             1 + len(self._sizes),
             self._slots,
             len(outputs.nodes),
-            len(inputs.nodes) if tables[Head.CONTAINERS] or inputs.keywords else 0,
+            len(inputs.nodes) if opened else 0,
             2 * head[Head.EXTENTS],
         ]
         for i in range(len(parts)):
             head[Head.INPUT_PART + i] = sum(parts[: i + 1])
-        self.words = self._joined(head, tables)
 
     def _joined(self, head: list[int], tables: dict[Head, list[list[int]]]) -> Any:
         """All in one array, with addresses in place of places."""
