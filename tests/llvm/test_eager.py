@@ -23,7 +23,7 @@ from functrans.transforms.accelerated import hook, is_large
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, work_of  # noqa: E402
+from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, pass_of  # noqa: E402
 from functrans.compile.llvm.eager.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.operations import Operations  # noqa: E402
 
@@ -369,7 +369,7 @@ def test_code_goes_with_its_kernel() -> None:
     """Kernels are forgotten when there are many: their code is not kept for good."""
     graph = graph_of(lambda x: x * 1.234567, [ArrayType((SIZE,), float)], "own")
     assert graph is not None
-    work = work_of(graph)
+    work = pass_of(graph)
     assert work is not None
     kernel = Kernel(work, lambda *_: None, reports=False)
     (out,) = kernel.call(np.ones(3))

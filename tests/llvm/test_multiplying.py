@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
-from functrans.compile.llvm.plans.statements import Call, Nest
+from functrans.compile.llvm.plans.calls import Call
+from functrans.compile.llvm.plans.statements import Nest
 from functrans.compile.llvm.segment import Segment, supported
 from tests.llvm.native import carried_out, staged
 

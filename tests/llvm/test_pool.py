@@ -129,9 +129,9 @@ def test_many_threads_of_python(kernels: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("way", ["futex", "condition", "none"])
-def test_ways_to_wait(kernels: dict[str, int], way: pool.Way) -> None:
+def test_ways_to_wait(kernels: dict[str, int], way: pool.Waiting) -> None:
     """The pool does the same with each way to sleep that there is here."""
-    if way == "futex" and pool._way() != "futex" or way != "none" and pool._way() == "none":
+    if way == "futex" and pool._waiting() != "futex" or way != "none" and pool._waiting() == "none":
         pytest.skip("not on this system")
     own = pool.Pool(3, way)
     function = ctypes.CFUNCTYPE(
@@ -161,7 +161,7 @@ def test_short_kernels_wake_nobody(kernels: dict[str, int]) -> None:
     counted(run, 1)
     assert pool_.get("started") == 0
     counted(run, 100, ns=61_000)
-    assert pool_.get("started") == (2 if pool._way() != "none" else 0)
+    assert pool_.get("started") == (2 if pool._waiting() != "none" else 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

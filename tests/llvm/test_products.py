@@ -22,7 +22,7 @@ from functrans.compile.llvm.kernels import blocks, sharing, tiling
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
 from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot
-from functrans.compile.llvm.kernels.tiling import pieces, supported, way
+from functrans.compile.llvm.kernels.tiling import pieces, strategy, supported
 
 DTYPES = [np.float32, np.float64]
 
@@ -323,7 +323,7 @@ def test_blocks(
         a, b = (laid_out(draw(s, dtype), x) for s, x in zip([(m, k), (k, n)], layouts, strict=True))
         out, room = framed((m, n), dtype)
         product = product_of(a, b, out)
-        assert way(product) == "panels"
+        assert strategy(product) == "panels"
         cases.append((a, b, out, product, room))
     wholes = []
     before = get_num_threads()
@@ -413,7 +413,7 @@ def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas_module, "_SPELLINGS", ("no_such_function_{}",))
     monkeypatch.setattr("functrans.compile.llvm.kernels.tiling.blas", blas_module.blas.__wrapped__)
     assert not supported(product)
-    assert way(product) == ""
+    assert strategy(product) == ""
     assert supported(product_of(a.real.copy(), a.real.copy(), np.empty((3, 3))))
 
 

@@ -20,7 +20,7 @@ from functrans.compile.llvm import compiled, segment
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.templates import LITERAL, Number, Template, arranged, table
 from functrans.compile.llvm.code.varying import Varying, marking, seen, varies
-from functrans.compile.llvm.plans.outlines import Outline, varying
+from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature, varying
 from functrans.compile.llvm.segment import NativeFunction, supported
 from tests.llvm.ground import CALLS, CheckedCode, checked
 from tests.llvm.native import called, staged
@@ -138,7 +138,7 @@ def test_all_sizes_have_the_same_bits(name: str, derived: bool) -> None:
 def touched(first: Any, graph: Any, values: list[Any]) -> list[str]:
     """What code in whose text sizes vary touches that it may not, each access looked at."""
     with checked() as failures:
-        copy, sizes = varying(graph, Outline(first).sizes)
+        copy, sizes = varying(graph, GraphSignature(first).sizes)
         with marking(sizes):
             made = segment.Segment(copy)
         if made.constants:  # whose addresses are numbers
@@ -362,7 +362,7 @@ def test_common_functions_of_shared_code_are_those_of_others() -> None:
 
     first, second = [staged(f, normal(n, 24), normal(24, 40))[0] for n in (32, 48)]
     own = segment.Segment(second).module
-    copy, found = varying(second, Outline(first).sizes)
+    copy, found = varying(second, GraphSignature(first).sizes)
     with marking(found):
         module = segment.Segment(copy).module
     template = Template(module)
@@ -386,12 +386,12 @@ def test_what_is_computed_from_sizes_varies() -> None:
 
 def test_outlines_tell_graphs_apart_that_differ_in_more_than_sizes() -> None:
     """Those of operations, dtypes and ranks; sizes within loops count."""
-    first = Outline(staged(recurrent, *CASES["scan"][1](5))[0])
-    second = Outline(staged(recurrent, *CASES["scan"][1](9))[0])
+    first = GraphSignature(staged(recurrent, *CASES["scan"][1](5))[0])
+    second = GraphSignature(staged(recurrent, *CASES["scan"][1](9))[0])
     assert first.key == second.key and first.pattern(second) is not None
     assert first.pattern(first) is None
     keys = [
-        Outline(staged(f, x)[0]).key
+        GraphSignature(staged(f, x)[0]).key
         for f, x in (
             (np.sin, normal(5)),
             (np.cos, normal(5)),
@@ -402,7 +402,7 @@ def test_outlines_tell_graphs_apart_that_differ_in_more_than_sizes() -> None:
     assert len(set(keys)) == 4
     graph, _ = staged(lambda x: np.sum(x, axis=0), normal(4, 9))
     copy, found = varying(
-        graph, Outline(staged(lambda x: np.sum(x, axis=0), normal(7, 9))[0]).sizes
+        graph, GraphSignature(staged(lambda x: np.sum(x, axis=0), normal(7, 9))[0]).sizes
     )
     assert set(map(int, found)) == {4} and varies(copy.inputs[0].type.shape[0])
     assert not varies(copy.inputs[0].type.shape[1])

@@ -20,7 +20,7 @@ from functrans.compile.llvm import segment
 from functrans.compile.llvm.calls import multiplies
 from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.compiled import Compiled
-from functrans.compile.llvm.plans.work import effort
+from functrans.compile.llvm.plans.cost import effort
 from functrans.compile.llvm.segment import NativeFunction, Segment, supported
 from functrans.graph.graph import Graph
 from tests.llvm.native import called, carried_out, staged

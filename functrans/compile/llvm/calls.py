@@ -1,4 +1,4 @@
-"""Equations that have a way of their own to be carried out, by the names of their primitives.
+"""The lowerings of equations whose operands lie in memory, by the names of their primitives.
 
 Another kind is one more row of the table, and a file of `kernels/`.
 """
@@ -19,20 +19,20 @@ from functrans.compile.llvm.kernels import (
     windows,
 )
 from functrans.compile.llvm.kernels.contractions import NAMES
-from functrans.compile.llvm.linear import ways as linear
+from functrans.compile.llvm.linear import lowering as linear
 from functrans.compile.llvm.plans.affine import contiguous_strides
-from functrans.compile.llvm.random import ways as random
+from functrans.compile.llvm.random import lowering as random
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.plans.statements import Way
+    from functrans.compile.llvm.plans.calls import Lowering
     from functrans.graph.graph import Equation
 
-WAYS: dict[str, Way] = {
+LOWERINGS: dict[str, Lowering] = {
     **dict.fromkeys(NAMES, multiplying.MULTIPLYING),
     **dict.fromkeys(windows.NAMES, convolving.Convolving()),
-    **linear.WAYS,
-    **random.WAYS,
+    **linear.LOWERINGS,
+    **random.LOWERINGS,
     "scan": iteration.Scans(),
     "while_loop": iteration.Whiles(),
     "while_record": recording.Records(),
@@ -45,13 +45,14 @@ WAYS: dict[str, Way] = {
 }
 
 
-def way_of(equation: Equation) -> Way | None:
-    """The way of an equation whose operands lie in C order; None if it has none."""
-    way = WAYS.get(equation.primitive.name)
-    if way is None:
+def lowering_of(equation: Equation) -> Lowering | None:
+    """That of an equation whose operands lie in C order; None if it has none."""
+    lowering = LOWERINGS.get(equation.primitive.name)
+    if lowering is None:
         return None
     kinds = operand_types(equation.inputs)
-    return way if way.accepts(equation, [contiguous_strides(k.shape) for k in kinds]) else None
+    strides = [contiguous_strides(kind.shape) for kind in kinds]
+    return lowering if lowering.accepts(equation, strides) else None
 
 
 def multiplies(equation: Equation) -> bool:

@@ -28,8 +28,9 @@ from functrans.compile.llvm.kernels.loops import (
 )
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import LINE, Place, arranged, lines
+from functrans.compile.llvm.plans.calls import Call, CallMemory
 from functrans.compile.llvm.plans.planning import Plan
-from functrans.compile.llvm.plans.statements import Call, Nest, Statements
+from functrans.compile.llvm.plans.statements import Nest, Statements
 from functrans.compile.llvm.plans.writing import WRITERS
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable, operand_types
@@ -37,7 +38,7 @@ from functrans.graph.graph import Variable, operand_types
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.plans.statements import Way, Work
+    from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
     from functrans.graph.graph import Equation, Graph
 
 
@@ -49,8 +50,8 @@ class Code:
     module : Module
     constants : list of ndarray
         Arrays whose addresses are in the table of constants, :attr:`table`.
-    way_of : callable
-        Gives the way of an equation that is a call.
+    lowering_of : callable
+        Gives the lowering of an equation that is a call.
     prepared : callable
         Gives a graph within another in the form that native code is made of.
     table : Value or None
@@ -70,14 +71,14 @@ class Code:
 
     def __init__(
         self,
-        way_of: Callable[[Equation], Way | None],
+        lowering_of: Callable[[Equation], Lowering | None],
         prepared: Callable[[Graph], Graph],
         plain: bool = False,
     ) -> None:
         self.plain = plain
         self.module = Module()
         self.constants: list[np.ndarray[Any, Any]] = []
-        self.way_of = way_of
+        self.lowering_of = lowering_of
         self.prepared = prepared
         self.table = None if is_marked() else self.module.state("constants", "ptr")
         self.checked = False
@@ -168,16 +169,16 @@ class Frame:
     def __init__(self, code: Code, graph: Graph, owned: Mapping[int, int] | None = None) -> None:
         self.code = code
         self.graph = graph
-        statements = Statements(graph, code.way_of, WRITERS, owned)
+        statements = Statements(graph, code.lowering_of, WRITERS, owned)
         self.plan = Plan(statements)
         self._memory: dict[Nest, list[Variable]] = {}
-        self._works: dict[Equation, Work] = {}
+        self._lowered: dict[Equation, LoweredCall] = {}
         self._scratch: dict[Equation, Variable] = {}
         for step in self.plan.steps:
             if isinstance(step, Call):
-                work = self._works[step.equation] = step.way.planned(code, step)
-                if work.scratch:
-                    kind = ArrayType((max(work.scratch, LINE),), np.dtype(np.uint8))
+                lowered = self._lowered[step.equation] = step.lowering.lower(code, step)
+                if lowered.scratch:
+                    kind = ArrayType((max(lowered.scratch, LINE),), np.dtype(np.uint8))
                     self._scratch[step.equation] = Variable(kind)
         self.chunks = {
             step: found
@@ -302,10 +303,10 @@ class Frame:
         combine(builder, self.plan, nest, chunks, at)
 
     def _call(self, builder: Builder, call: Call, at: Mapping[Variable, Value]) -> None:
-        work, equation = self._works[call.equation], call.equation
+        lowered, equation = self._lowered[call.equation], call.equation
         places = [self.storage(view.value) for view in call.operands]
         results = list(map(self.storage, equation.outputs))
-        if work.direct:
+        if lowered.direct:
             given = [at[x] for x in (*places, *results)]
         else:
             given = self._handed(builder, [*places, *results], at)
@@ -317,8 +318,8 @@ class Frame:
         scratch = self._scratch.get(equation)
         memory = Value("ptr", "null") if scratch is None else at[scratch]
         outs = given[len(places) :]
-        work.emit(builder, addresses, outs, memory)
-        if not work.direct:
+        lowered.emit(builder, CallMemory(addresses, outs, memory))
+        if not lowered.direct:
             self._taken(builder, results, outs, at, set(results))
 
     def _handed(

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary, ref
 
 from functrans.compile.llvm.code.templates import Template, arranged, table
 from functrans.compile.llvm.code.varying import marking
-from functrans.compile.llvm.plans.outlines import Outline, varying
+from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature, varying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.code.builder import Module
     from functrans.compile.llvm.code.templates import Number
     from functrans.compile.llvm.compiled import Compiled
-    from functrans.compile.llvm.plans.outlines import Sizes
+    from functrans.compile.llvm.plans.dynamic_shapes import Sizes
     from functrans.graph.graph import Graph
 
 TRIED = 4
@@ -47,7 +47,7 @@ class Shared:
 
     Attributes
     ----------
-    origin : Outline
+    origin : GraphSignature
         Of the program that the others were compared with.
     pattern : hashable
         Which sizes differ from those.
@@ -56,7 +56,7 @@ class Shared:
 
     def __init__(
         self,
-        origin: Outline,
+        origin: GraphSignature,
         pattern: Hashable,
         template: Template,
         samples: Sequence[Sequence[Number]],
@@ -133,8 +133,8 @@ class Member:
 
     def __init__(self, graph: Graph, options: Hashable) -> None:
         self._graph = graph
-        self._outline = Outline(graph)
-        key = options, self._outline.key
+        self._signature = GraphSignature(graph)
+        key = options, self._signature.key
         self._family = _families.get(key) or Family()
         _families[key] = self._family
         self._samples: dict[Hashable, tuple[bytes, list[Number]]] = {}
@@ -148,26 +148,26 @@ class Member:
         """
         written: dict[Hashable, _Written[T]] = {}
 
-        def own(other: Outline, pattern: Hashable) -> _Written[T]:
+        def own(other: GraphSignature, pattern: Hashable) -> _Written[T]:
             if pattern not in written:
                 written[pattern] = _written(self._graph, other.sizes, write)
             return written[pattern]
 
         for shared in self._family.shared():
-            pattern = self._outline.pattern(shared.origin)
+            pattern = self._signature.pattern(shared.origin)
             if pattern == shared.pattern:
                 mine = own(shared.origin, pattern)
                 if mine.template.skeleton == shared.skeleton:
                     return self._joined(shared, mine, compiled)
         for other in self._family.alone()[-TRIED:]:
-            pattern = self._outline.pattern(other._outline)
+            pattern = self._signature.pattern(other._signature)
             if pattern is None:
                 continue
-            mine = own(other._outline, pattern)
-            skeleton, numbers = other._sample(self._outline, pattern, write)
+            mine = own(other._signature, pattern)
+            skeleton, numbers = other._sample(self._signature, pattern, write)
             if skeleton == mine.template.skeleton:
                 samples = [numbers, mine.template.numbers]
-                shared = Shared(other._outline, pattern, mine.template, samples, compiled)
+                shared = Shared(other._signature, pattern, mine.template, samples, compiled)
                 self._family.enter(shared)
                 return self._joined(shared, mine, compiled)
         self._family.settle(self)
@@ -187,7 +187,7 @@ class Member:
         return Found(shared, mine.segment, found)
 
     def _sample(
-        self, other: Outline, pattern: Hashable, write: Callable[[Graph], Text]
+        self, other: GraphSignature, pattern: Hashable, write: Callable[[Graph], Text]
     ) -> tuple[bytes, list[Number]]:
         """The skeleton and the numbers of the text in which sizes vary that differ from others."""
         if pattern not in self._samples:

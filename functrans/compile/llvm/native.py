@@ -95,7 +95,7 @@ class NativeSegment:
         found: list[Any] = []
         for i, x in enumerate(self.graph.outputs):
             kind: ArrayType = x.type
-            place = self._function.lent.get(i)
+            place = self._function.aliased.get(i)
             if place is not None:
                 found.append(Donated(place))
             elif kind.shape or kind.weak:

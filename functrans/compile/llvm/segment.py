@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.calls import multiplies, way_of
+from functrans.compile.llvm.calls import lowering_of, multiplies
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.compiled import Compiled
@@ -17,15 +17,15 @@ from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
 from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.recording import taped
+from functrans.compile.llvm.plans.aliasing import aliased_outputs
 from functrans.compile.llvm.plans.components import by_components
+from functrans.compile.llvm.plans.cost import effort
 from functrans.compile.llvm.plans.decomposing import decomposed
 from functrans.compile.llvm.plans.forms import MOVEMENTS, REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.plans.hoisting import hoisted
-from functrans.compile.llvm.plans.lanes import joined
-from functrans.compile.llvm.plans.lending import lent
+from functrans.compile.llvm.plans.predication import predicated
 from functrans.compile.llvm.plans.systems import factorized, spelt
-from functrans.compile.llvm.plans.turning import turned
-from functrans.compile.llvm.plans.work import effort
+from functrans.compile.llvm.plans.transposition import sink_transposes
 from functrans.compile.lowering import lowered
 from functrans.graph.graph import graphs_in, operand_types
 from functrans.graph.passes.sparsity import use_sparsity
@@ -52,10 +52,10 @@ def supported(equation: Equation, exact: bool) -> bool:
         return False
     if spelt(equation):
         return not exact
-    way = way_of(equation)
-    if way is not None:
+    lowering = lowering_of(equation)
+    if lowering is not None:
         graphs = list(graphs_in(equation.params))
-        return all([nested(g, exact) for g in graphs]) if graphs else way.exact or not exact
+        return all([nested(g, exact) for g in graphs]) if graphs else lowering.exact or not exact
     name = equation.primitive.name
     if stated(equation):
         if name not in REDUCTIONS:
@@ -71,10 +71,10 @@ def prepared(graph: Graph, *, exact: bool) -> Graph:
     are arrays, composed operations what they consist of, and arrays are walked through as they
     lie."""
     graph = use_sparsity(graph, ordered=exact)
-    moved = hoisted(joined(graph, lambda g: nested(g, exact) is not None), exact=exact)
+    moved = hoisted(predicated(graph, lambda g: nested(g, exact) is not None), exact=exact)
     fits = partial(supported, exact=exact)
     made = taped(decomposed(lowered(moved, scalars=True), fits), fits)
-    return made if exact else by_components(turned(made))
+    return made if exact else by_components(sink_transposes(made))
 
 
 def nested(graph: Graph, exact: bool) -> Graph | None:
@@ -121,7 +121,7 @@ class Segment:
             assert found is not None, inner
             return factorized(found)
 
-        code = Code(way_of, within, plain)
+        code = Code(lowering_of, within, plain)
         graph = factorized(graph)
         self.frame = Frame(code, graph)
         self.arena = self.frame.size
@@ -208,7 +208,7 @@ class NativeFunction:
         What the code is to be given as its last operand, if it reads that.
     arena, checked, long
         Those of the segment.
-    lent : dict of int to int
+    aliased : dict of int to int
         For the numbers of outputs, those of the `donated` inputs in whose memory they may be.
     """
 
@@ -240,9 +240,9 @@ class NativeFunction:
         found = None if self._member is None else self._member.find(written, compiled)
         plain = costs is not None and costs.singly < costs.equations * SAVED_SINGLY
         segment = Segment(graph, exact, plain) if found is None else found.segment
-        self.lent: dict[int, int] = {}
+        self.aliased: dict[int, int] = {}
         if donated and not segment.checked:
-            self.lent = lent(segment.frame.plan, segment.frame.graph.inputs, donated)
+            self.aliased = aliased_outputs(segment.frame.plan, segment.frame.graph.inputs, donated)
         self.arena = int(segment.arena)
         self.checked = segment.checked
         self.long = segment.long

@@ -20,7 +20,7 @@ from typing import Literal
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number
 from functrans.compile.llvm.code.engine import SYMBOLS, load
 
-Way = Literal["futex", "condition", "none"]
+Waiting = Literal["futex", "condition", "none"]
 
 MOST = 256
 """Threads, with the calling one."""
@@ -103,7 +103,7 @@ class Pool:
     ----------
     count : int
         Threads, with the calling one. They start with the first kernel that needs them.
-    way : {"futex", "condition", "none"}, optional
+    waiting : {"futex", "condition", "none"}, optional
         How they wait; ``none`` where there are no threads of POSIX: everything then runs in the
         calling one.
 
@@ -113,15 +113,15 @@ class Pool:
         Of the function.
     """
 
-    def __init__(self, count: int, way: Way | None = None) -> None:
-        way = way or _way()
+    def __init__(self, count: int, waiting: Waiting | None = None) -> None:
+        waiting = waiting or _waiting()
         names = ["functrans_parallel", "pool_prepare", "pool_resize", "pool_pause", "pool_memory"]
-        if way != "none":
-            for name in _COMMON + _FUNCTIONS[way]:
+        if waiting != "none":
+            for name in _COMMON + _FUNCTIONS[waiting]:
                 found = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
                 assert found is not None
                 SYMBOLS[name] = found
-        addresses = load(text(way), names, quick=True)
+        addresses = load(text(waiting), names, quick=True)
         self.address = addresses["functrans_parallel"]
         base = ctypes.CFUNCTYPE(ctypes.c_size_t)(addresses["pool_memory"])()
         self._base: int = base
@@ -157,7 +157,7 @@ class Pool:
         self._prepare()
 
 
-def _way() -> Way:
+def _waiting() -> Waiting:
     if sys.platform == "win32":
         return "none"
     if sys.platform == "linux" and platform.machine() in _FUTEX_CALLS:
@@ -176,29 +176,29 @@ def _spins(pause: object) -> int:
     return max(int(WAIT * count / best), 1)
 
 
-def text(way: Way) -> str:
+def text(waiting: Waiting) -> str:
     """The module of the pool."""
     module = Module()
-    _Text(module, way).write()
+    _Text(module, waiting).write()
     return module.text()
 
 
 class _Text:
     """The functions of the pool."""
 
-    def __init__(self, module: Module, way: Way) -> None:
+    def __init__(self, module: Module, waiting: Waiting) -> None:
         self.module = module
-        self.way = way
+        self.waiting = waiting
         self.pool = module.state("pool", f"[{_THREADS + 8 * MOST} x i8]")
 
     def write(self) -> None:
         """Write them into the module."""
         self.write_pause()
         Builder(self.module, "pool_memory", "ptr", []).finish(self.pool)
-        if self.way == "none":
+        if self.waiting == "none":
             self.write_alone()
             return
-        if self.way == "futex":
+        if self.waiting == "futex":
             self.write_futex()
         else:
             self.write_condition()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functrans.compile.llvm.calling.entry import builtin
 from functrans.compile.llvm.calling.signature import Array as ArrayLeaf, Number
-from functrans.compile.llvm.calls import way_of
+from functrans.compile.llvm.calls import lowering_of
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number, vector
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.pool import LEAST
@@ -42,7 +42,7 @@ BLOCK = 4096
 """Elements whose results are looked at for infinities and NaN while the cache has them."""
 
 
-class Work(NamedTuple):
+class Pass(NamedTuple):
     """An elementwise graph that is one pass over its operands.
 
     Attributes
@@ -59,17 +59,17 @@ class Work(NamedTuple):
     exact: bool
 
 
-def work_of(graph: Graph) -> Work | None:
+def pass_of(graph: Graph) -> Pass | None:
     """The pass over memory that a graph is; None where it is not one, or some operation has no
     native form."""
     graph = prepared(graph, exact=False)
     if not graph.equations or not all([supported(e, False) for e in graph.equations]):
         return None
-    if any([way_of(e) is not None or elementwise(e) is None for e in graph.equations]):
+    if any([lowering_of(e) is not None or elementwise(e) is None for e in graph.equations]):
         return None
     if any([kind.shape != (SIZE,) for kind in graph.output_types]):
         return None
-    plan = Plan(Statements(graph, way_of, {}))
+    plan = Plan(Statements(graph, lowering_of, {}))
     if len(plan.steps) != 1 or plan.statements.constants:
         return None
     (nest,) = plan.steps
@@ -81,7 +81,7 @@ def work_of(graph: Graph) -> Work | None:
     }:
         return None
     exact = all([supported(e, True) for e in graph.equations])
-    return Work(graph, loops, exact)
+    return Pass(graph, loops, exact)
 
 
 class Text:
@@ -89,15 +89,15 @@ class Text:
 
     Parameters
     ----------
-    work : Work
+    one : Pass
     reports : bool
         Whether the function returns 1 where a result has an infinity or NaN that no operand has, of
         which NumPy may warn.
     """
 
-    def __init__(self, work: Work, reports: bool) -> None:
-        self.loops = work.loops
-        self.inputs, self.outputs = work.graph.inputs, list(work.graph.outputs)
+    def __init__(self, one: Pass, reports: bool) -> None:
+        self.loops = one.loops
+        self.inputs, self.outputs = one.graph.inputs, list(one.graph.outputs)
         storage = self.loops.storage
         self.places = [*self.inputs, *[storage(x) for x in self.outputs]]
         self.reports = reports and any([x.type.dtype.kind in "fc" for x in self.outputs])
@@ -325,12 +325,12 @@ class Kernel:
     exact : bool
     """
 
-    def __init__(self, work: Work, fallback: Callable[..., Any], reports: bool) -> None:
-        text = Text(work, reports)
-        self.exact = work.exact
+    def __init__(self, one: Pass, fallback: Callable[..., Any], reports: bool) -> None:
+        text = Text(one, reports)
+        self.exact = one.exact
         self.text = text.text
         self._code = load(text.text, ["run"], kept=False)
-        graph = work.graph
+        graph = one.graph
         self.call: Callable[..., list[Array]] = builtin(
             graph.name,
             self._code["run"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, work_of
+from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, pass_of
 from functrans.compile.llvm.eager.memory import memory, usual
 from functrans.compile.llvm.eager.thresholds import LEAST
 from functrans.core.errors import FunctransError
@@ -240,7 +240,7 @@ class Operations:
             graph = graph_of(function, kinds, name.replace(" ", "_"))
         except FunctransError:  # the formula asks for values
             return None
-        work = None if graph is None else work_of(graph)
+        work = None if graph is None else pass_of(graph)
         if work is None or (self.exact and not work.exact):
             return None
         known = [_MISSING if type(k) is ArrayType else k for k in kinds]

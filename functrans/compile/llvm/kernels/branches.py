@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.graph.graph import operand_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.code.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation
 
 
-class _Cond:
+class _Cond(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
@@ -26,13 +27,8 @@ class _Cond:
         self.frames = [Frame(code, code.prepared(g)) for g in call.equation.params["branches"]]
         self.scratch = max([frame.size for frame in self.frames])
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         index = builder.load(conversions.memory(self.index), addresses[0])
         bodies = [
             partial(frame.emit, builder, addresses[1:], outs, scratch) for frame in self.frames
@@ -40,25 +36,20 @@ class _Cond:
         builder.choose(index, bodies)
 
 
-class _Call:
+class _Call(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
         self.frame = Frame(code, code.prepared(call.equation.params["graph"]))
         self.scratch = self.frame.size
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         self.frame.emit(builder, addresses, outs, scratch)
 
 
-class Conds:
-    """The way of branches that one index chooses."""
+class Conds(Lowering):
+    """Branches that one index chooses."""
 
     exact = True  # as far as the graphs are
 
@@ -74,12 +65,12 @@ class Conds:
             and in_order(strides[1:], branches[0].input_types)
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Cond(code, call)
 
 
-class Calls:
-    """The way of graphs that are called."""
+class Calls(Lowering):
+    """Graphs that are called."""
 
     exact = True  # as far as the graphs are
 
@@ -87,5 +78,5 @@ class Calls:
         kinds = equation.params["graph"].input_types
         return agree(equation.inputs, kinds) and in_order(strides, kinds)
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Call(code, call)

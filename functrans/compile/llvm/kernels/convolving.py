@@ -7,27 +7,26 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.convolutions import convolve
 from functrans.compile.llvm.kernels.windows import Convolution, convolution_of, memory_of
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.compile.llvm.code.builder import Builder, Value
+    from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation
 
 
-class Convolving:
-    """The way of convolutions, of operands in C order."""
-
-    exact = False
+class Convolving(Lowering):
+    """Convolutions, of operands in C order."""
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         kinds = operand_types(equation.inputs)
         return in_order(strides, kinds) and _sizes(equation) is not None
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         found = _sizes(call.equation)
         assert found is not None
         return _Convolution(found)
@@ -39,21 +38,14 @@ def _sizes(equation: Equation) -> Convolution | None:
     return convolution_of(equation.primitive.name, kinds, out, equation.params)
 
 
-class _Convolution:
+class _Convolution(LoweredCall):
     """One convolution."""
-
-    direct = False
 
     def __init__(self, sizes: Convolution) -> None:
         self.sizes = sizes
         self.scratch = memory_of(sizes)
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         x, y = addresses
         convolve(builder, self.sizes, x, y, outs[0], scratch)

@@ -15,6 +15,7 @@ from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
 from functrans.compile.llvm.plans.arena import lines
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.core.types import ArrayType
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation, Graph
 
 
@@ -143,7 +144,7 @@ class Carry:
             self.b.when(self.b.icmp("ne", found, end), bring)
 
 
-class _Scan:
+class _Scan(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
@@ -158,13 +159,8 @@ class _Scan:
         self.steps = [view.access.strides[0] for view in views]
         self.scratch = self.body.scratch
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         b, split = builder, self.consts + self.carry
         starts, sequences = addresses[self.consts : split], addresses[split:]
         carry = Carry(b, self.body, starts, outs[: self.carry], scratch, self.length)
@@ -207,7 +203,7 @@ def _row(builder: Builder, base: Value, i: Value, kind: ArrayType, step: int) ->
     return builder.at(base, builder.mul(i, step * (2 if kind.dtype.kind == "c" else 1)), memory)
 
 
-class _While:
+class _While(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
@@ -219,13 +215,8 @@ class _While:
         self.test = Frame(code, test)
         self.scratch = self.body.scratch + self.test.size
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         b, fixed = builder, addresses[: self.consts]
         carry = Carry(b, self.body, addresses[self.consts :], outs, scratch, None)
         answer = b.slot("i8")
@@ -247,8 +238,8 @@ class _While:
         carry.finish(b.repeat_while(going, turn, carry.start))
 
 
-class Scans:
-    """The way of scans: elements of sequences may be any distance apart."""
+class Scans(Lowering):
+    """Scans: elements of sequences may be any distance apart."""
 
     exact = True  # as far as the graphs are
 
@@ -267,12 +258,12 @@ class Scans:
             and in_order(within, [x.type for x in sequences])
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Scan(code, call)
 
 
-class Whiles:
-    """The way of while loops."""
+class Whiles(Lowering):
+    """While loops."""
 
     exact = True  # as far as the graphs are
 
@@ -286,5 +277,5 @@ class Whiles:
             and in_order(strides, kinds)
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _While(code, call)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
 from functrans.compile.llvm.kernels.contractions import Contraction, contraction
-from functrans.compile.llvm.kernels.finishing import Finisher, offset_of
+from functrans.compile.llvm.kernels.epilogues import EpilogueWriter, offset_of
 from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
-from functrans.compile.llvm.kernels.tiling import supported, way
+from functrans.compile.llvm.kernels.tiling import strategy, supported
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.affine import Access
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation
 
 
@@ -29,10 +30,8 @@ more terms take so long that what is saved is not seen. So few terms are summed 
 element of the result is stored once."""
 
 
-class Multiplying:
-    """The way of contractions."""
-
-    exact = False
+class Multiplying(Lowering):
+    """Contractions."""
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         found = contraction(equation, dict(enumerate(strides)))
@@ -42,16 +41,16 @@ class Multiplying:
             return False
         return supported(found.product, found.bias is not None)
 
-    def finishes(self, call: Call, accesses: Sequence[Access]) -> bool:
+    def takes_epilogue(self, call: Call, accesses: Sequence[Access]) -> bool:
         product = _contraction(call).product
         shape = call.equation.outputs[0].type.shape
-        if product.dtype.kind != "f" or product.k > DEEP or way(product) == "blas":
+        if product.dtype.kind != "f" or product.k > DEEP or strategy(product) == "blas":
             return False
         if 0 in (product.m, product.n) or product.out.column != 1:
             return False
         return all([offset_of(a, shape, product) is not None for a in accesses])
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Product(call)
 
 
@@ -62,25 +61,18 @@ def _contraction(call: Call) -> Contraction:
     return found
 
 
-class _Product:
+class _Product(LoweredCall):
     """One product."""
-
-    direct = False
 
     def __init__(self, call: Call) -> None:
         self.strides = [view.access.strides for view in call.operands]
         self.contraction = _contraction(call)
         self.outputs = call.equation.outputs
-        self.finish = call.finish
+        self.epilogue = call.epilogue
         self.scratch = room_of(self.contraction.product)
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         found, strides = self.contraction, self.strides
         epilogue = None
         if found.bias is not None:
@@ -88,11 +80,11 @@ class _Product:
             body = partial(_with_bias, found.exchanged, single)
             name = f"bias{'_down' * found.exchanged}{'_single' * single}"
             epilogue = Epilogue(name, [addresses[found.bias]], body)
-        if self.finish is not None:
-            given = addresses[len(addresses) - len(self.finish.places) :]
-            finisher = Finisher(self.finish, found.product)
+        if self.epilogue is not None:
+            given = addresses[len(addresses) - len(self.epilogue.places) :]
+            writer = EpilogueWriter(self.epilogue, found.product)
             targets = dict(zip(self.outputs, outs, strict=True))
-            last = finisher.epilogue(builder.module, given, targets, self.outputs[0])
+            last = writer.epilogue(builder.module, given, targets, self.outputs[0])
             epilogue = last if epilogue is None else one_after_other(epilogue, last)
         a, b = addresses[found.a], addresses[found.b]
         multiply_matrices(builder, found.product, a, b, outs[0], scratch, epilogue=epilogue)

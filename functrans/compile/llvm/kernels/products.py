@@ -29,8 +29,8 @@ from functrans.compile.llvm.kernels.tiling import (
     library_layouts,
     nanoseconds,
     pieces,
+    strategy,
     tiling,
-    way,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def multiply_matrices(
         return
     name = _function(builder.module, product, accumulate, epilogue)
     operands = [a, b, out, *(epilogue.operands if epilogue else ())]
-    if way(product) == "panels":
+    if strategy(product) == "panels":
         assert memory is not None
         builder.call(name, "void", *operands, memory)
     elif span is None:
@@ -88,7 +88,7 @@ def multiply_matrices(
 
 def room_of(product: Product) -> int:
     """Bytes of memory that a product needs beside its operands."""
-    if way(product) != "panels" or not product.m * product.n * prod(product.batch):
+    if strategy(product) != "panels" or not product.m * product.n * prod(product.batch):
         return 0
     return memory_of(product)
 
@@ -112,7 +112,7 @@ def _function(module: Module, product: Product, accumulate: bool, epilogue: Epil
     if name in module.functions:
         return name
     extra = [x.type for x in epilogue.operands] if epilogue else []
-    how = way(product)
+    how = strategy(product)
     ends = ["ptr"] if how == "panels" else ["i64"] * 2
     builder = Builder(module, name, "void", ["ptr"] * 3 + extra + ends, internal=True)
     a, b, out = builder.operands[:3]
@@ -201,7 +201,7 @@ class _Matrix:
     accumulate : bool
     epilogue : Epilogue or None
     how : str, optional
-        The way, where it is not the one that is best for the product alone.
+        The strategy, where it is not the one that is best for the product alone.
     """
 
     def __init__(
@@ -216,13 +216,13 @@ class _Matrix:
         self.product = product
         self.accumulate = accumulate
         self.epilogue = epilogue
-        self.way = how or way(product)
+        self.strategy = how or strategy(product)
 
     def emit(
         self, a: Value, b: Value, out: Value, place: Value, span: tuple[Value, Value] | None
     ) -> None:
         """Compute the matrix, which lies so many elements from the product's first, or a part."""
-        if self.way == "blas":
+        if self.strategy == "blas":
             self._library(a, b, out)
             if self.epilogue is not None:
                 self._finish(self.epilogue, out, place)
@@ -263,7 +263,7 @@ class _Matrix:
         product, builder = self.product, self.builder
         axis = across.axis
         width = axis.size * axis.width
-        distance = product.b.column if self.way == "columns" else product.b.row
+        distance = product.b.column if self.strategy == "columns" else product.b.row
 
         def blocks(place: _Selected) -> None:
             b = builder.at(self.b, builder.mul(place.start, product.b.column), self.element)
@@ -287,14 +287,14 @@ class _Matrix:
     def _block(self, across: _Selected, down: _Selected, b: Value, distance: int) -> None:
         """Call the function of tiles for some rows and columns."""
         product, builder, element = self.product, self.builder, self.element
-        way, axis = self.way, across.axis
-        make = dots if way == "columns" else outer_products
+        strategy, axis = self.strategy, across.axis
+        make = dots if strategy == "columns" else outer_products
         tile = Tile(
             element,
             down.axis.size,
             axis.size,
-            lanes_of(element) if way == "columns" else axis.width,
-            self._ragged() if way == "columns" else axis.masked,
+            lanes_of(element) if strategy == "columns" else axis.width,
+            self._ragged() if strategy == "columns" else axis.masked,
         )
         epilogue = self.epilogue
         name = make(builder.module, tile, epilogue)

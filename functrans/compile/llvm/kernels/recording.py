@@ -16,6 +16,7 @@ from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
 from functrans.compile.llvm.kernels.iteration import Carry, Round
 from functrans.compile.llvm.plans.arena import LINE, lines
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
 
 TAPE = 1 << 22
 """Bytes of a tape. Those that no round writes to cost nothing."""
@@ -88,8 +89,8 @@ def _recorded(equation: Equation) -> list[ArrayType]:
     return [*residuals, *[forward.input_types[i] for i in params["kept"]]]
 
 
-class Records:
-    """The way of loops that keep."""
+class Records(Lowering):
+    """Loops that keep."""
 
     exact = True  # as far as the graphs are
 
@@ -107,11 +108,11 @@ class Records:
             and in_order(strides, kinds)
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Record(code, call)
 
 
-class _Record:
+class _Record(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
@@ -125,13 +126,8 @@ class _Record:
         self.rows = _Rows(_recorded(call.equation))
         self.scratch = self.body.scratch + self.test.size
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         b, fixed, tape = builder, list(addresses[: self.consts]), outs[-1]
         carry = Carry(b, self.body, addresses[self.consts :], outs[:-1], scratch, None)
         answer = b.slot("i8")
@@ -234,8 +230,8 @@ def _back_of(equation: Equation) -> _Back:
     return found
 
 
-class Replays:
-    """The way of pullbacks of such loops."""
+class Replays(Lowering):
+    """Pullbacks of such loops."""
 
     exact = True  # as far as the graphs are
 
@@ -255,11 +251,11 @@ class Replays:
             and _back_of(equation).fits
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Replay(code, call)
 
 
-class _Replay:
+class _Replay(LoweredCall):
     direct = True
 
     def __init__(self, code: Code, call: Call) -> None:
@@ -283,13 +279,8 @@ class _Replay:
                     table[i] = self.scratch
                     self.scratch += lines(self.kinds[i].nbytes)
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         b, tape, params = builder, addresses[0], self.params
         rounds = b.load("i64", tape)
         consts = params["consts"]

@@ -16,6 +16,7 @@ from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.memory import load, store
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.core.primitive import BY_UFUNC
 from functrans.graph.graph import operand_types
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.elements.conversions import DType, Operand
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation
 
 
@@ -64,8 +65,8 @@ def _walk(equation: Equation) -> _Walk | None:
     return None if known is None else _Walk(known.name, axis, reverse)
 
 
-class Running:
-    """The way of running sums and the like."""
+class Running(Lowering):
+    """Running sums and the like."""
 
     exact = True
 
@@ -81,18 +82,15 @@ class Running:
         found = [operation(name, (dtype, dtype), dtype) for name in names]
         return all([each is not None and each.exact for each in found])
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Lines(call.equation)
 
 
 RUNNING = Running()
 
 
-class _Lines:
+class _Lines(LoweredCall):
     """One call: all lines along the axis."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, equation: Equation) -> None:
         walk = _walk(equation)
@@ -101,13 +99,8 @@ class _Lines:
         self.kind = equation.outputs[0].type
         self.dtypes = [kind.dtype for kind in operand_types(equation.inputs)]
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         self.b = builder
         self.addresses = list(addresses)
         (self.out,) = outs

@@ -9,13 +9,14 @@ from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.sorters import KINDS, STABLE, sorter
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.sharing import in_pieces
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Equation
 
@@ -27,8 +28,8 @@ SORTED, ORDERED, IN_ORDER = 0.2, 0.6, 2.0
 so that ties stay in order. They only have to tell what pays."""
 
 
-class Sorting:
-    """The way of sorts along the last axis."""
+class Sorting(Lowering):
+    """Sorts along the last axis."""
 
     exact = True
 
@@ -37,7 +38,7 @@ class Sorting:
         last = equation.params["axis"] == kind.ndim - 1
         return last and in_order(strides, [kind]) and _function(equation, kind) is not None
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Lines(code, call.equation)
 
 
@@ -49,11 +50,8 @@ def _function(equation: Equation, kind: ArrayType) -> str | None:
     return sorter(kind.dtype, chosen, equation.primitive.name == "argsort")
 
 
-class _Lines:
+class _Lines(LoweredCall):
     """One call: all lines."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, code: Code, equation: Equation) -> None:
         (x,) = equation.inputs
@@ -67,13 +65,8 @@ class _Lines:
         self.code = code
         code.checked |= stable
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         shape = self.kind.shape
         length, lines = shape[-1], math.prod(shape[:-1])
         if not length or not lines:

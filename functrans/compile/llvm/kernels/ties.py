@@ -15,6 +15,7 @@ from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.memory import load, store
 from functrans.compile.llvm.kernels.sharing import in_pieces
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from functrans.compile.llvm.elements.conversions import DType, Operand
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.core.types import ArrayType
     from functrans.graph.graph import Equation
 
@@ -32,10 +33,8 @@ PIECE = 20_000
 """Elements of a piece of work, about."""
 
 
-class TieMeans:
-    """The way of means over runs along the last axis."""
-
-    exact = False
+class TieMeans(Lowering):
+    """Means over runs along the last axis."""
 
     def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
         x, y = kinds = operand_types(equation.inputs)
@@ -48,27 +47,19 @@ class TieMeans:
             and operation("equal", (y.dtype, y.dtype), BOOL) is not None
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Runs(*operand_types(call.equation.inputs))
 
 
-class _Runs:
+class _Runs(LoweredCall):
     """One call: all lines."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, values: ArrayType, keys: ArrayType) -> None:
         self.shape = values.shape
         self.dtype, self.keys = values.dtype, keys.dtype
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         length, lines = self.shape[-1], math.prod(self.shape[:-1])
         if not length or not lines:
             return

@@ -1,4 +1,4 @@
-"""How a product is cut: the way that it is computed, its tiles, and pieces that may run at once.
+"""How a product is cut: its strategy, its tiles, and pieces that may run at once.
 
 The figures are of ``python -m benchmarks.probes.products``, one core.
 """
@@ -50,10 +50,10 @@ def supported(product: Product, epilogue: bool = False) -> bool:
         return False  # sums across rows, side by side: loops along the batch are faster
     if product.dtype in ELEMENTS:
         return True
-    return product.dtype in LETTERS and not epilogue and way(product) == "blas"
+    return product.dtype in LETTERS and not epilogue and strategy(product) == "blas"
 
 
-def way(product: Product) -> str:
+def strategy(product: Product) -> str:
     """How a product is computed.
 
     Returns
@@ -127,7 +127,7 @@ def pieces(product: Product) -> int:
     Those that go by panels or by the library are cut within, if they are. An element is computed by
     the same operations in whatever pieces, and they may run at once.
     """
-    if not product.m * product.n * prod(product.batch) or way(product) in ("panels", "blas"):
+    if not product.m * product.n * prod(product.batch) or strategy(product) in ("panels", "blas"):
         return 1
     if product.batch:
         return prod(product.batch)
@@ -244,7 +244,7 @@ def _powers(n: int, most: int) -> list[Part]:
 def tiling(product: Product) -> tuple[list[Part], list[Part]]:
     """The rows and the columns of a product as parts with a kind of tile each."""
     budget = 16 if registers() == 32 else 12
-    if way(product) == "columns":
+    if strategy(product) == "columns":
         if product.n == 1:
             return rows_of(product.m, 8), _powers(1, 1)
         rows = rows_of(product.m, budget // 4)

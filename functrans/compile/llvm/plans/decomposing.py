@@ -90,10 +90,10 @@ def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
     wanted = [v.type for v in equation.outputs]
     if [ArrayType(shape_of(x), dtype_of(x)) for x in outs] != wanted:
         return None
-    return in_place(stage.graph(name, list(outs)), equation)
+    return inlined(stage.graph(name, list(outs)), equation)
 
 
-def in_place(graph: Graph, equation: Equation) -> list[Equation] | None:
+def inlined(graph: Graph, equation: Equation) -> list[Equation] | None:
     """The equations of a graph in place of an equation with its inputs and outputs; None if they do
     not make each output."""
     made_here = {v for e in graph.equations for v in e.outputs}

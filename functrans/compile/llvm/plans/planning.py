@@ -18,10 +18,10 @@ from functrans.compile.llvm.plans.affine import (
     contiguous_strides,
     identity,
 )
-from functrans.compile.llvm.plans.finishing import finished
+from functrans.compile.llvm.plans.calls import Call
+from functrans.compile.llvm.plans.epilogues import fuse_epilogues
 from functrans.compile.llvm.plans.rows import nested
 from functrans.compile.llvm.plans.statements import (
-    Call,
     Elementwise,
     Gathered,
     Kernel,
@@ -74,7 +74,7 @@ class Plan:
         self.temporary = {
             x: step.rows for step in self.steps if isinstance(step, Nest) for x in step.temporary
         }
-        self.steps = finished(self, self.steps)
+        self.steps = fuse_epilogues(self, self.steps)
 
     def strides(self, x: Variable) -> tuple[int, ...]:
         """The strides of a value in memory, in elements."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.plans.affine import IndexMap
+    from functrans.compile.llvm.plans.calls import Call
     from functrans.compile.llvm.plans.planning import Plan
-    from functrans.compile.llvm.plans.statements import Call
     from functrans.graph.graph import Variable
 
 LARGE = 1 << 14

@@ -7,7 +7,7 @@ space of elements. Everything else (products, loops) is a *call*, whose operands
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from functrans.compile.llvm.plans.affine import (
     identity,
     movement,
 )
+from functrans.compile.llvm.plans.calls import Call, Lowering, View
 from functrans.compile.llvm.plans.forms import REDUCTIONS, elementwise
 from functrans.compile.llvm.plans.positions import Position, positions, progression
 from functrans.core.types import ArrayType
@@ -33,9 +34,6 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from functrans.compile.llvm.code.builder import Builder, Value
-    from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.planning import Plan
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation, Graph
 
@@ -162,113 +160,6 @@ class Nest:
         self.temporary: set[Variable] = set()
 
 
-class View(NamedTuple):
-    """An operand in memory: the value that lies there, and where in it the operand's elements are.
-
-    Attributes
-    ----------
-    value : Variable
-    access : Access
-        By the axes of the operand.
-    """
-
-    value: Variable
-    access: Access
-
-
-class Finish(NamedTuple):
-    """Statements that are carried out on the elements of a call's result before these are stored.
-
-    Attributes
-    ----------
-    plan : Plan
-        Of which they are.
-    kernel : Kernel
-        The statements, each over the shape of the result.
-    product : Variable
-        The result, as they read it.
-    places : tuple of Variable
-        What they read besides, the last operands of the call.
-    """
-
-    plan: Plan
-    kernel: Kernel
-    product: Variable
-    places: tuple[Variable, ...]
-
-
-class Call(NamedTuple):
-    """An equation with a way of its own to be carried out, on operands in memory.
-
-    Where there is a :class:`Finish`, the outputs of the equation are what it writes, and the
-    product itself if that is needed. The first has the product's dtype.
-    """
-
-    equation: Equation
-    operands: tuple[View, ...]
-    way: Way
-    finish: Finish | None = None
-
-
-class Way(Protocol):
-    """How equations of some primitives are carried out.
-
-    Attributes
-    ----------
-    exact : bool
-        Whether results have the bits that NumPy's have.
-    """
-
-    exact: bool
-
-    def accepts(self, equation: Equation, strides: Sequence[tuple[int, ...]]) -> bool:
-        """Whether the equation can be carried out on operands that lie so, in elements."""
-        ...
-
-    def planned(self, code: Code, call: Call) -> Work:
-        """What is to be done for a call."""
-        ...
-
-
-@runtime_checkable
-class Finishing(Protocol):
-    """Ways whose results can be worked on before they are stored."""
-
-    def finishes(self, call: Call, accesses: Sequence[Access]) -> bool:
-        """Whether the elements of a call's result can be worked on, with operands that lie so
-        beside them."""
-        ...
-
-
-class Work(Protocol):
-    """A call that has been planned.
-
-    Attributes
-    ----------
-    scratch : int
-        Bytes of memory that it needs meanwhile.
-    direct : bool
-        Whether single elements are only read and written where they lie, so that they may be kept
-        in registers; otherwise their addresses may be handed on.
-    """
-
-    @property
-    def scratch(self) -> int: ...
-
-    @property
-    def direct(self) -> bool: ...
-
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
-        """Write the code, given the address of each operand's first element, of each output's, and
-        of scratch memory."""
-
-
 class Statements:
     """The definitions and statements of a graph.
 
@@ -298,7 +189,7 @@ class Statements:
     def __init__(
         self,
         graph: Graph,
-        calls: Callable[[Equation], Way | None],
+        calls: Callable[[Equation], Lowering | None],
         writers: Mapping[str, Callable[[Statements, Equation], None]],
         owned: Mapping[int, int] | None = None,
     ) -> None:
@@ -400,18 +291,18 @@ class Statements:
         self.users.setdefault(other, []).append(x)
         self.depths[x] = self.depths.get(other, 0)
 
-    def _enter(self, equation: Equation, calls: Callable[[Equation], Way | None]) -> None:
+    def _enter(self, equation: Equation, calls: Callable[[Equation], Lowering | None]) -> None:
         found = elementwise(equation)
         if not all([type(x) is Variable for x in equation.inputs]):
             equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
         name = equation.primitive.name
         out = equation.outputs[0]
-        way = calls(equation)
-        if way is not None:
-            operands = self._views(equation, way)
+        lowering = calls(equation)
+        if lowering is not None:
+            operands = self._views(equation, lowering)
             self.stored.update([view.value for view in operands])
             self.stored.update(equation.outputs)
-            self.steps.append(Call(equation, operands, way))
+            self.steps.append(Call(equation, operands, lowering))
             depth = max([self.depths.get(x, 0) for x in equation.inputs], default=0) + 1
             self.depths.update(dict.fromkeys(equation.outputs, depth))
         elif name == "reshape" and movement(equation) is None:
@@ -464,7 +355,7 @@ class Statements:
             return made
         return self.copy(x) if isinstance(self.definitions.get(x), Uniform) else x
 
-    def _views(self, equation: Equation, way: Way) -> tuple[View, ...]:
+    def _views(self, equation: Equation, lowering: Lowering) -> tuple[View, ...]:
         """The operands of a call: where their elements lie already, if they can be read there."""
         plain = []
         for x in equation.inputs:
@@ -475,7 +366,7 @@ class Statements:
             moved = self._moved(x)
             if moved is not None:
                 views[i] = moved
-                if not way.accepts(equation, [view.access.strides for view in views]):
+                if not lowering.accepts(equation, [view.access.strides for view in views]):
                     views[i] = plain[i]
         return tuple(views)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.plans.decomposing import in_place
+from functrans.compile.llvm.plans.decomposing import inlined
 from functrans.core.kinds import public_function
 from functrans.core.primitive import Primitive
 from functrans.core.types import ArrayType, dtype_of, shape_of
@@ -133,7 +133,7 @@ def _parts(equation: Equation, made: dict[Variable, Equation]) -> list[Equation]
             x if dtype_of(x) == dtype else astype(x, dtype=dtype)
             for x, dtype in zip(found, dtypes, strict=True)
         ]
-    made_here = in_place(stage.graph(name, outs), equation.changed(inputs=inputs))
+    made_here = inlined(stage.graph(name, outs), equation.changed(inputs=inputs))
     assert made_here is not None
     return made_here
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Sizes: TypeAlias = "int | tuple[Sizes, ...]"
 
 
-class Outline:
+class GraphSignature:
     """What a graph is but for its sizes, and its sizes.
 
     Attributes
@@ -45,7 +45,7 @@ class Outline:
             ]
         return tuple(key)
 
-    def pattern(self, other: Outline) -> Hashable:
+    def pattern(self, other: GraphSignature) -> Hashable:
         """Which sizes differ from those of another with this key; None if none does."""
         found = _differing(tuple(self.sizes), tuple(other.sizes))
         return found if found else None

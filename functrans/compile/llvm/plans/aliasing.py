@@ -15,11 +15,12 @@ from functrans.graph.graph import Variable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from functrans.compile.llvm.plans.calls import Call
     from functrans.compile.llvm.plans.planning import Plan
-    from functrans.compile.llvm.plans.statements import Call, Kernel
+    from functrans.compile.llvm.plans.statements import Kernel
 
 
-def lent(plan: Plan, inputs: list[Variable], donated: Iterable[int]) -> dict[int, int]:
+def aliased_outputs(plan: Plan, inputs: list[Variable], donated: Iterable[int]) -> dict[int, int]:
     """For the numbers of outputs, those of the inputs whose memory they take.
 
     Parameters
@@ -96,11 +97,11 @@ def _reads(plan: Plan, kernel: Kernel, argument: Variable) -> list[Any]:
 def _beside(plan: Plan, call: Call, argument: Variable) -> bool:
     """Whether a call reads of an argument, if anything, the elements next to those that it is about
     to store: products that are worked on store each element once."""
-    if call.finish is None:
+    if call.epilogue is None:
         return not _mentions(plan, call, argument)
-    places = len(call.finish.places)
+    places = len(call.epilogue.places)
     own = call._replace(operands=call.operands[: len(call.operands) - places])
-    kernel = call.finish.kernel
+    kernel = call.epilogue.kernel
     here = identity(len(kernel.space))
     beside = all([where == here for where in _reads(plan, kernel, argument)])
     return beside and argument.type.shape == kernel.space and not _mentions(plan, own, argument)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm.plans.turning import turned
+from functrans.compile.llvm.plans.transposition import sink_transposes
 from functrans.graph.graph import Graph
 from functrans.graph.passes import check, optimize
 from functrans.transforms.staging import make_graph
@@ -46,7 +46,7 @@ def graph_of(f: Callable[..., Any], *args: Any) -> Graph:
 def test_results_stay(name: str) -> None:
     f, args = CASES[name]
     graph = graph_of(f, *args)
-    found = turned(graph)
+    found = sink_transposes(graph)
     check(found)
     for wanted, one, native in zip(
         graph.evaluate(list(args)),
@@ -62,7 +62,8 @@ def test_a_matrix_turned_twice_is_read_as_it_lies() -> None:
     def fun(x: Any, r: Any) -> Any:
         return (np.exp(x.T * r) + 1).T @ x.T
 
-    found = [e for e in turned(graph_of(fun, X, ROW)).equations if e.outputs[0].type.ndim == 2]
+    made = sink_transposes(graph_of(fun, X, ROW))
+    found = [e for e in made.equations if e.outputs[0].type.ndim == 2]
     turns = [e for e in found if e.primitive.name == "transpose"]
     assert [e.inputs[0].type.shape for e in turns] == [X.shape]  # for the product alone
     assert [e.outputs[0].type.shape for e in found if e not in turns][-2:] == [X.shape, (4, 4)]
@@ -70,4 +71,4 @@ def test_a_matrix_turned_twice_is_read_as_it_lies() -> None:
 
 def test_graphs_without_transposes_stay() -> None:
     graph = graph_of(lambda x: x * 2, X)
-    assert turned(graph) is graph
+    assert sink_transposes(graph) is graph

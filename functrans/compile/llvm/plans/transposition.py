@@ -19,15 +19,15 @@ from functrans.primitives.shape import inverse_permutation, reshape, transpose
 Axes = tuple[int, ...]
 
 
-def turned(graph: Graph) -> Graph:
+def sink_transposes(graph: Graph) -> Graph:
     """The graph with transposes behind elementwise operations and reductions of them; itself if
     there are none."""
     if not any([e.primitive.name == "transpose" for e in graph.equations]):
         return graph
-    return _Turning().run(graph)
+    return _Sinking().run(graph)
 
 
-class _Turning:
+class _Sinking:
     def __init__(self) -> None:
         self._equations: list[Equation] = []
         self._sources: dict[Variable, tuple[Variable, Axes]] = {}

@@ -17,13 +17,14 @@ from functrans.compile.llvm.linear.library import ELEMENT, LIBRARY
 from functrans.compile.llvm.linear.substitution import room
 from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.compile.llvm.plans.arena import lines
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.core.types import Shape
     from functrans.graph.graph import Equation
 
@@ -35,8 +36,8 @@ LONG = 1 << 21
 """Multiplications, about, from which on other threads of Python may run: sixty microseconds."""
 
 
-class Linear:
-    """The way of one operation.
+class Linear(Lowering):
+    """One operation.
 
     Parameters
     ----------
@@ -45,8 +46,6 @@ class Linear:
     turned : set of int
         Operands whose rows may lie any way; those of others have elements that adjoin.
     """
-
-    exact = False
 
     def __init__(self, make: type[_Stacked], turned: tuple[int, ...] = ()) -> None:
         self._make = make
@@ -63,11 +62,11 @@ class Linear:
             ]
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return self._make(code, call)
 
 
-class _Stacked:
+class _Stacked(LoweredCall):
     """One call: the same for each matrix of the stack.
 
     Attributes
@@ -77,7 +76,6 @@ class _Stacked:
     """
 
     ranks: tuple[tuple[int, ...], tuple[int, ...]] = ((2,), (2,))
-    direct = False
 
     def __init__(self, code: Code, call: Call) -> None:
         self.code = code
@@ -89,9 +87,9 @@ class _Stacked:
         rank = self.ranks[1][0]
         code.long |= self.results[0].size * self.kinds[0].shape[-1] >= LONG
         self.stack: Shape = self.results[0].shape[: self.results[0].ndim - rank]
+        self.scratch = self.scratch_bytes()
 
-    @property
-    def scratch(self) -> int:
+    def scratch_bytes(self) -> int:
         return self.panel + self.own
 
     @property
@@ -104,13 +102,8 @@ class _Stacked:
         """Bytes for more, behind it."""
         return 0
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, scratch = at
         self.b = builder
         self.memory = scratch
         rest = builder.at(scratch, self.panel, "i8")
@@ -359,7 +352,7 @@ class _TriangleSolve(_Stacked):
             self.fail(b.loop(0, n, check, [number(0, "i1")])[0])
 
 
-WAYS: dict[str, Any] = {
+LOWERINGS: dict[str, Any] = {
     "lu_factors": Linear(_LuFactors),
     "lu_inverse": Linear(_LuInverse),
     "lu_solve": Linear(_LuSolve),

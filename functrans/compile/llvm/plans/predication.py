@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.plans.decomposing import in_place
+from functrans.compile.llvm.plans.decomposing import inlined
 from functrans.core.interpreter import under
 from functrans.core.types import ArrayType, shape_of
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in, operand_types
@@ -30,7 +30,7 @@ MANY = 300
 need them."""
 
 
-def joined(graph: Graph, fits: Callable[[Graph], bool]) -> Graph:
+def predicated(graph: Graph, fits: Callable[[Graph], bool]) -> Graph:
     """The graph with branches and loops of lanes as those of all, where native code has these."""
     equations: list[Equation] = []
     for equation in graph.equations:
@@ -97,7 +97,7 @@ def _cond(equation: Equation) -> list[Equation] | None:
         for i, made in reversed(list(enumerate(found[:-1]))):
             mask = equal(index, np.asarray(i, kinds[0].dtype))
             outs = [_chosen(mask, x, y) for x, y in zip(made, outs, strict=True)]
-    return in_place(stage.graph("cond", outs), equation)
+    return inlined(stage.graph("cond", outs), equation)
 
 
 def _while(equation: Equation) -> list[Equation] | None:
@@ -127,7 +127,7 @@ def _while(equation: Equation) -> list[Equation] | None:
         (going,) = _batched(test, size, [*fixed, *after], lanes)
         outs = [logical_and(active, going), *after]
     start = Variable(ArrayType((size,), np.dtype(bool)))
-    before = in_place(begin, equation.changed(outputs=(start,)))
+    before = inlined(begin, equation.changed(outputs=(start,)))
     if before is None:
         return None
     inputs = (*equation.inputs[:consts], start, *equation.inputs[consts:])

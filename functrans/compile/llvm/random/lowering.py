@@ -10,6 +10,7 @@ import numpy as np
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import in_order
+from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.compile.llvm.random.filling import KINDS, LIBRARY, fill
 from functrans.graph.graph import operand_types
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.emission import Code
-    from functrans.compile.llvm.plans.statements import Call, Work
+    from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation
 
 FLOATS = {np.dtype(np.float64): "double", np.dtype(np.float32): "float"}
@@ -34,8 +35,8 @@ def _name(equation: Equation) -> str | None:
     return None if element is None else f"{name.removeprefix('random_')}_{element}"
 
 
-class Filling:
-    """The way of arrays of numbers, one for each key."""
+class Filling(Lowering):
+    """Arrays of numbers, one for each key."""
 
     exact = True
 
@@ -44,15 +45,12 @@ class Filling:
         fits = _name(equation) in KINDS and kinds[0].dtype == np.uint32
         return fits and in_order(strides, kinds)
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Filled(call.equation)
 
 
-class _Filled:
+class _Filled(LoweredCall):
     """One call."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, equation: Equation) -> None:
         name = _name(equation)
@@ -61,13 +59,8 @@ class _Filled:
         self.lanes = prod(operand_types(equation.inputs)[0].shape[:-1])
         self.count = prod(equation.params["shape"])
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         b = builder
         if not self.count:
             return
@@ -88,8 +81,8 @@ def _words(b: Builder, keys: Value, lane: Value) -> tuple[Value, Value]:
     return b.load("i32", place), b.load("i32", b.at(place, 1, "i32"))
 
 
-class Folding:
-    """The way of keys that are made of keys and numbers."""
+class Folding(Lowering):
+    """Keys that are made of keys and numbers."""
 
     exact = True
 
@@ -102,15 +95,12 @@ class Folding:
             and in_order(strides, (keys, numbers))
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Folded(call.equation)
 
 
-class _Folded:
+class _Folded(LoweredCall):
     """One call."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, equation: Equation) -> None:
         keys, numbers = operand_types(equation.inputs)
@@ -118,13 +108,8 @@ class _Folded:
         self.step = int(numbers.shape != ())
         self.dtype = numbers.dtype
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         b = builder
         keys, numbers = addresses
 
@@ -143,8 +128,8 @@ def _whole(b: Builder, base: Value, place: Value, dtype: np.dtype[Any]) -> Value
     return b.cast("sext" if dtype.kind == "i" else "zext", found, "i64")
 
 
-class Seeding:
-    """The way of keys of seeds."""
+class Seeding(Lowering):
+    """Keys of seeds."""
 
     exact = True
 
@@ -152,26 +137,18 @@ class Seeding:
         kinds = operand_types(equation.inputs)
         return kinds[0].dtype.kind in "iu" and in_order(strides, kinds)
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Seeded(call.equation)
 
 
-class _Seeded:
+class _Seeded(LoweredCall):
     """One call."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, equation: Equation) -> None:
         (self.kind,) = operand_types(equation.inputs)
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         b = builder
 
         def lane(i: Value) -> None:
@@ -182,8 +159,8 @@ class _Seeded:
         b.repeat(0, self.kind.size, lane)
 
 
-class Drawing:
-    """The way of whole numbers between bounds."""
+class Drawing(Lowering):
+    """Whole numbers between bounds."""
 
     exact = True
 
@@ -198,15 +175,12 @@ class Drawing:
             and in_order(strides, kinds)
         )
 
-    def planned(self, code: Code, call: Call) -> Work:
+    def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Drawn(code, call.equation)
 
 
-class _Drawn:
+class _Drawn(LoweredCall):
     """One call."""
-
-    scratch = 0
-    direct = False
 
     def __init__(self, code: Code, equation: Equation) -> None:
         self.code = code
@@ -216,13 +190,8 @@ class _Drawn:
         self.lanes = prod(keys.shape[:-1])
         self.each = first.size // self.lanes
 
-    def emit(
-        self,
-        builder: Builder,
-        addresses: Sequence[Value],
-        outs: Sequence[Value],
-        scratch: Value,
-    ) -> None:
+    def emit(self, builder: Builder, at: CallMemory) -> None:
+        addresses, outs, _ = at
         b = builder
         keys, *bounds = addresses
         memory = conversions.memory(self.result)
@@ -260,7 +229,7 @@ class _Drawn:
         return found
 
 
-WAYS: dict[str, Any] = {
+LOWERINGS: dict[str, Any] = {
     "random_fold": Folding(),
     "random_integers": Drawing(),
     "random_key": Seeding(),

@@ -10,7 +10,7 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans.compile.llvm.kernels.multiplying import DEEP
-from functrans.compile.llvm.plans.statements import Call
+from functrans.compile.llvm.plans.calls import Call
 from functrans.compile.llvm.segment import Segment
 from tests.llvm.native import carried_out, staged
 
@@ -21,9 +21,9 @@ STACK, STACK_W, STACK_R = (RNG.normal(size=shape) for shape in ((4, 5, 20), (4, 
 Y = RNG.normal(size=(4, 5, 37))
 
 
-def finishes(segment: Segment) -> list[bool]:
+def takes_epilogue(segment: Segment) -> list[bool]:
     """Of each product, whether work on it is part of it."""
-    return [s.finish is not None for s in segment.frame.plan.steps if isinstance(s, Call)]
+    return [s.epilogue is not None for s in segment.frame.plan.steps if isinstance(s, Call)]
 
 
 def compare(f: Callable[..., Any], *args: Any) -> Segment:
@@ -61,7 +61,7 @@ FUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", FUSED)
 def test_elementwise_work_is_part_of_products(name: str, dtype: Any) -> None:
     f, args = FUSED[name]
-    assert all(finishes(compare(f, *[x.astype(dtype) for x in args])))
+    assert all(takes_epilogue(compare(f, *[x.astype(dtype) for x in args])))
 
 
 APART: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
@@ -79,7 +79,7 @@ APART: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", APART)
 def test_what_is_not_part_of_products(name: str) -> None:
     f, args = APART[name]
-    found = finishes(compare(f, *args))
+    found = takes_epilogue(compare(f, *args))
     assert not all(found), found
 
 
@@ -113,7 +113,7 @@ def test_random_work_on_products() -> None:
                 )
             return known[0], known[-1], known[-2], known[-3]
 
-        found += finishes(compare(fun, x, w, r))
+        found += takes_epilogue(compare(fun, x, w, r))
     assert sum(found) > 20
 
 

@@ -10,17 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.plans.affine import Access, access, contiguous_strides, identity
-from functrans.compile.llvm.plans.statements import (
-    Call,
-    Counted,
-    Elementwise,
-    Finish,
-    Finishing,
-    Gathered,
-    Kernel,
-    Nest,
-    View,
-)
+from functrans.compile.llvm.plans.calls import Call, FusedEpilogue, TakesEpilogue, View
+from functrans.compile.llvm.plans.statements import Counted, Elementwise, Gathered, Kernel, Nest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,15 +25,15 @@ SHORT = 12
 it saves."""
 
 
-def finished(plan: Plan, steps: Sequence[Nest | Call]) -> list[Nest | Call]:
+def fuse_epilogues(plan: Plan, steps: Sequence[Nest | Call]) -> list[Nest | Call]:
     """The steps, with the elementwise work on products as part of these."""
     made = list(steps)
     written: dict[Variable, int] = {}  # the last step that writes to a piece of memory
     for i, step in enumerate(made):
         written.update(dict.fromkeys(_targets(plan, step), i))
     for i, step in enumerate(made):
-        if isinstance(step, Call) and isinstance(step.way, Finishing):
-            made[i] = _with_next(plan, made, i, step, step.way, written)
+        if isinstance(step, Call) and isinstance(step.lowering, TakesEpilogue):
+            made[i] = _with_next(plan, made, i, step, step.lowering, written)
     return [step for step in made if isinstance(step, Call) or step.kernels[0].statements]
 
 
@@ -51,7 +42,7 @@ def _with_next(
     steps: Sequence[Nest | Call],
     i: int,
     call: Call,
-    way: Finishing,
+    lowering: TakesEpilogue,
     written: dict[Variable, int],
 ) -> Call:
     """A call with the statements that its product is only written for, taken out of their nest."""
@@ -82,7 +73,7 @@ def _with_next(
             for x, index in leaves
             if x not in (product, *outs)
         ]
-        if not way.finishes(call, [a for _, a in seen]):
+        if not lowering.takes_epilogue(call, [a for _, a in seen]):
             continue
         own = Kernel(kernel.space)
         own.statements = moved
@@ -92,7 +83,7 @@ def _with_next(
         return call._replace(
             equation=call.equation.changed(outputs=tuple(outs)),
             operands=(*call.operands, *views),
-            finish=Finish(plan, own, product, places),
+            epilogue=FusedEpilogue(plan, own, product, places),
         )
     return call
 

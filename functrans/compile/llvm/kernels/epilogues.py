@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.kernels.contractions import Product
     from functrans.compile.llvm.kernels.nodes import Node
     from functrans.compile.llvm.plans.affine import Access
-    from functrans.compile.llvm.plans.statements import Finish
+    from functrans.compile.llvm.plans.calls import FusedEpilogue
     from functrans.core.types import Shape
     from functrans.graph.graph import Variable
 
@@ -71,22 +71,22 @@ def offset_of(access: Access, shape: Shape, product: Product) -> Offset | None:
     return Offset(access.offset, along, across, last, whole)
 
 
-class Finisher:
+class EpilogueWriter:
     """The epilogue of a call of which some elementwise work is a part.
 
     Parameters
     ----------
-    finish : Finish
+    epilogue : FusedEpilogue
     product : Product
     """
 
-    def __init__(self, finish: Finish, product: Product) -> None:
-        nodes = Nodes(finish.plan, finish.kernel)
+    def __init__(self, epilogue: FusedEpilogue, product: Product) -> None:
+        nodes = Nodes(epilogue.plan, epilogue.kernel)
         self._order, self._product = nodes.order, product
         self._writes = {w.statement.target: w for w in nodes.writes}
-        self._given = finish.plan.statements.storage(finish.product)
-        self._places = finish.places
-        self._shape = finish.kernel.space
+        self._given = epilogue.plan.statements.storage(epilogue.product)
+        self._places = epilogue.places
+        self._shape = epilogue.kernel.space
         self._offsets = {
             node: offset
             for node in nodes.order
@@ -101,8 +101,8 @@ class Finisher:
         outs: Mapping[Variable, Value],
         main: Variable,
     ) -> Epilogue:
-        """The code, given the addresses of :attr:`Finish.places` and of each output; that of the
-        output `main` is where the product writes."""
+        """The code, given the addresses of :attr:`FusedEpilogue.places` and of each output; that of
+        the output `main` is where the product writes."""
         others = [x for x in outs if x is not main]
         addresses = [*operands, *[outs[x] for x in others]]
         kind = "double" if self._product.dtype.itemsize == 8 else "float"
