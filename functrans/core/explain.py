@@ -193,9 +193,13 @@ def _general_remedy(called: str) -> str:
 
 
 VALUES = {
+    "bincount": "How many elements there are would depend on it. With torch.compile say how many "
+    "there are at least, minlength=n: programs take all that are below n.",
     "bool": "Write numpy.where(condition, x, y) in place of a Python if, numpy.maximum(x, y) in "
     "place of max(x, y), functrans.cond or functrans.while_loop where only one path is to run.",
     "formatted number": "Format what the transformed function returns.",
+    "numpy.bincount": "How many elements there are would depend on it. With jit say how many there "
+    "are at least, minlength=n: programs take all that are below n.",
 }
 """What to write where a value is needed which is not known, by what needs it."""
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.errors import ConversionError
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, shapes
 from functrans.numpy.axes import ndim_of, one_axis
@@ -229,7 +230,12 @@ def unique_values(x: Any) -> Array:
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Array:
     """How often each integer occurs, or the sums of its weights."""
-    places = indexing.plain(x, "numpy.bincount")
+    try:
+        places = indexing.plain(x, "numpy.bincount")
+    except ConversionError:
+        if not within(x, minlength):
+            raise
+        return _counted(x, weights, minlength)
     if weights is None:
         return np.bincount(places, minlength=minlength)
     amounts = operand(weights)
@@ -238,3 +244,28 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Array:
     length = len(np.bincount(places, minlength=minlength))
     amounts = p.astype(amounts, dtype=np.dtype(float))
     return indexing.index_add(np.zeros(length), np.asarray(places), amounts)
+
+
+def within(x: Any, minlength: int) -> bool:
+    """Whether the integers of an array that is staged all count below `minlength`, so that there
+    are as many results: programs take it for a Python condition, which they follow."""
+    if dtype_of(x).kind not in "iu" or ndim_of(x) != 1 or minlength <= 0:
+        return False
+    if shape_of(x) == (0,):
+        return True
+    try:
+        fit = p.logical_and(p.greater_equal(x, 0), p.less(x, minlength))
+        return bool(p.all(fit, axes=(0,)))
+    except ConversionError:  # no condition can be followed here
+        return False
+
+
+def _counted(x: Any, weights: Any, length: int) -> Array:
+    """How often each of integers below a number occurs, or the sums of weights."""
+    dtype = np.dtype(np.intp if weights is None else float)
+    amounts = np.ones((), dtype) if weights is None else p.astype(operand(weights), dtype=dtype)
+    if weights is not None and shape_of(amounts) != shape_of(x):
+        raise ValueError("The weights and list don't have the same length.")
+    if shape_of(x) == (0,):
+        return np.zeros(length, np.intp)  # as NumPy has it, weights or not
+    return indexing.index_add(np.zeros(length, dtype), x, amounts)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.errors import ConversionError
 from functrans.core.types import WEAK, dtype_of, shape_of
+from functrans.numpy.sorting import bincount as counts_of, within
 from functrans.torch import dtypes, return_types
 from functrans.torch.derivative_free import derivative_free
 from functrans.torch.engine import EngineArray
@@ -162,7 +164,13 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number from 0 on occurs, or the sums of weights."""
-    values = _known(input, "bincount")
+    try:
+        values = _known(input, "bincount")
+    except ConversionError:
+        staged = tensor_array(input, "bincount")
+        if weights is not None or not within(staged, minlength):
+            raise
+        return wrap(counts_of(staged, minlength=minlength))
     if values.ndim != 1 or values.dtype.kind not in "iu" or (values < 0).any():
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:

@@ -230,6 +230,26 @@ def test_paths_of_python_conditions() -> None:
     assert f.cache_info().misses == 2  # for plain numbers and for traced ones
 
 
+def test_counting_below_a_number_is_a_condition() -> None:
+    """How many counts there are depends on values, but for integers below ``minlength``."""
+
+    def counts(i: Any, weights: Any) -> Any:
+        return np.bincount(i, minlength=4), np.bincount(i, weights, 4)
+
+    jitted, i, weights = ft.jit(counts), np.array([1, 3, 3, 0, 1]), np.arange(5.0)
+    for there in (i, i[::-1].copy(), i[:0], i.astype(np.uint8)):
+        same(jitted(there, weights[: len(there)]), counts(there, weights[: len(there)]))
+    slope = ft.grad(lambda w: np.sum(jitted(i, w)[1] ** 2))(weights)
+    same(slope, ft.grad(lambda w: np.sum(np.bincount(i, w, 4) ** 2))(weights))
+    for there in (i + 1, i - 1):
+        with pytest.raises(errors.ConversionError, match="minlength=n: programs take all"):
+            jitted(there, weights)
+    with pytest.raises(ValueError, match="same length"):
+        ft.jit(counts)(i, weights[:2])
+    with pytest.raises(errors.ConversionError, match="minlength"):
+        ft.make_graph(counts)(i, weights)
+
+
 def test_conditions_can_be_an_error() -> None:
     f = ft.jit(lambda x: x if x > 0 else -x, branches="error")
     with pytest.raises(errors.ConversionError, match=r"numpy\.where"):

@@ -474,3 +474,11 @@ def test_options() -> None:
         torch.compile(lambda x: torch.compiler.disable()(torch.sin)(x), fullgraph=True)(
             torch.zeros(1)
         )
+
+
+def test_counting_below_a_number() -> None:
+    counts = torch.compile(lambda i: torch.bincount(i, minlength=4), fullgraph=True)
+    for values in ([1, 3, 3], [0, 0, 2]):
+        assert counts(torch.tensor(values)).tolist() == np.bincount(values, minlength=4).tolist()
+    with pytest.raises(GraphBreakError, match="minlength=n: programs take all"):
+        counts(torch.tensor([1, 4, 3]))
