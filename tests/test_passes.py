@@ -248,6 +248,18 @@ def test_gradient_seeds_vanish() -> None:
     assert names(graph) == ["sin", "cos", "multiply", "add"]
 
 
+def test_python_numbers_are_made_where_promotion_asks_for_them() -> None:
+    def f(c: Any, x: Any) -> Any:
+        return ((c * 2.0 + 1) / c) * x
+
+    graph = ft.make_graph(f)(2.5, np.ones(3, np.float32))
+    assert names(graph).count("python_number") == 3
+    assert names(optimize(graph)) == ["multiply", "add", "divide", "python_number", "multiply"]
+    assert optimize(graph).outputs[0].type.dtype == np.float32
+    doubled = optimize(ft.make_graph(f)(2.5, np.ones(3)))
+    assert names(doubled) == ["multiply", "add", "divide", "multiply"]
+
+
 def test_subexpressions_are_told_apart() -> None:
     """By parameters, and by constants to the bit."""
 

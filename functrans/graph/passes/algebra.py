@@ -10,6 +10,7 @@ import numpy as np
 
 from functrans.core.types import dtype_of
 from functrans.graph.graph import Equation, Variable, operand_type
+from functrans.graph.inference import output_types
 from functrans.graph.passes.layout import Layouts
 from functrans.graph.passes.rewriting import rewritten
 
@@ -43,9 +44,11 @@ class Simplifying:
         self.makers: dict[Variable, Equation] = {}
         self.layouts = Layouts(graph.equations, graph.outputs)
         self.refused = False
+        self._scalars: dict[Variable, Any] = {}
+        """What Python numbers are made of, where that has their dtype."""
 
     def rewrite(self, equation: Equation) -> Equation | tuple[Any, ...] | None:
-        current = equation
+        current = self._of_scalars(equation) if self._scalars else equation
         rules = _RULES.get(equation.primitive.name)
         while rules:
             for rule in rules:
@@ -59,8 +62,24 @@ class Simplifying:
                 break
         for v in current.outputs:
             self.makers[v] = current
+        if current.primitive.name == "python_number":
+            (x,), (number,) = current.inputs, current.outputs
+            if operand_type(x).dtype == number.type.dtype:
+                self._scalars[number] = x
         self.layouts.see(current)
         return None if current is equation else current
+
+    def _of_scalars(self, equation: Equation) -> Equation:
+        """A ufunc of scalars of NumPy in place of the Python numbers that are made of them, if
+        promotion gives the same."""
+        primitive, inputs = equation.primitive, equation.inputs
+        if not isinstance(primitive.impl, np.ufunc) or self._scalars.keys().isdisjoint(
+            [x for x in inputs if type(x) is Variable]
+        ):
+            return equation
+        inputs = tuple([self._scalars.get(x, x) if type(x) is Variable else x for x in inputs])
+        kind = output_types(primitive, inputs, equation.params)
+        return equation.changed(inputs=inputs) if kind == equation.outputs[0].type else equation
 
     def maker(self, x: Any, name: str) -> Equation | None:
         """The equation of a value, if it is of that primitive."""
