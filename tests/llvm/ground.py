@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -271,7 +271,10 @@ def checked() -> Iterator[list[str]]:
             super().__init__(*args, **options)
             made.last = self
 
-    def loaded(text: str, names: list[str], *, verify: bool = False, **_: Any) -> Any:
+    def loaded(
+        text: str | Callable[[], str], names: list[str], *, verify: bool = False, **_: Any
+    ) -> Any:
+        text = text if isinstance(text, str) else text()  # which makes the segment that is the last
         return CheckedCode(made.last, text, verify)
 
     with ExitStack() as patches:
