@@ -257,5 +257,6 @@ svd_constants = constants(
     lambda x: tuple(np.linalg.svd(x, full_matrices=False)),
     lambda x: svd_shape(x, full=False),
     3,
+    "svd",
     Sample(np.array([[2.0]]), smooth=False, value=([[1.0]], [2.0], [[1.0]])),
 )

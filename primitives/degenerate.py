@@ -8,38 +8,79 @@ factors pass through `watched`, which tells the derivative rule which lanes of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans.core.errors import DegenerateWarning, warn_user
-from functrans.core.kinds import general, nondifferentiable
-from functrans.core.primitive import ZERO
-from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+from functrans.core.kinds import elementwise, general, nondifferentiable
+from functrans.core.primitive import REGISTRY, ZERO
+from functrans.core.types import Array, ArrayType, shape_of
 
-from .arithmetic import absolute, multiply, reciprocal, subtract
-from .comparison import less_equal, where
+from .arithmetic import multiply, negative, subtract
+from .comparison import where
 from .contraction import column, row
-from .reduction import sum
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.kinds import Function
 
 
-def alike(w: Array) -> Array:
-    """Where two values are equal up to rounding; a value is like itself."""
-    gaps = subtract(row(w), column(w))
-    size = sum(absolute(w), axes=(w.ndim - 1,), keepdims=True)
-    rounding = multiply(4 * float(np.finfo(dtype_of(w)).eps), column(size))
-    return less_equal(absolute(gaps), rounding)
+def _alike_impl(w: Array) -> Array:
+    gaps = w[..., None, :] - w[..., None]
+    size = np.abs(w).sum(-1)[..., None, None]
+    found: Array = np.abs(gaps) <= 4 * np.finfo(w.dtype).eps * size
+    return found
+
+
+def unlike_others(operands: Sequence[Array], params: dict[str, Any]) -> Array:
+    """The same of values that have parted."""
+    shape = shape_of(operands[0])
+    return np.broadcast_to(np.eye(shape[-1], dtype=bool), (*shape, shape[-1]))
+
+
+def pairs_of(w: ArrayType) -> ArrayType:
+    """The type of a mask of pairs of values."""
+    return ArrayType((*w.shape, w.shape[-1]), np.dtype(bool))
+
+
+alike: Function = nondifferentiable(
+    "alike",  # where two values are equal up to rounding; a value is like itself
+    _alike_impl,
+    batch=lambda w: alike(w),
+    shape=pairs_of,
+    when_parted=unlike_others,
+    samples=lambda: [
+        Sample(np.array([1.0, 2.0]), smooth=False, value=np.eye(2, dtype=bool)),
+        Sample(np.array([[1.0, 1.0 + 1e-16j]]), smooth=False, value=np.ones((1, 2, 2), bool)),
+    ],
+)
+
+parting_reciprocal: Function = elementwise(
+    "parting_reciprocal",  # of differences of values, which may part from zero
+    lambda x: np.reciprocal(x),
+    lambda ans: negative(multiply(ans, ans)),
+    shape=lambda x: x,
+    samples=lambda: [
+        Sample(np.array([1.0, -2.0])),
+        Sample(np.array([1.0 + 2j]), label="complex"),
+        Sample(np.array([4.0], np.float32), label="float32"),
+    ],
+)
 
 
 def reciprocal_gaps(w: Array) -> Array:
     """At ``i, j`` the number ``1 / (w[j] - w[i])``; 1 for values that are equal, 0 for one value
     and itself."""
     gaps = where(alike(w), 1, subtract(row(w), column(w)))
-    return where(np.eye(shape_of(w)[-1], dtype=bool), 0, reciprocal(gaps))
+    return where(np.eye(shape_of(w)[-1], dtype=bool), 0, parting_reciprocal(gaps))
+
+
+def first_operand(operands: Sequence[Array], params: dict[str, Any]) -> Array:
+    """What has nothing to look for where values have parted."""
+    return operands[0]
 
 
 # Which lanes of a factor are used.
@@ -72,7 +113,9 @@ def unmarked(factors: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(map(watched, factors[:half], factors[half:]))
 
 
-def constants(name: str, impl: Function, shape: Function, outputs: int, sample: Sample) -> Function:
+def constants(
+    name: str, impl: Function, shape: Function, outputs: int, parts: str, sample: Sample
+) -> Function:
     """The factors as numbers, for derivative rules that account for their change themselves."""
     call: Function = nondifferentiable(
         name,
@@ -80,6 +123,7 @@ def constants(name: str, impl: Function, shape: Function, outputs: int, sample: 
         batch=lambda x, **params: call(x, **params),
         shape=shape,
         outputs=outputs,
+        parts=parts,
         samples=lambda: [sample],
     )
     return call
@@ -199,12 +243,13 @@ def _eig_impl(x: Array, w: Array, used_w: Array, used_v: Array) -> Array:
 
 
 def _of_pairs(name: str, impl: Function, sample: Sample, values: int) -> Function:
-    def shape(*types: ArrayType) -> ArrayType:
-        w = types[values]
-        return ArrayType((*w.shape, w.shape[-1]), np.dtype(bool))
-
     call: Function = nondifferentiable(
-        name, impl, batch=lambda *xs: call(*xs), shape=shape, samples=lambda: [sample]
+        name,
+        impl,
+        batch=lambda *xs: call(*xs),
+        shape=lambda *types: pairs_of(types[values]),
+        when_parted=lambda operands, params: np.zeros(pairs_of(operands[values]).shape, bool),
+        samples=lambda: [sample],
     )
     return call
 
@@ -266,7 +311,7 @@ def message(
 
 def message_within(calls: tuple[tuple[str, str], ...]) -> str:
     """The same of decompositions in loops or branches, by their names and lines."""
-    name = _FAMILIES.get(calls[0][0], calls[0][0])
+    name: Any = REGISTRY[calls[0][0]].parts
     values, vectors, _ = _WORDS[name]
     lines = " or ".join(dict.fromkeys(line for _, line in calls))
     return (
@@ -276,16 +321,19 @@ def message_within(calls: tuple[tuple[str, str], ...]) -> str:
     )
 
 
-_FAMILIES = {"eigvalsh": "eigh", "eigvals": "eig", "svdvals": "svd"}
 _ASSUMED = (
     "The result assumes that nothing depends on how these {vectors} turn into each other: right "
     "for the projector onto the space that they span, wrong for functions of the matrix such as "
     "its exponential, and for single {vectors}."
 )
 AGAIN = (
-    "It is NaN: it depends on more than these {values} and their {vectors}. For functions of "
-    "numpy.linalg.eigvalsh or svdvals that are symmetric in equal values, second derivatives are "
-    "exact in every nesting of modes but linearize of forward mode: use hessian or jacfwd."
+    "It is NaN: it depends on more than these {values} and their {vectors}, which transforms know "
+    "that are one in another, and no tape that is kept."
+)
+NO_LIMIT = (
+    "It is NaN: along other ways to these {values} it tends to something else or to infinity. "
+    "Derivatives of derivatives are exact for functions that do not depend on how these {vectors} "
+    "turn into each other, nor tell these {values} apart by their order."
 )
 ORDER = (
     "The function tells these {values} apart, by an order that any change of the matrix changes; "
@@ -334,6 +382,7 @@ settled: Function = general(
     batch=lambda x, w, doubt, *, name: settled(x, w, doubt, name=name),
     shape=lambda x, w, doubt, *, name: x,
     when_split=lambda operands, rates, params: settled(*operands, **params),
+    when_parted=first_operand,
     samples=lambda: [
         *(
             Sample(x, np.array([1.0, 2.0]), np.zeros((2, 2), bool), name="eigh")
@@ -384,6 +433,7 @@ unsettled: Function = general(
     ),
     batch=lambda x, w, counts, *, name, pulled: unsettled(x, w, counts, name=name, pulled=pulled),
     shape=lambda x, w, counts, *, name, pulled: x,
+    when_parted=first_operand,
     samples=lambda: [
         Sample(
             draw_complex((2, 2), -1, 1),
@@ -441,6 +491,7 @@ told_apart: Function = general(
     pulls=(lambda g: g, ZERO, ZERO),
     batch=lambda g, w, used, *, name: told_apart(g, w, used, name=name),
     shape=lambda g, w, used, *, name: g,
+    when_parted=first_operand,
     masks="lanes",
     samples=lambda: [
         Sample(draw((2,), -1, 1), np.array([1.0, 2.0]), np.ones(2, bool), name="eigh"),

@@ -123,7 +123,7 @@ def lstsq_push(ts: Any, ans: Any, x: Array, y: Array, *, rcond: float | None) ->
     t_residuals = multiply(2, sum(real(multiply(left, t_left)), axes=(0,)))
     if not ans[1].size:
         t_residuals = np.zeros(ans[1].shape)
-    return from_columns(t, is_vector), t_residuals, 0, svdvals_push(ts[0], x)
+    return from_columns(t, is_vector), t_residuals, 0, svdvals_push(ts[0], x)[0]
 
 
 def lstsq_pull(g: Any, ans: Any, x: Array, y: Array, *, rcond: float | None) -> Any:

@@ -18,9 +18,10 @@ from .contraction import column, matmul, row
 from .decompositions import conjugated, svd_constants
 from .degenerate import every_lane
 from .linalg import adjoint, linalg_dtype, matrices, regular
+from .paths import zero_at_zero
 from .reduction import sum
 from .samples import Sample, draw, draw_complex
-from .spectral import known_svd, zero_at_zero
+from .spectral import known_svd
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function

@@ -12,16 +12,13 @@ from functrans.core.kinds import general, nondifferentiable
 from functrans.core.primitive import REGISTRY, ZERO
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
-from .arithmetic import absolute, add, astype, divide, multiply, subtract
-from .comparison import equal, greater, logical_and, logical_or, maximum, not_equal, where
-from .contraction import matmul
+from .arithmetic import add, astype, multiply
+from .comparison import logical_or
 from .degenerate import AGAIN, ORDER, TOGETHER, countable_pairs, message, message_within
-from .indexing import first_axis
-from .linalg import adjoint, symmetrized
 from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import reshape
-from .slopes import between_equal, probing_ranks, tie_rates
+from .slopes import between_equal, probing_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,17 +167,17 @@ def of_lanes(x: Array, rank: int) -> Array:
 
 # Decompositions within loops and branches.
 
-SHIFTS = ArrayType((3,), np.dtype(float))
+SHIFTS = ArrayType((2,), np.dtype(float))
 """The type of the operand by whose tangents rates are shifted: one for each kind of shift."""
 
 
 def shifted_rates_push(ts: Any, xs: Any, *, of: str, options: tuple[Any, ...]) -> Array:
     tangent, by, t = ts[:3]
     tells: Any = REGISTRY[of].tells
-    found = tells(tuple(xs[3:]), [xs[2]], [t], dict(options), False)
+    found = tells(tuple(xs[3:]), [xs[2]], [t], dict(options))
     if found is None:
         return tangent
-    for kind, shift in zip(np.eye(3), found[1], strict=True):
+    for kind, shift in zip(np.eye(2), found[1], strict=True):
         size = astype(sum(multiply(by, kind), axes=(by.ndim - 1,)), dtype=dtype_of(shift))
         tangent = add(tangent, multiply(of_lanes(size, shift.ndim), shift))
     return tangent
@@ -198,13 +195,13 @@ shifted_rates: Any = general(
     shape=lambda w, *rest, of, options: w,
     samples=lambda: [
         Sample(
-            *(np.array([1.0, 2.0]), np.zeros(3), np.diag([1.0, 2.0])),
+            *(np.array([1.0, 2.0]), np.zeros(2), np.diag([1.0, 2.0])),
             *(np.array([1.0, 2.0]), np.zeros(2)),
             of="eigvalsh",
             options=(("uplo", "L"),),
         ),
         Sample(
-            *(np.array([1.0 + 1j, 2.0]), np.zeros(3), np.diag([1.0 + 1j, 2.0])),
+            *(np.array([1.0 + 1j, 2.0]), np.zeros(2), np.diag([1.0 + 1j, 2.0])),
             np.array([1.0 + 1j, 2.0]),
             of="eigvals",
             options=(),
@@ -268,94 +265,9 @@ def check_within(
     return checked
 
 
-# Whether the derivative of a function that tells no equal values apart does.
-
-
-def lopsided_when_split(
-    operands: Sequence[Array], rates: Sequence[Any], params: dict[str, Any]
-) -> Array:
-    """Derivatives of a symmetric function part as the values do, on every path."""
-    apart, _, shift, w = operands
-    found = lopsided(*operands, **params)
-    if rates[0] is None:
-        return found
-    lanes, rank = params["lanes"], len(shape_of(apart))
-    every = tuple(range(lanes, len(shape_of(w))))
-    largest: Array = 0.0
-    slopes = []
-    for path in (0, 1):
-        changes = [first_axis(r, path) for r in rates[:2] if r is not None]
-        step = sum(multiply(tie_rates(w, path=path), shift), axes=every)
-        slopes.append(divide(changes[0], of_lanes(where(equal(step, 0), 1, step), rank)))
-        for change in changes:
-            largest = maximum(absolute(change), largest)
-    scale = of_lanes(sum(absolute(shift), axes=every), rank)
-    bound = multiply(float(np.finfo(dtype_of(w)).eps) ** 0.5, largest)
-    return greater(multiply(absolute(subtract(*slopes)), scale), bound)
-
-
-lopsided: Any = nondifferentiable(
-    "lopsided",  # where derivatives apart and alike, by shifts, tell equal values w apart: if known
-    lambda apart, alike, shift, w, *, lanes: np.zeros(apart.shape, bool),
-    batch=lambda apart, alike, shift, w, *, lanes: lopsided(
-        apart, alike, shift, w, lanes=lanes + 1
-    ),
-    shape=lambda apart, alike, shift, w, *, lanes: ArrayType(apart.shape, np.dtype(bool)),
-    when_split=lopsided_when_split,
-    samples=lambda: [
-        Sample(*[np.ones(2)] * 4, lanes=0, smooth=False, value=[False, False]),
-    ],
-)
-
-
-def parts(t: Array, left: Array, right: Array, w: Array, name: str) -> Array:
-    """The shift of the rates of equal values of all alike, 0 where a tangent does not part them."""
-    inner = symmetrized(matmul(matmul(adjoint(left), t), right))
-    shift: Array = tie_shifts(inner, w, alike=True, name=name)
-    return shift
-
-
-def told_along(t: Array, xs: Any, *, name: str, lanes: int) -> Array:
-    """NaN where the derivative of a result tells values apart that the tangent parts."""
-    x, apart, alike, shift, w, _, left, right = xs
-    parted = parts(t, left, right, w, name)
-    moved = any(not_equal(parted, 0), axes=tuple(range(lanes, len(shape_of(w)))))
-    told = logical_and(
-        lopsided(apart, alike, shift, w, lanes=lanes), of_lanes(moved, len(shape_of(apart)))
-    )
-    found: Array = told_again(multiply(0, x), told, w, name=name)
-    return found
-
-
-told_twice: Function = general(
-    "told_twice",  # a tangent, with what shifts add to it, and the matrix by whose it is, between
-    lambda x, *rest, name, lanes: x,  # whose vectors: warns where its derivative tells values apart
-    pushes=(lambda t: t, *(ZERO,) * 4, told_along, ZERO, ZERO),
-    pulls=(lambda g: g, *(ZERO,) * 7),
-    batch=lambda *xs, name, lanes: told_twice(*xs, name=name, lanes=lanes + 1),
-    shape=lambda x, *rest, name, lanes: x,
-    masks="lanes",
-    samples=lambda: [
-        Sample(
-            *(x, np.ones_like(x), np.ones_like(x), np.ones(2), np.array([1.0, 2.0])),
-            *[np.eye(2, dtype=x.dtype)] * 3,
-            name="eigh",
-            lanes=0,
-            label=label,
-        )
-        for x, label in (
-            (draw((2,), -1, 1), ""),
-            (draw((), -1, 1), "0-d"),
-            (draw_complex((2,), -1, 1), "complex"),
-        )
-    ],
-)
-
-
-def shifts(x: Array, w: Array, name: str) -> tuple[tuple[Array, ...], Any, None]:
+def shifts(x: Array, w: Array, name: str) -> tuple[tuple[Array, Array], Any]:
     """For the rates of equal values, by the tangent `x` between their vectors: the shifts against
-    each other, those of all alike and none, what checks the tangent of a result with these, and
-    nothing for values that vanish."""
+    each other and those of all alike, and what checks the tangent of a result with these."""
 
     def check(result: Array, apart: Array, scale: Array, line: str) -> Array:
         told = told_where(result, apart, scale)
@@ -364,18 +276,4 @@ def shifts(x: Array, w: Array, name: str) -> tuple[tuple[Array, ...], Any, None]
 
     against = tie_shifts(x, w, alike=False, name=name)
     alike = tie_shifts(x, w, alike=True, name=name)
-    return (against, alike, multiply(0, against)), check, None
-
-
-def second_check(t: Array, x: Array, left: Array, right: Array, w: Array, name: str) -> Any:
-    """What checks whether the derivative of a result tells equal values apart."""
-    inner = symmetrized(matmul(matmul(adjoint(left), t), right))
-    shift = tie_shifts(inner, w, alike=False, name=name)
-
-    def check(result: Array, changes: Sequence[Array], alone: bool) -> Array:
-        checked: Array = told_twice(
-            result, *changes[:2], shift, w, x, left, right, name=name, lanes=0
-        )
-        return checked
-
-    return check
+    return (against, alike), check

@@ -20,17 +20,16 @@ import numpy as np
 from functrans.core.errors import ConversionError
 from functrans.core.kinds import general
 from functrans.core.primitive import ZERO
-from functrans.core.types import Array, ArrayType, dtype_of, shape_of
+from functrans.core.types import Array, ArrayType, shape_of
 
 from .arithmetic import (
     add,
     multiply,
     real,
     real_dtype,
-    reciprocal,
     subtract,
 )
-from .comparison import equal, logical_and, logical_not, logical_or, not_equal, where
+from .comparison import logical_and, logical_not, logical_or, not_equal, where
 from .contraction import column, matmul, matrix_transpose, row
 from .decompositions import (
     conjugated,
@@ -62,12 +61,12 @@ from .linalg import (
     squares,
     symmetrized,
 )
+from .paths import away_from_zero, zero_at_zero
 from .reduction import any, sum
 from .samples import Sample, draw, draw_complex
 from .shape import concatenate
 from .shifts import shifts
-from .slopes import factor_rates, factor_rates_at_zero, ties, turned, vanish
-from .vanishing import nulled, svd_telling
+from .slopes import factor_rates, ties, turned
 
 if TYPE_CHECKING:
     from functrans.core.kinds import Function
@@ -189,6 +188,7 @@ eigh_constants = constants(
     lambda x, *, uplo: tuple(np.linalg.eigh(x, uplo)),
     eigh_shape,
     2,
+    "eigh",
     Sample(np.array([[2.0]]), smooth=False, uplo="L", value=([2.0], [[1.0]])),
 )
 
@@ -204,7 +204,7 @@ def eigh_pull(g: Any, ans: Any, x: Array) -> Array:
     return eigh_cotangent(g[:2], g[2:], basis, None, x)
 
 
-def eigh_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+def eigh_tells(outs: Any, xs: Any, ts: Any, params: Any) -> Any:
     """Equal values whose tangents are not those of each."""
     w, v = outs[:2]
     if ties(w) is False:
@@ -218,6 +218,7 @@ marked_eigh: Function = general(
     pushes=(eigh_push,),
     pulls=(eigh_pull,),
     splits=factor_rates,
+    parts="eigh",
     tells=eigh_tells,
     batch=lambda x, *, uplo: marked_eigh(x, uplo=uplo),
     shape=lambda x, *, uplo: eigh_shape(x) * 2,
@@ -300,6 +301,7 @@ eig_constants = constants(
     lambda x: tuple(np.linalg.eig(x)),
     eig_shape,
     2,
+    "eig",
     Sample(np.array([[2j]]), smooth=False, value=([2j], [[1.0]])),
 )
 
@@ -315,7 +317,7 @@ def eig_pull(g: Any, ans: Any, x: Array) -> Array:
     return eig_cotangent(g[:2], g[2:], basis, None)
 
 
-def eig_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+def eig_tells(outs: Any, xs: Any, ts: Any, params: Any) -> Any:
     """Equal values whose tangents are not those of each."""
     w, v = outs[:2]
     return None if ties(w) is False else (0, *shifts(solve(v, matmul(ts[0], v)), w, "eig"))
@@ -326,6 +328,7 @@ marked_eig: Function = general(
     lambda x: marks(np.linalg.eig(x)),
     pushes=(eig_push,),
     pulls=(eig_pull,),
+    parts="eig",
     tells=eig_tells,
     batch=lambda x: marked_eig(x),
     shape=lambda x: eig_shape(x) * 2,
@@ -354,11 +357,9 @@ def eigvals_pull(g: Array, x: Array) -> Array:
     return solve(v_t, multiply(column(g), v_t))
 
 
-def eigvals_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
+def eigvals_tells(outs: Any, xs: Any, ts: Any, params: Any) -> Any:
     """Equal values whose tangents are not those of each."""
-    return (
-        None if ties(outs[0]) is False else eig_tells(eig_constants(xs[0]), xs, ts, params, nested)
-    )
+    return None if ties(outs[0]) is False else eig_tells(eig_constants(xs[0]), xs, ts, params)
 
 
 eigvals: Function = general(
@@ -366,6 +367,7 @@ eigvals: Function = general(
     lambda x: np.linalg.eigvals(x),
     pushes=(eigvals_push,),
     pulls=(eigvals_pull,),
+    parts="eig",
     tells=eigvals_tells,
     batch=lambda x: eigvals(x),
     shape=lambda x: eig_shape(x)[0],
@@ -374,17 +376,6 @@ eigvals: Function = general(
 
 
 # Singular values and singular vectors.
-
-
-def zero_at_zero(s: Array) -> Array:
-    """Reciprocals, but 0 for 0: a singular value has a kink there, and its vectors are free."""
-    none = equal(s, 0)
-    return where(none, 0, reciprocal(where(none, 1, s)))
-
-
-def away_from_zero(s: Array) -> Array:
-    """1 for positive singular values, 0 for those at zero."""
-    return where(equal(s, 0), 0, np.ones((), dtype_of(s)))
 
 
 def svd_tangent(
@@ -452,8 +443,6 @@ def svd_cotangent(
     inner = add(add(both, adjoint(both)), subtract(apart, adjoint(apart)))
     inner = add(inner, from_diagonal(multiply(away_from_zero(s), g_s)))
     out = matmul(matmul(conjugated(u), inner), conjugated(vh))
-    if counts is None and vanish(s):
-        out = add(out, nulled(x, g_s, not_equal(used[1], 0)))
     inverse = zero_at_zero(s)
     if u.shape[-2] > k:
         out = add(out, matmul(multiply(left, row(inverse)), conjugated(vh)))
@@ -501,11 +490,20 @@ def svd_pull(g: Any, ans: Any, x: Array) -> Array:
     return svd_cotangent(g[:3], g[3:], basis, None, x)
 
 
-def svd_tells(outs: Any, xs: Any, ts: Any, params: Any, nested: bool) -> Any:
-    """Equal values whose tangents are not those of each, and those that vanish."""
+def svd_telling(place: int, t: Array, factors: tuple[Array, Array, Array]) -> Any:
+    """Equal singular values whose tangents are not those of each; see `Primitive.tells`."""
+    u, s, vh = factors
+    inner = symmetrized(matmul(matmul(adjoint(u), t), adjoint(vh)))
+    return place, *shifts(inner, s, "svd")
+
+
+def svd_tells(outs: Any, xs: Any, ts: Any, params: Any) -> Any:
+    """Equal values whose tangents are not those of each."""
     u, s, vh = outs[:3]
+    if ties(s) is False:
+        return None
     k = s.shape[-1]
-    return svd_telling(1, xs[0], ts[0], (u[..., :k], s, vh[..., :k, :]), nested, pulled=True)
+    return svd_telling(1, ts[0], (u[..., :k], s, vh[..., :k, :]))
 
 
 marked_svd: Function = general(
@@ -514,7 +512,7 @@ marked_svd: Function = general(
     pushes=(svd_push,),
     pulls=(svd_pull,),
     splits=factor_rates,
-    splits_along=factor_rates_at_zero,
+    parts="svd",
     tells=svd_tells,
     batch=lambda x, *, full: marked_svd(x, full=full),
     shape=lambda x, *, full: svd_shape(x, full=full) * 2,

@@ -46,9 +46,11 @@ class _Call(HigherOrder):
         return list(outs[:count]), filled(nonzero, list(outs[count:]))
 
     def opened(
-        self, params: Params, alone: bool, backward: bool
+        self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any]] | None:
         graph = params["graph"]
+        if whole:
+            return lambda values, at: graph.evaluate(values, at)
         if not decomposes(graph, vectors=alone and backward):
             return None
         return lambda values, at: in_pieces(values, at, **params)

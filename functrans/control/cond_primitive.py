@@ -72,10 +72,12 @@ def _types(
 
 class _Cond(HigherOrder):
     def opened(
-        self, params: Params, alone: bool, backward: bool
+        self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         branches = params["branches"]
-        if alone or params["lanes"] is not None or not any(map(decomposes, branches)):
+        if params["lanes"] is not None:
+            return None
+        if not whole and (alone or not any(map(decomposes, branches))):
             return None
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:

@@ -39,8 +39,7 @@ def _special(equation: Equation, vectors: bool = False) -> bool:
     """Whether an equation is a decomposition, or holds one."""
     primitive = equation.primitive
     if primitive.higher is None:
-        # Values alone have another primitive below for derivatives of what becomes of them.
-        return primitive.tells is not None and not (vectors and primitive.below is not None)
+        return (primitive.splits if vectors else primitive.tells) is not None
     return any(decomposes(graph, vectors) for graph in graphs_in(equation.params))
 
 

@@ -110,10 +110,10 @@ def parts(values: Sequence[Any], consts: int, carry: int) -> tuple[Any, Any, Any
 
 class _Scan(Late):
     def opened(
-        self, params: Params, alone: bool, backward: bool
+        self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         body, consts, carry = params["body"], params["consts"], params["carry"]
-        if alone or not params["length"] or not decomposes(body):
+        if not params["length"] or not whole and (alone or not decomposes(body)):
             return None
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:

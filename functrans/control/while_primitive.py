@@ -96,10 +96,10 @@ def _types(
 
 class _While(Late):
     def opened(
-        self, params: Params, alone: bool, backward: bool
+        self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         test, body, consts = params["test"], params["body"], params["consts"]
-        if alone or params["lanes"] is not None or not decomposes(body):
+        if params["lanes"] is not None or not whole and (alone or not decomposes(body)):
             return None
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:

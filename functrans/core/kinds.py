@@ -32,7 +32,6 @@ from functrans.core.primitive import (
     Zero,
     argument_names,
     plain_rule,
-    primitive_of,
     rule,
     selector,
 )
@@ -297,7 +296,9 @@ def nondifferentiable(
     shape: Function | None = None,
     outputs: int | None = None,
     effects: bool = False,
+    parts: str | None = None,
     when_split: Function | None = None,
+    when_parted: Function | None = None,
 ) -> Function:
     """A function whose derivative is zero wherever it has one (comparisons, rounding, sorting
     indices).
@@ -332,7 +333,9 @@ def nondifferentiable(
         differentiable=False,
         outputs=outputs,
         effects=effects,
+        parts=parts,
         when_split=when_split,
+        when_parted=when_parted,
         samples=samples,
     )
     call = public_function(primitive, impl, operands)
@@ -352,12 +355,11 @@ def general(
     shape: Function | None = None,
     outputs: int | None = None,
     masks: str | None = None,
-    below: Function | None = None,
-    along: Function | None = None,
+    parts: str | None = None,
     splits: Function | None = None,
-    splits_along: Function | None = None,
     tells: Function | None = None,
     when_split: Function | None = None,
+    when_parted: Function | None = None,
     in_place: InPlace | None = None,
 ) -> Function:
     """A function whose rules are written out.
@@ -365,7 +367,7 @@ def general(
     Give `pushes` (JVP: ``(t, ...)``) or `pulls` (VJP: ``(g, ...)``), one for each operand, or both:
     the missing mode is derived by transposition. ``push_all(ts, ...)`` and ``pull_all(g, ...)``
     are for any number of operands. With several `outputs`, tangents and cotangents of outputs are
-    tuples. Transforms that differentiate ask their parents for `below` in its place.
+    tuples.
 
     Examples
     --------
@@ -392,12 +394,11 @@ def general(
         shape=shape,
         outputs=outputs,
         masks=masks,
-        below=primitive_of(below) if below else None,
-        along=along,
+        parts=parts,
         splits=splits,
-        splits_along=splits_along,
         tells=tells,
         when_split=when_split,
+        when_parted=when_parted,
         in_place=in_place,
         samples=samples,
     )

@@ -217,14 +217,14 @@ class HigherOrder:
         raise NotImplementedError
 
     def opened(
-        self, params: dict[str, Any], alone: bool, backward: bool
+        self, params: dict[str, Any], alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         """``run(operands, at)``: the same in pieces, for a transform that has to look at the matrix
         decompositions within; ``at(line)`` is told where each of them comes from. None: there are
         none, or it takes no pieces; returned by it: it cannot with these operands.
 
         The transform is the only one that takes derivatives if it is `alone`, and goes `backward`
-        or forward."""
+        or forward. With `whole` it wants the pieces of any operation."""
         return None
 
     def shifted(self, params: dict[str, Any]) -> Shifted | None:
@@ -290,29 +290,24 @@ class Primitive:
     higher : HigherOrder or None
         In place of all of the above, what transforms do with an operation whose parameters are
         graphs.
-    below : Primitive or None
-        What a transform that differentiates the operation asks its parent for in its place: the
-        same values, with other derivatives. For those that are determined together with the
-        derivatives of what comes of them alone, as of equal eigenvalues.
     effects : bool
         True: carrying it out does more than its outputs tell (it prints, it calls the user back).
         A graph keeps such an operation whether its outputs are needed or not, and in its place.
-    along : callable or None
-        ``along(operands, tangents, params, later)``: the output and its tangent where what is
-        returned depends on the direction, as at equal eigenvalues; None where it does not,
-        NotImplemented where it may, and the direction comes `later`.
+    parts : str or None
+        The family of a matrix decomposition whose equal values part (transforms/expansion.py):
+        ``"eigh"``, ``"eig"`` or ``"svd"``.
     splits : callable or None
         ``splits(outputs)``: how equal values among the outputs part along a path, a tangent for
         each output or None; None in all where none are equal.
-    splits_along : callable or None
-        The same for forward mode, whose tangent parts equal values: for what it does not part.
     when_split : callable or None
         ``when_split(operands, rates, params)``: the output where operands part with these rates.
+    when_parted : callable or None
+        ``when_parted(operands, params)``: the output where all equal values among the operands
+        have parted (transforms/expansion.py).
     tells : callable or None
-        ``tells(outputs, operands, tangents, params, nested)``: None, or where some values among the
-        outputs are equal or vanish the place of these, shifts of their tangents, what checks a
-        result with them, and what does so for its derivative or None (transforms/telling.py);
-        nested in another derivative or not.
+        ``tells(outputs, operands, tangents, params)``: None, or where some values among the outputs
+        are equal the place of these, shifts of their tangents, and what checks a result with them
+        (transforms/telling.py).
     in_place : InPlace or None
         How it is carried out in the memory of its first operand, see
         :mod:`functrans.core.overwriting`.
@@ -331,10 +326,8 @@ class Primitive:
 
     __slots__ = (
         "_pulls",
-        "along",
         "batch",
         "batch_takes_flags",
-        "below",
         "briefs",
         "call",
         "differentiable",
@@ -347,14 +340,15 @@ class Primitive:
         "masks",
         "name",
         "outputs",
+        "parts",
         "pull_all",
         "push_all",
         "pushes",
         "samples",
         "shape",
         "splits",
-        "splits_along",
         "tells",
+        "when_parted",
         "when_split",
     )
 
@@ -373,14 +367,13 @@ class Primitive:
         differentiable: bool = True,
         outputs: int | None = None,
         masks: str | None = None,
-        below: Primitive | None = None,
         effects: bool = False,
         higher: HigherOrder | None = None,
-        along: Callable[..., Any] | None = None,
+        parts: str | None = None,
         splits: Callable[..., Any] | None = None,
-        splits_along: Callable[..., Any] | None = None,
         tells: Callable[..., Any] | None = None,
         when_split: Callable[..., Any] | None = None,
+        when_parted: Callable[..., Any] | None = None,
         in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
@@ -393,14 +386,13 @@ class Primitive:
         self.kind = kind
         self.impl = impl
         self.masks = masks
-        self.below = below
         self.effects = effects
         self.higher = higher
-        self.along = along
+        self.parts = parts
         self.splits = splits
-        self.splits_along = splits_along
         self.tells = tells
         self.when_split = when_split
+        self.when_parted = when_parted
         self.in_place = in_place
         self.pushes = pushes
         self.pulls = pulls

@@ -121,12 +121,11 @@ class Forward(Interpreter):
     """Carries a tangent with each primal; a zero tangent is absent.
 
     With `later` the tangents come when the primals are gone (``linearize``): so an operation whose
-    parameters are graphs is carried out on the primals alone, and its linear part by itself;
-    `undirected` says that a value was needed which depends on the direction. With `splits` whoever
-    takes the results asks for what is `delivered`.
+    parameters are graphs is carried out on the primals alone, and its linear part by itself. With
+    `splits` whoever takes the results asks for what is `delivered`.
     """
 
-    __slots__ = ("later", "sealed", "splits", "splitting", "telling", "transform", "undirected")
+    __slots__ = ("later", "sealed", "splits", "splitting", "telling", "transform")
 
     differentiates = True
     overwrites = True
@@ -141,9 +140,8 @@ class Forward(Interpreter):
         super().__init__(function)
         self.transform = transform
         self.later = later
-        self.undirected = False
         self.splits = splits
-        self.splitting: Any = None  # a Splitting, which may come to be my parent
+        self.splitting: Any = None  # a Splitting or an Expansion, which may come below me
         self.telling: Any = None  # a Telling, likewise
         self.sealed = False  # while the interpreter below runs a checkpointed function of mine
 
@@ -168,14 +166,15 @@ class Forward(Interpreter):
         if self.splitting is None and self.telling is None:
             return self.split(x)
         with under(self.parent):
-            primal, tangent = map(self.bare, self.split(x))
+            primal, tangent = self.split(x)
+            primal, tangent = self.bare(primal), self.bare(tangent, True)
             if self.telling is not None and self.telling.owns(tangent):
-                tangent = self.bare(self.telling.checked(tangent))
+                tangent = self.bare(self.telling.checked(tangent), True)
         return primal, tangent
 
-    def bare(self, x: Any) -> Any:
-        """A value without what my splitting adds to it."""
-        return x if self.splitting is None else self.splitting.bare(x)
+    def bare(self, x: Any, derivative: bool = False) -> Any:
+        """A value or tangent without what my splitting adds to it."""
+        return x if self.splitting is None else self.splitting.bare(x, derivative)
 
     def split_all(self, xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Primals and tangents."""
@@ -196,26 +195,13 @@ class Forward(Interpreter):
                 tangents.append(None)
         if primitive.higher is not None and any(t is not None for t in tangents):
             return self._higher(primitive.higher, args, primals, tangents, params)
-        if primitive.along is not None and mine and self.differentiates:
-            later = self.later or not self.splits  # where nothing checks what comes of it
-            with under(self.parent):
-                found = primitive.along(primals, list(map(plain, tangents)), params, later)
-            if found is NotImplemented:
-                self.undirected = True
-            elif found is not None:
-                return self.dual(*found)
-        below = primitive.below if mine and self.parent is not None else None
-        ans = self.hand_down(below or primitive, primals, params)
+        ans = self.hand_down(primitive, primals, params)
         if not mine or not primitive.differentiable:
             return ans
-        if primitive.splits_along is not None and self.splits:
-            from functrans.transforms.splitting import split  # which imports this module
+        if primitive.parts is not None and self.splits:
+            from functrans.transforms.expansion import parted  # which imports this module
 
-            parent, before = self.parent, self.splitting
-            splitting, ans = split(before, parent, primitive.splits_along, primals, ans)
-            if splitting is not before:
-                self.refuse_if_sealed()
-                self.parent = self.splitting = splitting
+            ans = parted(self, primitive, None, primals, ans)
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
         if all(t is None for t in tangents):

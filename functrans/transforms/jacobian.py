@@ -18,7 +18,7 @@ from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
 from functrans.transforms.forward import jvp
 from functrans.transforms.gradient import grad, vjp
-from functrans.transforms.linearize import linearized
+from functrans.transforms.linearize import linearize
 from functrans.transforms.staging import make_graph
 
 if TYPE_CHECKING:
@@ -77,12 +77,7 @@ def jacfwd(
     def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
-        out, linear, aux, exact = linearized(inner, tuple(picked), has_aux)
-        if not exact:  # what it needs of the function depends on the direction: run it again
-
-            def linear(*tangents: Any) -> Any:
-                return jvp(inner, tuple(picked), tangents, has_aux=has_aux)[1]  # type: ignore[call-overload]
-
+        out, linear, *aux = linearize(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
         out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
         basis = tree.regroup(_basis(spaces), trees)
         columns = tree.leaves(_in_directions(linear, basis, chunk_size))

@@ -72,17 +72,8 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     if floor is not None:
         again: Any = linearize
         with floor:
-            value, linear, *rest = again(fun, *primals, has_aux=has_aux)
-        return (value, floor.around(linear), *rest)
-    value, linear, aux, _ = linearized(fun, primals, has_aux)
-    return (value, linear, *aux)
-
-
-def linearized(
-    fun: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool
-) -> tuple[Any, Callable[..., Any], tuple[Any, ...], bool]:
-    """The value, the derivative as a linear function, a tuple that may have `aux` in it, and
-    whether the derivative is as good as one of which the direction is known from the start."""
+            value, directed, *rest = again(fun, *primals, has_aux=has_aux)
+        return (value, floor.around(directed), *rest)
     selection = Selection(fun, "linearize", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     with Stage(fun, "linearize", at_once=True) as stage:
@@ -121,8 +112,9 @@ def linearized(
         return tree.unflatten(out_tree, results)
 
     value = tree.unflatten(out_tree, [p for p, _ in pairs])
-    others = (tree.map(lambda x: forward.delivered(x)[0], aux),) if has_aux else ()
-    return value, linear, others, not forward.undirected
+    if has_aux:
+        return value, linear, tree.map(lambda x: forward.delivered(x)[0], aux)
+    return value, linear
 
 
 def _strong(x: Any) -> Any:

@@ -155,7 +155,7 @@ class Reverse(Interpreter):
         self.constants = Constants()
         self.inputs: tuple[Any, ...] | None = None  # what messages call them by
         self.splits = splits
-        self.splitting: Any = None  # a Splitting, which may come to be my parent
+        self.splitting: Any = None  # a Splitting or an Expansion, which may come below me
 
     def variable(self, value: Array) -> ReverseArray:
         """A new input of the tape."""
@@ -202,7 +202,8 @@ class Reverse(Interpreter):
                     return self.unary(primitive, args[0])
             elif len(args) == 2:
                 return self.binary(primitive, args[0], args[1])
-        if len(args) == 1 and self.recording and primitive.pulls and primitive.outputs is None:
+        single = primitive.outputs is None and primitive.parts is None
+        if single and len(args) == 1 and self.recording and primitive.pulls:
             return self._record_one(primitive, args[0], params)
         values = []
         mine = []
@@ -221,15 +222,13 @@ class Reverse(Interpreter):
         if parent is None:
             ans = primitive.impl(*values, **params)
         else:
-            below = primitive.below if mine else None
-            ans = parent.process(below or primitive, tuple(values), params)
+            ans = parent.process(primitive, tuple(values), params)
         if not mine or not primitive.differentiable:
             return ans
-        if primitive.splits is not None and self.splits:
-            from functrans.transforms.splitting import split  # it imports this module
+        if primitive.parts is not None and self.splits:
+            from functrans.transforms.expansion import parted  # it imports this module
 
-            self.splitting, ans = split(self.splitting, parent, primitive.splits, values, ans)
-            self.parent = self.splitting or parent
+            ans = parted(self, primitive, primitive.splits, values, ans)
         if not self.recording:
             self.touched = True
             return self._unrecorded(ans)
@@ -253,7 +252,7 @@ class Reverse(Interpreter):
             impl = primitive.impl
             ans = impl(value, **params)
         else:
-            ans = parent.process(primitive.below or primitive, (value,), params)
+            ans = parent.process(primitive, (value,), params)
         if not primitive.differentiable or not is_inexact(dtype_of(ans)):
             return ans
         pull: Any = primitive.pulls[0] or derived_pull(primitive, 0)  # type: ignore[index]

@@ -68,8 +68,8 @@ class Splitting(Forward):
             finally:
                 self.paths.parent = before
 
-    def bare(self, x: Any) -> Any:
-        """A value or cotangent without how it parts."""
+    def bare(self, x: Any, derivative: bool = False) -> Any:
+        """A value, tangent or cotangent without how it parts."""
         if type(x) is Masked:
             return Masked(self.split(x.value)[0], x.mask)
         return self.split(x)[0]
@@ -113,6 +113,6 @@ def walk_back(
     """Walk a tape whose values part; the cotangents at these places are left without that."""
     with splitting.walking():
         pull_back(tape, cotangents, keep=keep)
-    for place in places:
-        if place is not None and isinstance(cotangents.values[place], TracedArray | Masked):
-            cotangents.values[place] = splitting.bare(cotangents.values[place])
+        for place in places:
+            if place is not None and isinstance(cotangents.values[place], TracedArray | Masked):
+                cotangents.values[place] = splitting.bare(cotangents.values[place], True)

@@ -4,9 +4,7 @@ Such a function has no derivative, but the tangent of each of several equal valu
 what becomes of it later no rule knows. So where a tangent parts equal values, a :class:`Telling`
 comes below the innermost Forward: a Batch whose first lane has the tangents, and the others the
 same with the rates of equal values shifted, against each other and together. At the end
-(`Forward.delivered`) a result that depends on the first shift, compared with the second, tells. In
-the last lane singular values that vanish have rates, by which a derivative of the result knows what
-they do to it.
+(`Forward.delivered`) a result that depends on the first shift, compared with the second, tells.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.algebra import algebra
-from functrans.core.array import snapshot
+from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import plain
 from functrans.core.errors import user_line
 from functrans.core.interpreter import stack, under
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
     from functrans.core.types import Array
     from functrans.transforms.forward import Forward
 
-LANES = 4
-"""The tangents, and those with each of three shifts of rates."""
+LANES = 3
+"""The tangents, and those with each of two shifts of rates."""
 
 
 class _Lines(threading.local):
@@ -50,8 +48,8 @@ class Telling(Batch):
     Attributes
     ----------
     found : list of tuple
-        For each decomposition its matrix and values, what checks a tangent with what two shifts add
-        to it, at which line, and what does so for its derivative, or None.
+        For each decomposition its values, what checks a tangent with what the shifts add to it, and
+        at which line.
     within : list of callable
         For each loop or branch with decompositions within what checks a tangent.
     """
@@ -61,7 +59,7 @@ class Telling(Batch):
     def __init__(self, parent: Interpreter | None) -> None:
         super().__init__(LANES)
         self.parent = parent
-        self.found: list[tuple[Array, Array, Any, str, Any]] = []
+        self.found: list[tuple[Array, Any, str]] = []
         self.within: list[Any] = []
 
     def first(self, x: Any) -> Any:
@@ -81,13 +79,10 @@ class Telling(Batch):
         with under(self.parent):
             own, *others = (algebra.first_axis(t.value, i) for i in range(LANES))
             changes = [algebra.add(lane, algebra.negative(own)) for lane in others]
-            bending = {id(x): bend for x, _, _, _, bend in self.found if bend is not None}
-            for _, _, check, line, _ in self.found:
-                own = check(own, *changes[:2], line)
+            for _, check, line in self.found:
+                own = check(own, *changes, line)
             for check in self.within:
-                own = check(own, *changes[:2], [w for _, w, _, _, _ in self.found])
-            for bend in bending.values():
-                own = bend(own, changes, len(bending) == 1 and not self.within)
+                own = check(own, *changes, [w for w, _, _ in self.found])
         return own
 
 
@@ -101,6 +96,16 @@ def innermost(forward: Interpreter) -> bool:
             return False
         above = above.parent
     return above is forward
+
+
+def traced_below(x: Any) -> bool:
+    """Whether a value that an operation of the innermost transform takes is traced by another that
+    takes derivatives: then these are known by an Expansion."""
+    while isinstance(x, TracedArray):
+        if x.interpreter.differentiates:
+            return True
+        x = x.underlying
+    return False
 
 
 def differentiated(below: Interpreter | None) -> bool:
@@ -123,7 +128,7 @@ def told(
 ) -> Any:
     """The tangents of an operation with equal values among its outputs, those of the values with
     their shifts."""
-    if not innermost(forward):
+    if not innermost(forward) or traced_below(forward.bare(primals[0])):
         return out
     single = primitive.outputs is None
     outs, ts = ((ans,), (out,)) if single else (ans, out)
@@ -135,13 +140,12 @@ def told(
     with under(below):
         if telling is not None:
             given = [telling.first(t) for t in given]
-        nested = differentiated(below)
-        found = primitive.tells(outs, primals, given, params, nested)  # type: ignore[misc]
+        found = primitive.tells(outs, primals, given, params)  # type: ignore[misc]
         if found is None:
             return out
-        place, shifts, check, bend = found
+        place, shifts, check = found
         telling = told_below(forward)
-        telling.found.append((primals[0], outs[place], check, lines.line or user_line(), bend))
+        telling.found.append((outs[place], check, lines.line or user_line()))
         values = telling.shifted(ts[place], shifts)
     return values if single else (*ts[:place], values, *ts[place + 1 :])
 

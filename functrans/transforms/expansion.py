@@ -1,0 +1,428 @@
+"""Derivatives of derivatives at equal eigenvalues and singular values: the limit along a path on
+which they part.
+
+A function of a matrix that is written with the factors of a decomposition, and that does not depend
+on which of them LAPACK returned, is as smooth as its formula, also where values are equal. But the
+derivatives of the factors have poles there: those of the vectors of two values hold one over their
+difference (Kato, *Perturbation Theory for Linear Operators*, II.1 and II.4; Magnus, *On
+Differentiating Eigenvalues and Eigenvectors*, 1985). The poles cancel, in no single rule but in
+the sum of all.
+
+So an :class:`Expansion` comes below the outermost transform of two or more that differentiate, when
+that meets equal values. From there on it stands on a path: it adds ``e * E`` to the matrix, where E
+has the same vectors and parts the equal values at first order. The vectors stay as they are, and
+the values are ``w + e * r``, with r of E's own. All that comes of them is carried as a Laurent
+series in e (series.py): rules of derivatives divide by differences ``e * (r[j] - r[i])``, so that
+each order of derivatives has a pole more. In the end the powers below zero have to vanish, and the
+coefficient of ``e**0`` is the derivative, exactly, of any order.
+
+Two paths, which part the values at other rates, lie in the lanes of a Batch. A result that depends
+on the path, or has a pole left, depends on the choice of vectors or on the order of equal values:
+it is NaN, with a warning.
+
+Singular values that vanish grow along a path. In a third lane the first of them comes from the
+other side of zero, where its left vector is the opposite: what differs there has a kink. If it is
+the first derivative that does, by convention 0 by such values, then its own derivative is that of a
+fourth lane, in which they stay at zero.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, nullcontext
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray, snapshot
+from functrans.core.cotangent import Masked, zeros
+from functrans.core.errors import DegenerateWarning, warn_user
+from functrans.core.interpreter import CustomCall, Interpreter, stack, under
+from functrans.core.primitive import primitive_of
+from functrans.core.types import Array, dtype_of, is_inexact, shape_of, type_of
+from functrans.primitives.arithmetic import absolute, astype, multiply, reciprocal, subtract
+from functrans.primitives.comparison import (
+    equal,
+    less_equal,
+    logical_not,
+    logical_or,
+    maximum,
+    not_equal,
+    where,
+)
+from functrans.primitives.degenerate import parting_reciprocal, told_apart
+from functrans.primitives.paths import (
+    apart,
+    away_from_zero,
+    beyond_zero,
+    path_rates,
+    together,
+    values_among,
+    with_limit,
+    zero_at_zero,
+)
+from functrans.primitives.reduction import any as any_of
+from functrans.primitives.shape import stack as stack_of
+from functrans.primitives.spectral import known_eig, known_eigh, known_svd
+from functrans.transforms.batching import BatchArray
+from functrans.transforms.forward import Forward
+from functrans.transforms.series import ExpandedArray, Series
+from functrans.transforms.splitting import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from functrans.core.primitive import Primitive
+
+PATHS = 4
+"""The first tells the derivative, the second whether it depends on the path, the third, beyond a
+singular value that vanishes, whether there is a kink, and the fourth, on which such values stay
+where they are, the derivative if there is one."""
+
+
+class Expansion(Series):
+    """Carries series along the path; it lies below the outermost transform that differentiates,
+    which knows nothing of it.
+
+    Attributes
+    ----------
+    order : int
+        Of the derivative.
+    found : list of tuple
+        For each decomposition its family and its values.
+    before : Splitting or None
+        What lay below the transform.
+    kinked : array
+        Whether the first derivative has a kink where singular values vanish.
+    """
+
+    __slots__ = ("before", "found", "kinked", "order", "turn")
+
+    def __init__(self, parent: Interpreter | None, order: int, before: Any = None) -> None:
+        super().__init__(parent, PATHS, order)
+        self.order = order
+        self.found: list[tuple[str, Array]] = []
+        self.before = before
+        self.kinked: Any = np.zeros((), bool)
+        self.turn = threading.RLock()
+
+    @contextmanager
+    def walking(self) -> Iterator[None]:
+        """Current for a backward walk, above what is current now; one walk at a time."""
+        with self.turn, nullcontext() if self.before is None else self.before.walking():
+            before, self.paths.parent = self.paths.parent, stack.top
+            try:
+                with under(self):
+                    yield
+            finally:
+                self.paths.parent = before
+
+    # Operations.
+
+    def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        mine = [i for i, x in enumerate(args) if self.owns(x)]
+        if not mine:
+            with under(self.paths.parent):
+                ans = self.handed(primitive, args, params)
+                return ans if primitive.parts is None else self.parted(primitive, ans)
+        if primitive in _RECIPROCALS:
+            return self.reciprocals(args[0])
+        if primitive is _WEIGHTS:
+            with under(self.paths):
+                return self.derived(self.constant(self.parts_from_zero(args[0])))
+        derived = any(args[i].derived for i in mine)
+        if primitive in _KNOWN:
+            return tuple(map(self.derived, args[1:-1]))
+        checks = primitive is _CHECK and not (self.owns(args[0]) and args[0].derived)
+        if primitive.when_parted is not None and not checks:
+            with under(self):
+                return primitive.when_parted(args, params)
+        if not primitive.differentiable:
+            values = tuple(map(self.value, args))
+            with under(self.paths):
+                ans = self.paths.process(primitive, values, params)
+            return tuple(map(self.constant, ans)) if type(ans) is tuple else self.constant(ans)
+        poles = [i for i in mine if args[i].low]
+        low, known, peak = 0, inf, None
+        if poles:
+            opened = self.opened(primitive, args, params)
+            if opened is not None:
+                return opened
+            found = self.aligned(primitive, args, poles)
+            if found is None:
+                args = tuple(map(self.regular, args))
+            else:
+                args, low, peak = found
+        known = min([x.known for x in args if self.owns(x)], default=inf)
+        if not self.exact(primitive, args):
+            known = min(known, len(self.levels) + 1)
+        contents = tuple([x.content if self.owns(x) else x for x in args])
+        last = self.levels[-1]
+        with under(last):
+            ans = last.process(primitive, contents, params)
+        single = type(ans) is not tuple
+        outs = [self.wrapped(a, low, known, peak, derived) for a in ((ans,) if single else ans)]
+        if primitive.parts is not None:
+            outs = self.beyond(primitive.parts, outs)
+        return outs[0] if single else tuple(outs)
+
+    def opened(
+        self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """The outputs of an operation with graphs, whose operands have poles, by the operations of
+        which it consists; None if it cannot be told which these are."""
+        if primitive.higher is None:
+            return None
+        run = primitive.higher.opened(params, alone=False, backward=False, whole=True)
+        if run is None:
+            return None
+        with under(self):
+            outs = run(list(args), lambda line: None)
+            return None if outs is None else tuple(map(snapshot, outs))
+
+    def derived(self, x: Any) -> ExpandedArray:
+        """A value as rules of derivatives have it."""
+        found: ExpandedArray = x.snapshot() if self.owns(x) else ExpandedArray(self, x)
+        found.derived = True
+        return found
+
+    def handed(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        """An operation in which nothing of mine takes part."""
+        parent = self.paths.parent
+        if parent is None:
+            return primitive.impl(*args, **params)
+        return parent.process(primitive, args, params)
+
+    def parted(self, primitive: Primitive, ans: Any) -> Any:
+        """The outputs of a decomposition, whose equal values part."""
+        family: Any = primitive.parts
+        outs = list(ans) if type(ans) is tuple else [ans]
+        place = values_among(outs)
+        w = outs[place]
+        if apart(w, family):
+            return ans
+        self.found.append((family, w))
+        series: list[Any] = [None] * (len(self.levels) + 1)
+        series[0] = together(w, family=family)
+        rates = [path_rates(w, family=family, path=path) for path in range(PATHS)]
+        series[1] = BatchArray(self.paths, stack_of(rates))
+        with under(self.paths):
+            outs[place] = ExpandedArray(self, self.content(series))
+        if place:  # the left vector of a value that vanishes is another beyond
+            u = outs[0]
+            beyond = multiply(u, beyond_zero(w, columns=shape_of(u)[-1]))
+            outs[0] = ExpandedArray(self, BatchArray(self.paths, stack_of([u, u, beyond, u])))
+        return tuple(outs) if type(ans) is tuple else outs[0]
+
+    def parts_from_zero(self, s: ExpandedArray) -> Any:
+        """1 for singular values that do not vanish or grow from zero, 0 for those that stay."""
+        first, rate, *_ = [*self.coefficients(s.content), None]
+        moves = not_equal(first, 0)
+        if rate is not None:
+            moves = logical_or(moves, not_equal(rate, 0))
+        return astype(moves, dtype=dtype_of(s))
+
+    def beyond(self, family: str, outs: list[Any]) -> list[Any]:
+        """The outputs of a decomposition of a series: NaN where values are equal again, which part
+        by more than the rates that a path gives them."""
+        w = self.value(outs[values_among(outs)])
+        if apart(w, family):
+            return outs
+        found = []
+        for o in outs:
+            with under(self.paths):
+                first, *rest = self.coefficients(o.content)
+                first = with_limit(first, np.ones(shape_of(o), bool), w, family=family)
+                found.append(o.with_content(self.content([first, *rest])))
+        return found
+
+    def reciprocals(self, x: ExpandedArray) -> Any:
+        """One over differences of values, which may be zero, and then are not at the next order."""
+        order = len(self.levels)
+        if x.known < inf:  # of values of a series: where these are equal `beyond` has put NaN
+            with under(self.levels[-1]):
+                inverse = reciprocal(x.content)
+            return self.wrapped(inverse, 0, x.known, None, True)
+        with under(self.paths):
+            coefficients = self.coefficients(x.content)
+            none = equal(coefficients[0], 0)
+            divided = self.chosen(none, [*coefficients[1:], None], coefficients)
+            still = equal(divided[0], 0)  # on the path on which what vanishes stays
+            divided[0] = where(still, 1, divided[0])
+            content = self.content(divided)
+        with under(self.levels[-1]):
+            inverse = reciprocal(content)
+        with under(self.paths):
+            found = self.coefficients(inverse)
+            found = self.chosen(none, found, [None, *found[:-1]])
+            found = [None if c is None else where(still, 0, c) for c in found]
+            peak = self.magnitude(found)
+            return ExpandedArray(self, self.content(found), -1, order + 1, peak, True)
+
+    # Poles.
+
+    def regular(self, x: Any) -> Any:
+        """A series without its poles, which are to be nothing but rounding; NaN where they are
+        not, with a warning."""
+        if not self.owns(x) or not x.low:
+            return x
+        place = -x.low
+        if x.known <= place:
+            warn_user(_TOO_DEEP, DegenerateWarning)
+            return ExpandedArray(self, np.full(shape_of(x), np.nan, dtype_of(x)), derived=True)
+        with under(self.paths):
+            coefficients = self.coefficients(x.content)
+            doubt = self.standing(coefficients[:place], x)
+            rest: list[Any] = [*coefficients[place:], *[None] * place]
+            if rest[0] is None:
+                rest[0] = zeros(type_of(x))
+            rest[0] = self.told(rest[0], doubt)
+            content = self.content(rest)
+        return ExpandedArray(self, content, 0, x.known - place, derived=True)
+
+    def standing(self, poles: list[Any], x: ExpandedArray) -> Any:
+        """Where a series has poles."""
+        bound = multiply(_roundings(x), self.size(x))
+        doubt: Any = np.zeros(shape_of(x), bool)
+        for pole in poles:
+            if pole is not None:
+                doubt = logical_or(doubt, logical_not(less_equal(absolute(pole), bound)))
+        return doubt
+
+    def told(self, x: Any, doubt: Any) -> Any:
+        """A value, NaN where it is in doubt, with a warning."""
+        for family, w in self.found:
+            x = with_limit(x, doubt, w, family=family)
+        return x
+
+    def bare(self, x: Any, derivative: bool = False) -> Any:
+        """What stands for a value, tangent or cotangent at the end of the path."""
+        if type(x) is Masked:
+            return Masked(self.bare(x.value, derivative), self.bare(x.mask))
+        if self.owns(x):
+            x = self.limit(x, derivative)
+        return x if self.before is None else self.before.bare(x, derivative)
+
+    def limit(self, x: ExpandedArray, derivative: bool) -> Any:
+        """What a series tends to; NaN with a warning where it does not, or depends on the path."""
+        if x.known <= -x.low:
+            warn_user(_TOO_DEEP, DegenerateWarning)
+            return np.full(shape_of(x), np.nan, dtype_of(x))
+        value = self.value(x)
+        if not x.derived or not is_inexact(dtype_of(value)):
+            return self.lanes(value)[0]
+        with under(self.paths):
+            doubt: Any = np.zeros(shape_of(x), bool)
+            if x.low:
+                doubt = self.standing(self.coefficients(x.content)[: -x.low], x)
+            size = maximum(self.size(x), self.magnitude([value]))
+        with under(self.paths.parent):
+            one, other, beyond, still = self.lanes(value)
+            bound = multiply(_roundings(x), maximum(*self.lanes(size)[:2]))
+            doubts = self.lanes(doubt)
+            doubt = logical_or(doubts[0], doubts[1])
+            doubt = logical_or(doubt, _differ(one, other, bound))
+            if beyond is not one:
+                kink = _differ(one, beyond, bound)
+                if self.order == 2 and not derivative:
+                    every = tuple(range(len(shape_of(kink))))
+                    self.kinked = logical_or(self.kinked, any_of(kink, axes=every))
+                doubt = logical_or(doubt, kink)
+                doubt = where(self.kinked, doubts[3], doubt)
+                one = where(self.kinked, still, one)
+            return self.told(one, doubt)
+
+    # Functions.
+
+    def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
+        with under(self):
+            return function(*args)
+
+    def custom(self, call: CustomCall, args: list[Any]) -> list[Any]:
+        args = list(map(self.regular, args))
+        if not any(map(self.owns, args)):
+            parent = self.paths.parent
+            with under(parent):
+                return call.run(args) if parent is None else parent.custom(call, args)
+        known = min([x.known for x in args if self.owns(x)])
+        last = self.levels[-1]
+        with under(last):
+            outs = last.custom(call, [x.content if self.owns(x) else x for x in args])
+        derived = any(x.derived for x in args if self.owns(x))
+        return [self.wrapped(o, 0, known, None, derived) for o in outs]
+
+
+def _differ(a: Any, b: Any, bound: Any) -> Any:
+    """Where two values are not the same up to a bound, or are none."""
+    return logical_not(less_equal(absolute(subtract(a, b)), bound))
+
+
+def _roundings(x: Any) -> float:
+    return float(np.finfo(dtype_of(x)).eps ** 0.5)
+
+
+_RECIPROCALS = {primitive_of(parting_reciprocal), primitive_of(zero_at_zero)}
+
+_WEIGHTS = primitive_of(away_from_zero)
+
+_TOO_DEEP = (
+    "a derivative depends on more orders of a series than are carried: there are decompositions of "
+    "what other decompositions return, in a graph or with equal values in both. It is NaN."
+)
+
+_KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
+"""Rules of derivatives take factors from these."""
+
+_CHECK = primitive_of(told_apart)
+
+
+def parted(
+    transform: Any, primitive: Primitive, rates_of: Any, primals: Sequence[Any], ans: Any
+) -> Any:
+    """The outputs of a decomposition which a Reverse or Forward has met, with how equal ones part.
+
+    By `rates_of` a derivative that is not differentiated knows it (splitting.py).
+    """
+    below = transform.parent
+    while below is not None:
+        if below.differentiates or type(below) is Expansion:
+            return ans
+        below = below.parent
+    expansion: Any = expand(transform, primitive, primals, ans)
+    if expansion is not None:
+        with under(expansion.paths.parent):
+            ans = expansion.parted(primitive, ans)
+    elif rates_of is not None:
+        before = transform.splitting
+        expansion, ans = split(before, transform.parent, rates_of, list(primals), ans)
+        if expansion is before:
+            return ans
+    else:
+        return ans
+    if isinstance(transform, Forward):
+        transform.refuse_if_sealed()
+    transform.parent = transform.splitting = expansion
+    return ans
+
+
+def expand(
+    transform: Any, primitive: Primitive, primals: Sequence[Any], ans: Any
+) -> Expansion | None:
+    """The interpreter that is to come below a transform which has met equal values: the outermost
+    of two or more that differentiate. None: it is not, or there are none."""
+    x = primals[0]
+    while isinstance(x, TracedArray):
+        if x.interpreter.remembers and getattr(x, "index", None) is not None:
+            return None
+        x = x.underlying
+    order, above = 0, stack.top
+    while above is not None:
+        order += above.differentiates
+        above = above.parent
+    if order < 2:
+        return None
+    outs = ans if type(ans) is tuple else (ans,)
+    if apart(outs[values_among(outs)], primitive.parts):  # type: ignore[arg-type]
+        return None
+    return Expansion(transform.parent, order, transform.splitting)

@@ -1,0 +1,202 @@
+"""Paths on which equal eigenvalues and singular values part (transforms/expansion.py).
+
+A path keeps the vectors that were computed and gives each of several equal values a rate of its
+own, so that no two of them stay together; singular values that vanish grow. There are two, neither
+of which is the other but for how fast it is followed, or but for what moves all values alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from functrans.core.array import TracedArray
+from functrans.core.errors import DegenerateWarning, warn_user
+from functrans.core.kinds import elementwise, general, nondifferentiable
+from functrans.core.primitive import ZERO
+from functrans.core.types import Array, ArrayType
+
+from .arithmetic import multiply, negative
+from .degenerate import NO_LIMIT, equal_pairs, message
+from .samples import Sample, draw, draw_complex
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functrans.core.kinds import Function
+
+
+def at_the_bottom(x: Any) -> Any:
+    """The plain value under all transforms; None if it is not known."""
+    while isinstance(x, TracedArray):
+        x = x.underlying
+    return x
+
+
+def values_among(outs: Sequence[Array]) -> int:
+    """The place of the values among the outputs of a decomposition, before their vectors or between
+    them."""
+    return 1 if len(outs) in (3, 6) else 0
+
+
+def _small(w: Array, family: str) -> Array:
+    """Singular values that vanish up to rounding."""
+    if family != "svd":
+        return np.zeros(w.shape, bool)
+    rounding = 4 * np.finfo(w.dtype).eps * np.abs(w).sum(-1, keepdims=True)
+    found: Array = np.abs(w) <= rounding
+    return found
+
+
+def apart(w: Any, family: str) -> bool:
+    """Whether no values are equal and none vanish; False if that is not known, as in a graph."""
+    w = at_the_bottom(w)
+    return w is not None and not (equal_pairs(w).any() or _small(w, family).any())
+
+
+def _together_impl(w: Array, *, family: str) -> Array:
+    pairs = equal_pairs(w)
+    alike = pairs | np.eye(w.shape[-1], dtype=bool)
+    means = np.where(alike, w[..., None, :], 0).sum(-1) / alike.sum(-1)
+    found = np.where(pairs.any(-1), means, w)
+    return np.where(_small(w, family), 0, found).astype(w.dtype)
+
+
+together: Any = nondifferentiable(
+    "together",  # values, of which those that are equal up to rounding are equal
+    _together_impl,
+    batch=lambda w, *, family: together(w, family=family),
+    shape=lambda w, *, family: w,
+    samples=lambda: [
+        Sample(np.array(w), family=family, smooth=False, value=value, label=label)
+        for w, family, value, label in (
+            ([1.0, 1.0, 2.0], "eigh", [1, 1, 2], "a pair"),
+            ([[1.0, 3.0], [2.0, 2.0]], "eigh", [[1, 3], [2, 2]], "stack"),
+            ([1.0, 1.0 + 2**-52], "eigh", [1 + 2**-53] * 2, "up to rounding"),
+            ([1.0, 1e-17], "svd", [1, 0], "vanishing"),
+            ([1.0 + 1j, 1.0 + 1j], "eig", [1 + 1j, 1 + 1j], "complex"),
+            (np.zeros(0), "svd", np.zeros(0), "none"),
+        )
+    ],
+)
+
+
+def _path_rates_impl(w: Array, *, family: str, path: int) -> Array:
+    pairs, small = equal_pairs(w), _small(w, family)
+    n = w.shape[-1]
+    before = (pairs & (np.arange(n) < np.arange(n)[:, None])).sum(-1)
+    if path == 1:
+        rates = np.where(small, np.sqrt(2.0 + before), 2 - np.sqrt(1.0 + before))
+    else:
+        rates = np.where(small, 0, before) if path == 3 else before + small
+    # As large as the values, so that all coefficients of a series are of a size.
+    size = np.max(np.abs(w), -1, initial=0, keepdims=True)
+    scale = np.where(size == 0, 1, size)
+    return np.where(pairs.any(-1) | small, scale * rates, 0).astype(w.dtype)
+
+
+path_rates: Any = nondifferentiable(
+    "path_rates",  # how fast equal values part on a path; 2 is as 0, on 3 those that vanish stay
+    _path_rates_impl,
+    batch=lambda w, *, family, path: path_rates(w, family=family, path=path),
+    shape=lambda w, *, family, path: w,
+    samples=lambda: [
+        Sample(np.array(w), family=family, path=path, smooth=False, value=value, label=label)
+        for w, family, path, value, label in (
+            ([1.0, 1.0, 2.0], "eigh", 0, [0, 2, 0], "a pair"),
+            (np.zeros((1, 3)), "eigh", 1, [[1, 2 - 2**0.5, 2 - 3**0.5]], "zero"),
+            ([3.0, 0.0, 0.0], "svd", 0, [0, 3, 6], "vanishing"),
+            ([0.0, 0.0], "svd", 1, [2**0.5, 3**0.5], "vanishing, the other path"),
+            ([3.0, 3.0, 0.0], "svd", 3, [0, 3, 0], "those that stay"),
+            (np.zeros(0), "eigh", 0, np.zeros(0), "none"),
+        )
+    ],
+)
+
+
+def _beyond_zero_impl(s: Array, *, columns: int) -> Array:
+    small = _small(s, "svd")
+    first = small & (np.cumsum(small, -1) == 1)
+    signs = np.ones((*s.shape[:-1], 1, columns), s.dtype)
+    signs[..., 0, : s.shape[-1]] = np.where(first, -1, 1)
+    return signs
+
+
+beyond_zero: Any = nondifferentiable(
+    "beyond_zero",  # the signs of left vectors where the first value that vanishes has passed zero
+    _beyond_zero_impl,
+    batch=lambda s, *, columns: beyond_zero(s, columns=columns),
+    shape=lambda s, *, columns: ArrayType((*s.shape[:-1], 1, columns), s.dtype),
+    samples=lambda: [
+        Sample(np.array([2.0, 0.0, 0.0]), columns=4, smooth=False, value=[[1, -1, 1, 1]]),
+        Sample(np.ones((2, 1)), columns=1, smooth=False, value=np.ones((2, 1, 1)), label="stack"),
+    ],
+)
+
+
+def _with_limit_impl(x: Array, doubt: Array, w: Array, *, family: str) -> Array:
+    if not doubt.any():
+        return x
+    pairs = equal_pairs(w) | _small(w, family)[..., None] & np.eye(w.shape[-1], dtype=bool)
+    if not pairs.any():
+        return x
+    warn_user(message(w, pairs, family, "derivative", NO_LIMIT), DegenerateWarning)
+    return np.where(doubt, np.nan, x)
+
+
+def with_limit_again(x: Array, doubt: Array, w: Array, *, family: str) -> Array:
+    """The derivative of `with_limit`, a linear function that is its own transpose."""
+    return with_limit(x, doubt, w, family=family)
+
+
+with_limit: Function = general(
+    "with_limit",  # `x`; NaN in doubtful places if values w are equal or vanish, with a warning
+    _with_limit_impl,
+    pushes=(lambda t, y, z, *, family: with_limit_again(t, y, z, family=family), ZERO, ZERO),
+    pulls=(lambda g, y, z, *, family: with_limit_again(g, y, z, family=family), ZERO, ZERO),
+    batch=lambda x, doubt, w, *, family: with_limit(x, doubt, w, family=family),
+    shape=lambda x, doubt, w, *, family: x,
+    samples=lambda: [
+        *(
+            Sample(x, np.zeros(2, bool), np.array([1.0, 1.0]), family="eigh", label=label)
+            for x, label in ((draw((2,), -1, 1), ""), (draw_complex((2,), -1, 1), "complex"))
+        ),
+        *(
+            Sample(
+                *(np.array([1.0, 2.0]), np.array([True, False]), np.array(w)),
+                family="svd",
+                smooth=False,
+                value=[value, 2],
+                label=label,
+            )
+            for w, value, label in (
+                ([1.0, 1.0], np.nan, "a pair"),
+                ([1.0, 0.0], np.nan, "vanishing"),
+                ([2.0, 1.0], 1, "apart"),
+            )
+        ),
+    ],
+)
+
+
+# What rules take of singular values.
+
+zero_at_zero: Function = elementwise(
+    "zero_at_zero",  # reciprocals, but 0 for 0, where a singular value has a kink, and vectors turn
+    lambda s: np.divide(1, s, out=np.zeros_like(s), where=s != 0),
+    lambda ans: negative(multiply(ans, ans)),
+    shape=lambda s: s,
+    samples=lambda: [
+        Sample(np.array([1.0, 2.0])),
+        Sample(np.array([4.0, 0.0], np.float32), smooth=False, value=[0.25, 0], label="zero"),
+    ],
+)
+
+away_from_zero: Function = nondifferentiable(
+    "away_from_zero",  # 1 for positive singular values, 0 for those at zero
+    lambda s: (s != 0).astype(s.dtype),
+    batch=lambda s: away_from_zero(s),
+    shape=lambda s: s,
+    samples=lambda: [Sample(np.array([2.0, 0.0]), smooth=False, value=[1, 0])],
+)
