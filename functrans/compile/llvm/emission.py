@@ -130,6 +130,33 @@ def move(builder: Builder, dtype: np.dtype[Any], source: Value, target: Value) -
         builder.store(x, builder.at(target, part, memory))
 
 
+def fetched(builder: Builder, kinds: Sequence[ArrayType], places: Sequence[Value]) -> list[Value]:
+    """Where a frame finds values that lie at some places: single elements are copied to slots."""
+    found = result_places(builder, kinds, places)
+    for kind, place, own in zip(kinds, places, found, strict=True):
+        if own is not place:
+            move(builder, kind.dtype, place, own)
+    return found
+
+
+def result_places(
+    builder: Builder, kinds: Sequence[ArrayType], places: Sequence[Value]
+) -> list[Value]:
+    """Where a frame puts values that belong to some places: single elements have slots, from which
+    they are to be :func:`written_back`."""
+    pairs = zip(kinds, places, strict=True)
+    return [slot(builder, kind.dtype) if is_single(kind) else place for kind, place in pairs]
+
+
+def written_back(
+    builder: Builder, kinds: Sequence[ArrayType], made: Sequence[Value], places: Sequence[Value]
+) -> None:
+    """Bring values that a frame has made to their places."""
+    for kind, own, place in zip(kinds, made, places, strict=True):
+        if own is not place:
+            move(builder, kind.dtype, own, place)
+
+
 def agree(values: Sequence[Any], kinds: Sequence[ArrayType]) -> bool:
     """Whether values of a graph have these shapes and dtypes."""
     found = operand_types(values)

@@ -13,7 +13,7 @@ from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.compiled import Compiled
 from functrans.compile.llvm.elements import conversions
-from functrans.compile.llvm.emission import Code, Frame, is_single, move, slot
+from functrans.compile.llvm.emission import Code, Frame, fetched, result_places, written_back
 from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.recording import taped
@@ -151,18 +151,10 @@ class Segment:
         inputs, outputs, arena, _ = builder.operands
         sources = _pointers(builder, inputs, len(graph.inputs))
         targets = _pointers(builder, outputs, len(graph.outputs))
-        given, made = list(sources), list(targets)
-        for i, x in enumerate(graph.inputs):
-            if is_single(x.type):
-                given[i] = slot(builder, x.type.dtype)
-                move(builder, x.type.dtype, sources[i], given[i])
-        for i, kind in enumerate(graph.output_types):
-            if is_single(kind):
-                made[i] = slot(builder, kind.dtype)
-        self.frame.emit(builder, given, made, arena)
-        for kind, own, target in zip(graph.output_types, made, targets, strict=True):
-            if is_single(kind):
-                move(builder, kind.dtype, own, target)
+        kinds = graph.output_types
+        made = result_places(builder, kinds, targets)
+        self.frame.emit(builder, fetched(builder, graph.input_types, sources), made, arena)
+        written_back(builder, kinds, made, targets)
 
 
 def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:

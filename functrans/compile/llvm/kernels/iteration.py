@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.code.builder import Value, number
 from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
-from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
+from functrans.compile.llvm.emission import (
+    Frame,
+    agree,
+    fetched,
+    in_order,
+    is_single,
+    move,
+    result_places,
+    slot,
+    written_back,
+)
 from functrans.compile.llvm.plans.arena import lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.core.types import ArrayType
@@ -169,26 +179,18 @@ class _Scan(LoweredCall):
             if self.reverse:
                 i = b.sub(number(self.length - 1, "i64"), i)
             given = zip(sequences, self.rows, self.steps, strict=True)
-            rows = [_row(b, x, i, kind, step) for x, kind, step in given]
-            for k, kind in enumerate(self.rows):
-                if is_single(kind):
-                    place, rows[k] = rows[k], slot(b, kind.dtype)
-                    move(b, kind.dtype, place, rows[k])
+            elements = [_row(b, x, i, kind, step) for x, kind, step in given]
+            rows = fetched(b, self.rows, elements)
             stacked = zip(outs[self.carry :], self.stacks, strict=True)
             places = [_row(b, y, i, kind, kind.size) for y, kind in stacked]
-            made = [
-                slot(b, kind.dtype) if is_single(kind) else place
-                for place, kind in zip(places, self.stacks, strict=True)
-            ]
+            made = result_places(b, self.stacks, places)
             self.body.frame.emit(
                 b,
                 [*addresses[: self.consts], *carry.read(moving), *rows],
                 [*carry.write(moving), *made],
                 scratch,
             )
-            for kind, y, place in zip(self.stacks, made, places, strict=True):
-                if is_single(kind):
-                    move(b, kind.dtype, y, place)
+            written_back(b, self.stacks, made, places)
             return carry.advance(moving)
 
         if self.length:

@@ -13,7 +13,17 @@ import numpy as np
 
 from functrans.compile.llvm.code.builder import Value, number
 from functrans.compile.llvm.elements import conversions
-from functrans.compile.llvm.emission import Frame, agree, in_order, is_single, move, slot
+from functrans.compile.llvm.emission import (
+    Frame,
+    agree,
+    fetched,
+    in_order,
+    is_single,
+    move,
+    result_places,
+    slot,
+    written_back,
+)
 from functrans.compile.llvm.kernels.iteration import Carry, Round
 from functrans.compile.llvm.plans.arena import LINE, lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
@@ -147,15 +157,10 @@ class _Record(LoweredCall):
             residuals = len(places) - len(self.kept)
             for k, place in zip(self.kept, places[residuals:], strict=True):
                 _brought(b, self._kind(k), before[k], place)
-            kinds = self.rows.kinds[:residuals]
-            made = [
-                slot(b, kind.dtype) if is_single(kind) else place
-                for kind, place in zip(kinds, places[:residuals], strict=True)
-            ]
+            kinds, places = self.rows.kinds[:residuals], places[:residuals]
+            made = result_places(b, kinds, places)
             self.body.frame.emit(b, before, [*carry.write(moving), *made], scratch)
-            for kind, y, place in zip(kinds, made, places[:residuals], strict=True):
-                if is_single(kind):
-                    move(b, kind.dtype, y, place)
+            written_back(b, kinds, made, places)
             b.store(b.add(i, 1), rounds)
             return carry.advance(moving)
 
@@ -304,11 +309,8 @@ class _Replay(LoweredCall):
         carry = Carry(b, self.body, starts, ends, scratch, None)
 
         def turn(i: Value, moving: list[Value]) -> list[Value]:
-            rows = self.rows.places(b, tape, b.sub(b.sub(rounds, 1), i))
-            for k, kind in enumerate(self.rows.kinds):
-                if is_single(kind):
-                    place, rows[k] = rows[k], slot(b, kind.dtype)
-                    move(b, kind.dtype, place, rows[k])
+            places = self.rows.places(b, tape, b.sub(b.sub(rounds, 1), i))
+            rows = fetched(b, self.rows.kinds, places)
             self.body.frame.emit(b, [*carry.read(moving), *rows], carry.write(moving), scratch)
             return carry.advance(moving)
 
