@@ -447,3 +447,28 @@ def test_triangular_systems(lower: bool, unit: bool) -> None:
         x[4, 4] = 0
         with pytest.raises(np.linalg.LinAlgError):
             ft.jit(f, backend="llvm")(x, draw(9, 1))
+
+
+@pytest.mark.parametrize("n", [131, 260])
+def test_threads_do_not_change_results(n: int) -> None:
+    """Columns and blocks of rows that several threads share have the bits of one thread's."""
+    x = np.random.default_rng(n).normal(size=(n, n))
+    symmetric = x @ x.T + n * np.eye(n)
+
+    def f(s: Any, x: Any) -> Any:
+        lower = np.linalg.cholesky(s)
+        return lower, np.linalg.solve(lower, x), np.linalg.solve(x, s[:, :100]), np.linalg.inv(x)
+
+    program = ft.jit(f, backend="llvm")
+    found = []
+    before = ft.get_num_threads()
+    try:
+        for count in (1, 2, 4):
+            ft.set_num_threads(count)
+            found.append(program(symmetric, x))
+    finally:
+        ft.set_num_threads(before)
+    for others in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], others, strict=True))
+    for a, b in zip(found[0], f(symmetric, x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)

@@ -16,8 +16,8 @@ def in_pieces(
     builder: Builder,
     name: str,
     operands: Sequence[Value],
-    count: int,
-    nanoseconds: int,
+    count: Value | int,
+    nanoseconds: Value | int,
     memory: Value | None = None,
 ) -> None:
     """Call a function of the module for some pieces of work.
@@ -31,16 +31,17 @@ def in_pieces(
         pieces are computed.
     operands : sequence of Value
         Of eight bytes at most, each.
-    count : int
+    count : Value or int
         How many pieces there are.
-    nanoseconds : int
+    nanoseconds : Value or int
         About how long they take one thread.
     memory : Value, optional
         What the calling thread has for itself, at most
         :data:`functrans.compile.llvm.code.pool.ROOM` bytes.
     """
     own = [] if memory is None else [memory]
-    if count < 2 or nanoseconds < 2 * LEAST:
+    known = isinstance(count, int) and isinstance(nanoseconds, int)
+    if known and (count < 2 or nanoseconds < 2 * LEAST):
         builder.call(name, "void", *operands, *own, number(0, "i64"), number(count, "i64"))
         return
     context = builder.slot("i64", len(operands))

@@ -20,8 +20,9 @@ from functrans.compile.llvm.code.builder import (
     vector,
     width_of,
 )
+from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import lanes_of, multiply_add
-from functrans.compile.llvm.linear.substitution import substitution, subtraction
+from functrans.compile.llvm.linear.substitution import substitution, subtraction, subtraction_alone
 from functrans.compile.llvm.linear.transposing import transposing
 
 if TYPE_CHECKING:
@@ -276,6 +277,28 @@ def cholesky(module: Module, element: str) -> str:
     return b.finish(b.load("i1", worst))
 
 
+def _gram(module: Module, element: str) -> str:
+    """The function ``(a, row, first, middle, last, memory, from, to)``: products of columns with
+    one another are subtracted, of some groups of rows, from their diagonal on."""
+    name = f"cholesky_{element}_gram"
+    kinds = ["ptr", *["i64"] * 4, "ptr", "i64", "i64"]
+    b = Builder(module, name, "void", kinds, internal=True)
+    a, row, first, middle, last, memory, start, stop = b.operands
+    line = b.at(a, b.mul(first, row), element)
+    half, one = b.sub(middle, first), number(1, "i64")
+
+    def rows(group: Value) -> None:
+        i = b.add(middle, b.mul(group, GRAM_ROWS))
+        height = b.intrinsic("smin", b.sub(last, i), GRAM_ROWS)
+        source = b.at(line, i, element)
+        target = b.at(b.at(a, b.mul(i, row), element), i, element)
+        product = target, row, source, one, row, source, row, height, b.sub(last, i), half
+        b.call(subtraction_alone(module, element), "void", *product, memory)
+
+    b.repeat(start, stop, rows)
+    return b.finish()
+
+
 def _cholesky_columns(module: Module, element: str) -> None:
     """The function ``(a, row, first, last, least, worst, memory)`` for a square on the diagonal."""
     name = f"cholesky_{element}_columns"
@@ -298,14 +321,9 @@ def _cholesky_columns(module: Module, element: str) -> None:
         system = *triangle, right, row, half, rest, number(0, "i1"), memory
         b.call(substitution(module, element), "void", *system)
 
-        def rows(i: Value) -> None:
-            height = b.intrinsic("smin", b.sub(last, i), GRAM_ROWS)
-            source = b.at(line, i, element)
-            target = b.at(b.at(a, b.mul(i, row), element), i, element)
-            product = target, row, source, one, row, source, row, height, b.sub(last, i), half
-            b.call(subtraction(module, element), "void", *product, memory)
-
-        b.repeat(middle, last, rows, step=GRAM_ROWS)
+        count = b.binary("sdiv", b.add(rest, GRAM_ROWS - 1), GRAM_ROWS)
+        work = b.binary("sdiv", b.mul(b.mul(rest, rest), half), max(8 * lanes, 1))
+        in_pieces(b, _gram(module, element), [a, row, first, middle, last], count, work, memory)
         b.call(name, "void", a, row, middle, last, least, worst, memory)
 
     def square() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.code.builder import Builder, Value, number, vector
 from functrans.compile.llvm.kernels.panels import packing
+from functrans.compile.llvm.kernels.sharing import in_pieces
 from functrans.compile.llvm.kernels.tiles import (
     Tile,
     lanes_of,
@@ -32,6 +33,9 @@ AT_ONCE = 96
 
 COPIED = 64
 """Rows and sums of a product from which on a copied panel pays."""
+
+PIECE = 64
+"""Columns of a piece of work that a thread takes: whole strips, so that their bits are the same."""
 
 SUBTRACTION = ("ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i64", "ptr")
 SUBSTITUTION = ("ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i1", "ptr")
@@ -87,9 +91,44 @@ def subtraction(module: Module, element: str) -> str:
     """The function ``(c, c_row, a, a_row, a_column, b, b_row, m, n, k, memory)``: ``c -= a @ b``.
 
     The elements of rows of `b` and `c` adjoin. Distances count elements. There is memory for a
-    panel, see :func:`room`, by the least of m and k.
+    panel, see :func:`room`, by the least of m and k. Several threads share the columns where that
+    pays.
     """
     name = f"subtraction_{element}"
+    if name in module.functions:
+        return name
+    alone = f"{name}_pieces"
+    inner = Builder(module, alone, "void", [*SUBTRACTION, "i64", "i64"], internal=True)
+    c, c_row, a, a_row, a_column, y, y_row, m, n, k, panel, first, last = inner.operands
+    start, count = _piece(inner, first, last, n)
+    target, source = inner.at(c, start, element), inner.at(y, start, element)
+    operands = target, c_row, a, a_row, a_column, source, y_row, m, count, k, panel
+    inner.call(subtraction_alone(module, element), "void", *operands)
+    inner.finish()
+    b = Builder(module, name, "void", SUBTRACTION, internal=True)
+    *given, m, n, k, panel = b.operands
+    _in_pieces(b, alone, [*given, m, n, k], n, b.mul(b.mul(m, n), k), panel)
+    return b.finish()
+
+
+def _piece(b: Builder, first: Value, last: Value, n: Value) -> tuple[Value, Value]:
+    """The first column of some pieces, and how many they have."""
+    start = b.mul(first, PIECE)
+    return start, b.sub(b.intrinsic("smin", b.mul(last, PIECE), n), start)
+
+
+def _in_pieces(
+    b: Builder, name: str, operands: list[Value], n: Value, work: Value, memory: Value
+) -> None:
+    """Call a function for pieces of n columns, which take so many multiplications."""
+    count = b.binary("sdiv", b.add(n, PIECE - 1), PIECE)
+    time = b.binary("sdiv", work, max(4 * lanes_of("double"), 1))
+    in_pieces(b, name, operands, count, time, memory)
+
+
+def subtraction_alone(module: Module, element: str) -> str:
+    """The same function for one thread."""
+    name = f"subtraction_{element}_alone"
     if name in module.functions:
         return name
     b = Builder(module, name, "void", SUBTRACTION, internal=True)
@@ -148,9 +187,27 @@ def substitution(module: Module, element: str) -> str:
     a lower triangle of n rows and m right sides, whose rows adjoin within.
 
     `unit` says that the diagonal is of ones, and is not read. The memory is as :func:`room` says,
-    by the number of rows.
+    by the number of rows. Several threads share the right sides where that pays.
     """
     name = f"substitution_{element}"
+    if name in module.functions:
+        return name
+    alone = f"{name}_pieces"
+    inner = Builder(module, alone, "void", [*SUBSTITUTION, "i64", "i64"], internal=True)
+    a, a_row, a_column, x, x_row, n, m, unit, memory, first, last = inner.operands
+    start, count = _piece(inner, first, last, m)
+    system = a, a_row, a_column, inner.at(x, start, element), x_row, n, count, unit, memory
+    inner.call(_substitution(module, element), "void", *system)
+    inner.finish()
+    b = Builder(module, name, "void", SUBSTITUTION, internal=True)
+    *given, n, m, unit, memory = b.operands
+    _in_pieces(b, alone, [*given, n, m, unit], m, b.mul(b.mul(n, n), m), memory)
+    return b.finish()
+
+
+def _substitution(module: Module, element: str) -> str:
+    """The same function for one thread."""
+    name = f"substitution_{element}_alone"
     if name in module.functions:
         return name
     _blocks(module, element)
@@ -167,7 +224,7 @@ def substitution(module: Module, element: str) -> str:
         lower = b.at(x, b.mul(top, x_row), element)
         b.call(name, "void", a, a_row, a_column, x, x_row, top, m, unit, memory)
         product = lower, x_row, below, a_row, a_column, x, x_row, rest, m, top, memory
-        b.call(subtraction(module, element), "void", *product)
+        b.call(subtraction_alone(module, element), "void", *product)
         b.call(name, "void", corner, a_row, a_column, lower, x_row, rest, m, unit, memory)
 
     b.choose(
@@ -179,7 +236,7 @@ def substitution(module: Module, element: str) -> str:
 
 def _blocks(module: Module, element: str) -> None:
     """The function for few rows: some columns at a time, block after block."""
-    b = Builder(module, f"substitution_{element}_blocks", "void", SUBSTITUTION, internal=True)
+    b = Builder(module, f"substitution_{element}_alone_blocks", "void", SUBSTITUTION, internal=True)
     a, a_row, a_column, x, x_row, n, m, unit, _ = b.operands
     size = block_rows()
     whole = b.sub(n, b.binary("srem", n, size))
