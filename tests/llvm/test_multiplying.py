@@ -125,3 +125,23 @@ def test_threads_do_not_change_results() -> None:
     for others in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(results[0], others, strict=True))
     np.testing.assert_allclose(results[0][0], x @ y, rtol=1e-11, atol=1e-11)
+
+
+def test_half_precision() -> None:
+    """Sums of float16 are those of float32, rounded once, as NumPy's; also where they overflow."""
+    x, y, v = drawn(40, 30), drawn(30, 50, seed=1), drawn(30, seed=2)
+    x[3] *= 20000.0
+    given = [z.astype(np.float16) for z in (x, y, v)]
+
+    def f(x: Any, y: Any, v: Any) -> Any:
+        return x @ y, x @ v, np.dot(v, v), np.einsum("ij,kj->ik", x, x), np.tensordot(v, y, 1)
+
+    found = ft.jit(f, backend="llvm")(*given)
+    with np.errstate(over="ignore"):
+        wanted = f(*given)
+        assert np.isinf(wanted[0]).any()
+        for out, w in zip(found, wanted, strict=True):
+            assert out.dtype == np.float16 and np.shape(out) == np.shape(w)
+            np.testing.assert_allclose(out, w, rtol=4e-3, atol=4e-3)
+        exact = ft.jit(f, backend="llvm", exact=True)(*given)
+        assert all(np.array_equal(a, b) for a, b in zip(exact, wanted, strict=True))

@@ -7,6 +7,7 @@ implementation of its primitive does, at the hard points too; only sums are roun
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 
     Axes = tuple[int, ...]
 
+PRODUCTS = ("affine", "dot", "einsum", "matmul", "tensordot")
+"""Those that kernels of products have in float32."""
+
 FEW = 256
 """Elements up to which three sums cost no more than a condition."""
 
@@ -74,10 +78,12 @@ def decomposed(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
 def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
     """The equations that one consists of, in a graph with the variables `given`."""
     name = equation.primitive.name
+    kinds = operand_types(equation.inputs)
     formula = _FORMULAS.get(name) or rearranging(equation) or pooling(equation)
+    if name in PRODUCTS and all([k.dtype == np.float16 for k in kinds]):
+        formula = partial(_in_single, REGISTRY[name].call)
     if formula is None:
         return None
-    kinds = operand_types(equation.inputs)
     if formula is norm and equation.inputs[0] in given and kinds[0].size > FEW:
         formula = _norm_of_many if "cond" in REGISTRY else norm  # programs of users have loaded it
     allowed = "biufc" if name in _COMPLEX else "biuf"
@@ -111,6 +117,12 @@ def inlined(graph: Graph, equation: Equation) -> list[Equation] | None:
             Equation(e.primitive, inputs, e.params, results, equation.line, equation.errstate)
         )
     return made
+
+
+def _in_single(product: Callable[..., Array], *operands: Array, **params: Any) -> Array:
+    """A product of float16, summed up in float32 as NumPy's own are."""
+    single, half = np.dtype(np.float32), np.dtype(np.float16)
+    return astype(product(*[astype(x, dtype=single) for x in operands], **params), dtype=half)
 
 
 def _floating(x: Array) -> Array:
