@@ -40,9 +40,10 @@ def in_pieces(
         :data:`functrans.compile.llvm.code.pool.ROOM` bytes.
     """
     own = [] if memory is None else [memory]
-    known = isinstance(count, int) and isinstance(nanoseconds, int)
-    if known and (count < 2 or nanoseconds < 2 * LEAST):
-        builder.call(name, "void", *operands, *own, number(0, "i64"), number(count, "i64"))
+    few = isinstance(count, int) and count < 2
+    if few or (isinstance(nanoseconds, int) and nanoseconds < 2 * LEAST):
+        end = count if isinstance(count, Value) else number(count, "i64")
+        builder.call(name, "void", *operands, *own, number(0, "i64"), end)
         return
     context = builder.slot("i64", len(operands))
     for i, operand in enumerate(operands):
