@@ -27,6 +27,8 @@ class _Array:
 ARRAY = _Array()
 """The place of an array in an :class:`Index`."""
 
+_ALL = slice(None)
+
 
 class Index:
     """The static part of an index.
@@ -117,6 +119,22 @@ class Index:
         if place is None:
             return tuple(kept)
         return (*kept[:place], *self.block_shape(array_shapes), *kept[place:])
+
+    @property
+    def widens(self) -> bool:
+        """Whether ``x[index]`` is all of x with more axes of length 1."""
+        entries = self.entries
+        return None in entries and all(
+            [e is None or e is Ellipsis or (type(e) is slice and e == _ALL) for e in entries]
+        )
+
+    def narrowed(self, shape: Shape) -> Shape:
+        """The shape of x, if the index :attr:`widens` it to this one."""
+        entries = self.entries if Ellipsis in self.entries else (*self.entries, Ellipsis)
+        place = entries.index(Ellipsis)
+        rest = (_ALL,) * (len(shape) - len(entries) + 1)
+        entries = (*entries[:place], *rest, *entries[place + 1 :])
+        return tuple([n for n, e in zip(shape, entries, strict=True) if e is not None])
 
     def block_shape(self, array_shapes: tuple[Shape, ...]) -> Shape:
         """The shape to which the arrays broadcast."""

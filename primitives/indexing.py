@@ -91,11 +91,17 @@ def indexed(key: Any, shape: Shape, label: str = "") -> Sample:
     return Sample(draw(shape, -1, 1), *arrays, index=index, label=label)
 
 
+def index_pull(g: Array, rest: tuple[Array, ...], *, index: Index) -> Any:
+    if index.widens:
+        return reshape(g, shape=index.narrowed(shape_of(g)))
+    return Scattered(g, rest, index)
+
+
 index_: Function = general(
     "index",
     lambda x, *arrays, index: x[index.key(arrays)],
     pushes=(lambda t, rest, *, index: index_(t, *rest, index=index), ZERO),
-    pulls=(lambda g, rest, *, index: Scattered(g, rest, index), ZERO),
+    pulls=(index_pull, ZERO),
     batch=index_batch,
     shape=index_shape,
     masks="moves",
@@ -105,6 +111,8 @@ index_: Function = general(
         indexed(slice(None, None, -2), (5,)),
         indexed((slice(1, None), None, 0), (3, 2)),
         indexed((..., 1), (2, 3)),
+        indexed((slice(None), None), (2, 3), "an axis more"),
+        indexed((None, ..., None), (2,), "axes more"),
         indexed((), (2,), "everything"),
         indexed(..., (), "0-d"),
         indexed(slice(2, 2), (3,), "empty"),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from functrans.core.constants import Constants
+from functrans.primitives.reduction import spread
 
 
 def test_originals_are_what_others_hold() -> None:
@@ -20,3 +21,12 @@ def test_originals_are_what_others_hold() -> None:
     constants.keep(mine)
     constants.keep(base[2:])
     assert [x.shape for x in constants.originals] == [(3,), (4,)]
+
+
+def test_numbers_that_are_broadcast_twice_are_nobodys() -> None:
+    """As cotangents of means of sums are: nobody can change the number that they show, so compiled
+    functions need not look at it in each call."""
+    constants = Constants(-1)
+    row = spread(np.float64(0.5), (3,))
+    constants.keep(np.broadcast_to(row[:, None], (3, 4)))
+    assert constants.originals == []

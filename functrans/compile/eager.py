@@ -147,9 +147,10 @@ def kernels() -> Operations | None:
 
 def forget() -> None:
     """Forget all kernels, and give back the memory that is kept for results."""
-    for operations in _operations.values():
-        operations.forget()
+    from functrans.compile.llvm.calling import memory
+
     _operations.clear()
+    memory.forget()
 
 
 def _checked(backend: str, where: str) -> EagerBackend:

@@ -80,6 +80,13 @@ def same_bits(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
     return np.array_equal(x.ravel("K").view(words), y.ravel("K").view(words))
 
 
+def _is_number(x: Any) -> bool:
+    """Whether it is a number of NumPy, or an array that shows one."""
+    while type(x) is np.ndarray and x.base is not None:
+        x = x.base
+    return isinstance(x, np.generic)
+
+
 def _held(pairs: list[tuple[Any, Any]]) -> list[bool]:
     """Whether anybody but the pairs holds the first array of each, or the array whose memory it
     has."""
@@ -91,7 +98,7 @@ def _held(pairs: list[tuple[Any, Any]]) -> list[bool]:
     found = []
     for x, _ in pairs:
         base = x.base
-        shown = base is not None and not isinstance(base, np.generic)  # which nobody can change
+        shown = base is not None and not _is_number(base)  # which nobody can change
         if shown and type(base) is np.ndarray and base.base is None:
             shown = sys.getrefcount(base) > mine[id(base)] + _COUNTING
         found.append(shown or sys.getrefcount(x) > mine[id(x)] + _COUNTING)

@@ -23,8 +23,8 @@ from functrans.transforms.accelerated import hook, is_large
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile.llvm.calling.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, pass_of  # noqa: E402
-from functrans.compile.llvm.eager.memory import memory as memory_of_process, usual  # noqa: E402
 from functrans.compile.llvm.eager.operations import Operations  # noqa: E402
 
 N = 12_000

@@ -13,7 +13,9 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from functrans.compile.llvm.calling import entry, structs
+import functrans as ft
+from functrans.compile import background
+from functrans.compile.llvm.calling import entry, memory, structs
 from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same
 from functrans.compile.llvm.code.builder import Builder, Module, Value
 from functrans.compile.llvm.code.engine import load
@@ -528,3 +530,37 @@ def test_native_text_is_valid() -> None:
     if fields is None:
         pytest.skip("no layouts here")
     assert load(entry.text(fields), ["functrans_entry"], verify=True)["functrans_entry"]
+
+
+def test_large_results_take_memory_of_results_that_are_gone(way: str) -> None:
+    """Where NumPy would ask the C library; small ones, and those that are still there, do not."""
+    if way == "foreign":
+        pytest.skip("NumPy makes these results")
+    double = ft.jit(lambda x: (x * 2.0, x[:8] + 1.0), backend="llvm")
+    x = np.arange(float(memory.LEAST_RESULT // 8))
+    double(x)
+    background.finish()
+    handler = np._core.multiarray.get_handler_name
+    for n in (x.size, x.size + 100):  # code of its own, and code that reads the sizes
+        x = np.arange(float(n))
+        large, small = double(x)
+        assert handler(large) == "functrans" and handler(small) == "default_allocator"
+        assert large.flags.owndata and large.flags.writeable and handler() == "default_allocator"
+        kept = double(x)[0]
+        assert not np.shares_memory(kept, large)
+        place = large.ctypes.data
+        del large
+        large = double(x)[0]
+        assert large.ctypes.data == place
+        del large
+        assert np.array_equal(kept, x * 2.0) and np.array_equal(double(x)[0], kept)
+    ft.clear_caches()
+    assert np.array_equal(kept, x * 2.0)
+    found = memory.memory()
+    assert found is not None
+    before = found.enter()  # somebody else's way of allocating: what there is is left as it is
+    try:
+        assert handler(double(x)[0]) == "functrans" and handler() == "functrans"
+    finally:
+        found.leave(before)
+    assert handler() == "default_allocator"

@@ -24,6 +24,7 @@ from functrans.compile.llvm.calling.plan import (
     OutputKind,
     Plan,
 )
+from functrans.compile.llvm.calling.memory import prepare as prepare_memory
 from functrans.compile.llvm.calling.scratch import prepare, write as write_arena
 from functrans.compile.llvm.calling.signature import Structure
 from functrans.compile.llvm.calling.structs import layouts
@@ -149,6 +150,7 @@ def _native() -> int:
     found = layouts()
     assert found is not None
     prepare()
+    prepare_memory()
     return load(text(found), ["functrans_entry"], quick=True)["functrans_entry"]
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import sys
 from enum import IntEnum
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.llvm.calling.memory import LEAST_RESULT, keep_results
 from functrans.compile.llvm.calling.signature import (
     Array,
     Donated,
@@ -144,6 +146,8 @@ class Output(IntEnum):
     SLOT = 6
     SOURCE = 7
     NUMBER = 8
+    BYTES = 9
+    """Of an array; where its dimensions vary, of an element."""
 
 
 class OutputKind(IntEnum):
@@ -431,6 +435,10 @@ class Plan:
                 record[Output.NDIM] = len(dims)
                 record[Output.DIMS] = self._put(dims)
                 record[Output.VARIES] = any(d < 0 for d in dims)
+                count = 1 if record[Output.VARIES] else prod(dims)
+                record[Output.BYTES] = x.dtype.itemsize * count
+                if record[Output.BYTES] >= LEAST_RESULT:
+                    keep_results()
         return record
 
     def _build(self, i: int, node: Node) -> list[int]:

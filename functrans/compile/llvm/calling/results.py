@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functrans.compile.llvm.calling.memory import LEAST_RESULT
 from functrans.compile.llvm.calling.plan import (
     Build,
     Constant,
@@ -58,7 +59,8 @@ class _Arrays(Writer):
 
     def new_array(self, record: Value) -> Value:
         b = self.b
-        dims = b.slot("ptr")
+        dims, size = b.slot("ptr"), b.slot("i64")
+        b.store(self.word(record, Output.BYTES), size)
         ndim = self.word(record, Output.NDIM)
         given = self.word(record, Output.DIMS, "ptr")
         b.store(given, dims)
@@ -70,22 +72,52 @@ class _Arrays(Writer):
                 wanted = self.word(given, j)
                 fixed = b.icmp("sge", wanted, 0)
                 place = b.select(fixed, number(0, "i64"), b.xor(wanted, -1))
-                size = self.word(self.part(Head.SIZE_PART), place)
-                b.store(b.select(fixed, wanted, size), b.at(own, j, "i64"))
+                found = self.word(self.part(Head.SIZE_PART), place)
+                length = b.select(fixed, wanted, found)
+                b.store(length, b.at(own, j, "i64"))
+                b.store(b.mul(b.load("i64", size), length), size)
 
             b.repeat(0, ndim, fill)
             b.store(own, dims)
 
         b.when(b.icmp("ne", self.word(record, Output.VARIES), 0), told)
+        before = self.kept_memory(b.icmp("uge", b.load("i64", size), LEAST_RESULT))
         dtype = self.word(record, Output.DTYPE, "ptr")
         self.do("Py_IncRef", dtype)  # it is taken over
         short = b.emit("i32", f"trunc {ndim} to i32")
         zero = number(0, "i32")
         kind = self.head(Head.ARRAY_TYPE, "ptr")
         at = b.load("ptr", dims)
-        return self.made(
-            self.call("numpy_NewFromDescr", kind, dtype, short, at, NULL, NULL, zero, NULL)
-        )
+        made = self.call("numpy_NewFromDescr", kind, dtype, short, at, NULL, NULL, zero, NULL)
+        b.when(b.icmp("ne", before, NULL), lambda: self.hand_over(before))
+        return self.made(made)
+
+    def kept_memory(self, large: Value) -> Value:
+        """Let NumPy take memory that is kept for the next array, if it is `large` and NumPy would
+        ask nobody but the C library; the handler before, or null."""
+        b = self.b
+        handlers = self.module.external("functrans_memory")
+        ours, usual = b.load("ptr", handlers), self.word(handlers, 1, "ptr")
+        before = b.slot("ptr")
+        b.store(NULL, before)
+
+        def tell() -> None:
+            old = self.made(self.call("numpy_SetHandler", ours))
+            b.store(old, before)
+
+            def undo() -> None:
+                self.hand_over(old)
+                b.store(NULL, before)
+
+            b.when(b.icmp("ne", old, usual), undo)
+
+        b.when(b.both(large, b.icmp("ne", ours, NULL)), tell)
+        return b.load("ptr", before)
+
+    def hand_over(self, handler: Value) -> None:
+        """Have NumPy use a handler again, of which this has a reference."""
+        self.do("Py_DecRef", self.made(self.call("numpy_SetHandler", handler)))
+        self.do("Py_DecRef", handler)
 
 
 class _Numbers(Writer):

@@ -52,6 +52,7 @@ PYTHON_FUNCTIONS = (
 
 NEW_FROM_DESCR = 94
 SCALAR = 60
+SET_HANDLER = 304
 """Places in NumPy's table of functions; they are part of its binary interface."""
 
 _LOWEST = 1 << 16
@@ -271,6 +272,7 @@ def _enter_symbols() -> None:
         raise LayoutError("NumPy makes other scalars")
     SYMBOLS["numpy_NewFromDescr"] = table[NEW_FROM_DESCR]
     SYMBOLS["numpy_Scalar"] = table[SCALAR]
+    SYMBOLS["numpy_SetHandler"] = table[SET_HANDLER]
 
 
 def _table() -> Any:
@@ -283,7 +285,7 @@ def _table() -> Any:
         address = pointer(capsule, None)
     except ValueError as error:
         raise LayoutError("NumPy shows no table of functions") from error
-    table = (ctypes.c_size_t * 95).from_address(address)
+    table = (ctypes.c_size_t * (SET_HANDLER + 1)).from_address(address)
     if table[2] != id(np.ndarray):
         raise LayoutError("NumPy's table of functions has another layout")
     version = ctypes.CFUNCTYPE(ctypes.c_uint)(table[0])()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from functrans.compile.llvm.calling.memory import memory, usual
 from functrans.compile.llvm.eager.kernel import SIZE, Kernel, graph_of, pass_of
-from functrans.compile.llvm.eager.memory import memory, usual
 from functrans.compile.llvm.eager.thresholds import LEAST
 from functrans.core.errors import FunctransError
 from functrans.core.reports import only_warning
@@ -148,11 +148,6 @@ class Operations:
         """The end of that."""
         if before is not None and self._memory is not None:
             self._memory.leave(before)
-
-    def forget(self) -> None:
-        """Give the memory back that is kept."""
-        if self._memory is not None:
-            self._memory.clear()
 
     def serves(self, primitive: Primitive) -> bool:
         """Whether there may be a kernel for a rule of an operation."""

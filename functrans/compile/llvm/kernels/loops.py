@@ -124,7 +124,8 @@ class Loops:
         rank = len(self.extents)
         for node in self.order:
             node.settle()
-        self.vector_axis = rank - 1
+        # What is done once a row has no vectors.
+        self.vector_axis = rank if 0 < rank == self.rows else rank - 1
         self.width = self._width()
 
     def _collapse(self, space: Sequence[int], rows: int) -> None:
@@ -181,7 +182,7 @@ class Loops:
         return bool(depths) and (self.vector_axis in depths or not w.access.strides[-1])
 
     def _width(self) -> int:
-        if not self.extents or any([self._repeats(w) for w in self.writes]):
+        if len(self.extents) in (0, self.rows) or any([self._repeats(w) for w in self.writes]):
             return 1
         inner = [n for n in self.order if n.depth == self.vector_axis]
         sizes = [conversions.real_of(n.dtype).itemsize for n in inner]

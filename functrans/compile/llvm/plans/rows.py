@@ -33,53 +33,120 @@ LONGEST = 1 << 15
 
 def nested(plan: Plan, steps: Sequence[Kernel | Call]) -> list[Nest | Call]:
     """The steps with kernels that can share rows in one nest."""
-    nests: list[Nest | Call] = []
-    written: dict[Variable, int] = {}  # the last nest or call that writes to a piece of memory
-    storage = plan.statements.storage
+    joining = _Joining(plan)
     for step in steps:
-        if not isinstance(step, Kernel):
-            for x in step.equation.outputs:
-                written[storage(x)] = len(nests)
-            nests.append(step)
-            continue
-        place = _joined(plan, nests, written, step)
-        if place is None:
-            place = len(nests)
-            nests.append(Nest([step], 0))
-        for statement in step.statements:
-            written[storage(statement.target)] = place
+        joining.add(step)
+    nests = [nest for nest in joining.nests if nest is not None]
     for nest in nests:
         if isinstance(nest, Nest) and nest.rows:
             nest.temporary = _within(plan, nests, nest)
     return nests
 
 
-def _joined(
-    plan: Plan, nests: list[Nest | Call], written: dict[Variable, int], kernel: Kernel
-) -> int | None:
-    """The nest that a kernel has joined, if it can join the last one that it depends on."""
-    if math.prod(kernel.space) < LARGE:
-        return None
-    storage = plan.statements.storage
-    reads = [storage(x) for s in kernel.statements for x, _ in plan.leaves(s)]
-    place = max([written.get(x, -1) for x in reads], default=-1)
-    if place < 0 or any([not s.initial or storage(s.target) in written for s in kernel.statements]):
-        return None
-    nest = nests[place]
-    if not isinstance(nest, Nest):
-        return None
-    first = nest.kernels[0].space
-    most = nest.rows or min(len(first), len(kernel.space)) - 1
-    for rows in range(most, 0, -1):
-        inner = math.prod(kernel.space[rows:])
-        if first[:rows] != kernel.space[:rows] or not SHORTEST <= inner <= LONGEST:
-            continue
-        splits = all([_splits(k, rows) for k in (*nest.kernels, kernel)])
-        if splits and all([_local(plan, k, kernel, rows) for k in nest.kernels]):
-            nest.kernels.append(kernel)
-            nest.rows = rows
-            return place
-    return None
+class _Joining:
+    """Nests in the making.
+
+    Attributes
+    ----------
+    nests : list of Nest, Call or None
+        None is left where a nest went into an earlier one.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.storage = plan.statements.storage
+        self.nests: list[Nest | Call | None] = []
+        self._written: dict[Variable, int] = {}  # the last one that writes to a piece of memory
+        self._fresh: set[int] = set()  # those that write to memory which nobody has written to
+
+    def add(self, step: Kernel | Call) -> None:
+        """Enter what comes next."""
+        place = len(self.nests)
+        if not isinstance(step, Kernel):
+            self.nests.append(step)
+            for x in step.equation.outputs:
+                self._written[self.storage(x)] = place
+            return
+        targets = [self.storage(s.target) for s in step.statements]
+        fresh = all([s.initial for s in step.statements])
+        if fresh and not any([x in self._written for x in targets]):
+            if self._joins(step):
+                return
+            self._fresh.add(place)
+        self.nests.append(Nest([step], 0))
+        self._written.update(dict.fromkeys(targets, place))
+
+    def _joins(self, kernel: Kernel) -> bool:
+        """Whether a kernel has joined the last nest that it depends on, with all between that is
+        done once a row."""
+        if math.prod(kernel.space) < LARGE:
+            return False
+        place, between = self._host(kernel)
+        nest = self.nests[place] if place >= 0 else None
+        if not isinstance(nest, Nest):
+            return False
+        first = nest.kernels[0].space
+        most = nest.rows or min(len(first), len(kernel.space)) - 1
+        joining = [*[k for i in between for k in self._kernels(i)], kernel]
+        for rows in range(most, 0, -1):
+            inner = math.prod(kernel.space[rows:])
+            if first[:rows] != kernel.space[:rows] or not SHORTEST <= inner <= LONGEST:
+                continue
+            if any([not _is_row(k.space, kernel.space[:rows]) for k in joining[:-1]]):
+                continue
+            if self._fit([*nest.kernels, *joining], len(nest.kernels), rows):
+                nest.kernels += joining
+                nest.rows = rows
+                for i in between:
+                    self.nests[i] = None
+                for statement in [s for k in joining for s in k.statements]:
+                    self._written[self.storage(statement.target)] = place
+                return True
+        return False
+
+    def _kernels(self, place: int) -> list[Kernel]:
+        nest = self.nests[place]
+        return nest.kernels if isinstance(nest, Nest) else []
+
+    def _needed(self, kernel: Kernel) -> set[int]:
+        """The places of what has to be done before a kernel."""
+        leaves = [x for s in kernel.statements for x, _ in self.plan.leaves(s)]
+        found = {self._written.get(self.storage(x), -1) for x in leaves}
+        return found - {-1}
+
+    def _host(self, kernel: Kernel) -> tuple[int, list[int]]:
+        """The place of the last that a kernel depends on, -1 for none, but for what has an element
+        for each row of it; and the places of these."""
+        between: list[int] = []
+        needed = self._needed(kernel)
+        while needed:
+            place = max(needed)
+            kernels = self._kernels(place)
+            if place not in self._fresh or len(kernels) != 1:
+                return place, between[::-1]
+            space = kernels[0].space
+            if not any([_is_row(space, kernel.space[:r]) for r in range(1, len(kernel.space))]):
+                return place, between[::-1]
+            between.append(place)
+            needed |= self._needed(kernels[0])
+            needed = {i for i in needed if i < place}
+        return -1, []
+
+    def _fit(self, kernels: Sequence[Kernel], old: int, rows: int) -> bool:
+        """Whether kernels can share rows, of which so many do or are the first."""
+        return all([_splits(k, rows) for k in kernels]) and all(
+            [
+                _local(self.plan, earlier, later, rows)
+                for i, later in enumerate(kernels)
+                for earlier in kernels[:i]
+                if i >= old
+            ]
+        )
+
+
+def _is_row(space: Sequence[int], rows: Sequence[int]) -> bool:
+    """Whether a space has one element for each row."""
+    return tuple(space[: len(rows)]) == tuple(rows) and math.prod(space[len(rows) :]) == 1
 
 
 def _splits(kernel: Kernel, rows: int) -> bool:
