@@ -15,12 +15,12 @@ from numpy import ndarray
 
 from functrans.core import tree
 from functrans.core.array import TracedArray
-from functrans.core.interpreter import CustomCall, Interpreter, outside
+from functrans.core.interpreter import CustomCall, Interpreter, outside, stack
 from functrans.core.primitive import Primitive, Rule
 from functrans.core.types import SCALARS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from functrans.core.types import Array
 
@@ -94,7 +94,7 @@ def is_large(x: Any) -> bool:
 
 def below(*args: Any) -> Accelerated | None:
     """What is to lie below an outermost transform with these arguments; None for nothing."""
-    if not outside() or not any(map(is_large, args)):
+    if type(stack.top) is Accelerated or not outside() or not any(map(is_large, args)):
         return None
     kernels = hook.load()
     return None if kernels is None else Accelerated(kernels)
@@ -161,18 +161,16 @@ class Accelerated(Interpreter):
             return None
         return self._kernels.partial(primitive, push.apply, (t, push.select(ans, primals), {}))
 
-    def pulling(self, entries: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-        """The entries of a tape with pulls that ask for kernels first."""
-        for k, entry in entries:
-            if (
-                entry is not None
-                and type(entry[0]) is Primitive
-                and entry[0].kind == "elementwise"
-                and self._kernels.serves(entry[0])
-            ):
-                primitive, links = entry
-                entry = primitive, [self._asking(primitive, *link) for link in links]
-            yield k, entry
+    def pulling(self, primitive: Any, links: Any) -> Any:
+        """The links of an operation whose cotangent is large, with pulls that ask for kernels
+        first."""
+        if (
+            type(primitive) is Primitive
+            and primitive.kind == "elementwise"
+            and self._kernels.serves(primitive)
+        ):
+            return [self._asking(primitive, *link) for link in links]
+        return links
 
     def _asking(self, primitive: Primitive, pull: Any, index: Any, kept: Any, *more: Any) -> Any:
         if type(kept) is ndarray and kept.size < hook.least:

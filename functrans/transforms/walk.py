@@ -19,7 +19,7 @@ from functrans.core.cotangent import (
 )
 from functrans.core.interpreter import stack
 from functrans.core.types import ArrayType
-from functrans.transforms.accelerated import Accelerated
+from functrans.transforms.accelerated import Accelerated, hook
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -91,9 +91,7 @@ def walk(
     """Carry cotangents through entries, which come with their places and the last one first."""
     if watching.pulled is not None:
         entries = _watched(entries, watching.pulled)
-    floor = stack.top
-    if type(floor) is Accelerated:
-        entries = floor.pulling(entries)
+    floor, least = stack.top if type(stack.top) is Accelerated else None, hook.least
     values, touched = cotangents.values, cotangents.touched
     add, ndarray = np.add, np.ndarray  # looked up once: numpy's attributes take long
     with np.errstate(all="ignore"):  # inner values of formulas, as 1/x at 0, would warn of nothing
@@ -124,6 +122,8 @@ def walk(
                     _pull_masked(primitive, links, g, cotangents)
                     continue
                 g = g.value
+            if floor is not None and type(g) is ndarray and g.size >= least:
+                links = floor.pulling(primitive, links)
             for pull, index, residuals, params, space in links:
                 d = pull(g, residuals) if params is None else pull(g, residuals, params)
                 if space is None or (

@@ -19,7 +19,7 @@ from functrans.compile import eager
 from functrans.core.interpreter import stack
 from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import ArrayType
-from functrans.transforms.accelerated import hook, is_large
+from functrans.transforms.accelerated import Accelerated, hook, is_large
 
 pytest.importorskip("llvmlite")
 
@@ -476,3 +476,24 @@ def test_tensors(served: list[str]) -> None:
     for a, b in zip(gradients(100), small, strict=True):
         np.testing.assert_array_equal(a, b)
     assert len(served) == count
+
+
+def test_one_interpreter_lies_below() -> None:
+    """However many of functrans' functions a call goes through."""
+    depths = []
+
+    def f(x: Any) -> Any:
+        top, found = stack.top, 0
+        while top is not None:
+            found += isinstance(top, Accelerated)
+            top = top.parent
+        depths.append(found)
+        return np.sum(x * x)
+
+    x = np.ones(hook.least)
+    with ft.eager_backend("llvm"):
+        ft.grad(f)(x)
+        ft.value_and_grad(f)(x)
+        ft.vmap(f)(np.stack([x, x]))
+        ft.vmap(ft.grad(f))(np.stack([x, x]))
+    assert depths == [1] * 4

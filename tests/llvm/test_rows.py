@@ -1,4 +1,4 @@
-"""Kernels that share rows: what is done between walks through a row, once for each, is among them."""
+"""Kernels that share rows, with what is done once for each row between walks through it."""
 
 from collections.abc import Callable
 from typing import Any

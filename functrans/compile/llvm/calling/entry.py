@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from functrans.compile.llvm.calling import arguments, results
 from functrans.compile.llvm.calling.foreign import Foreign
+from functrans.compile.llvm.calling.memory import prepare as prepare_memory
 from functrans.compile.llvm.calling.plan import (
     UNKNOWN,
     Head,
@@ -24,7 +25,6 @@ from functrans.compile.llvm.calling.plan import (
     OutputKind,
     Plan,
 )
-from functrans.compile.llvm.calling.memory import prepare as prepare_memory
 from functrans.compile.llvm.calling.scratch import prepare, write as write_arena
 from functrans.compile.llvm.calling.signature import Structure
 from functrans.compile.llvm.calling.structs import layouts
