@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
+from functrans.compile.llvm.plans import extrema
 from functrans.compile.llvm.plans.positions import progression
 from functrans.compile.llvm.segment import supported
 from tests.llvm.native import staged, status
@@ -44,6 +45,32 @@ def test_nan_and_infinities(dtype: str) -> None:
     compare(lambda x: both(x, 1), x)
     compare(lambda x: both(x, 0), x)
     compare(lambda x: both(x[[0, 3, 4]], None), x)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int16", "uint8", "bool"])
+@pytest.mark.parametrize("length", [2, 31, 333])
+def test_lanes_remember_the_first(dtype: str, length: int) -> None:
+    """Ties in several lanes, NaN before and behind the extremum, and rows of what is never better
+    than anything."""
+    rng = np.random.default_rng(length)
+    x = rng.integers(0, 7, (60, length)).astype(dtype)
+    if dtype.startswith("float"):
+        x[:40][rng.random((40, length)) < 2 / length] = np.nan
+        x[40:44], x[44:48] = -np.inf, np.inf
+        x[48:50, -1] = np.nan
+    elif dtype != "bool":
+        x[40:44], x[44:48] = np.iinfo(dtype).min, np.iinfo(dtype).max
+    compare(lambda x: (*both(x, 1), np.max(x, 1), np.min(x, 1)), x)
+    compare(lambda x: both(x[None, :, :, None], 2), x)
+
+
+@pytest.mark.parametrize("size", [extrema.WHOLE - 1, extrema.WHOLE])
+def test_of_all_elements(size: int) -> None:
+    """In one walk by one thread, and in two by several."""
+    x = np.rint(drawn((size,), "float32") * 4)
+    compare(lambda x: both(x, 0), x)
+    x[size - 3] = np.nan
+    compare(lambda x: both(x, 0), x)
 
 
 def test_what_stands_around_is_fused() -> None:

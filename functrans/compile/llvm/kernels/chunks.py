@@ -19,6 +19,7 @@ from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.loops import Span, emit_loops, loops_of
 from functrans.compile.llvm.kernels.memory import load, store
 from functrans.compile.llvm.plans.arena import lines
+from functrans.compile.llvm.plans.extrema import EXTREMA
 from functrans.graph.graph import Variable
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def chunked(plan: Plan, nest: Nest) -> Chunks | None:
         if write.positions or target in partial:
             return None
         if not write.access.strides[0]:
-            if not (write.statement.reduced and write.statement.initial):
+            statement = write.statement
+            if not (statement.reduced and statement.initial) or statement.combine in EXTREMA:
                 return None
             partial[target] = Variable(target.type)
             # To combine the parts takes a nanosecond an element, in one thread.

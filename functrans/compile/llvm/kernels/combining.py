@@ -64,7 +64,11 @@ def neutral(how: str, dtype: DType, width: int, empty: bool = False) -> Operand:
 
 
 def across(builder: Builder, how: str, dtype: DType, x: Operand) -> Operand:
-    """All lanes of a vector as one scalar: halves onto each other, again and again."""
+    """All lanes of a vector as one scalar: halves onto each other, again and again. Of extrema of
+    numbers somebody else knows whether there was NaN."""
+    if how in ("max", "min") and dtype.kind == "f" and dtype.itemsize > 2:
+        assert isinstance(x, Value)
+        return _extremum(builder, how, x)
     values = parts(x)
     width = width_of(values[0].type)
     while width > 1:
@@ -73,6 +77,16 @@ def across(builder: Builder, how: str, dtype: DType, x: Operand) -> Operand:
         high = [_half(builder, part, width, width) for part in values]
         values = parts(combined(builder, how, dtype, joined(low), joined(high)))
     return joined(values)
+
+
+def _extremum(b: Builder, how: str, x: Value) -> Value:
+    """The same of numbers of which none is NaN."""
+    best, width = x, width_of(x.type)
+    while width > 1:
+        width //= 2
+        low, high = _half(b, best, 0, width), _half(b, best, width, width)
+        best = b.select(b.fcmp("ogt" if how == "max" else "olt", low, high), low, high)
+    return best
 
 
 def _half(builder: Builder, x: Value, start: int, count: int) -> Value:

@@ -16,9 +16,11 @@ from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.conversions import Pair, convert, element
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.kernels.extrema import Best, begin, found, in_lanes, meet
 from functrans.compile.llvm.kernels.memory import load, load_at, steps_of, store
 from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write
 from functrans.compile.llvm.plans.affine import Access
+from functrans.compile.llvm.plans.extrema import EXTREMA
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Variable
 
@@ -186,7 +188,8 @@ class Loops:
             return 1
         inner = [n for n in self.order if n.depth == self.vector_axis]
         sizes = [conversions.real_of(n.dtype).itemsize for n in inner]
-        sizes += [conversions.real_of(w.dtype).itemsize for w in self.writes]
+        ends = [w.node.dtype if w.statement.combine in EXTREMA else w.dtype for w in self.writes]
+        sizes += [conversions.real_of(dtype).itemsize for dtype in ends]
         width = 2 * machine().vector_bytes // max([*sizes, 4])
         while width > 1 and width // 2 >= self.extents[-1]:
             width //= 2
@@ -210,6 +213,7 @@ class Loops:
         self.values: dict[Node, Operand] = {}
         self.splats: dict[Node, Operand] = {}
         self.sums: dict[int, Value | tuple[Value, Value]] = {}
+        self.best: dict[int, Best] = {}
         if 0 in self.extents:
             self._fill_empty(at)
             return False
@@ -363,6 +367,10 @@ class Loops:
             mask = self.b.first_lanes(self.width, self.b.sub(number(stop, "i64"), i))
         self._advance(axis, i)
         self._values(axis, self.width, mask)
+        for place, best in self.best.items():
+            x = self._seen(self.writes[place].node, self.width)
+            assert not isinstance(x, Pair)
+            meet(self.b, best, x, i, mask)
         self._writes(self.width, mask)
         self.addresses = saved
 
@@ -456,6 +464,8 @@ class Loops:
 
     def _writes(self, width: int, mask: Value | None) -> None:
         for i, w in enumerate(self.writes):
+            if i in self.best:
+                continue
             value = convert(self.b, self._seen(w.node, width), w.node.dtype, w.dtype)
             if i in self.sums:
                 self._add(i, value, width, mask)
@@ -475,6 +485,10 @@ class Loops:
     def _start_sum(self, i: int) -> None:
         w = self.writes[i]
         assert w.statement.combine is not None
+        if in_lanes(w.statement.combine, w.node.dtype):
+            extent = self.extents[w.split]
+            self.best[i] = begin(self.b, w.statement.combine, w.node.dtype, extent, self.width)
+            return
         kind = vector(element(w.dtype), self.width)
         start = combining.neutral(w.statement.combine, w.dtype, self.width)
         if isinstance(start, Pair):
@@ -511,6 +525,9 @@ class Loops:
     def _finish_sum(self, i: int) -> None:
         w = self.writes[i]
         assert w.statement.combine is not None
+        if i in self.best:
+            self._put(w, found(self.b, self.best.pop(i), self.width), 1, None)
+            return
         total = combining.across(self.b, w.statement.combine, w.dtype, self._sum(i))
         del self.sums[i]
         self._put(w, total, 1, None)
