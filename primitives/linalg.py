@@ -295,19 +295,40 @@ def svd_with_sign(x: Array) -> tuple[Array, Array, Array, Array]:
     return u, s, vh, (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
 
 
+def of_moderate_det(x: Array) -> tuple[Array, Array]:
+    """The matrices times powers of two, which change no bits, such that determinants are about 1;
+    and what powers of two they were times that: cofactors may be finite where determinants are not.
+    """
+    with np.errstate(all="ignore"):
+        size = np.linalg.slogdet(x)[1] / (max(x.shape[-1], 1) * np.log(2.0))
+        largest = np.log2(np.abs(x).max(axis=LAST_TWO, initial=0))
+    size = np.where(np.isfinite(size), size, np.where(np.isfinite(largest), largest, 0))
+    power = np.rint(size).astype(np.int64)[..., None, None]
+    return raised(x, -power), power
+
+
+def raised(x: Array, power: Array) -> Array:
+    """``x * 2**power``."""
+    with np.errstate(all="ignore"):
+        if x.dtype.kind != "c":
+            return np.asarray(np.ldexp(x, power))
+        return np.ldexp(x.real, power) + 1j * np.ldexp(x.imag, power)
+
+
 def cofactor_impl(x: Array) -> Array:
-    x = np.asarray(x, linalg_dtype(x.dtype))
+    x, power = of_moderate_det(np.asarray(x, linalg_dtype(x.dtype)))
     inverse, ill = inverse_if_safe(x)
     out = np.linalg.det(x)[..., None, None] * inverse.mT
     if ill.any():
         u, s, vh, sign = svd_with_sign(x[ill])
         out[ill] = sign * (u.conj() * products_of_others(s)[..., None, :]) @ vh.conj()
-    return out
+    return raised(out, power * (x.shape[-1] - 1))
 
 
 def cofactor_change_impl(x: Array, y: Array) -> Array:
     dtype = linalg_dtype(x.dtype, y.dtype)
     x, y = np.broadcast_arrays(np.asarray(x, dtype), np.asarray(y, dtype))
+    x, power = of_moderate_det(x)
     inverse, ill = inverse_if_safe(x)
     eye = np.eye(x.shape[-1], dtype=dtype)
     turned = inverse @ y
@@ -321,7 +342,7 @@ def cofactor_change_impl(x: Array, y: Array) -> Array:
         along = others @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]
         change = eye * along - others * turned.mT
         out[ill] = sign * (u.conj() @ change @ vh.conj())
-    return out
+    return raised(out, power * (x.shape[-1] - 2))
 
 
 def cofactor_change_partial(t: Array, ans: Array, x: Array, y: Array) -> Array:
@@ -372,6 +393,12 @@ cofactor: Function = general(
     samples=square_samples(
         Sample(regular_complex((3, 3)), label="complex 3 x 3"),
         Sample(np.diag([2.0, 0.0]), second=False, label="rank n - 1"),
+        Sample(
+            np.diag([1e120] * 3),
+            smooth=False,
+            value=np.diag([1e240] * 3),
+            label="the determinant overflows",
+        ),
         Sample(np.diag([2.0, 0.0, 0.0]), second=False, label="rank n - 2"),
     ),
 )

@@ -1,6 +1,7 @@
 """Programs that write into arrays and their views, as source code drawn by hypothesis.
 
 Each statement is tried on ndarrays while the program is made, so NumPy itself says what is valid.
+What they compute, and its differences, are here too.
 """
 
 from __future__ import annotations
@@ -232,3 +233,27 @@ def compiled(source: str) -> Callable[..., Any]:
     env: dict[str, Any] = {"np": np}
     exec(compile(source, name, "exec"), env)
     return env["program"]  # type: ignore[no-any-return]
+
+
+def plain(f: Any, *args: Any) -> Any:
+    """What NumPy computes; the arguments are copied first."""
+    return f(*map(np.copy, args))
+
+
+def differences(f: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Both gradients by central differences, with two steps extrapolated."""
+    grads = []
+    for k, a in enumerate((x, y)):
+        g = np.empty_like(a)
+        for i in np.ndindex(a.shape):
+            slopes = []
+            for h in (1e-4, 5e-5):
+                values = []
+                for sign in (1, -1):
+                    moved = [np.copy(x), np.copy(y)]
+                    moved[k][i] += sign * h
+                    values.append(f(*moved))
+                slopes.append((values[0] - values[1]) / (2 * h))
+            g[i] = (4 * slopes[1] - slopes[0]) / 3
+        grads.append(g)
+    return tuple(grads)  # type: ignore[return-value]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.kinds import public_function
+from functrans.core.dispatch import public_function
 from functrans.core.primitive import HigherOrder, Primitive
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 
 from functrans.control.derived import known
 from functrans.core.array import TracedArray
+from functrans.core.dispatch import public_function
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.interpreter import Interpreter, under
-from functrans.core.kinds import public_function
 from functrans.core.primitive import Primitive
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Variable

@@ -20,15 +20,23 @@ def several_axes(axis: Any, ndim: int, *, repeats: bool = False) -> tuple[int, .
     return normalize_axis_tuple(axis, ndim, allow_duplicate=repeats)
 
 
-def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes that a reduction removes: all of them for None."""
+def reduced_axes(axis: Any, ndim: int, *, numbers: bool = True) -> tuple[int, ...]:
+    """The axes that a reduction removes: all of them for None.
+
+    A number has the axes 0 and -1, but not for functions that are no reductions of ufuncs in NumPy.
+    """
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis >= 0 else axis + ndim,)
-    if ndim == 0 and axis in (0, -1):  # NumPy lets this pass
+    if numbers and is_of_number(axis, ndim):
         return ()
     return several_axes(axis, ndim)
+
+
+def is_of_number(axis: Any, ndim: int) -> bool:
+    """Whether an axis is one that NumPy lets an array without axes have."""
+    return ndim == 0 and axis in (0, -1)
 
 
 def inserted_axes(axis: Any, ndim: int) -> tuple[int, ...]:

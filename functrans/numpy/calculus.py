@@ -72,7 +72,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Second-order differences inside an axis, first- or second-order ones at its ends."""
     x = operand(f)
-    axes = reduced_axes(axis, ndim_of(x))
+    axes = reduced_axes(axis, ndim_of(x), numbers=False)
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError("invalid number of arguments")
     spacings = varargs or (1.0,)

@@ -59,7 +59,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     x, y = full_width(a), full_width(b)
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
         count = operator.index(axes)
-        x_axes: Any = tuple(range(ndim_of(x) - count, ndim_of(x)))
+        x_axes: Any = tuple(range(-count, 0))
         y_axes: Any = tuple(range(count))
     else:
         x_axes, y_axes = axes

@@ -443,15 +443,27 @@ def logspace(
     return _at_axis(p.power(base, exponents), axis, dtype)
 
 
+def _no_zero(end: Array) -> Array:
+    """The end of a geometric sequence, if it may be one."""
+    value = end
+    while isinstance(value, TracedArray):
+        value = value.underlying
+    if value is None:
+        return p.where(p.equal(end, 0), np.nan, end)
+    if np.any(np.equal(value, 0)):
+        raise ValueError("Geometric sequence cannot include zero")
+    return end
+
+
 @implements(np.geomspace)
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: Any = 0
 ) -> Array:
-    """Numbers with a constant ratio between two ends: of one sign, or complex."""
-    low, high = _floating(start), _floating(stop)
-    for end in (low, high):
-        if not isinstance(end, TracedArray) and np.any(np.equal(end, 0)):
-            raise ValueError("Geometric sequence cannot include zero")
+    """Numbers with a constant ratio between two ends: of one sign, or complex.
+
+    An end that is zero is refused; where a function is staged and no value known, it gives NaN.
+    """
+    low, high = map(_no_zero, map(_floating, (start, stop)))
     kind = complex if "c" in (dtype_of(low).kind, dtype_of(high).kind) else float
     low, high = reductions.cast(low, kind), reductions.cast(high, kind)
     sign = p.sign(low)

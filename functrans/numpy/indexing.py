@@ -13,7 +13,7 @@ from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, writing
 from functrans.numpy.axes import a_shape, ndim_of, one_axis, several_axes
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, in_one_axis, operand
 from functrans.numpy.registry import implements, method
 
 
@@ -21,10 +21,8 @@ from functrans.numpy.registry import implements, method
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Array:
     """The entries of an axis at some positions."""
-    x = operand(a)
-    if axis is None:
-        x, axis = flattened(x), 0
-    return p.take(x, indices, axis=one_axis(axis, ndim_of(x)), mode=mode)
+    x, axis = in_one_axis(operand(a), axis)
+    return p.take(x, indices, axis=axis, mode=mode)
 
 
 @implements(np.take_along_axis)
@@ -170,6 +168,8 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> tuple[Array, ..
         raise ValueError(f"unravel_index: order must be 'C' or 'F', got {order!r}")
     lengths = a_shape(shape)
     rest, found = operand(indices), []
+    if dtype_of(rest).kind not in "iu":
+        raise TypeError("numpy.unravel_index: only int indices permitted")
     for length in reversed(lengths) if order == "C" else lengths:
         found.append(p.remainder(rest, length))
         rest = p.floor_divide(rest, length)

@@ -342,13 +342,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         axes = tuple(range(ndim))
         euclidean = ord is None or (ndim == 2 and ord in ("fro", "f")) or (ndim == 1 and ord == 2)
         if euclidean:
-            return p.norm(a, axes=axes, keepdims=bool(keepdims))
+            return p.norm(a, axes=axes, keepdims=reductions.flag(keepdims))
     else:
         axes = several_axes(axis, ndim)
     if len(axes) == 1:
-        return _vector_norm(a, ord, axes, bool(keepdims))
+        return _vector_norm(a, ord, axes, reductions.flag(keepdims))
     if len(axes) == 2:
-        return _matrix_norm(a, ord, axes, bool(keepdims))
+        return _matrix_norm(a, ord, axes, reductions.flag(keepdims))
     raise ValueError("Improper number of dimensions to norm.")
 
 
@@ -422,7 +422,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     shape = shape_of(a)
     axes = several_axes(tuple(range(len(shape))) if axis is None else axis, len(shape))
     if len(axes) == 1:
-        return _vector_norm(a, ord, axes, bool(keepdims))
+        return _vector_norm(a, ord, axes, reductions.flag(keepdims))
     rest = tuple(i for i in range(len(shape)) if i not in axes)
     joined = shapes.transpose(a, axes + rest)
     n = math.prod(shape[i] for i in axes)

@@ -15,6 +15,7 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import OperandError, user_line
 from functrans.core.types import OPERANDS, Array, shape_of, type_of
+from functrans.numpy.axes import is_of_number, one_axis
 
 NUMERIC_KINDS = "?biufc"
 
@@ -79,6 +80,14 @@ def flattened(x: Array) -> Array:
     """`x` with all axes in one."""
     shape = shape_of(x)
     return x if len(shape) == 1 else p.reshape(x, shape=(math.prod(shape),))
+
+
+def in_one_axis(x: Array, axis: Any) -> tuple[Array, int]:
+    """The array and an axis of it: all elements in one axis for None, and for a number."""
+    ndim = len(shape_of(x))
+    if axis is None or is_of_number(axis, ndim):
+        return flattened(x), 0
+    return x, one_axis(axis, ndim)
 
 
 def converted_all(xs: Any) -> list[Array]:

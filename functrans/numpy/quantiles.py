@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, reductions, shapes
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import flattened, operand, promoted, scalar
-from functrans.numpy.reductions import flag
+from functrans.numpy.reductions import truth
 from functrans.numpy.registry import implements
 from functrans.numpy.statistics import last_axis, weights_of
 
@@ -210,7 +210,7 @@ def _quantile_result(
     ans = shapes.moveaxis(ans, tuple(range(lanes, lanes + own)), tuple(range(own)))
     if promoted(fraction) is fraction and not issubclass(type(fraction), np.ndarray):
         ans = reductions.cast(ans, dtype_of(x))  # a Python number does not widen float32
-    return shapes.reshape(ans, shape_of(fraction) + kept) if flag(keepdims) else scalar(ans)
+    return shapes.reshape(ans, shape_of(fraction) + kept) if truth(keepdims) else scalar(ans)
 
 
 def _virtual_index(count: Any, end: Any, q: Array, method: str) -> Array:

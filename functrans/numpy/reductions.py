@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import flattened, operand, scalar
+from functrans.numpy.operands import flattened, in_one_axis, operand, scalar
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -49,7 +50,15 @@ def chosen(x: Array, where: Any, other: Any) -> Array:
 
 
 def flag(given: Any) -> bool:
-    """The value of an argument that says yes or no (``keepdims``), False if none was given."""
+    """The value of an argument that says yes or no (``keepdims``), False if none was given.
+
+    It is a bool or an integer, as NumPy asks: a text would always say yes.
+    """
+    return given is not MISSING and bool(operator.index(given))
+
+
+def truth(given: Any) -> bool:
+    """The same for arguments that may be anything which is true or false in NumPy."""
     return given is not MISSING and bool(given)
 
 
@@ -224,8 +233,9 @@ def _position(
     shape = shape_of(x)
     if axis is None:
         ans = reduce(flattened(x), axis=0)
-        return p.reshape(ans, shape=(1,) * len(shape)) if flag(keepdims) else ans
-    return reduce(x, axis=one_axis(axis, len(shape)), keepdims=flag(keepdims))
+        return p.reshape(ans, shape=(1,) * len(shape)) if truth(keepdims) else ans
+    x, axis = in_one_axis(x, axis)
+    return reduce(x, axis=axis, keepdims=truth(keepdims) and bool(shape))
 
 
 @implements(np.mean)
@@ -289,7 +299,7 @@ def var(
     kind = dtype_of(x)
     x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
     if mean is MISSING and (where is True or where is MISSING):
-        axes = reduced_axes(axis, ndim_of(x))
+        axes = reduced_axes(axis, ndim_of(x), numbers=False)
         ans = p.var(x, axes=axes, ddof=ddof, keepdims=flag(keepdims))
     else:
         center = _mean(x, axis, None, None, True, where=where) if mean is MISSING else operand(mean)
@@ -347,9 +357,8 @@ def _cumulative(
     name: str, accumulate: Callable[..., Array], a: Any, axis: Any, dtype: Any, out: Any
 ) -> Array:
     x = cast(operand(a), dtype)
-    if axis is None or (ndim_of(x) == 0 and axis in (0, -1)):  # NumPy lets this pass
-        x, axis = flattened(x), 0
-    return accumulate(x, axis=one_axis(axis, ndim_of(x)))
+    x, axis = in_one_axis(x, axis)
+    return accumulate(x, axis=axis)
 
 
 @implements(getattr(np, "cumulative_sum", None))

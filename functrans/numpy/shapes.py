@@ -14,11 +14,12 @@ from functrans.numpy.axes import (
     a_shape,
     axis_slice,
     inserted_axes,
+    is_of_number,
     ndim_of,
     one_axis,
     several_axes,
 )
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.operands import flattened, in_one_axis, operand
 from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements
 
@@ -159,7 +160,7 @@ def squeeze(a: Any, axis: Any = None) -> Array:
     if axis is None:
         axes: tuple[int, ...] = tuple(i for i, n in enumerate(shape) if n == 1)
     else:
-        axes = several_axes(axis, len(shape))
+        axes = () if is_of_number(axis, len(shape)) else several_axes(axis, len(shape))
         if any(shape[i] != 1 for i in axes):
             raise ValueError("cannot select an axis to squeeze out which has size not equal to one")
     return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
@@ -308,11 +309,8 @@ def tile(A: Any, reps: Any) -> Array:
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Array:
     """Each element repeated on the spot."""
-    x = operand(a)
-    if axis is None:
-        x, axis = flattened(x), 0
+    x, axis = in_one_axis(operand(a), axis)
     shape = shape_of(x)
-    axis = one_axis(axis, len(shape))
     if np.ndim(repeats) == 0:
         count = operator.index(repeats)
         stretched = broadcast_to(

@@ -11,9 +11,9 @@ from functrans.core.errors import ConversionError
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, shapes
 from functrans.numpy.axes import ndim_of, one_axis
-from functrans.numpy.operands import converted_all, flattened, operand
+from functrans.numpy.operands import converted_all, flattened, in_one_axis, operand
 from functrans.numpy.options import unsupported
-from functrans.numpy.reductions import flag
+from functrans.numpy.reductions import truth
 from functrans.numpy.registry import implements, method
 
 
@@ -54,7 +54,7 @@ def sort(
     """The elements in sorted order; elements that are equal share their derivative."""
     x, axis = along(a, axis)
     kind = _kind(kind, stable, order, "sort")
-    if flag(descending):
+    if truth(descending):
         return _descending(p.sort(_descending(x), axis=axis, kind=kind))
     return p.sort(x, axis=axis, kind=kind)
 
@@ -71,8 +71,8 @@ def argsort(
     descending: Any = None,
 ) -> Array:
     """The positions of the elements in sorted order."""
-    x, axis = along(a, axis)
-    if flag(descending):
+    x, axis = in_one_axis(operand(a), axis)
+    if truth(descending):
         x = _descending(x)
     return p.argsort(x, axis=axis, kind=_kind(kind, stable, order, "argsort"))
 
@@ -114,7 +114,7 @@ def argpartition(
     """The positions of the elements as `partition` arranges them."""
     if order is not None:
         raise unsupported("argpartition", "order=", "traced arrays have no fields")
-    x, axis = along(a, axis)
+    x, axis = in_one_axis(operand(a), axis)
     return p.argpartition(x, kth=_positions(kth), axis=axis, kind=kind)
 
 

@@ -12,7 +12,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
 from functrans.numpy.operands import operand, scalar
-from functrans.numpy.reductions import flag
+from functrans.numpy.reductions import truth
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def average(
 ) -> Any:
     """Weighted mean."""
     x = operand(a)
+    reduced_axes(axis, ndim_of(x), numbers=False)
     if weights is None:
         mean = reductions.mean(x, axis, keepdims=keepdims)
         total: Any = float(reductions.count_of(x, axis, False, True))
@@ -62,7 +63,7 @@ def weights_of(w: Array, x: Array, axis: Any) -> Array:
 
 def last_axis(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
     """The array with the reduced axes in one, the last; and its shape with them kept as 1."""
-    axes = reduced_axes(axis, ndim_of(x))
+    axes = reduced_axes(axis, ndim_of(x), numbers=False)
     kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(x)))
     others = tuple(i for i in range(ndim_of(x)) if i not in axes)
     x = shapes.transpose(x, others + axes)
@@ -87,7 +88,7 @@ def median(
     x, kept = last_axis(operand(a), axis)
     n = shape_of(x)[-1]
     if n == 0:
-        return reductions.mean(operand(a), axis, keepdims=keepdims)
+        return reductions.mean(operand(a), axis, keepdims=truth(keepdims))
     middle = slice((n - 1) // 2, n // 2 + 1)
     last = ndim_of(x) - 1
     ordered = p.sort(x, axis=last)
@@ -95,7 +96,7 @@ def median(
     if dtype_of(x).kind in "fc":  # NaN is sorted to the end, and value and derivative follow it
         end = ordered[..., -1]
         ans = p.where(p.isnan(end), end, ans)
-    return shapes.reshape(ans, kept) if flag(keepdims) else scalar(ans)
+    return shapes.reshape(ans, kept) if truth(keepdims) else scalar(ans)
 
 
 @implements(np.nanmedian)
@@ -119,7 +120,7 @@ def nanmedian(
     low, high = (indexing.take_along_axis(ordered, i, last) for i in places)
     ans = p.multiply(0.5, p.add(low, high))
     ans = p.where(p.equal(p.remainder(count, 2), 1), low, ans)
-    return shapes.reshape(ans, kept) if flag(keepdims) else scalar(shapes.squeeze(ans, last))
+    return shapes.reshape(ans, kept) if truth(keepdims) else scalar(shapes.squeeze(ans, last))
 
 
 @implements(np.cov)

@@ -15,7 +15,6 @@ from functrans.core.errors import (
     AxisError,
     InputTypeError,
     OptionError,
-    TreeError,
     describe_function,
     describe_output,
 )
@@ -30,6 +29,7 @@ from functrans.graph.inference import output_types
 from functrans.primitives.indexing import take
 from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import leaf_label, subclass_refused
+from functrans.transforms.rejoining import for_each_leaf, joined, reunited
 from functrans.transforms.watching import watching
 
 if TYPE_CHECKING:
@@ -375,7 +375,7 @@ def vmap(
             with floor:
                 return again(*args, **kwargs)
         leaves, treedef = tree.flatten((args, kwargs))
-        axes = _for_each_leaf(who, "in_axes", in_axes, args)
+        axes = for_each_leaf(who, "in_axes", in_axes, args)
         axes += [0] * (len(leaves) - len(axes))
         axes, size = _mapped_size(fun, who, leaves, treedef, axes, axis_size)
         values = [
@@ -393,16 +393,9 @@ def vmap(
                 for x, axis in zip(values, axes, strict=True)
             ]
             parts.append(_run(fun, who, treedef, chunk, axes, stop - start, out_axes, follow))
-        return _joined(parts, out_axes, who)  # type: ignore[no-any-return]
+        return joined(parts, out_axes, who)  # type: ignore[no-any-return]
 
     return batched
-
-
-def _for_each_leaf(who: str, option: str, prefix: Any, full: Any) -> list[Any]:
-    try:
-        return tree.flatten_prefix(prefix, full, what=option)
-    except TreeError as error:
-        raise TreeError(f"{who}: {error}") from None
 
 
 def _run(
@@ -434,7 +427,7 @@ def _run(
         groups = parted.groups
     else:
         outs, out_tree = tree.flatten(out)
-        places = _for_each_leaf(who, "out_axes", out_axes, out)
+        places = for_each_leaf(who, "out_axes", out_axes, out)
         paths = tree.leaf_paths(out_tree)
         return tree.unflatten(
             out_tree,
@@ -450,37 +443,7 @@ def _run(
             for x, axis in zip(values, axes, strict=True)
         ]
         parts.append(_run(fun, who, treedef, some, axes, len(lanes), out_axes, follow))
-    return _reunited(parts, groups, out_axes, who)
-
-
-def _reunited(parts: list[Any], groups: list[np.ndarray[Any, Any]], out_axes: Any, who: str) -> Any:
-    """The results of lanes that took different paths, in the order of the lanes."""
-    structures = list(map(tree.structure, parts))
-    for structure in structures[1:]:
-        if structure != structures[0]:
-            names = ("one path through the Python conditions", "another")
-            difference = tree.explain_difference(structures[0], structure, names=names)
-            raise TreeError(f"{who}: the function returns different structures: {difference}")
-    places = _for_each_leaf(who, "out_axes", out_axes, parts[0])
-    for axis, path, *pieces in zip(
-        places, tree.leaf_paths(structures[0]), *map(tree.leaves, parts), strict=True
-    ):
-        if axis is None and any(x is not pieces[0] for x in pieces):
-            where = tree.key_string(path)
-            raise AxisError(
-                f"{who}: the output{where and f' at {where}'} may differ between examples, which "
-                "take different paths through the Python conditions, but its out_axes is None. "
-                "Give it an axis."
-            )
-    back = np.argsort(np.concatenate(groups))
-    joined, structure = tree.flatten(_joined(parts, out_axes, who))
-    return tree.unflatten(
-        structure,
-        [
-            x if axis is None else take(x, back, axis=axis % len(shape_of(x)))
-            for x, axis in zip(joined, places, strict=True)
-        ],
-    )
+    return reunited(parts, groups, out_axes, who)
 
 
 def _shared(batch: Batch, generator: Any) -> TracedGenerator:
@@ -524,19 +487,6 @@ def _move(x: Array, source: int, target: int) -> Array:
     order = [i for i in range(len(shape_of(x))) if i != source]
     order.insert(target, source)
     return algebra.transpose(x, axes=tuple(order))
-
-
-def _joined(parts: list[Any], out_axes: Any, who: str) -> Any:
-    """The results of several chunks as one."""
-    flat = [tree.leaves(part) for part in parts]
-    places = _for_each_leaf(who, "out_axes", out_axes, parts[0])
-    joined = []
-    for axis, *pieces in zip(places, *flat, strict=True):
-        if axis is None:
-            joined.append(pieces[0])
-        else:
-            joined.append(algebra.concatenate(*pieces, axis=axis % len(shape_of(pieces[0]))))
-    return tree.unflatten(tree.structure(parts[0]), joined)
 
 
 _PLAIN = (np.ndarray, np.memmap)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.core.kinds import public_function
+from functrans.core.dispatch import public_function
 from functrans.core.primitive import Primitive
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
 from functrans.graph.passes.rewriting import like, rewritten

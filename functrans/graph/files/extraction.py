@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OURS = (
+    "functrans.core.dispatch",
     "functrans.core.kinds",
     "functrans.core.overwriting",
     "functrans.core.types",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.compile.llvm.plans.decomposing import inlined
-from functrans.core.kinds import public_function
+from functrans.core.dispatch import public_function
 from functrans.core.primitive import Primitive
 from functrans.core.types import ArrayType, dtype_of, shape_of
 from functrans.graph.graph import Equation, Graph, Variable, operand_types
@@ -242,8 +242,12 @@ def _determined(x: Array, *, transposed: bool) -> Array:
 
 
 def _cofactors(x: Array, *, transposed: bool) -> Array:
-    size = _determined(x, transposed=transposed)
-    out = multiply(reshape(size, shape=(*shape_of(size), 1, 1)), _inverse(x, guarded=True))
+    signs, size = _logarithmic(x, transposed=transposed)
+    half = exp(multiply(0.5, size))  # twice, as the determinant may overflow where cofactors do not
+    signed = multiply(signs, half)
+    out = _inverse(x, guarded=True)
+    for factor in (half, signed):
+        out = multiply(reshape(factor, shape=(*shape_of(factor), 1, 1)), out)
     return out if transposed else _swapped(out)
 
 
