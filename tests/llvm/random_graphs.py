@@ -8,10 +8,12 @@ may differ by rights.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+import functrans as ft
 from functrans import primitives as p
 from functrans.primitives.index_expression import index_arguments
 
@@ -25,6 +27,7 @@ JUMPS = ("floor", "ceil", "rint", "trunc", "sign")
 BINARY = ("add", "subtract", "multiply")
 CHOICES = ("maximum", "minimum", "fmax", "fmin")
 COMPARISONS = ("less", "less_equal", "equal", "not_equal", "greater")
+SPECIAL = ("erf", "erfc", "gammaln", "digamma", "i0", "i1", "i0e", "i1e")
 WHOLES = ("bitwise_and", "bitwise_or", "bitwise_xor", "floor_divide", "remainder", "left_shift")
 
 
@@ -47,6 +50,14 @@ class Value:
 class RandomGraph:
     """One random function: ``call(*inputs)``, the same for the same seed.
 
+    Parameters
+    ----------
+    seed : int
+    steps : int
+        Operations, about.
+    grown : int
+        How much longer the long axes are than those of the same function otherwise.
+
     Attributes
     ----------
     inputs : list of ndarray
@@ -54,16 +65,17 @@ class RandomGraph:
         Which outputs are, known once the function has been called.
     """
 
-    def __init__(self, seed: int, steps: int = 12) -> None:
+    def __init__(self, seed: int, steps: int = 12, grown: int = 0) -> None:
         self.seed = seed
         self.steps = steps
+        self.extents = [n if n < 16 else n + grown for n in EXTENTS]
         rng = np.random.default_rng(seed)
         self.inputs = [self._input(rng) for _ in range(int(rng.integers(1, 4)))]
         self.rough: list[bool] = []
 
     def _input(self, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         rank = int(rng.choice([0, 1, 1, 2, 2, 2, 3]))
-        shape = tuple(int(n) for n in rng.choice(EXTENTS[: 11 if rank < 3 else 8], rank))
+        shape = tuple(int(n) for n in rng.choice(self.extents[: 11 if rank < 3 else 8], rank))
         dtype = np.dtype(rng.choice(DTYPES + WHOLE[: 6 if rng.random() < 0.6 else 0]))
         x = rng.normal(scale=2.0, size=shape)
         if dtype.kind == "c":
@@ -104,7 +116,8 @@ class RandomGraph:
             *(self._unary, self._unary, self._binary, self._binary, self._reduced, self._moved),
             *(self._moved, self._chosen, self._gathered, self._written, self._converted),
             *(self._jump, self._whole, self._multiplied, self._running, self._placed),
-            *(self._linear, self._sorted),
+            *(self._linear, self._sorted, self._finished, self._convolved, self._special),
+            *(self._drawn, self._looped, self._curved),
         )
         return ways[int(self.rng.integers(len(ways)))](known)
 
@@ -320,3 +333,126 @@ class RandomGraph:
         if way < 3:
             return Value(order, False)
         return Value(p.take_along_axis(x.array, order, axis=axis, unique=True), False)
+
+    def _real(self, known: list[Value], rank: int) -> Value | None:
+        """A value of float32 or float64 without empty axes."""
+
+        def fits(v: Value) -> bool:
+            wide = v.kind == "f" and v.array.dtype.itemsize > 2
+            return wide and len(v.shape) == rank and 0 not in v.shape
+
+        return self._pick(known, fits)
+
+    def _finished(self, known: list[Value]) -> Value | None:
+        """A product with elementwise work on it."""
+        x = self._real(known, 2)
+        if x is None:
+            return None
+        array = p.tanh(x.array)
+        made = p.matmul(p.transpose(array, axes=(1, 0)), array)
+        way = int(self.rng.integers(4))
+        if way == 0:
+            made = p.maximum(p.add(made, array[0]), made.dtype.type(0))
+        elif way == 1:
+            made = p.subtract(p.multiply(made, made), array[:1, :1])
+        elif way == 2:
+            made = p.multiply(p.add(made, p.transpose(array[:1], axes=(1, 0))), made.dtype.type(3))
+        else:
+            made = p.where(p.greater(np.ones(made.shape[0]), 0.5), made, p.negative(made))
+        return Value(made, True)
+
+    def _convolved(self, known: list[Value]) -> Value | None:
+        """A convolution of one image, or its gradients."""
+        x = self._real(known, 2)
+        if x is None or min(x.shape) < 3 or max(x.shape) > 40:
+            return None
+        image = p.reshape(p.tanh(x.array), shape=(1, 1, *x.shape))
+        image = p.concatenate(image, p.flip(image, axes=(2,)), axis=1)
+        weights = self.rng.normal(size=(int(self.rng.integers(1, 5)), 2, 3, 3))
+        stride, pad = int(self.rng.integers(1, 3)), int(self.rng.integers(2))
+        params: dict[str, Any] = {
+            "stride": (stride, stride),
+            "padding": ((pad, pad), (pad, 1)),
+            "dilation": (1, 1),
+            "groups": 1,
+        }
+
+        def call(image: Any, weights: Any) -> Any:
+            return p.convolution(image, weights, **params)
+
+        kernel = p.multiply(weights.astype(x.array.dtype), image[0, 0, 0, 0])
+        if self.rng.random() < 0.4:
+            made = call(image, kernel)
+            return Value(
+                p.reshape(made, shape=(made.shape[1] * made.shape[2], made.shape[3])), True
+            )
+        which = int(self.rng.integers(2))
+        made = ft.grad(lambda *both: np.sum(call(*both) ** 2), argnums=which)(image, kernel)
+        return Value(made[0, 0], True)
+
+    def _special(self, known: list[Value]) -> Value | None:
+        x = self._pick(known, lambda v: v.kind == "f" and v.array.dtype.itemsize > 2)
+        if x is None:
+            return None
+        name = str(self.rng.choice(SPECIAL))
+        array = p.add(p.absolute(p.tanh(x.array)), x.array.dtype.type(0.5))
+        if find_spec("scipy") is None:
+            return Value(p.sigmoid(array), True)
+        from scipy import special
+
+        return Value(getattr(special, name)(array), True)
+
+    def _drawn(self, known: list[Value]) -> Value | None:
+        """Random numbers, whose bits are told."""
+        x = self._pick(known, lambda v: v.kind == "f" and v.array.dtype.itemsize > 2)
+        if x is None:
+            return None
+        key = ft.random.key(int(self.rng.integers(100)))
+        if self.rng.random() < 0.3:
+            key = ft.random.fold_in(key, 3)
+        call = ft.random.normal if self.rng.random() < 0.5 else ft.random.uniform
+        return Value(p.add(x.array, call(key, x.shape, dtype=x.array.dtype)), x.rough)
+
+    def _looped(self, known: list[Value]) -> Value | None:
+        """Loops and branches, and their gradients."""
+        x = self._real(known, int(self.rng.integers(1, 3)))
+        if x is None:
+            return None
+        rounds, half = int(self.rng.integers(0, 5)), x.array.dtype.type(0.5)
+
+        def repeated(y: Any) -> Any:
+            def once(state: Any) -> Any:
+                i, c = state
+                return i + 1, p.add(p.sin(p.multiply(c, half)), p.multiply(y, half))
+
+            return ft.while_loop(lambda state: state[0] < rounds, once, (0, y))[1]
+
+        def scanned(y: Any) -> Any:
+            def once(c: Any, row: Any) -> Any:
+                c = p.tanh(p.add(p.multiply(c, half), row))
+                return c, p.multiply(c, row)
+
+            return ft.scan(once, p.multiply(y[0], half), y)[1]
+
+        def branched(y: Any) -> Any:
+            return ft.cond(np.sum(y) > 0.0, lambda y: p.sin(y), lambda y: p.tanh(y), y)
+
+        y = p.tanh(x.array)
+        ways: list[Callable[[Any], Any]] = [repeated, scanned]
+        if not x.rough:
+            ways.append(branched)
+            y = x.array
+        call = ways[int(self.rng.integers(len(ways)))]
+        if self.rng.random() < 0.5:
+            return Value(call(y), True)
+        return Value(ft.grad(lambda y: np.sum(p.square(p.tanh(call(y)))))(y), True)
+
+    def _curved(self, known: list[Value]) -> Value | None:
+        """Matrices that follow from a unit matrix: a Hessian or a Jacobian of elementwise work."""
+        x = self._real(known, 1)
+        if x is None or x.shape[0] > 40:
+            return None
+        y = p.tanh(x.array)
+        if self.rng.random() < 0.5:
+            return Value(ft.hessian(lambda v: np.sum(np.sin(v) * v * v))(y), True)
+        return Value(ft.jacobian(lambda v: np.exp(v) / (v * v + 1))(y), True)

@@ -53,8 +53,3 @@ def lowering_of(equation: Equation) -> Lowering | None:
     kinds = operand_types(equation.inputs)
     strides = [contiguous_strides(kind.shape) for kind in kinds]
     return lowering if lowering.accepts(equation, strides) else None
-
-
-def multiplies(equation: Equation) -> bool:
-    """Whether an equation is a product of its first two operands."""
-    return equation.primitive.name in (*NAMES, *windows.NAMES)

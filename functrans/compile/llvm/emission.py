@@ -38,6 +38,7 @@ from functrans.graph.graph import Variable, operand_types
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from functrans.compile.llvm.code.polling import Polling
     from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
     from functrans.graph.graph import Equation, Graph
 
@@ -61,6 +62,10 @@ class Code:
         Whether something may go wrong: positions out of bounds.
     status : Value
         Where code notes that, if so.
+    polls : bool
+        Whether a loop may take so long that it has to be interrupted.
+    polling : Polling
+        What loops need for that, if so.
     long : bool
         Whether a call of a library takes so long that other threads of Python should run.
     plain : bool
@@ -68,6 +73,7 @@ class Code:
     """
 
     status: Value
+    polling: Polling
 
     def __init__(
         self,
@@ -82,6 +88,7 @@ class Code:
         self.prepared = prepared
         self.table = None if is_marked() else self.module.state("constants", "ptr")
         self.checked = False
+        self.polls = False
         self.long = False
         self._kernels: dict[str, str] = {}
 

@@ -84,6 +84,7 @@ class NativeSegment:
             keywords=keywords,
             arena=function.arena,
             status=function.checked,  # `fallback` raises the error, as NumPy has it
+            polls=function.polls,
             long=function.long,
             numbers=function.numbers,
             kept=function,

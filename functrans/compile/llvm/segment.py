@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.llvm.calls import lowering_of, multiplies
+from functrans.compile.llvm.calls import lowering_of
+from functrans.compile.llvm.code import polling
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.compiled import Compiled
@@ -16,6 +17,7 @@ from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, fetched, result_places, written_back
 from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
+from functrans.compile.llvm.kernels.multiplying import multiplies
 from functrans.compile.llvm.kernels.recording import taped
 from functrans.compile.llvm.plans.aliasing import aliased_outputs
 from functrans.compile.llvm.plans.components import by_components
@@ -103,6 +105,9 @@ class Segment:
         Arrays whose addresses ``bind`` is given, in a table.
     checked : bool
         Whether ``run`` may return 1, for positions out of bounds: then its results mean nothing.
+    polls : bool
+        Whether ``run`` may return :data:`functrans.compile.llvm.code.polling.INTERRUPTED`, and lets
+        others have the GIL meanwhile.
     long : bool
         Whether a call takes so long that other threads of Python should run.
 
@@ -131,6 +136,9 @@ class Segment:
         if self.checked:
             code.status = builder.slot("i32")
             builder.store(number(0, "i32"), code.status)
+        self.polls = code.polls
+        if self.polls:
+            code.polling = polling.begin(builder)
         self._run(builder, graph)
         builder.finish(builder.load("i32", code.status) if self.checked else number(0, "i32"))
         self.module = code.module
@@ -237,6 +245,7 @@ class NativeFunction:
             self.aliased = aliased_outputs(segment.frame.plan, segment.frame.graph.inputs, donated)
         self.arena = int(segment.arena)
         self.checked = segment.checked
+        self.polls = segment.polls
         self.long = segment.long
         self.numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
         self._constants = segment.constants

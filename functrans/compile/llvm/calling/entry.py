@@ -31,6 +31,7 @@ from functrans.compile.llvm.calling.structs import layouts
 from functrans.compile.llvm.calling.tables import NULL, Writer
 from functrans.compile.llvm.code.builder import Module, Value, number
 from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.code.polling import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +77,7 @@ def builtin(
     keywords: Mapping[str, Any] | None = None,
     arena: int = 0,
     status: bool = False,
+    polls: bool = False,
     long: bool = False,
     numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     kept: Any = None,
@@ -114,6 +116,9 @@ def builtin(
     status : bool
         Whether the body returns 0, or another number where it cannot go on. Then the results are
         dropped, and `fallback` is called with the arguments.
+    polls : bool
+        Whether the body lets others have the GIL meanwhile, and may return
+        :data:`functrans.compile.llvm.code.polling.INTERRUPTED`, with an exception of Python set.
     long : bool
         Whether a call takes so long (tens of microseconds) that other threads should run meanwhile.
     numbers : array of int64, optional
@@ -130,8 +135,8 @@ def builtin(
     structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
     if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
-        return Foreign(name, body, structure, made, fallback, arena, status, numbers, kept)
-    plan = Plan(structure, made, found, body, arena, status, long, numbers)
+        return Foreign(name, body, structure, made, fallback, arena, status, polls, numbers, kept)
+    plan = Plan(structure, made, found, body, arena, status or polls, long, polls, numbers)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)
     held = (fallback, plan.words, definition, tuple(plan.objects), kept)
     return _new()(ctypes.addressof(definition), held, None)  # type: ignore[no-any-return]
@@ -182,7 +187,7 @@ class _Entry(Writer):
         self.read_leaves()
         fallback, self.refused = self.refused, failed
         self.make_results()
-        self.run(fallback)
+        self.run(fallback, out)
         self.finish_results()
         b.store(self.word(self.part(Head.RESULT_PART), 0, "ptr"), self.result)
         b.jump(out)
@@ -324,7 +329,7 @@ class _Entry(Writer):
 
     # ---- the call ---------------------------------------------------------------------------
 
-    def run(self, fallback: str) -> None:
+    def run(self, fallback: str, out: str) -> None:
         """Call the body, with an arena, perhaps without the GIL."""
         b = self.b
         sizes = self.part(Head.SIZE_PART)
@@ -337,31 +342,25 @@ class _Entry(Writer):
         place, arena = self.head(Head.BODY, "ptr"), b.load("ptr", self.arena)
         body = b.emit("ptr", f"load atomic ptr, {place} acquire, align 8")
         long = self.some(Head.LONG)
-        b.when(long, lambda: self.let_others_run(thread))
+        self.hold("Py_IncRef")
+        b.when(long, lambda: b.store(self.call("PyEval_SaveThread"), thread))
         inputs, outputs = self.part(Head.INPUT_PART), self.part(Head.OUTPUT_PART)
         table = self.head(Head.TABLE, "ptr")
         last = b.select(b.icmp("ne", table, NULL), table, b.at(sizes, 1, "i64"))
         operands = f"{inputs}, {outputs}, {arena}, {last}"
         status = b.emit("i32", f"call i32 {body.text}({operands})")
-        b.when(long, lambda: self.stop_others(thread))
+        b.when(long, lambda: self.do("PyEval_RestoreThread", b.load("ptr", thread)))
+        self.hold("Py_DecRef")
         b.when(b.icmp("ne", arena, NULL), lambda: self.do("leave_arena", self.arena))
         good, wrong = b.label("good"), b.label("wrong")
         b.fork(b.both(self.some(Head.STATUS), b.icmp("ne", status, 0)), wrong, good)
         b.start(wrong)
         self.do("drop_results", self.plan, self.frame)
-        b.jump(fallback)
+        b.fork(b.icmp("eq", status, INTERRUPTED), out, fallback)
         b.start(good)
 
-    def let_others_run(self, thread: Value) -> None:
-        """Release the GIL. Others may then take arrays out of containers, so these are held."""
-        self.hold("Py_IncRef")
-        self.b.store(self.call("PyEval_SaveThread"), thread)
-
-    def stop_others(self, thread: Value) -> None:
-        self.do("PyEval_RestoreThread", self.b.load("ptr", thread))
-        self.hold("Py_DecRef")
-
     def hold(self, function: str) -> None:
+        """Others that run meanwhile may take arrays out of containers, so these are held."""
         objects = self.objects()
 
         def one(record: Value) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _BODY = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)
 
+_POLLING = ctypes.PYFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 4)
+"""What lets others have the GIL itself, and may set an exception, which is raised."""
+
 _INT64 = np.iinfo(np.int64)
 
 
@@ -39,6 +42,7 @@ class Foreign:
         "_names",
         "_numbers",
         "_outputs",
+        "_polls",
         "_status",
         "fallback",
     )
@@ -52,6 +56,7 @@ class Foreign:
         fallback: Callable[..., Any],
         arena: int,
         status: bool,
+        polls: bool,
         numbers: np.ndarray[Any, np.dtype[np.int64]] | None,
         kept: Any,
     ) -> None:
@@ -63,6 +68,7 @@ class Foreign:
         self._outputs = outputs
         self._arena = arena
         self._status = status
+        self._polls = polls
         self._numbers = numbers
         self._kept = kept
 
@@ -82,7 +88,8 @@ class Foreign:
         if told is None:
             told = np.array([sizes[name] for name in self._names], np.int64)
         assert self._body.value is not None
-        status = _BODY(self._body.value)(
+        body = _POLLING if self._polls else _BODY
+        status = body(self._body.value)(
             _addresses(data), _addresses(results), arena.ctypes.data + start, told.ctypes.data
         )
         if self._status and status:

@@ -225,6 +225,8 @@ class Plan:
         As in :class:`Head`.
     long : bool
         Whether the body runs without the GIL.
+    polls : bool
+        Whether it lets others have that now and then.
     numbers : array of int64 or None
         What the body gets in place of the sizes, where it does.
 
@@ -244,6 +246,7 @@ class Plan:
         arena: int,
         status: bool,
         long: bool,
+        polls: bool,
         numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None,
     ) -> None:
         self._layouts = layouts
@@ -267,7 +270,7 @@ class Plan:
         kinds = [record[Output.KIND] for record in tables[Head.OUTPUTS]]
         head[Head.NUMBERS] = any(kind >= OutputKind.SCALAR for kind in kinds)
         head[Head.STATUS], head[Head.LONG] = status, long
-        head[Head.HELD] = long and bool(tables[Head.CONTAINERS])
+        head[Head.HELD] = (long or polls) and bool(tables[Head.CONTAINERS])
         head[Head.SIZES] = len(inputs.sizes())
         head[Head.RESULTS] = len(outputs.nodes)
         head[Head.ARRAY_TYPE] = id(np.ndarray)

@@ -116,9 +116,10 @@ class Module:
         # Where sizes vary, loops have their ends apart.
         self._inlined = 2 * INLINED if is_marked() else INLINED
 
-    def declare(self, name: str, result: str, *operands: str) -> None:
-        """Name a function that is defined elsewhere."""
-        self._declared[name] = f"declare {result} @{name}({', '.join(operands)})"
+    def declare(self, name: str, result: str, *operands: str, rare: bool = False) -> None:
+        """Name a function that is defined elsewhere; what is called rarely costs others nothing."""
+        tail = " cold" if rare else ""
+        self._declared[name] = f"declare {result} @{name}({', '.join(operands)}){tail}"
 
     def external(self, name: str) -> Value:
         """The address of an object that is defined elsewhere."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Value, number
+from functrans.compile.llvm.code.polling import EVERY, poll, spend
 from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import (
@@ -24,8 +25,10 @@ from functrans.compile.llvm.emission import (
     slot,
     written_back,
 )
+from functrans.compile.llvm.kernels.multiplying import multiplies
 from functrans.compile.llvm.plans.arena import lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
+from functrans.compile.llvm.plans.cost import effort
 from functrans.core.types import ArrayType
 
 if TYPE_CHECKING:
@@ -35,6 +38,17 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.calls import Call, CallMemory
     from functrans.graph.graph import Equation, Graph
+
+
+LONG = 10 * EVERY
+"""Nanoseconds that loops of a known length take, about, from which on they can be interrupted."""
+
+
+def round_time(*graphs: Graph) -> int:
+    """About how many nanoseconds a round takes in which these are carried out, loops in it whose
+    length nobody knows once."""
+    # What quick code takes longer is about what optimised code takes.
+    return max(int(sum([effort(graph, multiplies).once for graph in graphs])), 1)
 
 
 class Round:
@@ -168,6 +182,9 @@ class _Scan(LoweredCall):
         views = call.operands[self.consts + self.carry :]
         self.steps = [view.access.strides[0] for view in views]
         self.scratch = self.body.scratch
+        self.code, self.round = code, round_time(body)
+        self.polls = self.length * self.round >= EVERY
+        code.polls |= self.length * self.round >= LONG
 
     def emit(self, builder: Builder, at: CallMemory) -> None:
         addresses, outs, scratch = at
@@ -176,6 +193,8 @@ class _Scan(LoweredCall):
         carry = Carry(b, self.body, starts, outs[: self.carry], scratch, self.length)
 
         def turn(i: Value, moving: list[Value]) -> list[Value]:
+            if self.polls and self.code.polls:
+                poll(b, self.code.polling, self.round)
             if self.reverse:
                 i = b.sub(number(self.length - 1, "i64"), i)
             given = zip(sequences, self.rows, self.steps, strict=True)
@@ -193,6 +212,8 @@ class _Scan(LoweredCall):
             written_back(b, self.stacks, made, places)
             return carry.advance(moving)
 
+        if self.code.polls and not self.polls:
+            spend(b, self.code.polling, self.length * self.round)
         if self.length:
             carry.finish(b.loop(0, self.length, turn, carry.start))
         else:
@@ -216,6 +237,8 @@ class _While(LoweredCall):
         self.body = Round(code, body, self.consts, len(body.outputs))
         self.test = Frame(code, test)
         self.scratch = self.body.scratch + self.test.size
+        self.round = round_time(test, body)
+        code.polls = True
 
     def emit(self, builder: Builder, at: CallMemory) -> None:
         addresses, outs, scratch = at
@@ -235,7 +258,9 @@ class _While(LoweredCall):
         def turn(moving: list[Value]) -> list[Value]:
             given = [*fixed, *carry.read(moving)]
             self.body.frame.emit(b, given, carry.write(moving), scratch)
-            return carry.advance(moving)
+            following = carry.advance(moving)
+            poll(b, self.code.polling, self.round)
+            return following
 
         carry.finish(b.repeat_while(going, turn, carry.start))
 

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
-from functrans.compile.llvm.kernels.contractions import Contraction, contraction
+from functrans.compile.llvm.kernels import windows
+from functrans.compile.llvm.kernels.contractions import NAMES, Contraction, contraction
 from functrans.compile.llvm.kernels.epilogues import EpilogueWriter, offset_of
 from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
@@ -91,6 +92,11 @@ class _Product(LoweredCall):
 
 
 MULTIPLYING = Multiplying()
+
+
+def multiplies(equation: Equation) -> bool:
+    """Whether an equation is a product of its first two operands, or a convolution of these."""
+    return equation.primitive.name in (*NAMES, *windows.NAMES)
 
 
 def _with_bias(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from functrans.compile.llvm.code.builder import Value, number
+from functrans.compile.llvm.code.polling import poll
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import (
     Frame,
@@ -24,7 +25,7 @@ from functrans.compile.llvm.emission import (
     slot,
     written_back,
 )
-from functrans.compile.llvm.kernels.iteration import Carry, Round
+from functrans.compile.llvm.kernels.iteration import Carry, Round, round_time
 from functrans.compile.llvm.plans.arena import LINE, lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.core.types import ArrayType
@@ -128,13 +129,14 @@ class _Record(LoweredCall):
     def __init__(self, code: Code, call: Call) -> None:
         params = call.equation.params
         self.code = code
-        code.checked = True
+        code.checked = code.polls = True
         self.consts, self.count, self.kept = (params[k] for k in ("consts", "count", "kept"))
         forward = code.prepared(params["forward"])
         self.body = Round(code, forward, self.consts, self.count)
         self.test = Frame(code, code.prepared(params["test"]))
         self.rows = _Rows(_recorded(call.equation))
         self.scratch = self.body.scratch + self.test.size
+        self.round = round_time(self.test.graph, forward)
 
     def emit(self, builder: Builder, at: CallMemory) -> None:
         addresses, outs, scratch = at
@@ -151,6 +153,7 @@ class _Record(LoweredCall):
             return b.both(b.icmp("ne", b.load("i8", answer), 0), room)
 
         def turn(moving: list[Value]) -> list[Value]:
+            poll(b, self.code.polling, self.round)
             i = b.load("i64", rounds)
             before = [*fixed, *carry.read(moving)]
             places = self.rows.places(b, tape, i)
@@ -268,6 +271,8 @@ class _Replay(LoweredCall):
         back = _back_of(call.equation)
         self.params, self.back = params, back
         prepared = code.prepared(back.graph)
+        self.code, self.round = code, round_time(prepared)
+        code.polls = True
         self.body = Round(code, prepared, 0, len(back.carried))
         self.rows = _Rows(back.kept)
         self.kinds: Sequence[ArrayType] = params["kinds"]
@@ -309,6 +314,7 @@ class _Replay(LoweredCall):
         carry = Carry(b, self.body, starts, ends, scratch, None)
 
         def turn(i: Value, moving: list[Value]) -> list[Value]:
+            poll(b, self.code.polling, self.round)
             places = self.rows.places(b, tape, b.sub(b.sub(rounds, 1), i))
             rows = fetched(b, self.rows.kinds, places)
             self.body.frame.emit(b, [*carry.read(moving), *rows], carry.write(moving), scratch)

@@ -29,6 +29,8 @@ class Effort(NamedTuple):
     delay : float
         Nanoseconds that a call takes longer without optimisations, about; infinity for loops of
         which nobody knows how often they turn.
+    once : float
+        The same with these loops turning once; about what optimised code takes for all of it.
     singly : float
         The same where one element is taken at a time.
     equations : int
@@ -36,6 +38,7 @@ class Effort(NamedTuple):
     """
 
     delay: float
+    once: float
     singly: float
     equations: int
 
@@ -49,7 +52,7 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
     multiplies : callable
         Whether an equation is a product of its first two operands.
     """
-    delay = singly = 0.0
+    delay = once = singly = 0.0
     count = len(graph.equations)
     for equation in graph.equations:
         name = equation.primitive.name
@@ -61,6 +64,7 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
             for body in bodies:
                 within = effort(body, multiplies)
                 delay += turns * within.delay
+                once += turns * within.once
                 singly += turns * within.singly
                 count += within.equations
             continue
@@ -69,8 +73,10 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
         if multiplies(equation):  # (m, k) by (k, n) to (m, n): the root of all sizes is m n k
             product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
             delay += product
+            once += product
             singly += product
         most = max(sizes)
         delay += ELEMENT * most
+        once += ELEMENT * most
         singly += (FUNCTION if name in FUNCTIONS else SINGLE) * most
-    return Effort(delay, singly, count)
+    return Effort(delay, once, singly, count)
