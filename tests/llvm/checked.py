@@ -379,6 +379,12 @@ class Checked:
         place = self._emit(f"getelementptr i8, ptr {out}, i64 {offset}")
         self._if([self._whole(place, size, WRITE)], operands, 3)
 
+    def polled(self, operands: list[tuple[str, str]]) -> None:
+        """A word that is read and written."""
+        address, room = operands[0][1], self._room("i64")
+        fine = self._whole(address, "8", READ | WRITE | FILLED)
+        operands[0] = ("ptr", self._emit(f"select i1 {fine}, ptr {address}, ptr {room}"))
+
     def encrypted(self, operands: list[tuple[str, str]]) -> None:
         address = operands[3][1]
         room = self._room("i64")
@@ -407,6 +413,7 @@ _WAYS: dict[str, Callable[[Checked, list[tuple[str, str]]], None]] = {
     r"functrans_argsort_[a-z0-9]+_\d": Checked.sorted_places,
     r"functrans_sort_[a-z0-9]+_\d": Checked.sorted_elements,
     r"functrans_parallel": Checked.harmless,
+    r"functrans_poll": Checked.polled,
     r"chk_(mark|fill)": Checked.harmless,
 }
 """How the operands of calls with addresses are checked, by what the callee's name begins with."""

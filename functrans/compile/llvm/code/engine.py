@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import re
 import struct
@@ -38,6 +39,10 @@ they double the time to compile and change nothing in what was measured."""
 QUICK = ("sroa",)
 """Those of code that hardly runs, where it has variables on the stack. Functions that are to be
 parts of their callers are called."""
+
+RESERVE, LETTER = 1 << 25, 256
+"""Bytes that there must be to compile something, and for each character of a text; 31 MB were
+measured for the first module of a process, and 150 for a character."""
 
 _lock = threading.RLock()
 
@@ -172,6 +177,7 @@ class Machine:
 
     def compiled(self, text: str, names: Sequence[str]) -> bytes:
         """The object code of a text, after some passes."""
+        _see_to_memory(len(text))
         module, target = self.optimized(text, names)
         return bytes(target.emit_object(module))
 
@@ -242,6 +248,15 @@ def _has_room(code: bytes) -> bool:
         variables += size if flags & 3 == 3 else 0  # written to, and in memory
         names += size // 24 if kind == 4 else 0  # relocations
     return variables > 0 and 64 + variables % 4096 + 8 * names <= 4096
+
+
+def _see_to_memory(length: int) -> None:
+    """Raise MemoryError where there is too little to compile a text of so many characters, about:
+    LLVM would end the process."""
+    try:
+        mmap.mmap(-1, RESERVE + LETTER * length).close()
+    except OSError as error:
+        raise MemoryError("there is too little memory to compile native code") from error
 
 
 @lru_cache(maxsize=1)
