@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.array import TracedArray
-from functrans.core.errors import DegenerateWarning, warn_user
+from functrans.core.errors import ConversionError, DegenerateWarning, warn_user
+from functrans.core.interpreter import under
 from functrans.core.kinds import elementwise, general, nondifferentiable
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
 from .degenerate import NO_LIMIT, equal_pairs, message
+from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
@@ -49,10 +51,46 @@ def _small(w: Array, family: str) -> Array:
     return found
 
 
+def _all_apart_impl(w: Array, *, family: str) -> Array:
+    return ~(equal_pairs(w).any((-2, -1)) | _small(w, family).any(-1))
+
+
+all_apart: Any = nondifferentiable(
+    "all_apart",  # whether no two values of a matrix are equal and none vanishes
+    _all_apart_impl,
+    batch=lambda w, *, family: all_apart(w, family=family),
+    shape=lambda w, *, family: ArrayType(w.shape[:-1], bool),
+    samples=lambda: [
+        Sample(np.array(w), family=family, smooth=False, value=value, label=label)
+        for w, family, value, label in (
+            ([1.0, 1.0, 2.0], "eigh", np.False_, "a pair"),
+            ([[1.0, 3.0], [2.0, 2.0]], "eigh", [True, False], "stack"),
+            ([1.0, 0.0], "eigh", np.True_, "eigenvalues may vanish"),
+            ([1.0, 1e-17], "svd", np.False_, "vanishing"),
+            ([1.0 + 1j, 1.0 - 1j], "eig", np.True_, "complex"),
+            (np.zeros(0), "svd", np.True_, "none"),
+        )
+    ],
+)
+
+
 def apart(w: Any, family: str) -> bool:
-    """Whether no values are equal and none vanish; False if that is not known, as in a graph."""
-    w = at_the_bottom(w)
-    return w is not None and not (equal_pairs(w).any() or _small(w, family).any())
+    """Whether no values are equal and none vanish; False if that is not known, as in a graph.
+
+    While `jit` stages a function it is known of this call: its program checks that it is so.
+    """
+    while isinstance(w, TracedArray):
+        if w.underlying is None:
+            if not w.interpreter.follows:
+                return False
+            with under(w.interpreter):
+                found = all_apart(w, family=family)
+                try:
+                    return bool(all_of(found, axes=tuple(range(found.ndim))))
+                except ConversionError:  # the call is within a transform
+                    return False
+        w = w.underlying
+    return bool(_all_apart_impl(w, family=family).all())
 
 
 def _together_impl(w: Array, *, family: str) -> Array:

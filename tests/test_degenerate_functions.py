@@ -308,6 +308,17 @@ def test_jitted_and_checkpointed_functions(word: str) -> None:
     np.testing.assert_allclose(found[0], along(word, plain, SYMMETRIC)(TURNED), rtol=1e-10)
 
 
+def test_programs_carry_series_only_where_values_are_equal() -> None:
+    function, plain = map(weighted, OF_HERMITIAN["whitening"])
+    program, wanted = (
+        ft.jit(lambda a, f=f: ft.hvp(f, (a,), (SYMMETRIC,))) for f in (function, plain)
+    )
+    for a in (APART, TURNED, APART, IDENTITY):
+        np.testing.assert_allclose(program(a), wanted(a), rtol=1e-9, atol=1e-11)
+    assert program.cache_info().size == 2  # each kind of call found its own
+    assert len(str(program.lower(APART).graph)) < 0.5 * len(str(program.lower(TURNED).graph))
+
+
 def test_decompositions_of_what_others_return() -> None:
     """The distance of Bures: exact where values are equal in one of both, else NaN."""
     b = WEIGHTS @ WEIGHTS.T + IDENTITY

@@ -115,9 +115,13 @@ class Recording(Stage):
         self._guard(array, truths.tobytes())
         return truths
 
+    @property
+    def follows(self) -> bool:  # type: ignore[override]
+        return self.follow or self.stepwise
+
     def _in_this_call(self, array: StageArray) -> Any:
         """The value on which Python's path may depend; what is not known is told apart."""
-        if not (self.follow or self.stepwise):
+        if not self.follows:
             return _UNKNOWN
         self._advance()
         value = self._known.get(array.variable, _UNKNOWN)

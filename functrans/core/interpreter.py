@@ -78,6 +78,9 @@ class Interpreter:
     values_known = True
     """Whether an array of mine has one plain value, which may be asked for."""
 
+    follows = False
+    """Whether a Python condition on a value that is not known may come out as in one call."""
+
     differentiates = False
     """Whether derivatives are taken of what runs above me."""
 

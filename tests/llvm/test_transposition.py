@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from functrans import jit
 from functrans.compile.llvm.plans.transposition import sink_transposes
 from functrans.graph.graph import Graph
 from functrans.graph.passes import check, optimize
@@ -67,6 +68,15 @@ def test_a_matrix_turned_twice_is_read_as_it_lies() -> None:
     turns = [e for e in found if e.primitive.name == "transpose"]
     assert [e.inputs[0].type.shape for e in turns] == [X.shape]  # for the product alone
     assert [e.outputs[0].type.shape for e in found if e not in turns][-2:] == [X.shape, (4, 4)]
+
+
+def test_python_conditions_stand_among_transposes() -> None:
+    def f(x: Any) -> Any:
+        return np.sin(x.T) * 2 if np.sum(x) > 0 else x.T
+
+    program = jit(f, backend="llvm")
+    for x in (abs(X), -abs(X), abs(X)):
+        np.testing.assert_allclose(program(x), f(x), rtol=1e-15)
 
 
 def test_graphs_without_transposes_stay() -> None:

@@ -44,11 +44,10 @@ class _Sinking:
         return self._same.get(x, x) if type(x) is Variable else x
 
     def _enter(self, equation: Equation) -> None:
-        (out, *others) = equation.outputs
-        name = equation.primitive.name
+        name, single = equation.primitive.name, len(equation.outputs) == 1
         if name == "transpose" and type(equation.inputs[0]) is Variable:
-            self._show(out, equation.inputs[0], equation.params["axes"], equation)
-        elif others or not self._passed(equation, out, name):
+            self._show(equation.outputs[0], equation.inputs[0], equation.params["axes"], equation)
+        elif not (single and self._passed(equation, equation.outputs[0], name)):
             self._equations.append(equation)
 
     def _show(self, out: Variable, x: Variable, axes: Axes, origin: Equation) -> None:
