@@ -4,7 +4,7 @@ For each size and each order of transposition, the percentage of what the machin
 ``jit`` of the product reaches, called from Python and with a new result each time, and the same of
 ``numpy.matmul``, ``torch.mm`` and ``jax.jit`` where these are installed. What the machine can do is
 measured beside them in each round: multiplications and additions in registers, or reading as many
-bytes once, whichever takes longer; below 100 ns, of which most is the call, times stand there
+bytes once, whichever takes longer; below 1 µs, of which much is the call, times stand there
 instead. With ``--kernels`` the generated code is called without Python around it.
 """
 
