@@ -335,6 +335,11 @@ NO_LIMIT = (
     "Derivatives of derivatives are exact for functions that do not depend on how these {vectors} "
     "turn into each other, nor tell these {values} apart by their order."
 )
+COMPUTED = (
+    "The function depends on how these {vectors} turn into each other, or tells these {values} "
+    "apart by an order that any change of the matrix changes; the result is its derivative for "
+    "the {vectors} that were computed."
+)
 ORDER = (
     "The function tells these {values} apart, by an order that any change of the matrix changes; "
     "the result is its derivative for the {vectors} that were computed."

@@ -19,7 +19,7 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
-from .degenerate import NO_LIMIT, equal_pairs, message
+from .degenerate import COMPUTED, NO_LIMIT, equal_pairs, message
 from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
 
@@ -173,37 +173,82 @@ beyond_zero: Any = nondifferentiable(
 )
 
 
-def _with_limit_impl(x: Array, doubt: Array, w: Array, *, family: str) -> Array:
+def _turn_impl(w: Array, *, columns: int) -> Array:
+    n = w.shape[-1]
+    pairs = equal_pairs(w)
+    alike = pairs | np.eye(n, dtype=bool)
+    sizes = np.where(alike, np.arange(1.0, n + 1) ** 2, 0).sum(-1, keepdims=True)
+    outer = np.arange(1.0, n + 1)[:, None] * np.arange(1.0, n + 1)
+    mirrors = np.where(alike & pairs.any(-1, keepdims=True), 2 * outer / sizes, 0)
+    found = np.broadcast_to(np.eye(columns), (*w.shape[:-1], columns, columns)).copy()
+    found[..., :n, :n] -= mirrors
+    return found.astype(np.finfo(w.dtype).dtype)
+
+
+turn: Any = nondifferentiable(
+    "turn",  # an orthogonal matrix that turns the vectors of equal values into each other
+    _turn_impl,
+    batch=lambda w, *, columns: turn(w, columns=columns),
+    shape=lambda w, *, columns: ArrayType(
+        (*w.shape[:-1], columns, columns), np.finfo(w.dtype).dtype
+    ),
+    samples=lambda: [
+        Sample(
+            np.array([1.0, 1.0, 2.0]),
+            columns=4,
+            smooth=False,
+            value=[[0.6, -0.8, 0, 0], [-0.8, -0.6, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+        ),
+        Sample(np.array([[1.0, 2.0]]), columns=2, smooth=False, value=[np.eye(2)], label="stack"),
+    ],
+)
+
+
+def _with_limit_impl(x: Array, doubt: Array, w: Array, *, family: str, first: bool) -> Array:
     if not doubt.any():
         return x
     pairs = equal_pairs(w) | _small(w, family)[..., None] & np.eye(w.shape[-1], dtype=bool)
     if not pairs.any():
         return x
-    warn_user(message(w, pairs, family, "derivative", NO_LIMIT), DegenerateWarning)
-    return np.where(doubt, np.nan, x)
+    result = COMPUTED if first else NO_LIMIT
+    warn_user(message(w, pairs, family, "derivative", result), DegenerateWarning)
+    return x if first else np.where(doubt, np.nan, x)
 
 
-def with_limit_again(x: Array, doubt: Array, w: Array, *, family: str) -> Array:
+def with_limit_again(t: Array, y: Array, z: Array, *, family: str, first: bool) -> Array:
     """The derivative of `with_limit`, a linear function that is its own transpose."""
-    return with_limit(x, doubt, w, family=family)
+    return with_limit(t, y, z, family=family, first=first)
 
 
 with_limit: Function = general(
-    "with_limit",  # `x`; NaN in doubtful places if values w are equal or vanish, with a warning
-    _with_limit_impl,
-    pushes=(lambda t, y, z, *, family: with_limit_again(t, y, z, family=family), ZERO, ZERO),
-    pulls=(lambda g, y, z, *, family: with_limit_again(g, y, z, family=family), ZERO, ZERO),
-    batch=lambda x, doubt, w, *, family: with_limit(x, doubt, w, family=family),
-    shape=lambda x, doubt, w, *, family: x,
+    "with_limit",  # `x`; in doubtful places, if values w are equal or vanish, NaN with a warning,
+    _with_limit_impl,  # or the warning alone for what is the first derivative
+    pushes=(with_limit_again, ZERO, ZERO),
+    pulls=(with_limit_again, ZERO, ZERO),
+    batch=lambda x, doubt, w, **params: with_limit(x, doubt, w, **params),
+    shape=lambda x, doubt, w, *, family, first: x,
     samples=lambda: [
         *(
-            Sample(x, np.zeros(2, bool), np.array([1.0, 1.0]), family="eigh", label=label)
+            Sample(
+                *(x, np.zeros(2, bool), np.array([1.0, 1.0])),
+                family="eigh",
+                first=False,
+                label=label,
+            )
             for x, label in ((draw((2,), -1, 1), ""), (draw_complex((2,), -1, 1), "complex"))
+        ),
+        Sample(
+            *(np.array([1.0, 2.0]), np.array([True, False]), np.array([1.0, 1.0])),
+            family="eigh",
+            first=True,
+            value=[1.0, 2.0],
+            label="the first derivative",
         ),
         *(
             Sample(
                 *(np.array([1.0, 2.0]), np.array([True, False]), np.array(w)),
                 family="svd",
+                first=False,
                 smooth=False,
                 value=[value, 2],
                 label=label,

@@ -51,6 +51,7 @@ from functrans.primitives.comparison import (
     not_equal,
     where,
 )
+from functrans.primitives.contraction import matmul
 from functrans.primitives.degenerate import parting_reciprocal, told_apart
 from functrans.primitives.paths import (
     apart,
@@ -58,13 +59,20 @@ from functrans.primitives.paths import (
     beyond_zero,
     path_rates,
     together,
+    turn,
     values_among,
     with_limit,
     zero_at_zero,
 )
 from functrans.primitives.reduction import any as any_of
 from functrans.primitives.shape import stack as stack_of
-from functrans.primitives.spectral import known_eig, known_eigh, known_svd
+from functrans.primitives.spectral import (
+    known_eig,
+    known_eigh,
+    known_svd,
+    marked_eigh,
+    marked_svd,
+)
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import Forward
 from functrans.transforms.series import ExpandedArray, Series
@@ -209,11 +217,26 @@ class Expansion(Series):
         series[1] = BatchArray(self.paths, stack_of(rates))
         with under(self.paths):
             outs[place] = ExpandedArray(self, self.content(series))
-        if place:  # the left vector of a value that vanishes is another beyond
-            u = outs[0]
-            beyond = multiply(u, beyond_zero(w, columns=shape_of(u)[-1]))
-            outs[0] = ExpandedArray(self, BatchArray(self.paths, stack_of([u, u, beyond, u])))
+        for i, lanes in self.vectors(outs, w, place).items():
+            outs[i] = ExpandedArray(self, BatchArray(self.paths, stack_of(lanes)))
         return tuple(outs) if type(ans) is tuple else outs[0]
+
+    def vectors(self, outs: list[Any], w: Array, place: int) -> dict[int, list[Any]]:
+        """The vectors that are not the same on all paths, by their place: the left one of a value
+        that vanishes is another beyond, and of what is the first derivative alone the second path
+        tells whether it depends on the vectors, which are turned there."""
+        found = {}
+        if place:
+            u = outs[0]
+            found[0] = [u, u, multiply(u, beyond_zero(w, columns=shape_of(u)[-1])), u]
+        if self.order == 1:
+            for i in (0, 2) if place else (1,):
+                v = outs[i]
+                right = i == 2
+                turned = turn(w, columns=shape_of(v)[-2 if right else -1])
+                lanes = found.setdefault(i, [v] * PATHS)
+                lanes[1] = matmul(turned, v) if right else matmul(v, turned)
+        return found
 
     def parts_from_zero(self, s: ExpandedArray) -> Any:
         """1 for singular values that do not vanish or grow from zero, 0 for those that stay."""
@@ -233,7 +256,7 @@ class Expansion(Series):
         for o in outs:
             with under(self.paths):
                 first, *rest = self.coefficients(o.content)
-                first = with_limit(first, np.ones(shape_of(o), bool), w, family=family)
+                first = with_limit(first, np.ones(shape_of(o), bool), w, family=family, first=False)
                 found.append(o.with_content(self.content([first, *rest])))
         return found
 
@@ -293,7 +316,7 @@ class Expansion(Series):
     def told(self, x: Any, doubt: Any) -> Any:
         """A value, NaN where it is in doubt, with a warning."""
         for family, w in self.found:
-            x = with_limit(x, doubt, w, family=family)
+            x = with_limit(x, doubt, w, family=family, first=self.order == 1)
         return x
 
     def bare(self, x: Any, derivative: bool = False) -> Any:
@@ -325,6 +348,8 @@ class Expansion(Series):
             doubt = logical_or(doubt, _differ(one, other, bound))
             if beyond is not one:
                 kink = _differ(one, beyond, bound)
+                if self.order == 1:
+                    return self.told(where(kink, still, one), logical_or(doubt, kink))
                 if self.order == 2 and not derivative:
                     every = tuple(range(len(shape_of(kink))))
                     self.kinked = logical_or(self.kinked, any_of(kink, axes=every))
@@ -376,6 +401,9 @@ _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
 
 _CHECK = primitive_of(told_apart)
 
+_WITH_VECTORS = set(map(primitive_of, (marked_eigh, marked_svd)))
+"""Whose first derivatives by tangents need a path where values are equal."""
+
 
 def parted(
     transform: Any, primitive: Primitive, rates_of: Any, primals: Sequence[Any], ans: Any
@@ -420,9 +448,9 @@ def expand(
     while above is not None:
         order += above.differentiates
         above = above.parent
-    if order < 2:
-        return None
     outs = ans if type(ans) is tuple else (ans,)
+    if order < 2 and (type(transform) is not Forward or primitive not in _WITH_VECTORS):
+        return None  # derivatives of values alone tell (telling.py), and so do cotangents
     if apart(outs[values_among(outs)], primitive.parts):  # type: ignore[arg-type]
         return None
     return Expansion(transform.parent, order, transform.splitting)
