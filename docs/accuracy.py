@@ -336,6 +336,8 @@ NO_ROW = {
     "tail_moment": "part of a slope of `wald`, which is compared with differences of quantiles",
     "positive_polygamma": "part of slopes of gamma variables; held to values of mpmath",
     "gamma_shape_ratio": "the slope of gamma variables, held to values of mpmath",
+    "parting_reciprocal": "a reciprocal, of differences of values",
+    "zero_at_zero": "a reciprocal, but 0 for 0, of singular values",
 }
 
 DOUBLE_ONLY = {"float_power"}  # which computes in double precision whatever it is given

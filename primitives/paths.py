@@ -74,21 +74,21 @@ all_apart: Any = nondifferentiable(
 )
 
 
-def apart(w: Any, family: str) -> bool:
-    """Whether no values are equal and none vanish; False if that is not known, as in a graph.
+def apart(w: Any, family: str) -> bool | None:
+    """Whether no values are equal and none vanish; None if that is not known, as in a graph.
 
     While `jit` stages a function it is known of this call: its program checks that it is so.
     """
     while isinstance(w, TracedArray):
         if w.underlying is None:
             if not w.interpreter.follows:
-                return False
+                return None
             with under(w.interpreter):
                 found = all_apart(w, family=family)
                 try:
                     return bool(all_of(found, axes=tuple(range(found.ndim))))
                 except ConversionError:  # the call is within a transform
-                    return False
+                    return None
         w = w.underlying
     return bool(_all_apart_impl(w, family=family).all())
 

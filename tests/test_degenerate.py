@@ -180,7 +180,14 @@ def test_the_warning_names_what_is_needed() -> None:
     with pytest.warns(DegenerateWarning) as caught:
         ft.grad(function)(3 * IDENTITY)
     message = str(caught[0].message)
-    for part in ("eigh", "3, 3, 3", "assumes", "eigh_function", "eigvalsh", "test_degenerate.py:"):
+    for part in (
+        "eigh",
+        "3, 3, 3",
+        "were computed",
+        "eigh_function",
+        "eigvalsh",
+        "test_degenerate.py:",
+    ):
         assert part in message
     assert caught[0].filename == __file__
 
@@ -213,9 +220,6 @@ def test_complex_matrices(h: Callable[[Array], Array]) -> None:
     [
         (lambda a: np.linalg.svd(a)[1][0] * np.eye(3), TIE),
         (lambda a: through_svd(np.exp, a) @ np.linalg.svd(a)[0], IDENTITY),
-        (lambda a: through_svd(lambda s: s, a), ZERO),
-        (lambda a: through_svd(lambda s: s, a), np.diag([2.0, 1.0, 0.0])),
-        (lambda a: through_svd(lambda s: s, a), np.zeros((3, 3))[:, :]),
         (polar, np.diag([2.0, 1.0, 0.0])),
         (lambda a: np.linalg.svd(a)[0], TIE),
         (lambda a: np.linalg.svd(a)[0][:, :1] @ np.linalg.svd(a)[2][:1], TIE),
@@ -234,6 +238,8 @@ def test_singular_vectors_that_are_undetermined(function: Any, a: Array) -> None
         (lambda a: np.linalg.svd(a)[1][2], TIE),
         (weighted(polar), TIE),
         (weighted(polar), IDENTITY),
+        (weighted(lambda a: through_svd(lambda s: s, a)), ZERO),
+        (weighted(lambda a: through_svd(lambda s: s, a)), np.diag([2.0, 1.0, 0.0])),
         (weighted(low_rank), LOW),
         (weighted(low_rank), np.diag([2.0, 1.0, 0.0])),
         (lambda a: np.trace(a.T @ through_svd(np.sin, a)), APART),
@@ -277,7 +283,7 @@ def test_general_eigenvectors() -> None:
         return np.sum(np.real(np.exp(np.linalg.eig(a)[0])))
 
     for a in (IDENTITY.astype(complex), PAIR.astype(complex)):
-        assert noisy(lambda a=a: ft.grad(function)(a))
+        assert not noisy(lambda a=a: ft.grad(function)(a))
         assert not noisy(lambda a=a: ft.grad(values)(a))
         assert noisy(lambda a=a: ft.jvp(np.linalg.eig, (a,), (WEIGHTS.astype(complex),)))
     assert not noisy(lambda: ft.grad(function)(APART.astype(complex)))

@@ -48,12 +48,14 @@ ALONG: dict[str, Callable[[Any, Array], Any]] = {
 QUICK = ("jg", "gg", "jgj")
 
 
+def slow(word: str) -> Any:
+    return pytest.param(word, marks=pytest.mark.slow)
+
+
 def words(orders: int) -> Any:
     """All nestings of so many modes; most are slow."""
     found = map("".join, itertools.product("jg", repeat=orders))
-    return pytest.mark.parametrize(
-        "word", [w if w in QUICK else pytest.param(w, marks=pytest.mark.slow) for w in found]
-    )
+    return pytest.mark.parametrize("word", [w if w in QUICK else slow(w) for w in found])
 
 
 def along(word: str, function: Any, t: Array) -> Any:
@@ -108,6 +110,36 @@ OF_HERMITIAN: dict[str, tuple[Any, Any]] = {
     ),
 }
 HERMITIAN = {"identity": IDENTITY, "pair": PAIR, "turned": TURNED, "twice": 2 * IDENTITY}
+
+
+FIRST: dict[str, Any] = {
+    "jvp": lambda f, a, t: ft.jvp(f, (a,), (t,))[1],
+    "grad": lambda f, a, t: np.sum(np.real(t * ft.grad(f)(a))),
+    "linearize": lambda f, a, t: ft.linearize(f, a)[1](t),
+    "jacfwd": lambda f, a, t: np.sum(ft.jacfwd(f)(a) * t),
+    "jvp of vmap": lambda f, a, t: ft.jvp(ft.vmap(f), (np.stack([APART, a]),), (np.stack([t, t]),))[
+        1
+    ][1],
+    "vmap of jvp": lambda f, a, t: ft.vmap(lambda x: ft.jvp(f, (x,), (t,))[1])(
+        np.stack([APART, a])
+    )[1],
+    "vmap of grad": lambda f, a, t: np.sum(ft.vmap(ft.grad(f))(np.stack([APART, a]))[1] * t),
+    "jit of jvp": lambda f, a, t: ft.jit(lambda x: ft.jvp(f, (x,), (t,))[1])(a),
+    "jvp of jit": lambda f, a, t: ft.jvp(ft.jit(f), (a,), (t,))[1],
+    "grad of checkpoint": lambda f, a, t: np.sum(t * ft.grad(ft.checkpoint(f))(a)),
+}
+
+
+@pytest.mark.parametrize("way", FIRST)
+@pytest.mark.parametrize("name", OF_HERMITIAN)
+def test_first_derivatives_of_functions_of_hermitian_matrices(name: str, way: str) -> None:
+    function, plain = map(weighted, OF_HERMITIAN[name])
+    for a in HERMITIAN.values():
+        for t in (SYMMETRIC + WEIGHTS, IDENTITY):
+            found: list[Any] = []
+            assert not noisy(lambda a=a, t=t, r=found: r.append(FIRST[way](function, a, t)))
+            expected = np.sum(ft.grad(plain)(a) * t)
+            np.testing.assert_allclose(found[0], expected, rtol=1e-11, atol=1e-12)
 
 
 @words(2)
@@ -174,6 +206,18 @@ SINGULAR_MATRICES = {
 }
 
 
+@pytest.mark.parametrize("way", FIRST)
+@pytest.mark.parametrize("name", OF_MATRICES | REGULAR)
+def test_first_derivatives_of_functions_of_matrices(name: str, way: str) -> None:
+    function, plain = map(weighted, (OF_MATRICES | REGULAR)[name])
+    matrices = REGULAR_MATRICES | (SINGULAR_MATRICES if name in OF_MATRICES else {})
+    for a in matrices.values():
+        found: list[Any] = []
+        assert not noisy(lambda a=a, r=found: r.append(FIRST[way](function, a, SYMMETRIC @ P)))
+        expected = np.sum(ft.grad(plain)(a) * (SYMMETRIC @ P))
+        np.testing.assert_allclose(found[0], expected, rtol=1e-11, atol=1e-12)
+
+
 @words(2)
 @pytest.mark.parametrize("name", OF_MATRICES | REGULAR)
 def test_second_derivatives_of_functions_of_matrices(name: str, word: str) -> None:
@@ -235,7 +279,7 @@ COMPLEX = {
 }
 
 
-@words(2)
+@pytest.mark.parametrize("word", ["j", "g", "jg", "gg", slow("jj"), slow("gj")])
 def test_complex_matrices(word: str) -> None:
     t = WEIGHTS + 1j * SYMMETRIC
     for a in COMPLEX.values():
@@ -250,7 +294,7 @@ def test_complex_matrices(word: str) -> None:
     exact(word, function, plain, PHASES @ np.diag([2.0, 2.0, 0.0]) + 0j, t)
 
 
-@words(2)
+@pytest.mark.parametrize("word", ["j", "g", "jg", "gg", slow("jj"), slow("gj")])
 def test_general_eigenvectors(word: str) -> None:
     """A square of a matrix by `eig`, at matrices that have a basis of eigenvectors."""
     s = WEIGHTS + 2 * IDENTITY

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, nullcontext
+from functools import reduce
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ from functrans.primitives.arithmetic import absolute, astype, multiply, reciproc
 from functrans.primitives.comparison import (
     equal,
     less_equal,
+    logical_and,
     logical_not,
     logical_or,
     maximum,
@@ -64,12 +66,13 @@ from functrans.primitives.paths import (
     with_limit,
     zero_at_zero,
 )
-from functrans.primitives.reduction import any as any_of
+from functrans.primitives.reduction import any as any_of, max as greatest
 from functrans.primitives.shape import stack as stack_of
 from functrans.primitives.spectral import (
     known_eig,
     known_eigh,
     known_svd,
+    marked_eig,
     marked_eigh,
     marked_svd,
 )
@@ -101,17 +104,21 @@ class Expansion(Series):
         For each decomposition its family and its values.
     before : Splitting or None
         What lay below the transform.
+    arbitrary : array
+        Whether a value of the function depends on the sign of a left vector, so that what looks
+        like a kink is none.
     kinked : array
         Whether the first derivative has a kink where singular values vanish.
     """
 
-    __slots__ = ("before", "found", "kinked", "order", "turn")
+    __slots__ = ("arbitrary", "before", "found", "kinked", "order", "turn")
 
     def __init__(self, parent: Interpreter | None, order: int, before: Any = None) -> None:
         super().__init__(parent, PATHS, order)
         self.order = order
         self.found: list[tuple[str, Array]] = []
         self.before = before
+        self.arbitrary: Any = np.zeros((), bool)
         self.kinked: Any = np.zeros((), bool)
         self.turn = threading.RLock()
 
@@ -229,7 +236,7 @@ class Expansion(Series):
         if place:
             u = outs[0]
             found[0] = [u, u, multiply(u, beyond_zero(w, columns=shape_of(u)[-1])), u]
-        if self.order == 1:
+        if self.order == 1 and len(outs) > 2:
             for i in (0, 2) if place else (1,):
                 v = outs[i]
                 right = i == 2
@@ -334,7 +341,10 @@ class Expansion(Series):
             return np.full(shape_of(x), np.nan, dtype_of(x))
         value = self.value(x)
         if not x.derived or not is_inexact(dtype_of(value)):
-            return self.lanes(value)[0]
+            one, _, beyond, _ = self.lanes(value)
+            if self.order == 1 and beyond is not one:
+                self.see_choice(one, beyond)
+            return one
         with under(self.paths):
             doubt: Any = np.zeros(shape_of(x), bool)
             if x.low:
@@ -348,15 +358,21 @@ class Expansion(Series):
             doubt = logical_or(doubt, _differ(one, other, bound))
             if beyond is not one:
                 kink = _differ(one, beyond, bound)
-                if self.order == 1:
-                    return self.told(where(kink, still, one), logical_or(doubt, kink))
-                if self.order == 2 and not derivative:
-                    every = tuple(range(len(shape_of(kink))))
-                    self.kinked = logical_or(self.kinked, any_of(kink, axes=every))
+                if self.order == 1 or self.order == 2 and not derivative:
+                    self.kinked = logical_or(self.kinked, _anywhere(kink))
                 doubt = logical_or(doubt, kink)
-                doubt = where(self.kinked, doubts[3], doubt)
+                again = logical_or(doubts[3], logical_and(kink, self.arbitrary))
+                doubt = where(self.kinked, again, doubt)
                 one = where(self.kinked, still, one)
             return self.told(one, doubt)
+
+    def see_choice(self, one: Any, beyond: Any) -> None:
+        """Look whether a value of the function depends on the sign of a vector."""
+        with under(self.paths.parent):
+            sizes = [_largest(absolute(x)) for x in (one, *(w for _, w in self.found))]
+            bound = multiply(_roundings(one), reduce(maximum, sizes))
+            differ = _anywhere(_differ(one, beyond, bound))
+            self.arbitrary = logical_or(self.arbitrary, differ)
 
     # Functions.
 
@@ -383,6 +399,14 @@ def _differ(a: Any, b: Any, bound: Any) -> Any:
     return logical_not(less_equal(absolute(subtract(a, b)), bound))
 
 
+def _anywhere(x: Any) -> Any:
+    return any_of(x, axes=tuple(range(len(shape_of(x)))))
+
+
+def _largest(x: Any) -> Any:
+    return greatest(x, axes=tuple(range(len(shape_of(x)))))
+
+
 def _roundings(x: Any) -> float:
     return float(np.finfo(dtype_of(x)).eps ** 0.5)
 
@@ -401,7 +425,7 @@ _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
 
 _CHECK = primitive_of(told_apart)
 
-_WITH_VECTORS = set(map(primitive_of, (marked_eigh, marked_svd)))
+_WITH_VECTORS = set(map(primitive_of, (marked_eig, marked_eigh, marked_svd)))
 """Whose first derivatives by tangents need a path where values are equal."""
 
 
@@ -417,8 +441,20 @@ def parted(
         if below.differentiates or type(below) is Expansion:
             return ans
         below = below.parent
-    expansion: Any = expand(transform, primitive, primals, ans)
-    if expansion is not None:
+    order, above = 0, stack.top
+    while above is not None:
+        order += above.differentiates
+        above = above.parent
+    known: bool | None = None  # first derivatives of values alone tell, and so do cotangents
+    if order > 1 or primitive in _WITH_VECTORS:
+        outs = ans if type(ans) is tuple else (ans,)
+        known = apart(outs[values_among(outs)], primitive.parts)  # type: ignore[arg-type]
+        if known:
+            return ans
+    # In a graph a series is carried whatever the values will be: not for first derivatives.
+    expansion: Any
+    if (order > 1 or known is False) and not _remembered(primals[0]):
+        expansion = Expansion(transform.parent, order, transform.splitting)
         with under(expansion.paths.parent):
             ans = expansion.parted(primitive, ans)
     elif rates_of is not None:
@@ -434,23 +470,10 @@ def parted(
     return ans
 
 
-def expand(
-    transform: Any, primitive: Primitive, primals: Sequence[Any], ans: Any
-) -> Expansion | None:
-    """The interpreter that is to come below a transform which has met equal values: the outermost
-    of two or more that differentiate. None: it is not, or there are none."""
-    x = primals[0]
+def _remembered(x: Any) -> bool:
+    """Whether a tape that is kept beyond all transforms may be asked for derivatives by a value."""
     while isinstance(x, TracedArray):
         if x.interpreter.remembers and getattr(x, "index", None) is not None:
-            return None
+            return True
         x = x.underlying
-    order, above = 0, stack.top
-    while above is not None:
-        order += above.differentiates
-        above = above.parent
-    outs = ans if type(ans) is tuple else (ans,)
-    if order < 2 and (type(transform) is not Forward or primitive not in _WITH_VECTORS):
-        return None  # derivatives of values alone tell (telling.py), and so do cotangents
-    if apart(outs[values_among(outs)], primitive.parts):  # type: ignore[arg-type]
-        return None
-    return Expansion(transform.parent, order, transform.splitting)
+    return False

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends th
 LATE = 2.0
 """Seconds after which Ctrl-C should have had an effect, on a loaded machine; a second loop of the
 tests would take minutes."""
+
+
+@pytest.fixture(autouse=True)
+def _signals_of_a_terminal() -> Iterator[None]:
+    """A process that was started in the background may have been told to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted(call: Callable[[], Any], after: float = 0.1) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import functrans as ft
 from functrans.core.cotangent import Masked, Scattered
 from functrans.core.primitive import ZERO, Primitive, Rule
-from functrans.core.types import ArrayType, dtype_of, is_inexact, shape_of, type_of
+from functrans.core.types import ArrayType, dtype_of, is_inexact, is_plain, shape_of, type_of
 from functrans.testing.cases import Case
 from tests.mutants.records import Mutant, Watch, flat, is_number
 from tests.mutants.results import (
@@ -65,7 +65,7 @@ def _residuals_stopped(
 def _look_for_slope(apply: Apply, g: Any, res: Any, params: Any, watch: Watch) -> None:
     """Whether a rule depends on its residuals to first order; if not, nothing was stopped."""
     leaves = ft.tree.leaves((g, [r for r in res if not isinstance(r, ArrayType)]))
-    if not all(isinstance(x, np.ndarray | np.generic) or is_number(x) for x in leaves):
+    if not all(is_plain(x) or is_number(x) for x in leaves):
         return
     watch.ran = True
     varied = [i for i, r in enumerate(res) if hasattr(r, "dtype") and is_inexact(r.dtype)]
@@ -101,12 +101,12 @@ def _residuals_overwritten(
 
 def overwrite(values: Any, watch: Watch) -> None:
     for x in values if isinstance(values, tuple | list) else (values,):
-        if isinstance(x, np.ndarray):
+        if issubclass(type(x), np.ndarray):
             watch.ran = True
             if x.size:
                 watch.differs = True
                 x[...] = np.nan if x.dtype.kind in "fc" else np.logical_not(x)
-        elif isinstance(x, np.generic) or is_number(x) or isinstance(x, ArrayType):
+        elif is_plain(x) or is_number(x) or isinstance(x, ArrayType):
             watch.ran = True
 
 
@@ -154,7 +154,7 @@ def mutated_rule(
 
 def real_part(x: Any) -> Any:
     """What is left of the cotangent of a real operand."""
-    return x.real if isinstance(x, np.ndarray | np.generic) else x
+    return x.real if is_plain(x) else x
 
 
 def _with_params(key: str) -> Operator:

@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans.core.cotangent import Masked, Scattered
 from functrans.core.primitive import Primitive
-from functrans.core.types import ArrayType
+from functrans.core.types import ArrayType, is_plain
 
 
 class Watch:
@@ -23,7 +23,7 @@ class Watch:
         """Note whether two results differ; return the second."""
         if not self.differs:
             parts, others = flat(original), flat(mutated)
-            if all(isinstance(x, np.ndarray | np.generic | ArrayType) for x in parts + others):
+            if all(is_plain(x) or isinstance(x, ArrayType) for x in parts + others):
                 self.ran = True
                 self.differs = len(parts) != len(others) or not all(map(_identical, parts, others))
         return mutated

@@ -136,10 +136,10 @@ VIEWS = frozenset(("broadcast_to", "flip", "imag", "index", "real", "reshape", "
 
 _MAY_SHARE = frozenset(
     (
-        *("bent", "cosm", "cumprod", "cumsum", "einsum", "known_eig", "known_eigh", "known_svd"),
-        *("limited", "noted", "relabelled", "settled", "shifted_rates", "sinm", "tie_mean"),
-        *("told_again", "told_apart", "told_rates", "told_twice", "told_within", "unsettled"),
-        "watched",
+        *("cosm", "cumprod", "cumsum", "einsum", "known_eig", "known_eigh", "known_svd"),
+        *("relabelled", "settled", "shifted_rates", "sinm", "tie_mean"),
+        *("told_again", "told_apart", "told_rates", "told_within", "unsettled", "watched"),
+        "with_limit",
     )
 )
 """Operations of the rule book that may return their operand, a view of it, or an array that does
