@@ -352,6 +352,11 @@ def test_jitted_and_checkpointed_functions(word: str) -> None:
     np.testing.assert_allclose(found[0], along(word, plain, SYMMETRIC)(TURNED), rtol=1e-10)
 
 
+def test_no_elements_of_vectors() -> None:
+    for way in (ft.jacfwd, ft.jacrev):
+        assert way(lambda a: np.linalg.svd(a)[0][:, :0])(LOW).shape == (3, 0, 3, 3)
+
+
 def test_programs_carry_series_only_where_values_are_equal() -> None:
     function, plain = map(weighted, OF_HERMITIAN["whitening"])
     program, wanted = (

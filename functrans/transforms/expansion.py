@@ -1,5 +1,4 @@
-"""Derivatives of derivatives at equal eigenvalues and singular values: the limit along a path on
-which they part.
+"""Derivatives at equal eigenvalues and singular values: the limit along a path on which they part.
 
 A function of a matrix that is written with the factors of a decomposition, and that does not depend
 on which of them LAPACK returned, is as smooth as its formula, also where values are equal. But the
@@ -8,8 +7,9 @@ difference (Kato, *Perturbation Theory for Linear Operators*, II.1 and II.4; Mag
 Differentiating Eigenvalues and Eigenvectors*, 1985). The poles cancel, in no single rule but in
 the sum of all.
 
-So an :class:`Expansion` comes below the outermost transform of two or more that differentiate, when
-that meets equal values. From there on it stands on a path: it adds ``e * E`` to the matrix, where E
+So an :class:`Expansion` comes below the outermost transform that differentiates, when that meets
+equal values: for first derivatives where there are vectors, and these values are known. From there
+on it stands on a path: it adds ``e * E`` to the matrix, where E
 has the same vectors and parts the equal values at first order. The vectors stay as they are, and
 the values are ``w + e * r``, with r of E's own. All that comes of them is carried as a Laurent
 series in e (series.py): rules of derivatives divide by differences ``e * (r[j] - r[i])``, so that
@@ -18,7 +18,9 @@ coefficient of ``e**0`` is the derivative, exactly, of any order.
 
 Two paths, which part the values at other rates, lie in the lanes of a Batch. A result that depends
 on the path, or has a pole left, depends on the choice of vectors or on the order of equal values:
-it is NaN, with a warning.
+it is NaN, with a warning. For a first derivative the second path has the vectors turned into each
+other, since no pole tells of values alone; what depends on them is that of the first path, with the
+warning.
 
 Singular values that vanish grow along a path. In a third lane the first of them comes from the
 other side of zero, where its left vector is the opposite: what differs there has a kink. If it is
@@ -342,7 +344,7 @@ class Expansion(Series):
         value = self.value(x)
         if not x.derived or not is_inexact(dtype_of(value)):
             one, _, beyond, _ = self.lanes(value)
-            if self.order == 1 and beyond is not one:
+            if self.order == 1 and beyond is not one and 0 not in shape_of(one):
                 self.see_choice(one, beyond)
             return one
         with under(self.paths):
@@ -426,7 +428,7 @@ _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
 _CHECK = primitive_of(told_apart)
 
 _WITH_VECTORS = set(map(primitive_of, (marked_eig, marked_eigh, marked_svd)))
-"""Whose first derivatives by tangents need a path where values are equal."""
+"""Whose first derivatives need a path where values are equal."""
 
 
 def parted(
