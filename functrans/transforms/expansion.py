@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.array import TracedArray, snapshot
+from functrans.core.array import snapshot
 from functrans.core.cotangent import Masked, zeros
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
@@ -81,7 +81,7 @@ from functrans.primitives.spectral import (
 from functrans.transforms.batching import BatchArray
 from functrans.transforms.forward import Forward
 from functrans.transforms.series import ExpandedArray, Series
-from functrans.transforms.splitting import split
+from functrans.transforms.splitting import remembered, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -455,7 +455,7 @@ def parted(
             return ans
     # In a graph a series is carried whatever the values will be: not for first derivatives.
     expansion: Any
-    if (order > 1 or known is False) and not _remembered(primals[0]):
+    if (order > 1 or known is False) and not remembered(primals[0]):
         expansion = Expansion(transform.parent, order, transform.splitting)
         with under(expansion.paths.parent):
             ans = expansion.parted(primitive, ans)
@@ -470,12 +470,3 @@ def parted(
         transform.refuse_if_sealed()
     transform.parent = transform.splitting = expansion
     return ans
-
-
-def _remembered(x: Any) -> bool:
-    """Whether a tape that is kept beyond all transforms may be asked for derivatives by a value."""
-    while isinstance(x, TracedArray):
-        if x.interpreter.remembers and getattr(x, "index", None) is not None:
-            return True
-        x = x.underlying
-    return False

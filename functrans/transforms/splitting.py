@@ -75,6 +75,15 @@ class Splitting(Forward):
         return self.split(x)[0]
 
 
+def remembered(x: Any) -> bool:
+    """Whether a tape that is kept beyond all transforms may be asked for derivatives by a value."""
+    while isinstance(x, TracedArray):
+        if x.interpreter.remembers and getattr(x, "index", None) is not None:
+            return True
+        x = x.underlying
+    return False
+
+
 def split(
     splitting: Splitting | None,
     parent: Interpreter | None,
@@ -90,9 +99,10 @@ def split(
         if below.differentiates:
             return splitting, outs
         below = below.parent
+    if remembered(x):
+        return splitting, outs
     while isinstance(x, TracedArray):
-        later = x.interpreter.remembers and getattr(x, "index", None) is not None
-        if later or x.interpreter is splitting:
+        if x.interpreter is splitting:
             return splitting, outs
         x = x.underlying
     with under(parent if splitting is None else splitting.paths.parent):
