@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.kinds import elementwise, general, nondifferentiable
-from functrans.core.primitive import REGISTRY, ZERO
+from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, shape_of
 
 from .arithmetic import multiply, negative, subtract
@@ -309,9 +309,16 @@ def message(
     )
 
 
+_FAMILIES = {
+    **{"eigh": "eigh", "eigvalsh": "eigh", "eig": "eig", "eigvals": "eig"},
+    **{"svd": "svd", "svdvals": "svd"},
+}
+"""Whose words each decomposition has: programs that are exported take nothing from the registry."""
+
+
 def message_within(calls: tuple[tuple[str, str], ...]) -> str:
     """The same of decompositions in loops or branches, by their names and lines."""
-    name: Any = REGISTRY[calls[0][0]].parts
+    name = _FAMILIES[calls[0][0]]
     values, vectors, _ = _WORDS[name]
     lines = " or ".join(dict.fromkeys(line for _, line in calls))
     return (
