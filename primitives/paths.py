@@ -131,7 +131,8 @@ def _path_rates_impl(w: Array, *, family: str, path: int) -> Array:
     # As large as the values, so that all coefficients of a series are of a size.
     size = np.max(np.abs(w), -1, initial=0, keepdims=True)
     scale = np.where(size == 0, 1, size)
-    return np.where(pairs.any(-1) | small, scale * rates, 0).astype(w.dtype)
+    moved: Array = small | pairs.any(-1)
+    return np.where(moved, scale * rates, 0).astype(w.dtype)
 
 
 path_rates: Any = nondifferentiable(

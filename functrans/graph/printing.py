@@ -40,7 +40,7 @@ class Names:
         """The name of a variable or of an array, and a number as it is."""
         if type(x) is Variable:
             return self.variable(x)
-        if isinstance(x, bool | int | float | complex | np.generic) or np.ndim(x) == 0:
+        if np.ndim(x) == 0:
             return str(x.item() if is_plain(x) else x)
         if id(x) not in self._constants:
             name = f"constant{len(self._constants)}"

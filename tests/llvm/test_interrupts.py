@@ -175,20 +175,34 @@ def test_other_threads_go_on() -> None:
 
 
 def test_handlers_that_return() -> None:
-    """A signal whose handler raises nothing is handled while the loop runs, which goes on."""
-    seen: list[float] = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(time.monotonic()))
+    """A signal whose handler raises nothing is handled while the loop runs, which goes on; the
+    second one ends it."""
+    seen: list[int] = []
+
+    def handle(*_: Any) -> None:
+        seen.append(len(seen))
+        if len(seen) == 2:
+            raise TimeoutError
+
+    def send() -> None:
+        for sent in range(2):
+            time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            while len(seen) == sent:
+                time.sleep(0.01)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    sending = threading.Thread(target=send)
     try:
         jitted = ft.jit(halved, backend="llvm")
         jitted(3.0, 3)
-        timer = threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGUSR1))
-        timer.start()
-        assert jitted(3.0, 200_000_000) == 2.0
-        ended = time.monotonic()
-        timer.join()
+        sending.start()
+        with pytest.raises(TimeoutError):
+            jitted(3.0, 10**15)
+        sending.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert seen and seen[0] < ended
+    assert seen == [0, 1]
 
 
 def test_other_ways_to_call(monkeypatch: pytest.MonkeyPatch) -> None:

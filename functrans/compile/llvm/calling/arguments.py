@@ -18,8 +18,8 @@ from functrans.compile.llvm.calling.plan import (
     Input,
     InputKind,
 )
-from functrans.compile.llvm.calling.tables import TRUE, Writer
-from functrans.compile.llvm.code.builder import Module, Value, number
+from functrans.compile.llvm.calling.tables import Writer
+from functrans.compile.llvm.code.builder import TRUE, Module, Value, number
 
 if TYPE_CHECKING:
     from functrans.compile.llvm.calling.structs import Layouts

@@ -28,8 +28,8 @@ from functrans.compile.llvm.calling.plan import (
 from functrans.compile.llvm.calling.scratch import prepare, write as write_arena
 from functrans.compile.llvm.calling.signature import Structure
 from functrans.compile.llvm.calling.structs import layouts
-from functrans.compile.llvm.calling.tables import NULL, Writer
-from functrans.compile.llvm.code.builder import Module, Value, number
+from functrans.compile.llvm.calling.tables import Writer
+from functrans.compile.llvm.code.builder import NULL, Module, Value, number
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.polling import INTERRUPTED
 

@@ -17,8 +17,8 @@ from functrans.compile.llvm.calling.plan import (
     Output,
     OutputKind,
 )
-from functrans.compile.llvm.calling.tables import NULL, Writer
-from functrans.compile.llvm.code.builder import Module, Value, number
+from functrans.compile.llvm.calling.tables import Writer
+from functrans.compile.llvm.code.builder import NULL, Module, Value, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

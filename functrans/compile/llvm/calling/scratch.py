@@ -9,8 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from functrans.compile.llvm.calling.tables import NULL, TRUE
-from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.builder import NULL, TRUE, Builder, Module, Value, number
 from functrans.compile.llvm.code.engine import SYMBOLS
 
 KEPT = 1 << 28

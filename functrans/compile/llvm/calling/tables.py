@@ -11,17 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.calling.plan import Head
-from functrans.compile.llvm.code.builder import Builder, Module, Value
+from functrans.compile.llvm.code.builder import NULL, TRUE, Builder, Module, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from enum import IntEnum
 
     from functrans.compile.llvm.calling.structs import Layouts
-
-NULL = Value("ptr", "null")
-
-TRUE = Value("i1", "true")
 
 
 class Writer:

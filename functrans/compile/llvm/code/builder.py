@@ -42,6 +42,11 @@ class Value:
         return f"{self.type} {self.text}"
 
 
+NULL = Value("ptr", "null")
+
+TRUE = Value("i1", "true")
+
+
 def vector(element: str, width: int) -> str:
     """The type of so many elements; that of the element for a width of 1."""
     return element if width == 1 else f"<{width} x {element}>"

@@ -1,9 +1,12 @@
 """Loops that may go on for ever ask now and then whether a signal has arrived, and let others run.
 
 Each round adds to a sum about how long it takes. Where that comes to :data:`EVERY`, the loop calls
-``i1 functrans_poll(ptr)``, which looks at the clock, and in intervals of milliseconds at Python's
-signals. If a handler raises, as that of Ctrl-C does, the native function returns
-:data:`INTERRUPTED` at once, with Python's exception set.
+``i1 functrans_poll(ptr)``, which looks at the clock, and in intervals of milliseconds has Python
+call a function that does nothing. The interpreter does before it what it does between any two lines
+of Python: it handles signals, and hands over the GIL if another thread has waited for its interval.
+(Giving it up unasked starves others: a thread that waits begins its interval anew each time.) If
+that raises, as the handler of Ctrl-C does, the native function returns :data:`INTERRUPTED` at once,
+with Python's exception set.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from functrans.compile.llvm.code.builder import Builder, Module, Value, number
+from functrans.compile.llvm.code.builder import NULL, Builder, Module, Value, number
 from functrans.compile.llvm.code.engine import PROVIDERS, SYMBOLS, load
 
 POLL = "functrans_poll"
@@ -26,17 +29,20 @@ EVERY = 100_000
 """Nanoseconds of rounds, about, after which a loop looks at the clock, which takes 30."""
 
 HOLDING, WITHOUT = 5, 50
-"""Milliseconds after which signals are asked for: with the GIL, which other threads of Python then
-get as the interpreter gives it to them, and without it, which is taken for that."""
+"""Milliseconds after which Python is called: with the GIL, and without it, which is taken for
+that."""
 
 _PYTHONS = (
-    "PyErr_CheckSignals",
-    "PyEval_RestoreThread",
-    "PyEval_SaveThread",
     "PyGILState_Check",
     "PyGILState_Ensure",
     "PyGILState_Release",
+    "PyObject_CallObject",
+    "Py_DecRef",
 )
+
+
+def between_lines() -> None:
+    """What Python calls: nothing but what the interpreter does by itself."""
 
 
 class Polling(NamedTuple):
@@ -107,16 +113,19 @@ def _text() -> str:
     b.start(ask)
     held = b.icmp("ne", b.call("PyGILState_Check", "i32"), 0)
 
-    def hand_over() -> None:
-        b.call("PyEval_RestoreThread", "void", b.call("PyEval_SaveThread", "ptr"))
-
-    b.when(held, hand_over)
     state = b.call("PyGILState_Ensure", "i32")
-    stopped = b.call("PyErr_CheckSignals", "i32")
+    nothing = b.module.external("functrans_between_lines")
+    answer = b.call("PyObject_CallObject", "ptr", nothing, NULL)
+    stopped = b.icmp("eq", answer, NULL)
+
+    def drop() -> None:
+        b.call("Py_DecRef", "void", answer)
+
+    b.when(b.icmp("ne", answer, NULL), drop)
     b.call("PyGILState_Release", "void", state)
     pause = b.select(held, number(HOLDING, "i64"), number(WITHOUT, "i64"))
     b.store(b.add(b.call("milliseconds", "i64"), pause), due)
-    b.finish(b.icmp("ne", stopped, 0))
+    b.finish(stopped)
     return module.text()
 
 
@@ -141,6 +150,7 @@ def _address() -> int:
         found = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
         assert found is not None
         SYMBOLS[name] = found
+    SYMBOLS["functrans_between_lines"] = id(between_lines)
     return load(_text(), [POLL], quick=True)[POLL]
 
 
