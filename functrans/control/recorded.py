@@ -160,12 +160,13 @@ def _record(
 ) -> tuple[Any, ...]:
     fixed, carry = values[:consts], list(values[consts:])
     going, step = program(test), program(forward)
-    rounds = []
+    rounds: list[tuple[Any, ...]] = []
     while going(*fixed, *carry)[0]:
         before = [*fixed, *carry]
         results = step(*before)
         carry = results[:count]
-        rounds.append([*results[count:], *[before[i] for i in kept]])
+        # Tuples of arrays are soon nothing that collections of garbage look through, lists are.
+        rounds.append((*results[count:], *[before[i] for i in kept]))
     return (*map(own, carry), rounds)
 
 
@@ -176,7 +177,7 @@ def _record_types(
 
 
 def _replay(
-    tape: list[list[Any]],
+    tape: list[tuple[Any, ...]],
     *cotangents: Any,
     backward: Graph,
     consts: int,

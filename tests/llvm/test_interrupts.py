@@ -23,6 +23,9 @@ LATE = 2.0
 """Seconds after which Ctrl-C should have had an effect, on a loaded machine; a second loop of the
 tests would take minutes."""
 
+AGAIN = 0.8
+"""Seconds after which it is pressed again."""
+
 
 @pytest.fixture(autouse=True)
 def _signals_of_a_terminal() -> Iterator[None]:
@@ -33,20 +36,32 @@ def _signals_of_a_terminal() -> Iterator[None]:
 
 
 def interrupted(call: Callable[[], Any], after: float = 0.1) -> None:
-    """The call raises KeyboardInterrupt soon after the process has got the signal of Ctrl-C."""
+    """The call raises KeyboardInterrupt soon after the process has got the signal of Ctrl-C.
+
+    It is sent again each second, as users press it again: Python drops it where it arrives while an
+    object that a weak reference watches is collected, and loops that keep what their pullbacks need
+    would take all memory.
+    """
     sent: list[float] = []
+    ended = threading.Event()
 
     def send() -> None:
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
+        pause = after
+        while not ended.wait(pause):
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+            pause = AGAIN
 
-    timer = threading.Timer(after, send)
-    timer.start()
+    sending = threading.Thread(target=send)
+    sending.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            call()
+            try:
+                call()
+            finally:
+                ended.set()
     finally:
-        timer.join()
+        sending.join()
     assert time.monotonic() - sent[0] < LATE
 
 
