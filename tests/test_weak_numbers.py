@@ -6,6 +6,7 @@ Python numbers alone is one, by operators; what NumPy's functions compute is non
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -183,3 +184,27 @@ def test_lanes_and_nests_keep_the_dtypes_of_numpy(text: str) -> None:
             check(text, value, expected)
             value = outer(ft.vmap(lambda y: ft.vjp(fun, *args, y)[0]))(ys)[0]
             check(text, value, expected)
+
+
+@pytest.mark.parametrize("text", ["a + b", "a - b", "a * b", "a / b", "-a", "+a", "abs(a)", "a**2"])
+def test_python_carries_out_operators_of_floats_as_numpy_does(text: str) -> None:
+    """Values, both derivatives and warnings have NumPy's bits, at infinities and zeros too."""
+    fun = function(text, ("a", "b"))
+    points = (0.1, -0.0, 3.0, 1e-310, -1e200, 1.7e308, np.inf, np.nan)
+    for args in itertools.product(points, points):
+        with warnings.catch_warnings(record=True) as expected_warnings:
+            warnings.simplefilter("always")
+            expected, expected_pull = ft.vjp(fun, *map(np.float64, args))
+        with warnings.catch_warnings(record=True) as found_warnings:
+            warnings.simplefilter("always")
+            found, pull = ft.vjp(fun, *args)
+        assert type(found) is float
+        assert float(expected).hex() == found.hex(), args
+        assert [float(g).hex() for g in pull(1.0)] == [
+            float(g).hex() for g in expected_pull(np.float64(1.0))
+        ], args
+        assert len(found_warnings) == len(expected_warnings), args
+
+
+def test_floats_beside_integers_that_numpy_does_not_have() -> None:
+    assert ft.value_and_grad(lambda a: a * 2**70)(2.5) == (2.5 * 2**70, 2.0**70)

@@ -118,6 +118,19 @@ class Interpreter:
         """`process` for two operands and no parameters, which an interpreter may do faster."""
         return self.process(primitive, (x, y), _NO_PARAMS)
 
+    def of_float(self, primitive: Primitive, python: Any, x: Array) -> Any:
+        """An operator of a Python number that stands for a float, of which a value of mine is one;
+        None: there is no shorter way than `unary`, nothing has happened.
+
+        `python` is Python's operator, which gives NumPy's bits for floats if the result is finite;
+        None where there is none.
+        """
+        return None
+
+    def of_floats(self, primitive: Primitive, python: Any, x: Array, y: Array) -> Any:
+        """The same for two operands, one of which may be an int."""
+        return None
+
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         """Run `function` on flat `args` such that reverse mode keeps nothing of it but `args`."""
         raise NotImplementedError

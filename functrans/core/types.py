@@ -117,7 +117,7 @@ def type_of(x: Array) -> ArrayType:
 def is_weak(x: Array) -> bool:
     """Whether a value is a Python number, traced or not."""
     cls = type(x)
-    return cls in WEAK or (cls is not ndarray and getattr(x, "weak", False))
+    return cls in WEAK or (cls in PERHAPS_WEAK and x is not None and x.weak)
 
 
 def shape_of(x: Array) -> Shape:

@@ -14,7 +14,7 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS, PERHAPS_WEAK, is_weak
 from functrans.numpy.operands import converted, is_operand
-from functrans.numpy.python_numbers import among_numbers
+from functrans.numpy.python_numbers import PYTHONS, among_numbers
 from functrans.numpy.selected import Selection, select, written
 from functrans.numpy.views import getitem, is_zero_dimensional_array, write, write_all
 from functrans.numpy.writing import write_result
@@ -32,11 +32,18 @@ _NO_PARAMS: dict[str, Any] = {}
 def unary(function: Function) -> Function:
     """The operator ``?x`` of a primitive."""
     primitive = primitive_of(function)
+    python = PYTHONS.get(primitive)
 
     def operator(x: Any) -> Any:
-        if stack.top is not x.interpreter:
+        interpreter = x.interpreter
+        if stack.top is not interpreter:
             x.check_active()
+            interpreter = stack.top
         below = type(x.underlying)
+        if below is float:
+            ans = interpreter.of_float(primitive, python, x)  # type: ignore[union-attr]
+            if ans is not None:
+                return ans
         if below is not ndarray and below in PERHAPS_WEAK and x.weak:
             return among_numbers(primitive, x)
         return function(x)
@@ -50,6 +57,7 @@ def forward(function: Function) -> Function:
     It is the primitive's own dispatch, with a check of `y` in place of the check for plain NumPy.
     """
     primitive = primitive_of(function)
+    python = PYTHONS.get(primitive)
 
     def operator(x: Any, y: Any) -> Any:
         if type(y) not in OPERANDS:
@@ -61,7 +69,17 @@ def forward(function: Function) -> Function:
             x.check_active()
             interpreter = stack.top
         below = type(x.underlying)
-        if below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
+        if below is float:
+            other = type(y)
+            if other is type(x):
+                other = type(y.underlying)
+            if other is float or other is int:
+                ans = interpreter.of_floats(primitive, python, x, y)  # type: ignore[union-attr]
+                if ans is not None:
+                    return ans
+            if other in PERHAPS_WEAK and is_weak(y):
+                return among_numbers(primitive, x, y)
+        elif below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
             return among_numbers(primitive, x, y)
         return interpreter.binary(primitive, x, y)  # type: ignore[union-attr]
 
@@ -71,6 +89,7 @@ def forward(function: Function) -> Function:
 def reflected(function: Function) -> Function:
     """The operator ``y ? x`` of a primitive, with `x` traced."""
     primitive = primitive_of(function)
+    python = PYTHONS.get(primitive)
 
     def operator(x: Any, y: Any) -> Any:
         if type(y) not in OPERANDS:
@@ -82,7 +101,17 @@ def reflected(function: Function) -> Function:
             x.check_active()
             interpreter = stack.top
         below = type(x.underlying)
-        if below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
+        if below is float:
+            other = type(y)
+            if other is type(x):
+                other = type(y.underlying)
+            if other is float or other is int:
+                ans = interpreter.of_floats(primitive, python, y, x)  # type: ignore[union-attr]
+                if ans is not None:
+                    return ans
+            if other in PERHAPS_WEAK and is_weak(y):
+                return among_numbers(primitive, y, x)
+        elif below is not ndarray and below in PERHAPS_WEAK and x.weak and is_weak(y):
             return among_numbers(primitive, y, x)
         return interpreter.binary(primitive, y, x)  # type: ignore[union-attr]
 
@@ -114,10 +143,10 @@ power_operator = forward(p.power)
 
 # The exponents for which NumPy's own operator takes a faster function.
 _FAST_POWERS: dict[float, Function] = {
-    2: p.square,
-    1: p.positive,
-    0.5: p.sqrt,
-    -1: p.reciprocal,
+    2: unary(p.square),
+    1: unary(p.positive),
+    0.5: unary(p.sqrt),
+    -1: unary(p.reciprocal),
 }
 
 
@@ -126,8 +155,7 @@ def pow_(x: Any, n: Any, modulus: Any = None) -> Any:
     if modulus is not None:
         return NotImplemented
     if (type(n) is int or type(n) is float) and n in _FAST_POWERS and x.dtype.kind in "fc":
-        fast = _FAST_POWERS[n]
-        return among_numbers(primitive_of(fast), x) if x.weak else fast(x)
+        return _FAST_POWERS[n](x)
     if type(n) is int and n < 0 and x.weak and x.dtype.kind in "bi":
         x = p.astype(x, dtype=np.dtype(float))  # as Python's, where NumPy's refuse
         return python_number(power_operator(x, n))

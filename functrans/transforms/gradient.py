@@ -377,7 +377,7 @@ def _collect(
 
 
 def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
-    if type(value) is np.float64 and not holomorphic:
+    if (type(value) is np.float64 or type(value) is float) and not holomorphic:
         return
     refuse_leaked((value,))
     if not is_array(value):

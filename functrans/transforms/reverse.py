@@ -11,6 +11,7 @@ each.
 from __future__ import annotations
 
 import threading
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -350,6 +351,39 @@ class Reverse(Interpreter):
         tape.append((primitive, links))
         return out
 
+    def of_float(self, primitive: Primitive, python: Any, x: Array) -> Any:
+        fast = primitive.fast
+        if fast is None or self.parent is not None or not (self.recording and self.owns(x)):
+            return None
+        value = x.value
+        ans = _among_floats(primitive, python, value)
+        pull, place = fast
+        tape = self.tape
+        tape.append((primitive, ((pull, x.index, (value, None, ans)[place], None, None),)))
+        return self.array(ans, self.base + len(tape) - 1)
+
+    def of_floats(self, primitive: Primitive, python: Any, x: Array, y: Array) -> Any:
+        fast = primitive.fast
+        if fast is None or self.parent is not None or not self.recording:
+            return None
+        x_mine = type(x) is ReverseArray and x.interpreter is self
+        y_mine = type(y) is ReverseArray and y.interpreter is self
+        a = x.value if x_mine else x
+        b = y.value if y_mine else y
+        if type(a) not in _REAL or type(b) not in _REAL:
+            return None
+        ans = _among_floats(primitive, python, a, b)
+        x_pull, x_place, y_pull, y_place = fast
+        values = (a, b, None, ans)
+        links: tuple[Any, ...] = ()
+        if x_mine:
+            links = ((x_pull, x.index, values[x_place], None, None),)
+        if y_mine:
+            links += ((y_pull, y.index, values[y_place], None, None),)
+        tape = self.tape
+        tape.append((primitive, links))
+        return self.array(ans, self.base + len(tape) - 1)
+
     def residuals(
         self, pull: Rule, ans: Any, args: Any, values: Sequence[Array], mine: list[int]
     ) -> tuple[Any, ...]:
@@ -512,6 +546,22 @@ class Reverse(Interpreter):
         link = (pull, [args[i].index for i in mine], (), _NONE, spaces)
         return self._several(None, [link], outs)
 
+
+def _among_floats(primitive: Primitive, python: Any, *operands: float) -> Any:
+    """What an operator gives: by Python's, which makes no arrays, or by NumPy's, where that warns
+    and Python's may raise."""
+    if python is not None:
+        try:
+            ans = python(*operands)
+        except ArithmeticError:
+            pass
+        else:
+            if isfinite(ans):
+                return ans
+    return python_number(primitive.impl(*operands))
+
+
+_REAL = frozenset((float, int))
 
 _NONE: dict[str, Any] = {}
 
