@@ -29,9 +29,16 @@ AGAIN = 0.8
 
 @pytest.fixture(autouse=True)
 def _signals_of_a_terminal() -> Iterator[None]:
-    """A process that was started in the background may have been told to ignore Ctrl-C."""
+    """A process that was started in the background may have been told to ignore Ctrl-C.
+
+    Functions that watch the collector of garbage are gone: the one that Hypothesis has where it has
+    run loses what a handler raises within it, and Pytest reports that as an error.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    watching = gc.callbacks[:]
+    gc.callbacks.clear()
     yield
+    gc.callbacks[:] = watching
     signal.signal(signal.SIGINT, before)
 
 
@@ -43,9 +50,10 @@ def interrupted(call: Callable[[], Any], after: float = 0.1) -> None:
     would take all memory.
     """
     sent: list[float] = []
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def send() -> None:
+        begun.wait()
         pause = after
         while not ended.wait(pause):
             sent.append(time.monotonic())
@@ -56,6 +64,7 @@ def interrupted(call: Callable[[], Any], after: float = 0.1) -> None:
     sending.start()
     try:
         with pytest.raises(KeyboardInterrupt):
+            begun.set()
             try:
                 call()
             finally:
