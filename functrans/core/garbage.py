@@ -28,8 +28,8 @@ def no_collection() -> Iterator[None]:
     if not gc.isenabled():
         yield
         return
-    gc.disable()
-    try:
+    try:  # from the first moment on: Ctrl-C may come before the next line
+        gc.disable()
         yield
     finally:
         gc.enable()
