@@ -124,6 +124,7 @@ from .exponential import (
     sigmoid as sigmoid,
     sqrt as sqrt,
 )
+from .exponential_sums import logsumexp as logsumexp, softmax as softmax
 from .fourier import fft as fft, ifft as ifft, irfft as irfft, rfft as rfft
 from .index_expression import (
     ARRAY as ARRAY,
@@ -202,13 +203,11 @@ from .reduction import (
     argmin as argmin,
     attained as attained,
     count_nonzero as count_nonzero,
-    logsumexp as logsumexp,
     max as max,
     mean as mean,
     min as min,
     norm as norm,
     prod as prod,
-    softmax as softmax,
     sum as sum,
     var as var,
 )

@@ -15,7 +15,8 @@ from functrans.core.types import Array, ArrayType, shape_of, type_of
 from .arithmetic import astype, divide, multiply, square, subtract
 from .comparison import equal, joint_dtype, maximum, not_equal
 from .exponential import exp, log, sigmoid
-from .reduction import floating, floating_dtype, probabilities, shifted, softmax, sum
+from .exponential_sums import probabilities, shifted, softmax
+from .reduction import floating, floating_dtype, sum
 from .samples import Sample, binary, draw, draw_complex, unary
 
 if TYPE_CHECKING:
