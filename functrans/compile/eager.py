@@ -146,11 +146,12 @@ def kernels() -> Operations | None:
 
 
 def forget() -> None:
-    """Forget all kernels, and give back the memory that is kept for results."""
-    from functrans.compile.llvm.calling import memory
+    """Forget all kernels, and give back the memory that is kept between calls of native code."""
+    from functrans.compile.llvm.calling import memory, scratch
 
     _operations.clear()
     memory.forget()
+    scratch.forget()
 
 
 def _checked(backend: str, where: str) -> EagerBackend:

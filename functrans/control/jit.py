@@ -73,7 +73,7 @@ _jitted: WeakSet[Jitted[..., Any]] = WeakSet()
 
 def clear_caches() -> None:
     """Forget the programs of all functions, so that each is staged anew at its next call; also the
-    kernels of operations on large arrays, and the memory that is kept for their results.
+    kernels of operations on large arrays, and the memory that native code keeps between calls.
 
     Examples
     --------

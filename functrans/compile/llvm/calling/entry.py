@@ -25,7 +25,7 @@ from functrans.compile.llvm.calling.plan import (
     OutputKind,
     Plan,
 )
-from functrans.compile.llvm.calling.scratch import prepare, write as write_arena
+from functrans.compile.llvm.calling.scratch import bind, prepare, write as write_arena
 from functrans.compile.llvm.calling.signature import Structure
 from functrans.compile.llvm.calling.structs import layouts
 from functrans.compile.llvm.calling.tables import Writer
@@ -156,7 +156,9 @@ def _native() -> int:
     assert found is not None
     prepare()
     prepare_memory()
-    return load(text(found), ["functrans_entry"], quick=True)["functrans_entry"]
+    loaded = load(text(found), ["functrans_entry", "empty_arena"], quick=True)
+    bind(loaded["empty_arena"])
+    return loaded["functrans_entry"]
 
 
 def text(fields: Layouts) -> str:

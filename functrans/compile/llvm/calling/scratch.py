@@ -1,13 +1,15 @@
 """Memory for what compiled functions compute in between.
 
 There is one arena for all: a function finds it in the cache, as the last one has left it. Who finds
-it taken, by a function that runs without the GIL, takes memory of its own for the call.
+it taken, by a function that runs without the GIL, takes memory of its own for the call. Its memory
+stays until :func:`forget`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+from typing import Any
 
 from functrans.compile.llvm.code.builder import NULL, TRUE, Builder, Module, Value, number
 from functrans.compile.llvm.code.engine import SYMBOLS
@@ -36,20 +38,39 @@ def prepare() -> None:
         os.register_at_fork(after_in_child=_give_back)
 
 
+_emptied: Any = None
+"""The native function that gives the memory back, once there is one."""
+
+
+def bind(empty: int) -> None:
+    """Take the address of ``empty_arena``, once native code is loaded."""
+    global _emptied
+    _emptied = ctypes.PYFUNCTYPE(None)(empty)
+
+
+def forget() -> None:
+    """Give the arena's memory back, unless a function is using it."""
+    if _emptied is not None:
+        _emptied()
+
+
 def _give_back() -> None:
     """In the child of a fork no other thread is left that could be using the arena."""
     _arena.taken = 0
 
 
 def write(module: Module) -> None:
-    """Write ``i1 take_arena(i64 bytes, ptr to)`` and ``void leave_arena(ptr to)``.
+    """Write ``i1 take_arena(i64 bytes, ptr to)``, ``void leave_arena(ptr to)`` and ``void
+    empty_arena()``.
 
     The first writes two addresses, of what is taken and of what is to be freed afterwards, if that
     is not the arena; it answers whether there was memory. The second takes them back; where the
-    first address is null, nothing was taken.
+    first address is null, nothing was taken. The third frees the memory that is kept, if nobody has
+    taken it.
     """
     _take(module)
     _leave(module)
+    _empty(module)
 
 
 def _take(module: Module) -> None:
@@ -63,8 +84,7 @@ def _take(module: Module) -> None:
     b.store(NULL, b.at(to, 1, "i64"))
     b.fork(b.icmp("sle", wanted, KEPT), attempt, alone)
     b.start(attempt)
-    taken = b.emit("i64", f"atomicrmw xchg {common}, i64 1 acquire")
-    b.fork(b.icmp("eq", taken, 0), shared, alone)
+    b.fork(_taken_now(b, common), shared, alone)
     b.start(shared)
     b.store(b.load("ptr", memory), given)
     b.fork(b.icmp("slt", b.load("i64", size), wanted), new, got)
@@ -113,6 +133,27 @@ def _leave(module: Module) -> None:
     b.jump(none)
     b.start(none)
     b.finish()
+
+
+def _empty(module: Module) -> None:
+    b = Builder(module, "empty_arena", "void", [])
+    common = module.external("functrans_arena")
+    memory = b.at(common, 1, "i64")
+
+    def free() -> None:
+        b.call("PyMem_RawFree", "void", b.load("ptr", memory))
+        b.store(NULL, memory)
+        b.store(number(0, "i64"), b.at(common, 2, "i64"))
+        _release(b, common)
+
+    b.when(_taken_now(b, common), free)
+    b.finish()
+
+
+def _taken_now(b: Builder, common: Value) -> Value:
+    """Take the arena; whether nobody had it."""
+    taken = b.emit("i64", f"atomicrmw xchg {common}, i64 1 acquire")
+    return b.icmp("eq", taken, 0)
 
 
 def _release(b: Builder, common: Value) -> None:
