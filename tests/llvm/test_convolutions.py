@@ -12,7 +12,8 @@ import functrans as ft
 from functrans.compile.llvm.code.builder import Builder, Module
 from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.kernels.convolutions import convolve
-from functrans.compile.llvm.kernels.windows import NAMES, convolution_of, memory_of
+from functrans.compile.llvm.kernels.windows import convolution_of, memory_of
+from functrans.compile.llvm.plans.calls import CONVOLUTIONS
 from functrans.compile.llvm.segment import Segment, supported
 from functrans.core.primitive import REGISTRY
 from functrans.core.types import type_of
@@ -21,7 +22,7 @@ from tests.llvm.native import carried_out, staged
 
 SAMPLES = [
     pytest.param(name, sample, id=f"{name}-{i}")
-    for name in NAMES
+    for name in CONVOLUTIONS
     for i, sample in enumerate(REGISTRY[name].samples())
 ]
 

@@ -17,8 +17,6 @@ from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.emission import Code, Frame, fetched, result_places, written_back
 from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
-from functrans.compile.llvm.kernels.multiplying import multiplies
-from functrans.compile.llvm.kernels.recording import taped
 from functrans.compile.llvm.plans.aliasing import aliased_outputs
 from functrans.compile.llvm.plans.components import by_components
 from functrans.compile.llvm.plans.cost import effort
@@ -27,6 +25,7 @@ from functrans.compile.llvm.plans.forms import MOVEMENTS, REDUCTIONS, elementwis
 from functrans.compile.llvm.plans.hoisting import hoisted
 from functrans.compile.llvm.plans.predication import predicated
 from functrans.compile.llvm.plans.systems import factorized, spelt
+from functrans.compile.llvm.plans.tapes import taped
 from functrans.compile.llvm.plans.transposition import sink_transposes
 from functrans.compile.lowering import lowered
 from functrans.graph.graph import graphs_in, operand_types
@@ -222,7 +221,7 @@ class NativeFunction:
         quick: bool = False,
         alone: bool = False,
     ) -> None:
-        costs = effort(graph, multiplies) if quick else None
+        costs = effort(graph) if quick else None
 
         def written(graph: Graph) -> Segment:
             return Segment(graph, exact)

@@ -80,3 +80,6 @@ class Calls(Lowering):
 
     def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Call(code, call)
+
+
+LOWERINGS: dict[str, Lowering] = {"call": Calls(), "cond": Conds()}

@@ -222,6 +222,3 @@ _TERMS: dict[str, Callable[[Sequence[ArrayType], dict[str, Any]], list[list[Any]
     "tensordot": _tensordot,
 }
 """The names of the axes of both operands and of the output, those that are summed the same."""
-
-NAMES = tuple(_TERMS)
-"""The primitives that may be products."""

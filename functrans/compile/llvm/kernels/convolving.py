@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from functrans.compile.llvm.emission import in_order
 from functrans.compile.llvm.kernels.convolutions import convolve
 from functrans.compile.llvm.kernels.windows import Convolution, convolution_of, memory_of
-from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
+from functrans.compile.llvm.plans.calls import CONVOLUTIONS, LoweredCall, Lowering
 from functrans.graph.graph import operand_types
 
 if TYPE_CHECKING:
@@ -49,3 +49,6 @@ class _Convolution(LoweredCall):
         addresses, outs, scratch = at
         x, y = addresses
         convolve(builder, self.sizes, x, y, outs[0], scratch)
+
+
+LOWERINGS: dict[str, Lowering] = dict.fromkeys(CONVOLUTIONS, Convolving())

@@ -25,7 +25,6 @@ from functrans.compile.llvm.emission import (
     slot,
     written_back,
 )
-from functrans.compile.llvm.kernels.multiplying import multiplies
 from functrans.compile.llvm.plans.arena import lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
 from functrans.compile.llvm.plans.cost import effort
@@ -48,7 +47,7 @@ def round_time(*graphs: Graph) -> int:
     """About how many nanoseconds a round takes in which these are carried out, loops in it whose
     length nobody knows once."""
     # What quick code takes longer is about what optimised code takes.
-    return max(int(sum([effort(graph, multiplies).once for graph in graphs])), 1)
+    return max(int(sum([effort(graph).once for graph in graphs])), 1)
 
 
 class Round:
@@ -306,3 +305,6 @@ class Whiles(Lowering):
 
     def lower(self, code: Code, call: Call) -> LoweredCall:
         return _While(code, call)
+
+
+LOWERINGS: dict[str, Lowering] = {"scan": Scans(), "while_loop": Whiles()}

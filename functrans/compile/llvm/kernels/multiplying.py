@@ -6,13 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
-from functrans.compile.llvm.kernels import windows
-from functrans.compile.llvm.kernels.contractions import NAMES, Contraction, contraction
+from functrans.compile.llvm.kernels.contractions import Contraction, contraction
 from functrans.compile.llvm.kernels.epilogues import EpilogueWriter, offset_of
 from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
 from functrans.compile.llvm.kernels.tiling import strategy, supported
-from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
+from functrans.compile.llvm.plans.calls import PRODUCTS, LoweredCall, Lowering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,14 +90,6 @@ class _Product(LoweredCall):
         multiply_matrices(builder, found.product, a, b, outs[0], scratch, epilogue=epilogue)
 
 
-MULTIPLYING = Multiplying()
-
-
-def multiplies(equation: Equation) -> bool:
-    """Whether an equation is a product of its first two operands, or a convolution of these."""
-    return equation.primitive.name in (*NAMES, *windows.NAMES)
-
-
 def _with_bias(
     down: bool,
     single: bool,
@@ -115,3 +106,6 @@ def _with_bias(
         return b.fadd(x, b.load_where(lanes, x.type, place))
     place = b.at(operands[0], spot.row, element) if down else operands[0]
     return b.fadd(x, b.splat(b.load(element, place), width_of(x.type)))
+
+
+LOWERINGS: dict[str, Lowering] = dict.fromkeys(PRODUCTS, Multiplying())

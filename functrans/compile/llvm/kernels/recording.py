@@ -1,6 +1,6 @@
 """Loops that keep what their pullback needs, ``while_record``, and the pullback, ``while_replay``.
 
-What rounds keep lies in one piece of memory, the tape: how many rounds there were, then a row for
+What rounds keep lies in the tape (``plans/tapes.py``): how many rounds there were, then a row for
 each. It has room for a fixed number of rounds. A loop that takes more says so, as it does of
 positions out of bounds, and NumPy carries the program out.
 """
@@ -28,51 +28,21 @@ from functrans.compile.llvm.emission import (
 from functrans.compile.llvm.kernels.iteration import Carry, Round, round_time
 from functrans.compile.llvm.plans.arena import LINE, lines
 from functrans.compile.llvm.plans.calls import LoweredCall, Lowering
+from functrans.compile.llvm.plans.tapes import BYTE, TAPE
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
-from functrans.graph.passes.rewriting import like
 from functrans.primitives import add
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from functrans.compile.llvm.code.builder import Builder
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.calls import Call, CallMemory
 
-TAPE = 1 << 22
-"""Bytes of a tape. Those that no round writes to cost nothing."""
-
 FEWEST = 64
 """Rounds that a tape has room for at least; where these are too large, NumPy keeps a list."""
-
-BYTE = np.dtype(np.uint8)
-
-
-def taped(graph: Graph, fits: Callable[[Equation], bool]) -> Graph:
-    """The graph with tapes of native code in place of lists, where both halves of a loop can be
-    native code."""
-    names = {e.primitive.name for e in graph.equations}
-    if "while_record" not in names:
-        return graph
-    new: dict[Equation, Equation] = {}
-    for loop in graph.equations:
-        if loop.primitive.name != "while_record":
-            continue
-        tape = loop.outputs[-1]
-        readers = [e for e in graph.equations if any([x is tape for x in e.inputs])]
-        if any([x is tape for x in graph.outputs]) or tape.type.dtype == BYTE:
-            continue
-        memory = Variable(ArrayType((TAPE,), BYTE))
-        halves = [loop.changed(outputs=(*loop.outputs[:-1], memory))]
-        halves += [e.changed(inputs=(memory, *e.inputs[1:])) for e in readers]
-        pulled = readers and all([e.primitive.name == "while_replay" for e in readers])
-        if pulled and all(map(fits, halves)):
-            new.update(zip([loop, *readers], halves, strict=True))
-    if not new:
-        return graph
-    return like(graph, [new.get(e, e) for e in graph.equations], graph.outputs)
 
 
 class _Rows:
@@ -335,3 +305,6 @@ def _filled(builder: Builder, kind: ArrayType, target: Value, positive: Value | 
         zero = builder.select(positive, zero, number(-0.0, memory))
     count = kind.size * (2 if kind.dtype.kind == "c" else 1)
     builder.repeat(0, count, lambda i: builder.store(zero, builder.at(target, i, memory)))
+
+
+LOWERINGS: dict[str, Lowering] = {"while_record": Records(), "while_replay": Replays()}

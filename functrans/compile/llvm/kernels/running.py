@@ -86,9 +86,6 @@ class Running(Lowering):
         return _Lines(call.equation)
 
 
-RUNNING = Running()
-
-
 class _Lines(LoweredCall):
     """One call: all lines along the axis."""
 
@@ -179,3 +176,8 @@ class _Lines(LoweredCall):
     def _write(self, x: Operand, offset: Value, width: int) -> None:
         place = self._place(self.out, offset, self.kind.dtype)
         store(self.b, self.kind.dtype, x, place, 1, None)
+
+
+LOWERINGS: dict[str, Lowering] = dict.fromkeys(
+    ("accumulate", "cumprod", "cumsum", "recurrence"), Running()
+)

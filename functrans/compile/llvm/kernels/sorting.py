@@ -109,3 +109,6 @@ class _Lines(LoweredCall):
 
         b.repeat(b.mul(first, together), end, line)
         return b.finish()
+
+
+LOWERINGS: dict[str, Lowering] = dict.fromkeys(("argsort", "sort"), Sorting())

@@ -160,3 +160,6 @@ class _Runs(LoweredCall):
 def _place(b: Builder, base: Value, k: Value, dtype: DType) -> Value:
     """The address of an element."""
     return b.at(base, b.mul(k, dtype.itemsize), "i8")
+
+
+LOWERINGS: dict[str, Lowering] = {"tie_mean": TieMeans()}

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Pairs = tuple[tuple[int, int], ...]
 
-NAMES = ("convolution", "convolution_input", "convolution_weight")
 
 SUMMED = 256
 """Positions of a panel for the gradient of the weights, at most."""

@@ -7,7 +7,7 @@ status of the call says so: then NumPy carries out the whole program, and raises
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -352,11 +352,10 @@ class _TriangleSolve(_Stacked):
             self.fail(b.loop(0, n, check, [number(0, "i1")])[0])
 
 
-LOWERINGS: dict[str, Any] = {
+LOWERINGS: dict[str, Lowering] = {
     "lu_factors": Linear(_LuFactors),
     "lu_inverse": Linear(_LuInverse),
     "lu_solve": Linear(_LuSolve),
     "symmetric_factor": Linear(_SymmetricFactor),
     "triangle_solve": Linear(_TriangleSolve, turned=(0, 1)),
 }
-"""The operations, by the names of their primitives."""

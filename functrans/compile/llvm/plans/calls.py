@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation, Variable
 
 
+PRODUCTS = ("affine", "dot", "einsum", "matmul", "tensordot")
+"""Primitives that may be products of their first two operands."""
+
+CONVOLUTIONS = ("convolution", "convolution_input", "convolution_weight")
+
+
 class View(NamedTuple):
     """An operand in memory: the value that lies there, and where in it the operand's elements are.
 

@@ -6,12 +6,11 @@ from math import inf, prod, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.mathematics import FUNCTIONS
+from functrans.compile.llvm.plans.calls import CONVOLUTIONS, PRODUCTS
 from functrans.graph.graph import graphs_in, operand_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from functrans.graph.graph import Equation, Graph
+    from functrans.graph.graph import Graph
 
 # Nanoseconds that code without optimisations takes more: for an element of an operation, and for a
 # multiplication of a product, whose kernels live on their registers.
@@ -43,15 +42,8 @@ class Effort(NamedTuple):
     equations: int
 
 
-def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
-    """What code made quickly costs a call of a graph.
-
-    Parameters
-    ----------
-    graph : Graph
-    multiplies : callable
-        Whether an equation is a product of its first two operands.
-    """
+def effort(graph: Graph) -> Effort:
+    """What code made quickly costs a call of a graph."""
     delay = once = singly = 0.0
     count = len(graph.equations)
     for equation in graph.equations:
@@ -62,7 +54,7 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
         if bodies:
             turns = equation.params.get("length", 1)
             for body in bodies:
-                within = effort(body, multiplies)
+                within = effort(body)
                 delay += turns * within.delay
                 once += turns * within.once
                 singly += turns * within.singly
@@ -70,7 +62,8 @@ def effort(graph: Graph, multiplies: Callable[[Equation], bool]) -> Effort:
             continue
         values = (*equation.inputs, *equation.outputs)
         sizes = [kind.size for kind in operand_types(values)]
-        if multiplies(equation):  # (m, k) by (k, n) to (m, n): the root of all sizes is m n k
+        if name in PRODUCTS or name in CONVOLUTIONS:
+            # (m, k) by (k, n) to (m, n): the root of all sizes is m n k.
             product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
             delay += product
             once += product

@@ -229,10 +229,9 @@ class _Drawn(LoweredCall):
         return found
 
 
-LOWERINGS: dict[str, Any] = {
+LOWERINGS: dict[str, Lowering] = {
     "random_fold": Folding(),
     "random_integers": Drawing(),
     "random_key": Seeding(),
     **dict.fromkeys(("random_bits", "random_normal", "random_split", "random_uniform"), Filling()),
 }
-"""The operations, by the names of their primitives."""
