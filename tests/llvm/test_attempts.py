@@ -332,8 +332,13 @@ QUICK = ("huge views", "no memory to compile", "forks among threads", "positions
 def test_attempts(name: str, tmp_path: Path) -> None:
     if name == "subinterpreters" and sys.version_info[:2] > (3, 12):
         pytest.skip("the module has another name")
-    program = BEGIN + dedent(CASES[name])
-    environment = dict(os.environ, FUNCTRANS_CACHE_DIR=str(tmp_path))
+    attempt(CASES[name], tmp_path)
+
+
+def attempt(case: str, cache: Path) -> None:
+    """Run a case in a process of its own."""
+    program = BEGIN + dedent(case)
+    environment = dict(os.environ, FUNCTRANS_CACHE_DIR=str(cache))
     command = [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", program]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, (done.returncode, done.stderr[-3000:])

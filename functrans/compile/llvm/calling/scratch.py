@@ -35,7 +35,7 @@ def prepare() -> None:
     """Let native code find the arena."""
     SYMBOLS["functrans_arena"] = ctypes.addressof(_arena)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_give_back)
+        os.register_at_fork(after_in_child=_begin_anew)
 
 
 _emptied: Any = None
@@ -54,9 +54,12 @@ def forget() -> None:
         _emptied()
 
 
-def _give_back() -> None:
-    """In the child of a fork no other thread is left that could be using the arena."""
-    _arena.taken = 0
+def _begin_anew() -> None:
+    """In the child of a fork the arena has to be free again. Who has taken it may be a thread that
+    the child has not, or the one that forks: within a loop, in the handler of a signal. So its
+    memory is left to that one, and is not given back."""
+    if _arena.taken:
+        _arena.memory, _arena.bytes, _arena.taken = None, 0, 0
 
 
 def write(module: Module) -> None:
@@ -65,8 +68,8 @@ def write(module: Module) -> None:
 
     The first writes two addresses, of what is taken and of what is to be freed afterwards, if that
     is not the arena; it answers whether there was memory. The second takes them back; where the
-    first address is null, nothing was taken. The third frees the memory that is kept, if nobody has
-    taken it.
+    first address is null, nothing was taken, and where the arena has other memory since a fork,
+    nothing is given back. The third frees the memory that is kept, if nobody has taken it.
     """
     _take(module)
     _leave(module)
@@ -110,9 +113,7 @@ def _take(module: Module) -> None:
     b.start(none)
     b.line("ret i1 false")
     b.start(got)
-    address = b.emit("i64", f"ptrtoint {b.load('ptr', given)} to i64")
-    aligned = b.both(b.add(address, _ALIGN - 1), -_ALIGN)
-    b.store(b.emit("ptr", f"inttoptr {aligned} to ptr"), to)
+    b.store(_aligned(b, b.load("ptr", given)), to)
     b.finish(TRUE)
 
 
@@ -129,7 +130,9 @@ def _leave(module: Module) -> None:
     b.call("PyMem_RawFree", "void", own)
     b.jump(none)
     b.start(shared)
-    _release(b, common)
+    memory = _aligned(b, b.load("ptr", b.at(common, 1, "i64")))
+    same = b.icmp("eq", b.load("ptr", to), memory)
+    b.when(same, lambda: _release(b, common))
     b.jump(none)
     b.start(none)
     b.finish()
@@ -154,6 +157,12 @@ def _taken_now(b: Builder, common: Value) -> Value:
     """Take the arena; whether nobody had it."""
     taken = b.emit("i64", f"atomicrmw xchg {common}, i64 1 acquire")
     return b.icmp("eq", taken, 0)
+
+
+def _aligned(b: Builder, address: Value) -> Value:
+    place = b.emit("i64", f"ptrtoint {address} to i64")
+    found = b.both(b.add(place, _ALIGN - 1), -_ALIGN)
+    return b.emit("ptr", f"inttoptr {found} to ptr")
 
 
 def _release(b: Builder, common: Value) -> None:
