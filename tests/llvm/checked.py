@@ -147,7 +147,8 @@ class Checked:
             if line == "entry:":
                 self._top = self._emit("call i64 @chk_enter()")
                 if self._function.startswith(PANELS) and not self._function.endswith("_piece"):
-                    self._out.append("call void @chk_fill(ptr %a3)")
+                    room = self._out[self._start - 1].count(" %a") - 3  # first and last follow
+                    self._out.append(f"call void @chk_fill(ptr %a{room})")
             return
         assigned = _ASSIGNED.fullmatch(line)
         result, body = assigned.groups() if assigned else ("", line)

@@ -9,7 +9,7 @@ and gradients at the same positions.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
@@ -21,10 +21,10 @@ from functrans.compile.llvm.kernels.patches import (
     named,
     padding,
     patches,
-    spreading,
 )
 from functrans.compile.llvm.kernels.products import multiply_from_panel
 from functrans.compile.llvm.kernels.sharing import in_pieces
+from functrans.compile.llvm.kernels.spreading import Target, spreading
 from functrans.compile.llvm.kernels.tiles import lanes_of
 from functrans.compile.llvm.kernels.tiling import nanoseconds_of
 from functrans.compile.llvm.kernels.windows import (
@@ -36,6 +36,8 @@ from functrans.compile.llvm.kernels.windows import (
     parts_of,
     patches_of,
     phases_of,
+    row_of_strip,
+    strip_of,
     width_of_panel,
 )
 from functrans.compile.llvm.plans.affine import contiguous_strides
@@ -43,11 +45,18 @@ from functrans.compile.llvm.plans.affine import contiguous_strides
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from functrans.compile.llvm.kernels.tiles import Epilogue
     from functrans.core.types import Shape
 
 
 def convolve(
-    builder: Builder, c: Convolution, x: Value, y: Value, out: Value, memory: Value
+    builder: Builder,
+    c: Convolution,
+    x: Value,
+    y: Value,
+    out: Value,
+    memory: Value,
+    epilogue: Epilogue | None = None,
 ) -> None:
     """Emit a convolution, or one of its transposes, into a function.
 
@@ -61,12 +70,32 @@ def convolve(
         That of the result.
     memory : Value
         That of as many bytes as :func:`memory_of` says, which may be null for none.
+    epilogue : Epilogue, optional
+        What is done to each element of the result before it is stored; of a convolution and the
+        gradient of its input.
     """
-    {
-        "convolution": _forward,
-        "convolution_input": _input,
-        "convolution_weight": _weight,
-    }[c.name](builder, c, x, y, out, memory)
+    if c.name == "convolution_weight":
+        assert epilogue is None
+        _weight(builder, c, x, y, out, memory)
+    else:
+        how = _forward if c.name == "convolution" else _input
+        how(builder, c, x, y, out, memory, epilogue)
+
+
+def targets_of(c: Convolution) -> list[Target]:
+    """Where the sums of a convolution belong; or those of each phase of its input's gradient."""
+    if c.name == "convolution":
+        plane = prod(c.out)
+        axes = zip(c.out, contiguous_strides(c.out), strict=True)
+        return [Target(((c.images, c.groups * c.outputs * plane), *axes), plane)]
+    strides = contiguous_strides(c.size)
+    plane = prod(c.size)
+    found = []
+    for phase in phases_of(c):
+        axes = zip(phase.grid, [s * d for s, d in zip(c.stride, strides, strict=True)], strict=True)
+        start = sum(r * d for r, d in zip(phase.start, strides, strict=True))
+        found.append(Target(((c.images, c.groups * c.channels * plane), *axes), plane, start))
+    return found
 
 
 def _padded(builder: Builder, images: Images, x: Value, copy: Value) -> Value:
@@ -80,59 +109,49 @@ def _padded(builder: Builder, images: Images, x: Value, copy: Value) -> Value:
 
 
 def _forward(
-    builder: Builder, c: Convolution, x: Value, w: Value, out: Value, memory: Value
+    builder: Builder,
+    c: Convolution,
+    x: Value,
+    w: Value,
+    out: Value,
+    memory: Value,
+    epilogue: Epilogue | None,
 ) -> None:
     walk = input_walk(c)
     source = _padded(builder, walk.images, x, memory)
-    steps = _result_steps(c.images, c.groups * c.outputs, c.out)
     room = builder.at(memory, sum(parts_of(c)), c.element)
-    _walked(builder, c, walk, c.channels, c.outputs, steps, prod(c.out), source, w, out, room)
+    (target,) = targets_of(c)
+    work = _Walk(c, walk, c.channels, c.outputs, target, epilogue)
+    _walked(builder, work, source, w, out, room)
 
 
-def _result_steps(images: int, channels: int, size: Shape) -> tuple[tuple[int, int], ...]:
-    """How positions of images in C order lie: lengths and distances of the axes."""
-    own = contiguous_strides(size)
-    return ((images, channels * prod(size)), *zip(size, own, strict=True))
-
-
-def _input(builder: Builder, c: Convolution, g: Value, w: Value, out: Value, memory: Value) -> None:
+def _input(
+    builder: Builder,
+    c: Convolution,
+    g: Value,
+    w: Value,
+    out: Value,
+    memory: Value,
+    epilogue: Epilogue | None,
+) -> None:
     images = output_images(c)
     source = _padded(builder, images, g, memory)
     ordered = builder.at(memory, parts_of(c)[0], c.element)
     before = images.before
-    strides = contiguous_strides(c.size)
-    image = c.groups * c.channels * prod(c.size)
     room = builder.at(memory, sum(parts_of(c)), c.element)
-    for phase in phases_of(c):
+    for phase, target in zip(phases_of(c), targets_of(c), strict=True):
         taps = [
             images.offset([p + b for p, b in zip(place, before, strict=True)])
             for place in phase.places
         ]
-        steps = (
-            (c.images, image),
-            *[(n, s * d) for n, s, d in zip(phase.grid, c.stride, strides, strict=True)],
-        )
-        start = sum(r * d for r, d in zip(phase.start, strides, strict=True))
-        target = builder.at(out, start, c.element)
         if taps:
             order = _ordering(builder, c, phase.taps)
             operands = [w, ordered]
             count = c.groups * c.channels
             in_pieces(builder, order, operands, count, count * c.outputs * len(taps))
         walk = Walk(images, phase.grid, tuple(taps))
-        _walked(
-            builder,
-            c,
-            walk,
-            c.outputs,
-            c.channels,
-            steps,
-            prod(c.size),
-            source,
-            ordered,
-            target,
-            room,
-        )
+        work = _Walk(c, walk, c.outputs, c.channels, target, epilogue)
+        _walked(builder, work, source, ordered, out, room)
 
 
 def _ordering(builder: Builder, c: Convolution, taps: Sequence[Shape]) -> str:
@@ -173,107 +192,102 @@ def _ordering(builder: Builder, c: Convolution, taps: Sequence[Shape]) -> str:
     return inner.finish()
 
 
-def _walked(
-    builder: Builder,
-    c: Convolution,
-    walk: Walk,
-    depth: int,
-    rows: int,
-    steps: tuple[tuple[int, int], ...],
-    distance: int,
-    source: Value,
-    weights: Value,
-    out: Value,
-    room: Value,
-) -> None:
-    """Emit the product of weights with the patches of a walk.
+class _Walk(NamedTuple):
+    """The product of weights with the patches of a walk.
 
-    Parameters
+    Attributes
     ----------
+    c : Convolution
+    walk : Walk
     depth : int
         Channels of the walk in a group.
     rows : int
         Of the weights in a group: channels of the result.
-    steps : tuple of pairs
-        How the positions lie in the result.
-    distance : int
-        From channel to channel of the result.
-    room : Value
-        The address of memory for a panel and the sums of one.
+    target : Target
+        Where the result of a position lies.
+    epilogue : Epilogue or None
     """
-    module, element = builder.module, c.element
-    width = width_of_panel(rows, element, walk.positions)
-    panels = -(-walk.positions // width)
-    name = named("walked", walk, depth, rows, c.groups, steps, distance)
-    if name not in module.functions:
-        inner = Builder(module, name, "void", ["ptr"] * 4 + ["i64"] * 2, internal=True)
-        _Walked(inner, c, walk, depth, rows, steps, distance).emit(width, panels)
-    work = walk.positions * len(walk.taps) * depth * rows * c.groups
-    time = nanoseconds_of(work, c.dtype)
-    in_pieces(builder, name, [source, weights, out], c.groups * panels, time, room)
+
+    c: Convolution
+    walk: Walk
+    depth: int
+    rows: int
+    target: Target
+    epilogue: Epilogue | None
 
 
-class _Walked:
-    """The emission of the function ``(source, weights, out, room, first, last)`` for some
-    panels."""
+def _walked(
+    builder: Builder, work: _Walk, source: Value, weights: Value, out: Value, room: Value
+) -> None:
+    """Emit such a product; `room` is the address of memory for a panel and the sums of one."""
+    c, walk, depth, rows, target, epilogue = work
+    width = width_of_panel(rows, c.element, walk.positions)
+    strip = strip_of(rows, width, walk.positions, c.dtype.itemsize)
+    strips = -(-walk.positions // strip)
+    finish = epilogue.name if epilogue else ""
+    name = named("walked", walk, depth, rows, c.groups, target, finish)
+    more = list(epilogue.operands) if epilogue else []
+    if name not in builder.module.functions:
+        kinds = ["ptr"] * 3 + [x.type for x in more] + ["ptr", "i64", "i64"]
+        inner = Builder(builder.module, name, "void", kinds, internal=True)
+        _emit_walk(inner, work, width, strip)
+    multiplications = walk.positions * len(walk.taps) * depth * rows * c.groups
+    time = nanoseconds_of(multiplications, c.dtype)
+    in_pieces(builder, name, [source, weights, out, *more], c.groups * strips, time, room)
 
-    def __init__(
-        self,
-        builder: Builder,
-        c: Convolution,
-        walk: Walk,
-        depth: int,
-        rows: int,
-        steps: tuple[tuple[int, int], ...],
-        distance: int,
-    ) -> None:
-        self.b = builder
-        self.c = c
-        self.walk = walk
-        self.depth = depth
-        self.rows = rows
-        self.steps = steps
-        self.distance = distance
 
-    def emit(self, width: int, panels: int) -> None:
-        b, c, walk, element = self.b, self.c, self.walk, self.c.element
-        source, weights, out, panel, first, last = b.operands
-        taps = len(walk.taps)
-        block = channels_of_panel(taps, self.depth)
-        sums = b.at(panel, panel_elements(taps, self.depth, width), element)
-        pack = patches(b.module, walk, width)
-        spread = spreading(b.module, element, self.steps, width, self.distance)
-        across = self.depth * taps
+def _emit_walk(b: Builder, work: _Walk, width: int, strip: int) -> None:
+    """Emit the function ``(source, weights, out, epilogue's operands, room, first, last)`` for some
+    strips of positions."""
+    c, walk, depth, rows, target, epilogue = work
+    element = c.element
+    source, weights, out, *given, panel, first, last = b.operands
+    taps = len(walk.taps)
+    block = channels_of_panel(taps, depth)
+    sums = b.at(panel, panel_elements(taps, depth, width), element)
+    pack = patches(b.module, walk, width)
+    distance = row_of_strip(width, strip)
+    spread = spreading(b.module, element, target, distance, epilogue)
+    across = depth * taps
+    strips = -(-walk.positions // strip)
 
-        def one(which: Value) -> None:
-            group, position = b.binary("sdiv", which, panels), b.binary("srem", which, panels)
-            position = b.mul(position, width)
-            count = b.intrinsic("smin", b.sub(number(walk.positions, "i64"), position), width)
-            x = b.at(source, b.mul(group, self.depth * walk.images.plane), element)
-            w = b.at(weights, b.mul(group, self.rows * across), element)
-            result = b.at(out, b.mul(group, self.rows * self.distance), element)
+    def one(which: Value) -> None:
+        group, begin = b.binary("sdiv", which, strips), b.binary("srem", which, strips)
+        begin = b.mul(begin, strip)
+        count = b.intrinsic("smin", b.sub(number(walk.positions, "i64"), begin), strip)
+        x = b.at(source, b.mul(group, depth * walk.images.plane), element)
+        channel = b.mul(group, rows)
+        w = b.at(weights, b.mul(channel, across), element)
+
+        def columns(start: Value) -> None:
+            position = b.add(begin, start)
+            some = b.intrinsic("smin", b.sub(count, start), width)
+            result = b.at(sums, start, element)
 
             def part(channel: Value, length: int, accumulate: bool) -> None:
-                start = b.at(x, b.mul(channel, walk.images.plane), element)
-                b.call(pack, "void", start, panel, position, count, number(length, "i64"))
+                first = b.at(x, b.mul(channel, walk.images.plane), element)
+                b.call(pack, "void", first, panel, position, some, number(length, "i64"))
                 product = Product(
                     c.dtype,
                     (),
-                    self.rows,
+                    rows,
                     width,
                     length * taps,
                     Matrices((), across, 1),
                     Matrices((), width, 1),
-                    Matrices((), width, 1),
+                    Matrices((), distance, 1),
                 )
                 a = b.at(w, b.mul(channel, taps), element)
-                multiply_from_panel(b, product, a, panel, sums, accumulate)
+                multiply_from_panel(b, product, a, panel, result, accumulate)
 
-            in_blocks(b, self.depth, block, part)
-            b.call(spread, "void", sums, result, position, count, number(self.rows, "i64"))
+            in_blocks(b, depth, block, part)
 
-        b.repeat(first, last, one)
-        b.finish()
+        b.repeat(0, count, columns, step=width)
+        sizes = [channel, begin, count, number(rows, "i64")]
+        b.call(spread, "void", sums, out, *sizes, *given)
+
+    b.repeat(first, last, one)
+    b.finish()
 
 
 def in_blocks(b: Builder, size: int, block: int, part: Callable[[Value, int, bool], None]) -> None:

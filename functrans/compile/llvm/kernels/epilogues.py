@@ -1,11 +1,11 @@
-"""What is done to the elements of a product before they are stored, as the code of an epilogue."""
+"""What is done to the elements of a result before they are stored, as the code of an epilogue."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from functrans.compile.llvm.code.builder import Builder, Value, width_of
+from functrans.compile.llvm.code.builder import Builder, Value, number, width_of
 from functrans.compile.llvm.elements import conversions
 from functrans.compile.llvm.elements.conversions import convert
 from functrans.compile.llvm.kernels.loops import constant
@@ -16,7 +16,7 @@ from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from functrans.compile.llvm.code.builder import Module
     from functrans.compile.llvm.elements.conversions import Operand
@@ -28,34 +28,29 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Variable
 
 
-class Offset(NamedTuple):
-    """Where an operand of an epilogue is read, by the element of the product.
+class Beside(NamedTuple):
+    """Where an operand of an epilogue is read, next to a vector of the result.
 
     Attributes
     ----------
-    start : int
-        The offset of its first element.
-    along, across : int
-        From one element of the product's last axis to the next, and from one such row to the next.
-    last : int
-        How long the last axis is.
-    whole : bool
-        Whether the operand lies as the product does.
+    place : callable
+        ``place(builder, spot)``: how many elements after the operand's first.
+    single : bool
+        Whether one element goes with the whole vector; otherwise there is one for each lane, and
+        they adjoin.
     """
 
-    start: int
-    along: int
-    across: int
-    last: int
-    whole: bool
+    place: Callable[[Builder, Spot], Value]
+    single: bool
 
 
-def offset_of(access: Access, shape: Shape, product: Product) -> Offset | None:
+def beside_product(product: Product, access: Access, shape: Shape) -> Beside | None:
     """Where an operand is read next to the elements of a product of a shape; None if it is neither
     such an array, nor a row or a column of it, nor a single element."""
+    start = access.offset
     long = [i for i, n in enumerate(shape) if n != 1]
     if not long:
-        return Offset(access.offset, 0, 0, 1, False)
+        return Beside(lambda b, spot: number(start, "i64"), True)
     *outer, inner = long
     last, along = shape[inner], access.strides[inner]
     across = access.strides[outer[-1]] if outer else 0
@@ -64,11 +59,29 @@ def offset_of(access: Access, shape: Shape, product: Product) -> Offset | None:
         [access.strides[i] * steps[outer[-1]] != across * steps[i] for i in outer]
     ):
         return None
-    whole = along == 1 and (not outer or across == last)
+    if along == 1 and (not outer or across == last):
+        return Beside(lambda b, spot: shifted(b, spot.place, start), False)
     # Columns of matrices that are not those of the last axis may lie in two of its rows.
-    if not whole and (along or across) and last % product.n:
+    if (along or across) and last % product.n:
         return None
-    return Offset(access.offset, along, across, last, whole)
+    simple = not product.batch and product.out.row == last and product.n == last
+
+    def place(b: Builder, spot: Spot) -> Value:
+        where = number(start, "i64")
+        if across:
+            row = spot.row if simple else b.binary("sdiv", spot.place, last)
+            where = shifted(b, b.mul(row, across), start)
+        if along:
+            column = spot.column if product.n == last else b.binary("srem", spot.place, last)
+            where = b.add(where, column)
+        return where
+
+    return Beside(place, not along)
+
+
+def shifted(b: Builder, place: Value, start: int) -> Value:
+    """A place so many elements further."""
+    return b.add(place, start) if start else place
 
 
 class EpilogueWriter:
@@ -77,21 +90,29 @@ class EpilogueWriter:
     Parameters
     ----------
     epilogue : FusedEpilogue
-    product : Product
+    element : str
+        Of the call's result.
+    beside : callable
+        ``beside(access, shape)``: where an operand is read next to a result of this shape, if it
+        can be.
     """
 
-    def __init__(self, epilogue: FusedEpilogue, product: Product) -> None:
+    def __init__(
+        self,
+        epilogue: FusedEpilogue,
+        element: str,
+        beside: Callable[[Access, Shape], Beside | None],
+    ) -> None:
         nodes = Nodes(epilogue.plan, epilogue.kernel)
-        self._order, self._product = nodes.order, product
+        self._order, self._element = nodes.order, element
         self._writes = {w.statement.target: w for w in nodes.writes}
         self._given = epilogue.plan.statements.storage(epilogue.product)
         self._places = epilogue.places
-        self._shape = epilogue.kernel.space
-        self._offsets = {
-            node: offset
+        self._beside = {
+            node: found
             for node in nodes.order
             if node.access is not None
-            and (offset := offset_of(node.access, self._shape, product)) is not None
+            and (found := beside(node.access, epilogue.kernel.space)) is not None
         }
 
     def epilogue(
@@ -105,7 +126,7 @@ class EpilogueWriter:
         the output `main` is where the product writes."""
         others = [x for x in outs if x is not main]
         addresses = [*operands, *[outs[x] for x in others]]
-        kind = "double" if self._product.dtype.itemsize == 8 else "float"
+        kind = self._element
         trial = Builder(module, "EPILOGUE", kind, ["ptr"] * len(addresses) + ["i64"] * 3 + [kind])
         *given, place, row, column, x = trial.operands
         body = partial(self._body, others, main)
@@ -158,24 +179,11 @@ class EpilogueWriter:
     def _read(
         self, b: Builder, node: Node, base: Value, spot: Spot, width: int, lanes: Value | None
     ) -> Operand:
-        """The elements of an operand next to a vector of the product."""
-        offset, memory = self._offsets[node], conversions.memory(node.dtype)
-        base = b.at(base, offset.start, memory)
-        if offset.whole:
-            return load(b, node.dtype, width, b.at(base, spot.place, memory), 1, lanes)
-        if offset.across:
-            base = b.at(base, b.mul(self._row(b, spot, offset.last), offset.across), memory)
-        if offset.along:
-            column = self._column(b, spot, offset.last)
-            return load(b, node.dtype, width, b.at(base, column, memory), 1, lanes)
-        single = load(b, node.dtype, 1, base, 1, None)
-        assert isinstance(single, Value)
-        return b.splat(single, width)
-
-    def _row(self, b: Builder, spot: Spot, last: int) -> Value:
-        product = self._product
-        simple = not product.batch and product.out.row == last and product.n == last
-        return spot.row if simple else b.binary("sdiv", spot.place, last)
-
-    def _column(self, b: Builder, spot: Spot, last: int) -> Value:
-        return spot.column if self._product.n == last else b.binary("srem", spot.place, last)
+        """The elements of an operand next to a vector of the result."""
+        place, single = self._beside[node]
+        address = b.at(base, place(b, spot), conversions.memory(node.dtype))
+        if not single:
+            return load(b, node.dtype, width, address, 1, lanes)
+        one = load(b, node.dtype, 1, address, 1, None)
+        assert isinstance(one, Value)
+        return b.splat(one, width)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Value, element_of, width_of
 from functrans.compile.llvm.kernels.contractions import Contraction, contraction
-from functrans.compile.llvm.kernels.epilogues import EpilogueWriter, offset_of
+from functrans.compile.llvm.kernels.epilogues import EpilogueWriter, beside_product
 from functrans.compile.llvm.kernels.products import multiply_matrices, room_of
 from functrans.compile.llvm.kernels.tiles import Epilogue, Spot, one_after_other
-from functrans.compile.llvm.kernels.tiling import strategy, supported
+from functrans.compile.llvm.kernels.tiling import ELEMENTS, strategy, supported
 from functrans.compile.llvm.plans.calls import PRODUCTS, LoweredCall, Lowering
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.affine import Access
     from functrans.compile.llvm.plans.calls import Call, CallMemory
+    from functrans.compile.llvm.plans.statements import Statement
     from functrans.graph.graph import Equation
 
 
@@ -28,6 +29,11 @@ with and without, one core, 784-512-512-10 in float32: 97 and 155 us for one exa
 gradients of weights are products of one term, 500 and 516 us for 32, and the same for 128. Sums of
 more terms take so long that what is saved is not seen. So few terms are summed at once, and each
 element of the result is stored once."""
+
+
+SHORT = 12
+"""Operations of such work at most: with the 8 to 24 vectors of a tile, more takes longer to compile
+than it saves."""
 
 
 class Multiplying(Lowering):
@@ -41,14 +47,19 @@ class Multiplying(Lowering):
             return False
         return supported(found.product, found.bias is not None)
 
-    def takes_epilogue(self, call: Call, accesses: Sequence[Access]) -> bool:
+    def longest(self, call: Call) -> int:
+        return SHORT
+
+    def takes_epilogue(
+        self, call: Call, accesses: Sequence[Access], left: Sequence[Statement]
+    ) -> bool:
         product = _contraction(call).product
         shape = call.equation.outputs[0].type.shape
         if product.dtype.kind != "f" or product.k > DEEP or strategy(product) == "blas":
             return False
         if 0 in (product.m, product.n) or product.out.column != 1:
             return False
-        return all([offset_of(a, shape, product) is not None for a in accesses])
+        return all([beside_product(product, a, shape) is not None for a in accesses])
 
     def lower(self, code: Code, call: Call) -> LoweredCall:
         return _Product(call)
@@ -82,7 +93,8 @@ class _Product(LoweredCall):
             epilogue = Epilogue(name, [addresses[found.bias]], body)
         if self.epilogue is not None:
             given = addresses[len(addresses) - len(self.epilogue.places) :]
-            writer = EpilogueWriter(self.epilogue, found.product)
+            beside = partial(beside_product, found.product)
+            writer = EpilogueWriter(self.epilogue, ELEMENTS[found.product.dtype], beside)
             targets = dict(zip(self.outputs, outs, strict=True))
             last = writer.epilogue(builder.module, given, targets, self.outputs[0])
             epilogue = last if epilogue is None else one_after_other(epilogue, last)

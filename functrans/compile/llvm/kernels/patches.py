@@ -17,10 +17,16 @@ from functrans.compile.llvm.plans.affine import contiguous_strides
 from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from functrans.compile.llvm.code.builder import Module
     from functrans.core.types import Shape
+
+    Work = Callable[[Value, Value, Value | None], Value]
+
+
+WIDE = 2
+"""Vectors at a time that are worked on, so that one does not wait for the other."""
 
 
 class Images(NamedTuple):
@@ -176,29 +182,43 @@ def copy_run(
     target: Value,
     target_step: int,
     count: Value,
+    work: Work | None = None,
 ) -> None:
-    """Copy elements that lie so far apart to others."""
+    """Copy elements that lie so far apart to others, or what ``work(i, x, lanes)`` makes of the
+    vector (or scalar) of those from number `i` on, of which the mask `lanes` tells which exist."""
     if source_step == target_step == 1 and masks():
         lanes = lanes_of(element)
         kind = vector(element, lanes)
+        start = number(0, "i64")
+        if work:
+            wide = WIDE * lanes
+            start = builder.mul(builder.binary("sdiv", count, wide), wide)
+
+            def whole(i: Value) -> None:
+                x = builder.load(vector(element, wide), builder.at(source, i, element))
+                builder.store(work(i, x, None), builder.at(target, i, element))
+
+            builder.repeat(0, start, whole, step=wide)
 
         def some(i: Value) -> None:
             mask = builder.first_lanes(lanes, builder.sub(count, i))
             x = builder.load_where(mask, kind, builder.at(source, i, element))
+            x = work(i, x, mask) if work else x
             builder.store_where(mask, x, builder.at(target, i, element))
 
-        builder.repeat(0, count, some, step=lanes)
+        builder.repeat(start, count, some, step=lanes)
         return
 
     def one(i: Value) -> None:
         place = builder.at(source, builder.mul(i, source_step), element)
         to = builder.at(target, builder.mul(i, target_step), element)
-        builder.store(builder.load(element, place), to)
+        x = builder.load(element, place)
+        builder.store(work(i, x, None) if work else x, to)
 
     builder.repeat(0, count, one)
 
 
-def _runs(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def runs_of(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Axes, as length and distance; those that follow one another without a gap are one."""
     merged: list[tuple[int, int]] = []
     for n, step in steps:
@@ -211,17 +231,16 @@ def _runs(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged or [(1, 1)]
 
 
-def _over_runs(
+def over_runs(
     builder: Builder,
     steps: Sequence[tuple[int, int]],
     first: Value,
     count: Value,
-    body: object,
+    body: Callable[[Value, Value, Value], None],
 ) -> None:
     """``body(where, place, length)`` for each run of positions: how far its first lies from that of
     all, which of those asked for it is, and how many follow one another."""
-    assert callable(body)
-    *outer, (along, step) = _runs(steps)
+    *outer, (along, step) = runs_of(steps)
     end = builder.add(first, count)
 
     def run(r: Value) -> None:
@@ -253,7 +272,7 @@ def patches(module: Module, walk: Walk, width: int) -> str:
     builder = Builder(module, name, "void", ["ptr", "ptr", "i64", "i64", "i64"], internal=True)
     source, panel, first, count, channels = builder.operands
     element, plane, taps = walk.images.element, walk.images.plane, len(walk.taps)
-    step = _runs(walk.steps)[-1][1]
+    step = runs_of(walk.steps)[-1][1]
     table = module.constant(named("taps", walk.taps), "i64", walk.taps)
 
     def run(where: Value, place: Value, length: Value) -> None:
@@ -273,38 +292,7 @@ def patches(module: Module, walk: Walk, width: int) -> str:
 
         builder.repeat(0, channels, channel)
 
-    _over_runs(builder, walk.steps, first, count, run)
-    return builder.finish()
-
-
-def spreading(
-    module: Module, element: str, steps: tuple[tuple[int, int], ...], width: int, distance: int
-) -> str:
-    """The function that writes rows of positions to where they belong.
-
-    It takes the address of the rows, `width` apart, that of the result, whose channels are a
-    `distance` apart and whose positions lie as `steps` says, the first position and how many there
-    are, and how many rows.
-    """
-    name = named("spreading", element, steps, width, distance)
-    if name in module.functions:
-        return name
-    builder = Builder(module, name, "void", ["ptr", "ptr", "i64", "i64", "i64"], internal=True)
-    rows, out, first, count, channels = builder.operands
-    step = _runs(steps)[-1][1]
-
-    def run(where: Value, place: Value, length: Value) -> None:
-        source = builder.at(rows, place, element)
-        target = builder.at(out, where, element)
-
-        def channel(c: Value) -> None:
-            x = builder.at(source, builder.mul(c, width), element)
-            to = builder.at(target, builder.mul(c, distance), element)
-            copy_run(builder, element, x, 1, to, step, length)
-
-        builder.repeat(0, channels, channel)
-
-    _over_runs(builder, steps, first, count, run)
+    over_runs(builder, walk.steps, first, count, run)
     return builder.finish()
 
 

@@ -31,6 +31,18 @@ PATCH_BYTES = 1 << 17
 """Its bytes, about."""
 
 
+STRIP_BYTES = 1 << 17
+"""Bytes of the sums of a strip of positions, at most."""
+
+STRIP_PANELS = 8
+"""Panels of a strip, at most: runs of a result are as many times longer, and the next lines of
+memory are fetched in time. One core, float32: 16 channels, 32 images of 32 by 32 take 1470 us in
+place of 1600, a residual added to that 1620 in place of 2660."""
+
+STRIPS = 8
+"""Strips that there are at least, so that threads may share them."""
+
+
 class Convolution(NamedTuple):
     """The sizes of a convolution.
 
@@ -117,6 +129,19 @@ def width_of_panel(rows: int, element: str, positions: int | None = None) -> int
     vectors = min(max(budget // size, 2), 8)
     lanes = lanes_of(element)
     return (vectors if positions is None else min(vectors, -(-positions // lanes))) * lanes
+
+
+def strip_of(rows: int, width: int, positions: int, itemsize: int) -> int:
+    """How many positions are computed before their sums go to where they belong: those of some
+    panels of this width, whose sums stay in the second cache."""
+    panels = -(-positions // width)
+    most = min(STRIP_BYTES // (rows * width * itemsize), panels // STRIPS, STRIP_PANELS)
+    return max(most, 1) * width
+
+
+def row_of_strip(width: int, strip: int) -> int:
+    """The distance between rows of a strip: no power of two, whose rows share places of a cache."""
+    return strip if strip == width else strip + width
 
 
 def _input_images(c: Convolution) -> Images:
@@ -234,8 +259,13 @@ def room_of(c: Convolution) -> int:
     else:
         walks = [(len(phase.taps), c.images * prod(phase.grid)) for phase in phases_of(c)]
         depth, rows = c.outputs, c.channels
-    widths = [(taps, width_of_panel(rows, c.element, positions)) for taps, positions in walks]
-    return max([panel_elements(taps, depth, width) + rows * width for taps, width in widths])
+    most = 0
+    for taps, positions in walks:
+        width = width_of_panel(rows, c.element, positions)
+        strip = strip_of(rows, width, positions, c.dtype.itemsize)
+        sums = rows * row_of_strip(width, strip)
+        most = max(most, panel_elements(taps, depth, width) + sums)
+    return most
 
 
 def memory_of(c: Convolution) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.emission import Code
     from functrans.compile.llvm.plans.affine import Access
     from functrans.compile.llvm.plans.planning import Plan
-    from functrans.compile.llvm.plans.statements import Kernel
+    from functrans.compile.llvm.plans.statements import Kernel, Statement
     from functrans.graph.graph import Equation, Variable
 
 
@@ -137,7 +137,14 @@ class LoweredCall(ABC):
 class TakesEpilogue(Protocol):
     """Ways whose results can be worked on before they are stored."""
 
-    def takes_epilogue(self, call: Call, accesses: Sequence[Access]) -> bool:
+    def longest(self, call: Call) -> int:
+        """How many operations such work may take, by
+        :data:`functrans.compile.llvm.plans.epilogues.FUNCTION`."""
+        ...
+
+    def takes_epilogue(
+        self, call: Call, accesses: Sequence[Access], left: Sequence[Statement]
+    ) -> bool:
         """Whether the elements of a call's result can be worked on, with operands that lie so
-        beside them."""
+        beside them, and it pays though some statements stay behind in the same loops."""
         ...

@@ -1,8 +1,9 @@
-"""Elementwise work on a product, done to each piece of it before that is stored.
+"""Elementwise work on a product or a convolution, done to each piece of it before that is stored.
 
 A product of few terms, as a gradient of weights is, takes as long to write and to read again as to
 compute: what follows it element by element is done while its sums are in registers. That work is
-part of the code of each tile, so it has to be short.
+part of the code of each tile, so it has to be short. Sums of a convolution are written to where
+they belong from a block in the cache, and the work is done then.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from functrans.compile.llvm.plans.statements import Statement
     from functrans.graph.graph import Variable
 
-SHORT = 12
-"""Simple operations at most: with the 8 to 24 vectors of a tile, more takes longer to compile than
-it saves."""
+FUNCTION = 20
+"""How many simple operations a function that is not exact counts as."""
 
 
 def fuse_epilogues(plan: Plan, steps: Sequence[Nest | Call]) -> list[Nest | Call]:
@@ -54,7 +54,7 @@ def _with_next(
         (kernel,) = nest.kernels
         if kernel.space != product.type.shape:
             continue
-        moved = _movable(plan, kernel, product, written, i)
+        moved = _movable(plan, kernel, product, written, i, lowering.longest(call))
         if not moved:
             continue
         left = [s for s in kernel.statements if s not in moved]
@@ -73,7 +73,7 @@ def _with_next(
             for x, index in leaves
             if x not in (product, *outs)
         ]
-        if not lowering.takes_epilogue(call, [a for _, a in seen]):
+        if not lowering.takes_epilogue(call, [a for _, a in seen], left):
             continue
         own = Kernel(kernel.space)
         own.statements = moved
@@ -109,7 +109,12 @@ def _read(plan: Plan, step: Nest | Call) -> Iterator[Variable]:
 
 
 def _movable(
-    plan: Plan, kernel: Kernel, product: Variable, written: dict[Variable, int], step: int
+    plan: Plan,
+    kernel: Kernel,
+    product: Variable,
+    written: dict[Variable, int],
+    step: int,
+    most: int,
 ) -> list[Statement]:
     """The statements of a kernel that compute, of a product and of what is there before it, values
     with memory of their own."""
@@ -124,14 +129,14 @@ def _movable(
         others = [x for x, index in leaves if not (x in known and index == here)]
         early = all([index != () or not x.type.ndim for x, index in leaves])
         early = early and all([written.get(storage(x), -1) < step for x in others])
-        if together and early and _operations(plan, [*moved, s]) <= SHORT:
+        if together and early and _operations(plan, [*moved, s], most) <= most:
             moved.append(s)
             known.add(s.target)
     return moved
 
 
-def _operations(plan: Plan, statements: Sequence[Statement]) -> int:
-    """How many operations statements take, or more than there may be."""
+def _operations(plan: Plan, statements: Sequence[Statement], most: int) -> int:
+    """How many operations statements take, or more than there may be at most."""
     waiting = [s.value for s in statements]
     seen = set(waiting)
     count = 0
@@ -139,9 +144,9 @@ def _operations(plan: Plan, statements: Sequence[Statement]) -> int:
         x = waiting.pop()
         definition = plan.statements.definitions[x]
         if isinstance(definition, Counted | Gathered) or x.type.dtype.kind not in "biuf":
-            return SHORT + 1
+            return most + 1
         if isinstance(definition, Elementwise):
-            count += 1 if definition.operation.exact else SHORT + 1
+            count += 1 if definition.operation.exact else FUNCTION
         for y in plan.sources(x):
             if y not in seen and plan.is_virtual(y):
                 seen.add(y)
