@@ -83,6 +83,34 @@ def first_operand(operands: Sequence[Array], params: dict[str, Any]) -> Array:
     return operands[0]
 
 
+# Decompositions of what others return (transforms/expansion.py).
+
+at_matrix: Function = general(
+    "at_matrix",  # a tangent or cotangent t of a matrix: its limit, if the matrix is `decomposed`
+    lambda t, x: t,
+    pushes=(lambda t, y: at_matrix(t, y), ZERO),
+    pulls=(lambda g, y: at_matrix(g, y), ZERO),
+    batch=lambda t, x: at_matrix(t, x),
+    shape=lambda t, x: t,
+    samples=lambda: [
+        Sample(np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2), value=[[1, 2], [3, 4]]),
+        Sample(draw_complex((2, 2), -1, 1), 1j * np.eye(2), label="complex"),
+    ],
+)
+decomposed: Function = general(
+    "decomposed",  # a matrix, for a decomposition of this name that may begin on a path of its own
+    lambda x, *, of, options: x,
+    pushes=(lambda t, ans: at_matrix(t, ans),),
+    pulls=(lambda g, ans: at_matrix(g, ans),),
+    batch=lambda x, **params: decomposed(x, **params),
+    shape=lambda x, **params: x,
+    samples=lambda: [
+        Sample(draw((2, 2), -1, 1), of="svd", options=(("full", False),)),
+        Sample(draw_complex((2, 2), -1, 1), of="eig", options=(), label="complex"),
+    ],
+)
+
+
 # Which lanes of a factor are used.
 
 watched: Function = general(

@@ -120,12 +120,13 @@ together: Any = nondifferentiable(
 )
 
 
-def _path_rates_impl(w: Array, *, family: str, path: int) -> Array:
+def _path_rates_impl(w: Array, *, family: str, path: int, depth: int) -> Array:
     pairs, small = equal_pairs(w), _small(w, family)
     n = w.shape[-1]
     before = (pairs & (np.arange(n) < np.arange(n)[:, None])).sum(-1)
-    if path == 1:
-        rates = np.where(small, np.sqrt(2.0 + before), 2 - np.sqrt(1.0 + before))
+    if path == 1:  # of what another returned at rates that have no fixed ratio to its own
+        power = 1 / (2 + depth)
+        rates = np.where(small, (2.0 + before) ** power, 2 - (1.0 + before) ** power)
     else:
         rates = np.where(small, 0, before) if path == 3 else before + small
     # As large as the values, so that all coefficients of a series are of a size.
@@ -138,16 +139,25 @@ def _path_rates_impl(w: Array, *, family: str, path: int) -> Array:
 path_rates: Any = nondifferentiable(
     "path_rates",  # how fast equal values part on a path; 2 is as 0, on 3 those that vanish stay
     _path_rates_impl,
-    batch=lambda w, *, family, path: path_rates(w, family=family, path=path),
-    shape=lambda w, *, family, path: w,
+    batch=lambda w, **params: path_rates(w, **params),
+    shape=lambda w, **params: w,
     samples=lambda: [
-        Sample(np.array(w), family=family, path=path, smooth=False, value=value, label=label)
+        Sample(
+            np.array(w),
+            family=family,
+            path=path,
+            depth=int(label == "of a root"),
+            smooth=False,
+            value=value,
+            label=label,
+        )
         for w, family, path, value, label in (
             ([1.0, 1.0, 2.0], "eigh", 0, [0, 2, 0], "a pair"),
             (np.zeros((1, 3)), "eigh", 1, [[1, 2 - 2**0.5, 2 - 3**0.5]], "zero"),
             ([3.0, 0.0, 0.0], "svd", 0, [0, 3, 6], "vanishing"),
             ([0.0, 0.0], "svd", 1, [2**0.5, 3**0.5], "vanishing, the other path"),
             ([3.0, 3.0, 0.0], "svd", 3, [0, 3, 0], "those that stay"),
+            (np.ones(2), "eigh", 1, [1, 2 - 2 ** (1 / 3)], "of a root"),
             (np.zeros(0), "eigh", 0, np.zeros(0), "none"),
         )
     ],

@@ -22,6 +22,14 @@ it is NaN, with a warning. For a first derivative the second path has the vector
 other, since no pole tells of values alone; what depends on them is that of the first path, with the
 warning.
 
+A function of a matrix may decompose what another function of it returned. Where values are equal
+there too, the series says which vectors are the right ones and how the values part, but by orders
+that it does not carry. So this decomposition begins again at a point, its path its own: a smooth
+function of a smooth one has derivatives that are products of those of both, and each of these is a
+limit by itself. What crosses over, tangents of the second matrix one way and its cotangents the
+other, is taken at its limit before more poles come of it; what has none there, as the matrix
+depends on single vectors, is NaN. Where values are apart the series goes on.
+
 Singular values that vanish grow along a path. In a third lane the first of them comes from the
 other side of zero, where its left vector is the opposite: what differs there has a kink. If it is
 the first derivative that does, by convention 0 by such values, then its own derivative is that of a
@@ -38,11 +46,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.array import snapshot
+from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import Masked, zeros
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
-from functrans.core.primitive import primitive_of
+from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import Array, dtype_of, is_inexact, shape_of, type_of
 from functrans.primitives.arithmetic import absolute, astype, multiply, reciprocal, subtract
 from functrans.primitives.comparison import (
@@ -56,7 +64,8 @@ from functrans.primitives.comparison import (
     where,
 )
 from functrans.primitives.contraction import matmul
-from functrans.primitives.degenerate import parting_reciprocal, told_apart
+from functrans.primitives.decompositions import svd_constants
+from functrans.primitives.degenerate import at_matrix, decomposed, parting_reciprocal, told_apart
 from functrans.primitives.paths import (
     apart,
     away_from_zero,
@@ -71,6 +80,8 @@ from functrans.primitives.paths import (
 from functrans.primitives.reduction import any as any_of, max as greatest
 from functrans.primitives.shape import stack as stack_of
 from functrans.primitives.spectral import (
+    eig_constants,
+    eigh_constants,
     known_eig,
     known_eigh,
     known_svd,
@@ -104,6 +115,9 @@ class Expansion(Series):
         Of the derivative.
     found : list of tuple
         For each decomposition its family and its values.
+    begun : list of tuple
+        For each series that is decomposed where values are equal its limit, where it has none, and
+        its depth.
     before : Splitting or None
         What lay below the transform.
     arbitrary : array
@@ -113,13 +127,14 @@ class Expansion(Series):
         Whether the first derivative has a kink where singular values vanish.
     """
 
-    __slots__ = ("arbitrary", "before", "found", "kinked", "order", "turn")
+    __slots__ = ("arbitrary", "before", "begun", "found", "kinked", "order", "turn")
 
     def __init__(self, parent: Interpreter | None, order: int, before: Any = None) -> None:
         super().__init__(parent, PATHS, order)
         self.order = order
         self.found: list[tuple[str, Array]] = []
         self.before = before
+        self.begun: list[tuple[Array, Array, int]] = []
         self.arbitrary: Any = np.zeros((), bool)
         self.kinked: Any = np.zeros((), bool)
         self.turn = threading.RLock()
@@ -143,12 +158,17 @@ class Expansion(Series):
             with under(self.paths.parent):
                 ans = self.handed(primitive, args, params)
                 return ans if primitive.parts is None else self.parted(primitive, ans)
+        if primitive.parts is not None:
+            return self.again(primitive, args[0], params)
+        if primitive is _DECOMPOSED:
+            return self.decomposed(args[0], **params)
+        if primitive is _AT_MATRIX:
+            return self.at_matrix(*args)
         if primitive in _RECIPROCALS:
             return self.reciprocals(args[0])
         if primitive is _WEIGHTS:
             with under(self.paths):
                 return self.derived(self.constant(self.parts_from_zero(args[0])))
-        derived = any(args[i].derived for i in mine)
         if primitive in _KNOWN:
             return tuple(map(self.derived, args[1:-1]))
         checks = primitive is _CHECK and not (self.owns(args[0]) and args[0].derived)
@@ -178,11 +198,9 @@ class Expansion(Series):
         last = self.levels[-1]
         with under(last):
             ans = last.process(primitive, contents, params)
-        single = type(ans) is not tuple
-        outs = [self.wrapped(a, low, known, peak, derived) for a in ((ans,) if single else ans)]
-        if primitive.parts is not None:
-            outs = self.beyond(primitive.parts, outs)
-        return outs[0] if single else tuple(outs)
+        if type(ans) is tuple:
+            return tuple([self.wrapped(a, args, low, known, peak) for a in ans])
+        return self.wrapped(ans, args, low, known, peak)
 
     def opened(
         self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
@@ -211,7 +229,7 @@ class Expansion(Series):
             return primitive.impl(*args, **params)
         return parent.process(primitive, args, params)
 
-    def parted(self, primitive: Primitive, ans: Any) -> Any:
+    def parted(self, primitive: Primitive, ans: Any, depth: int = 0) -> Any:
         """The outputs of a decomposition, whose equal values part."""
         family: Any = primitive.parts
         outs = list(ans) if type(ans) is tuple else [ans]
@@ -222,13 +240,102 @@ class Expansion(Series):
         self.found.append((family, w))
         series: list[Any] = [None] * (len(self.levels) + 1)
         series[0] = together(w, family=family)
-        rates = [path_rates(w, family=family, path=path) for path in range(PATHS)]
+        rates = [path_rates(w, family=family, path=i, depth=depth) for i in range(PATHS)]
         series[1] = BatchArray(self.paths, stack_of(rates))
         with under(self.paths):
-            outs[place] = ExpandedArray(self, self.content(series))
+            outs[place] = ExpandedArray(self, self.content(series), depth=depth)
         for i, lanes in self.vectors(outs, w, place).items():
-            outs[i] = ExpandedArray(self, BatchArray(self.paths, stack_of(lanes)))
+            content = BatchArray(self.paths, stack_of(lanes))
+            outs[i] = ExpandedArray(self, content, depth=depth)
         return tuple(outs) if type(ans) is tuple else outs[0]
+
+    def decomposed(self, x: ExpandedArray, of: str, options: tuple[Any, ...]) -> ExpandedArray:
+        """A series that is to be decomposed.
+
+        Where values are equal, or it is not known, it stays at a point, from which the values part
+        on another path: the function is one of another, and its derivatives are products of those
+        of both, each with its own limit (`at_matrix`).
+        """
+        if self.begun_at(x):
+            return x
+        primitive = REGISTRY[of]
+        value, doubt = self.crossed(x)
+        with under(self.paths.parent):
+            ans = self.handed(primitive, (value,), dict(options))
+            w = ans[values_among(ans)] if type(ans) is tuple else ans
+            if apart(w, primitive.parts):  # type: ignore[arg-type]
+                return x
+            rank = len(shape_of(value))
+            doubt = any_of(doubt, axes=(rank - 2, rank - 1), keepdims=True)
+            self.begun.append((value, doubt, x.depth + 1))
+        return ExpandedArray(self, value, derived=x.derived, depth=x.depth)
+
+    def begun_at(self, x: Any) -> tuple[Any, Any, int] | None:
+        """A matrix from which values part on another path than it follows itself, where it has no
+        limit, and the number of decompositions up to there."""
+        return next((point for point in self.begun if point[0] is x.content), None)
+
+    def at_matrix(self, t: Any, x: Any) -> Any:
+        """A tangent or cotangent of a matrix that stays at a point: its limit."""
+        if not self.owns(t) or not self.owns(x) or not self.begun_at(x):
+            return t
+        value, doubt = self.crossed(t)
+        with under(self.paths.parent):
+            return self.derived(self.told(value, doubt, first=False))
+
+    def again(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
+        """The outputs of a decomposition of a series."""
+        point = self.begun_at(x)
+        if point is None:
+            return self.followed(primitive, x, params)
+        value, doubt, depth = point
+        with under(self.paths.parent):
+            ans = self.handed(primitive, (value,), params)
+            single = type(ans) is not tuple
+            rank = len(shape_of(value))
+            of_values = any_of(doubt, axes=(rank - 1,))
+            outs = [
+                self.told(o, doubt if len(shape_of(o)) == rank else of_values, first=False)
+                for o in ((ans,) if single else ans)
+            ]
+            return self.parted(primitive, outs[0] if single else tuple(outs), depth)
+
+    def followed(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
+        """The same of values that are apart, as series."""
+        x = self.regular(x)
+        differentiable, more = _DIFFERENTIABLE.get(primitive, (primitive, {}))
+        last = self.levels[-1]
+        with under(last):
+            ans = last.process(differentiable, (x.content,), {**params, **more})
+        single = type(ans) is not tuple
+        known = min(x.known, len(self.levels) + 1)
+        outs = [self.wrapped(a, (x,), 0, known) for a in ((ans,) if single else ans)]
+        outs = self.beyond(primitive.parts, outs)  # type: ignore[arg-type]
+        return outs[0] if single else tuple(outs[: primitive.outputs])
+
+    def crossed(self, x: ExpandedArray) -> tuple[Any, Any]:
+        """What a series tends to on the first path, and where it does not, or to something else on
+        another."""
+        if x.known <= -x.low:
+            warn_user(_TOO_DEEP, DegenerateWarning)
+            return np.zeros(shape_of(x), dtype_of(x)), np.ones(shape_of(x), bool)
+        one, other, beyond, _ = self.lanes(self.value(x))
+        doubts, bound = self.bounded(x)
+        with under(self.paths.parent):
+            doubt = logical_or(logical_or(doubts[0], doubts[1]), _differ(one, other, bound))
+            if beyond is not one:
+                doubt = logical_or(doubt, _differ(one, beyond, bound))
+        return one, doubt
+
+    def bounded(self, x: ExpandedArray) -> tuple[list[Any], Any]:
+        """Where a series has poles on each path, and by how much its values differ by rounding."""
+        with under(self.paths):
+            doubt: Any = np.zeros(shape_of(x), bool)
+            if x.low:
+                doubt = self.standing(self.coefficients(x.content)[: -x.low], x)
+            size = maximum(self.size(x), self.magnitude([self.value(x)]))
+        with under(self.paths.parent):
+            return self.lanes(doubt), multiply(_roundings(x), maximum(*self.lanes(size)[:2]))
 
     def vectors(self, outs: list[Any], w: Array, place: int) -> dict[int, list[Any]]:
         """The vectors that are not the same on all paths, by their place: the left one of a value
@@ -275,7 +382,7 @@ class Expansion(Series):
         if x.known < inf:  # of values of a series: where these are equal `beyond` has put NaN
             with under(self.levels[-1]):
                 inverse = reciprocal(x.content)
-            return self.wrapped(inverse, 0, x.known, None, True)
+            return self.derived(self.wrapped(inverse, (x,), 0, x.known))
         with under(self.paths):
             coefficients = self.coefficients(x.content)
             none = equal(coefficients[0], 0)
@@ -322,10 +429,11 @@ class Expansion(Series):
                 doubt = logical_or(doubt, logical_not(less_equal(absolute(pole), bound)))
         return doubt
 
-    def told(self, x: Any, doubt: Any) -> Any:
-        """A value, NaN where it is in doubt, with a warning."""
+    def told(self, x: Any, doubt: Any, first: bool | None = None) -> Any:
+        """A value, NaN where it is in doubt, with a warning; this alone for a first derivative."""
+        first = self.order == 1 if first is None else first
         for family, w in self.found:
-            x = with_limit(x, doubt, w, family=family, first=self.order == 1)
+            x = with_limit(x, doubt, w, family=family, first=first)
         return x
 
     def bare(self, x: Any, derivative: bool = False) -> Any:
@@ -347,15 +455,9 @@ class Expansion(Series):
             if self.order == 1 and beyond is not one and 0 not in shape_of(one):
                 self.see_choice(one, beyond)
             return one
-        with under(self.paths):
-            doubt: Any = np.zeros(shape_of(x), bool)
-            if x.low:
-                doubt = self.standing(self.coefficients(x.content)[: -x.low], x)
-            size = maximum(self.size(x), self.magnitude([value]))
+        doubts, bound = self.bounded(x)
         with under(self.paths.parent):
             one, other, beyond, still = self.lanes(value)
-            bound = multiply(_roundings(x), maximum(*self.lanes(size)[:2]))
-            doubts = self.lanes(doubt)
             doubt = logical_or(doubts[0], doubts[1])
             doubt = logical_or(doubt, _differ(one, other, bound))
             if beyond is not one:
@@ -392,8 +494,7 @@ class Expansion(Series):
         last = self.levels[-1]
         with under(last):
             outs = last.custom(call, [x.content if self.owns(x) else x for x in args])
-        derived = any(x.derived for x in args if self.owns(x))
-        return [self.wrapped(o, 0, known, None, derived) for o in outs]
+        return [self.wrapped(o, args, 0, known) for o in outs]
 
 
 def _differ(a: Any, b: Any, bound: Any) -> Any:
@@ -418,8 +519,9 @@ _RECIPROCALS = {primitive_of(parting_reciprocal), primitive_of(zero_at_zero)}
 _WEIGHTS = primitive_of(away_from_zero)
 
 _TOO_DEEP = (
-    "a derivative depends on more orders of a series than are carried: there are decompositions of "
-    "what other decompositions return, in a graph or with equal values in both. It is NaN."
+    "a derivative depends on more orders of a series than are carried: a matrix is decomposed that "
+    "depends on single vectors of another decomposition with equal values. It is NaN. Decompose "
+    "functions of the matrix, or use functrans.numpy.linalg.eigh_function(h, a) for them."
 )
 
 _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
@@ -427,8 +529,30 @@ _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
 
 _CHECK = primitive_of(told_apart)
 
+_AT_MATRIX, _DECOMPOSED = primitive_of(at_matrix), primitive_of(decomposed)
+
+_DIFFERENTIABLE: dict[Primitive, tuple[Primitive, dict[str, Any]]] = {
+    primitive_of(eigh_constants): (primitive_of(marked_eigh), {}),
+    primitive_of(eig_constants): (primitive_of(marked_eig), {}),
+    primitive_of(svd_constants): (primitive_of(marked_svd), {"full": False}),
+}
+"""What follows a path for the decompositions that rules take factors from."""
+
 _WITH_VECTORS = set(map(primitive_of, (marked_eig, marked_eigh, marked_svd)))
 """Whose first derivatives need a path where values are equal."""
+
+
+def on_series(
+    transform: Any, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
+) -> tuple[Array, ...]:
+    """The operand of a decomposition by the innermost transform, which may be a series below."""
+    x = args[0]
+    while isinstance(x, TracedArray):
+        if type(x) is ExpandedArray:
+            options = {"of": primitive.name, "options": tuple(params.items())}
+            return (transform.process(_DECOMPOSED, args, options),)
+        x = x.underlying
+    return args
 
 
 def parted(

@@ -28,7 +28,7 @@ from functrans.core.cotangent import (
     zeros,
 )
 from functrans.core.errors import missing_derivative
-from functrans.core.interpreter import CustomCall, Interpreter, deriving, under
+from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import (
@@ -182,6 +182,10 @@ class Forward(Interpreter):
         return [p for p, _ in pairs], [t for _, t in pairs]
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        if primitive.parts is not None and primitive.differentiable and stack.top is self:
+            from functrans.transforms.expansion import on_series  # it imports this module
+
+            args = on_series(self, primitive, args, params)
         primals = []
         tangents: list[Any] = []
         mine = False

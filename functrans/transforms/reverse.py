@@ -206,6 +206,10 @@ class Reverse(Interpreter):
         single = primitive.outputs is None and primitive.parts is None
         if single and len(args) == 1 and self.recording and primitive.pulls:
             return self._record_one(primitive, args[0], params)
+        if primitive.parts is not None and primitive.differentiable and stack.top is self:
+            from functrans.transforms.expansion import on_series  # it imports this module
+
+            args = on_series(self, primitive, args, params)
         values = []
         mine = []
         for i, x in enumerate(args):

@@ -41,10 +41,11 @@ class ExpandedArray(TracedArray):
     `content` is a value of the innermost level, `known` tells how many of its
     coefficients are right, and `peak` is the size of what it was added up from, by which rounding
     is told from a pole: None, if it has no poles, for the size of its value. `derived` tells
-    whether it comes of a rule of a derivative, and so may depend on the path.
+    whether it comes of a rule of a derivative, and so may depend on the path, and `depth` how many
+    decompositions it comes of, each of what another returned.
     """
 
-    __slots__ = ("content", "derived", "known", "low", "peak")
+    __slots__ = ("content", "depth", "derived", "known", "low", "peak")
 
     interpreter: Series
 
@@ -56,10 +57,12 @@ class ExpandedArray(TracedArray):
         known: float = inf,
         peak: Any = None,
         derived: bool = False,
+        depth: int = 0,
     ) -> None:
         self.interpreter = interpreter
         self.place = None
         self.derived = derived
+        self.depth = depth
         self.content = content
         self.low = low
         self.known = known
@@ -77,7 +80,7 @@ class ExpandedArray(TracedArray):
 
     def with_content(self, content: Any) -> ExpandedArray:
         """The same with another content."""
-        parts = self.low, self.known, self.peak, self.derived
+        parts = self.low, self.known, self.peak, self.derived, self.depth
         return ExpandedArray(self.interpreter, content, *parts)
 
     def release(self) -> None:
@@ -88,7 +91,8 @@ class ExpandedArray(TracedArray):
             self.check_constant(content)
             content = ExpandedArray(self.interpreter, snapshot(content))
         self.content, self.low = content.content, content.low
-        self.known, self.peak, self.derived = content.known, content.peak, content.derived
+        self.known, self.peak = content.known, content.peak
+        self.derived, self.depth = content.derived, content.depth
 
     @property
     def shape(self) -> Shape:
@@ -245,11 +249,15 @@ class Series(Interpreter):
 
     # Operations.
 
-    def wrapped(self, content: Any, low: int, known: float, peak: Any, derived: bool) -> Any:
-        """What an operation on contents returned, as a series."""
+    def wrapped(
+        self, content: Any, args: Sequence[Any], low: int, known: float, peak: Any = None
+    ) -> Any:
+        """What an operation on the contents of these returned, as a series."""
         if not is_inexact(dtype_of(content)) and not isinstance(content, TracedArray):
             return content
-        return ExpandedArray(self, content, low, known, peak, derived)
+        mine = [x for x in args if self.owns(x)]
+        derived = any(x.derived for x in mine)
+        return ExpandedArray(self, content, low, known, peak, derived, max(x.depth for x in mine))
 
     def exact(self, primitive: Primitive, args: tuple[Array, ...]) -> bool:
         """Whether the output is a polynomial of the degree of the operands."""
@@ -306,7 +314,8 @@ class Series(Interpreter):
             x = ExpandedArray(self, x)
         by = x.low - low
         known = min(x.known + by, len(self.levels) + 1)
-        return ExpandedArray(self, self.shifted(x.content, by), low, known, x.peak, x.derived)
+        parts = x.peak, x.derived, x.depth
+        return ExpandedArray(self, self.shifted(x.content, by), low, known, *parts)
 
 
 _LETTERS = "xyzw"

@@ -136,7 +136,8 @@ VIEWS = frozenset(("broadcast_to", "flip", "imag", "index", "real", "reshape", "
 
 _MAY_SHARE = frozenset(
     (
-        *("cosm", "cumprod", "cumsum", "einsum", "known_eig", "known_eigh", "known_svd"),
+        *("at_matrix", "cosm", "cumprod", "cumsum", "decomposed", "einsum"),
+        *("known_eig", "known_eigh", "known_svd"),
         *("relabelled", "settled", "shifted_rates", "sinm", "tie_mean"),
         *("told_again", "told_apart", "told_rates", "told_within", "unsettled", "watched"),
         "with_limit",
