@@ -221,9 +221,16 @@ def test_processors(processor: str, dtype: Any, layouts: tuple[str, str]) -> Non
 @pytest.mark.parametrize("layouts", LAYOUTS, ids="-".join)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_all_small_sizes(dtype: Any, layouts: tuple[str, str]) -> None:
-    """Every number of columns up to 20, with many numbers of rows and lengths of sums."""
-    for m in (0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 17, 20):
-        run_all([(m, n, k) for n in range(21) for k in (0, 1, 5, 16, 17)], dtype, layouts)
+    """Every number of columns up to 20, with many numbers of rows and lengths of sums.
+
+    Each layout takes two of the lengths with each pair of the others, in turn: all triples are
+    tried in some layouts, and all pairs in each.
+    """
+    lengths = (0, 1, 5, 16, 17)
+    for i, m in enumerate((0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 17, 20)):
+        turn = i + LAYOUTS.index(layouts)
+        sizes = [(m, n, lengths[(turn + n + j) % 5]) for n in range(21) for j in (0, 2)]
+        run_all(sizes, dtype, layouts)
 
 
 @pytest.mark.slow
@@ -308,12 +315,24 @@ def test_pieces(dtype: Any, sizes: tuple[int, int, int], monkeypatch: pytest.Mon
     assert np.array_equal(out, whole)
 
 
-@pytest.mark.parametrize("layouts", LAYOUTS, ids="-".join)
+BLOCKED = [
+    *[("here", layouts) for layouts in LAYOUTS],
+    *itertools.product(
+        ("avx2", "plain"), [("rows", "rows"), ("columns", "any"), ("any", "columns")]
+    ),
+]
+
+
+@pytest.mark.parametrize(("processor", "layouts"), BLOCKED, indirect=["processor"], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_blocks(
     dtype: Any, layouts: tuple[str, str], monkeypatch: pytest.MonkeyPatch, processor: str
 ) -> None:
-    """Blocks of any size, of copied rows too, and any number of threads give the same bits."""
+    """Blocks of any size, of copied rows too, and any number of threads give the same bits.
+
+    Each operand is copied by itself, out of its own layout: for other processors, each layout of
+    one is tried with one of the other.
+    """
     sizes = [(70, 100, 90), (67, 131, 77), (65, 5, 130), (90, 64, 64), (66, 200, 31)]
     monkeypatch.setattr(tiling, "_copied", lambda m, size: True)
     monkeypatch.setattr(tiling, "FOR_LIBRARY", 1 << 60)
