@@ -16,8 +16,8 @@ import functrans as ft
 from functrans import primitives as p
 from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import dtype_of
-from tests.mutants import Mutant, fate, mutants_of, names, rows_of, unsound
-from tests.mutants.run import SERVES
+from tests.mutants import Mutant, fate, fates, mutants_of, names, rows_of, unsound
+from tests.mutants.run import MANY, SERVES
 
 EVERY = 15
 
@@ -25,8 +25,8 @@ EVERY = 15
 def survivors(name: str, chosen: slice = slice(None)) -> Iterator[Mutant]:
     primitive = REGISTRY[name]
     cases = rows_of(primitive)
-    for mutant in mutants_of(primitive)[chosen]:
-        if fate(mutant, cases) == "survived":
+    for mutant, end in fates(mutants_of(primitive)[chosen], cases):
+        if end == "survived":
             yield mutant
 
 
@@ -76,6 +76,20 @@ def test_a_hole_in_the_samples_is_found() -> None:
         m for m in mutants_of(multiply) if (m.place, m.operator) == ("batch", "lanes reversed")
     )
     assert fate(flipped, empty) != "killed by check_batching"
+
+
+def test_equivalent_mutants_are_those_that_are_found_one_by_one() -> None:
+    """Where there is a hole in the samples, too: those that survive are not among them."""
+    primitive = REGISTRY["log"]
+    real = [c for c in rows_of(primitive) if all(dtype_of(x).kind == "f" for x in c.leaves)]
+    empty = [c for c in rows_of(primitive) if c.sample.label == "empty"]
+    ends = set()
+    for cases in (real, empty):
+        mutants = mutants_of(primitive)
+        found = list(fates(mutants, cases))
+        assert found == [(mutant, fate(mutant, cases)) for mutant in mutants]
+        ends |= {end for _, end in found}
+    assert ends >= {"equivalent", "survived"} and len(mutants) >= MANY
 
 
 def test_nothing_stays_planted() -> None:

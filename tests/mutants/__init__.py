@@ -12,6 +12,7 @@ from tests.mutants.records import Mutant as Mutant
 from tests.mutants.run import (
     count_rules as count_rules,
     fate as fate,
+    fates as fates,
     mutants_of as mutants_of,
     names as names,
     rows_of as rows_of,

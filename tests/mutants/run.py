@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,14 @@ from functrans.testing import check_grads, rules
 from functrans.testing.cases import Case, cases_of
 from functrans.testing.differences import close
 from tests.mutants.derivatives import derivative_mutants, rule_places, zero_mutants
+from tests.mutants.equivalents import equivalents
 from tests.mutants.other_rules import batch_mutants, flag_mutants, impl_mutants, shape_mutants
 from tests.mutants.records import Mutant, Watch
 from tests.special_inverses import check_undone
+
+MANY = 30
+"""Mutants of a primitive from which on those that are equivalent are found together: of fewer there
+is hardly one."""
 
 FREE = {"optimize"}  # parameters that change the order of operations, not what they mean
 
@@ -223,23 +228,49 @@ def unsound(primitive: Primitive) -> list[str]:
     return failed
 
 
-def fate(mutant: Mutant, cases: list[Case]) -> str:
-    """``"killed by ..."``, ``"equivalent"`` or ``"survived"``."""
-    watch = Watch()
-    with planted(mutant.primitive, mutant.fields(watch)), warnings.catch_warnings():
+def killer(
+    primitive: Primitive, fields: dict[str, Any], checks: list[Callable[[Case], None]], cases: Any
+) -> str | None:
+    """The first check that fails with these rules in the record, or what they raise."""
+    with planted(primitive, fields), warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DegenerateWarning)  # of samples with equal values
         try:
-            checks = checks_for(mutant.place, mutant.primitive.name)
             for check in checks:
                 # Mutants overwrite operands, which samples and other checks share.
                 for case in copy.deepcopy(cases):
                     check(case)
         except AssertionError:
-            return f"killed by {check.__name__}"
+            return check.__name__
         except Exception as error:
-            return f"killed by {type(error).__name__}"
+            return type(error).__name__
+    return None
+
+
+def fate(mutant: Mutant, cases: list[Case]) -> str:
+    """``"killed by ..."``, ``"equivalent"`` or ``"survived"``."""
+    watch = Watch()
+    primitive = mutant.primitive
+    checks = checks_for(mutant.place, primitive.name)
+    found = killer(primitive, mutant.fields(watch), checks, cases)
+    if found is not None:
+        return f"killed by {found}"
     return "equivalent" if watch.ran and not watch.differs else "survived"
+
+
+def fates(mutants: Sequence[Mutant], cases: list[Case]) -> Iterator[tuple[Mutant, str]]:
+    """Mutants of one primitive, with what becomes of each.
+
+    Of a mutant that differs where only traced values meet it this may say that it is equivalent,
+    though a check would kill it; `fate` does not. Neither calls one equivalent that survives.
+    """
+    same: list[Mutant] = []
+    if len(mutants) >= MANY:
+        primitive = mutants[0].primitive
+        checks = checks_for("", primitive.name)
+        same = equivalents(primitive, mutants, lambda f: killer(primitive, f, checks, cases))
+    for mutant in mutants:
+        yield mutant, "equivalent" if mutant in same else fate(mutant, cases)
 
 
 def names(special: bool = False) -> list[str]:
