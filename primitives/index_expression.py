@@ -11,6 +11,7 @@ import numpy as np
 from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.errors import ConversionError, user_line
+from functrans.core.explain import stores
 from functrans.core.types import Array, Shape, type_of
 
 from .shape import stack
@@ -415,10 +416,15 @@ def _bound(part: Any) -> int | None:
 
 
 def _traced_mask(mask: TracedArray) -> ConversionError:
+    remedy = (
+        "Write x = numpy.where(mask, y, x), or x[mask] = y[mask]; single numbers may be stored too."
+        if stores()
+        else "Write numpy.where(mask, x, other), or numpy.sum(x, where=mask) and its like, which "
+        "keep the shape."
+    )
     return ConversionError(
-        f"a traced mask, {mask.type} of {mask.interpreter.transform}, cannot select elements, at "
-        f"{user_line()}: how many it selects is not known. Write numpy.where(mask, x, other), or "
-        "numpy.sum(x, where=mask) and its like, which keep the shape."
+        f"a mask, {mask.what}, cannot select elements, at {user_line()}: how many it selects is "
+        f"not known. {remedy}{mask.origin}"
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from tests import (
     error_snapshots,
     error_snapshots_arguments,
+    error_snapshots_beginners,
     error_snapshots_control,
     error_snapshots_declared,
     error_snapshots_graphs,
@@ -34,6 +35,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "messages.md"
 MODULES = (
     error_snapshots,
     error_snapshots_arguments,
+    error_snapshots_beginners,
     error_snapshots_control,
     error_snapshots_declared,
     error_snapshots_graphs,

@@ -66,7 +66,7 @@ SNAPSHOTS: dict[str, Row] = {
     "no pair from a scan": (
         lambda: ft.scan(lambda s, x: s + x, 0.0, X),
         errors.OutputTypeError,
-        r"scan\(<lambda> .*\): the function has to return a pair \(carry, y\), got \*",
+        r"scan\(<lambda> .*\): the function has to return a pair \(carry, y\), got one array\. ",
     ),
     "a carry that changes its shape": (
         lambda: ft.scan(lambda s, x: ({"a": s["a"] + X}, None), {"a": np.float64(0)}, X),

@@ -155,7 +155,8 @@ SNAPSHOTS: dict[str, Row] = {
     "a traced mask": (
         lambda: ft.vmap(lambda x: np.sum(x[:2][x > 1]))(np.ones((2, 3))),
         errors.ConversionError,
-        r"a traced mask, bool\[3\] of vmap, cannot select elements.*numpy\.where\(mask, x, other\)",
+        r"a mask, a traced bool\[3\] of vmap\(<lambda>.*\), cannot select elements, at .* Write "
+        r"numpy\.where\(mask, x, other\)",
     ),
     "a traced bound of a slice": (
         lambda: ft.make_graph(lambda x, i: x[i:])(X, 1),

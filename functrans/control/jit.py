@@ -31,7 +31,7 @@ from functrans.core.garbage import no_collection
 from functrans.core.generators import TracedGenerator, is_generator
 from functrans.core.interpreter import outside, stack
 from functrans.core.reports import interrupting
-from functrans.transforms.arguments import argument_label, subclass_refused
+from functrans.transforms.arguments import argument_label, remedy_as_array, subclass_refused
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
@@ -431,9 +431,11 @@ class Jitted(Generic[P, R]):
         if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
             raise subclass_refused(self, where, x)
         what = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+        remedy = remedy_as_array(x)
+        static = "it in static_argnums or static_argnames if it is hashable, or bind it beforehand"
         raise InputTypeError(
-            f"{self!r}: {where} is {what}, which a program cannot take. Name it in static_argnums "
-            "or static_argnames if it is hashable, or bind it beforehand (functools.partial)."
+            f"{self!r}: {where} is {what}, which a program cannot take. "
+            f"{f'{remedy}, or name' if remedy else 'Name'} {static} (functools.partial)."
         )
 
     def __repr__(self) -> str:

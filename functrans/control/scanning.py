@@ -99,7 +99,8 @@ def scan(
     def carry_of(out_tree: tree.TreeDef) -> tree.TreeDef:
         if out_tree.type is not tuple or len(out_tree.children) != 2:
             raise OutputTypeError(
-                f"{who}: the function has to return a pair (carry, y), got {out_tree}. Return "
+                f"{who}: the function has to return a pair (carry, y), got "
+                f"{'one array' if out_tree.type is None else out_tree}. Return "
                 "(carry, None) if there is nothing to collect."
             )
         return out_tree.children[0]

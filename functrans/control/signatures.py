@@ -105,6 +105,12 @@ def selected(
             f"jit({describe_function(fun)}): {option}_argnames={sorted(unknown)!r} names no "
             f"argument; the function has {known + sorted(_keyword_names(fun))}"
         )
+    far = sorted(i for i in numbers if not -len(known) <= i < len(known))
+    if far and not _takes_any_position(fun):
+        raise InputTypeError(
+            f"jit({describe_function(fun)}): {option}_argnums={far!r} number no positional "
+            f"argument; the function has {known}, counted from 0"
+        )
     names |= {known[i] for i in numbers if -len(known) <= i < len(known)}
     numbers |= {known.index(name) for name in names if name in known}
     return tuple(sorted(numbers)), tuple(sorted(names))
@@ -117,6 +123,11 @@ def _keyword_names(fun: Callable[..., Any]) -> set[str]:
 def _takes_any(fun: Callable[..., Any]) -> bool:
     parameters = _parameters(fun)
     return not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _takes_any_position(fun: Callable[..., Any]) -> bool:
+    parameters = _parameters(fun)
+    return not parameters or any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
 def _parameters(fun: Callable[..., Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from functrans.core.errors import (
     user_line,
 )
 from functrans.core.explain import (
+    SIZES,
     STORED,
     array_remedy,
     asked_by,
@@ -48,6 +49,9 @@ REFUSALS: dict[Any, Callable[[], Exception]] = {}
 """The error for a function of the protocol that takes no traced arrays for a reason of its own."""
 
 _NO_PARAMS: dict[str, Any] = {}
+
+_LENGTHS = frozenset(("arange", "linspace", "eye", "identity", "tri", "zeros", "ones", "empty"))
+"""Functions of NumPy whose numbers say how long something is."""
 
 
 class TracedArray:
@@ -222,11 +226,18 @@ class TracedArray:
                 "would be lost. Write numpy.where(mask, x, y)."
             )
         if self.dtype.kind not in "fc":
+            text, called = asked_by(self.interpreter)
+            if called in _LENGTHS:
+                raise ConversionError(
+                    f"{self.what} cannot be a length or a bound (of {text}), at {user_line()}: "
+                    f"{self.interpreter.lost}. {SIZES}{self.origin}"
+                )
             raise ConversionError(
                 f"{self.what} cannot become a plain ndarray (by numpy.asarray or as an index into "
                 f"one), at {user_line()}: its values are not known here. To index a plain array "
                 "write functrans.numpy.take(x, i), for a mask numpy.where(mask, x, y), and to "
                 "build an array numpy.stack or functrans.numpy.array."
+                f"{self.origin}"
             )
         text, called = asked_by(self.interpreter)
         how = text or "numpy.asarray, by storing it into an ndarray, or from a list"
@@ -292,6 +303,12 @@ class TracedArray:
         return f"a traced {self.type} of {self.interpreter.transform}({name})"
 
     def refuse_storing(self) -> NoReturn:
+        if self.dtype.kind not in "fc":
+            raise PlainArrayError(
+                f"{self.what} cannot be an index into a plain ndarray that is written to, nor be "
+                f"stored into one, at {user_line()}: {self.interpreter.lost}. For a mask write "
+                f"y = numpy.where(mask, value, y). {STORED}.{self.origin}"
+            )
         raise PlainArrayError(
             f"{self.what} cannot be stored into a plain ndarray, at {user_line()}: "
             f"{self.interpreter.lost}. {STORED}.{self.origin}"

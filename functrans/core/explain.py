@@ -98,6 +98,16 @@ def stores() -> bool:
     return called_in(expression(frame.f_code, frame.f_lasti)) == "fill"
 
 
+def in_vectorize() -> bool:
+    """Whether it is ``numpy.vectorize`` that asks, whatever the user calls what it returned."""
+    frame, user = sys._getframe(1), user_frame()
+    while frame is not user and frame.f_back is not None:
+        if type(frame.f_locals.get("self")) is np.vectorize:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def from_masked_array() -> bool:
     """Whether it is numpy.ma that asks, on behalf of a masked array."""
     return _asked_from(f"{os.sep}numpy{os.sep}ma{os.sep}")
@@ -187,6 +197,11 @@ def _general_remedy(called: str) -> str:
             "that do not depend on it and transform them (loc + scale * rng.standard_normal(size); "
             "for a choice, x[rng.permutation(len(x))])"
         )
+    if in_vectorize():
+        return (
+            "apply NumPy functions to the whole array, or map over it with functrans.vmap in place "
+            "of numpy.vectorize, which asks for plain numbers"
+        )
     if called in ("vectorize", "frompyfunc", "fromiter"):
         return "apply NumPy functions to the whole array, or map over it with functrans.vmap"
     return ""
@@ -247,7 +262,7 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
 
 def _place(error: Exception) -> tuple[str, bool]:
     """The user's line at which an error was raised, and whether that was in our code."""
-    place, inside = "an unknown line", False
+    place, inside = described(user_frame()), False  # of the call, where no line of it was reached
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -321,6 +336,12 @@ _COMPLAINTS: tuple[tuple[str, str, type[FunctransError], str], ...] = (
         ConversionError,
         "A shape consists of plain integers: take it from x.shape or len(x), or leave the number "
         "out of the traced arguments (in_axes=None, functools.partial).",
+    ),
+    (
+        "'NoneType'",
+        "",
+        OperandError,
+        "Look where the None is from: a function without return gives it.",
     ),
     (
         "unsupported operand",

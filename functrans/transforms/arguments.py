@@ -73,8 +73,14 @@ class Selection:
         if not isinstance(items, Iterable) or not all(
             isinstance(i, item) and type(i) is not bool for i in items
         ):
+            remedy = "Select positional arguments by their numbers, with argnums."
+            if isinstance(given, str):
+                remedy = f"Select an argument by its name with argnames={given!r}."
+            elif noun == "int":
+                remedy = "Positional arguments are counted from 0."
             raise InputTypeError(
-                f"{self.transform}: {name} must be one {noun} or a sequence of them, got {given!r}"
+                f"{self.transform}: {name} must be one {noun} or a sequence of them, got "
+                f"{given!r}. {remedy}"
             )
         return tuple(items)
 
@@ -91,7 +97,7 @@ class Selection:
         if len(set(places)) < len(places):
             raise InputTypeError(
                 f"{self}: an argument is selected twice (argnums={self.argnums}, "
-                f"argnames={self.argnames})"
+                f"argnames={self.argnames}). Name each once."
             )
         picked = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
         args, kwargs = with_generators(args, kwargs, places)
@@ -138,6 +144,8 @@ class Selection:
         ways = []
         if _is_discrete(leaf):
             ways.append("Convert it (x.astype(float))")
+        elif remedy := remedy_as_array(leaf):
+            ways.append(remedy)
         elif not isinstance(leaf, np.ndarray | str):
             ways.append("Register its type with functrans.tree.register if it holds arrays")
         if self.transform in _WITHOUT_ARGNUMS:
@@ -199,6 +207,17 @@ def leaf_label(fun: Callable[..., Any], path: tree.Path) -> str:
     if kind.key == 1:
         return f"argument {first.key!r}{inner}"
     return f"{argument_label(fun, int(str(first.key)))}{inner}"
+
+
+def remedy_as_array(x: Any) -> str:
+    """How to make an array of what holds numbers and is none; empty where that is not known."""
+    if isinstance(x, np.ndarray):
+        return "Convert it (x.astype(float))" if x.dtype.kind in "OUS" else ""
+    if isinstance(x, str | bytes | np.generic):
+        return ""
+    if hasattr(type(x), "__array__"):
+        return "Take its array (numpy.asarray(x))"
+    return "Make an array of it (numpy.array(list(x)))" if isinstance(x, Iterable) else ""
 
 
 def as_primal(x: Any) -> Array | None:
@@ -285,7 +304,8 @@ def leaves_or_none(
         names = (what, primal)
         raise TreeError(
             f"{who}: {what} has another structure than {primal}: "
-            f"{tree.explain_difference(structure, wanted, names=names)}"
+            f"{tree.explain_difference(structure, wanted, names=names)}. Give it the structure of "
+            f"{primal}, with None where it is zero."
         )
     # A None of the primal itself is no leaf of it.
     return [x for x, place in zip(values, places, strict=True) if place is not None]

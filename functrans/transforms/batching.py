@@ -28,7 +28,7 @@ from functrans.core.types import Array, ArrayType, Shape, dummy, is_array, shape
 from functrans.graph.inference import output_types
 from functrans.primitives.indexing import take
 from functrans.transforms.accelerated import Accelerated, below
-from functrans.transforms.arguments import leaf_label, subclass_refused
+from functrans.transforms.arguments import leaf_label, remedy_as_array, subclass_refused
 from functrans.transforms.rejoining import for_each_leaf, joined, reunited
 from functrans.transforms.watching import watching
 
@@ -347,7 +347,8 @@ def vmap(
     if not isinstance(in_axes, int | np.integer | tuple | None):
         raise AxisError(
             f"{who}: in_axes must be an int, None or a tuple with an entry for each positional "
-            f"argument, got {in_axes!r}"
+            f"argument, got {in_axes!r}. For axes within one argument write "
+            "in_axes=({'a': 0, 'b': None},)."
         )
     for name, value, least in (("axis_size", axis_size, 0), ("chunk_size", chunk_size, 1)):
         if value is not None and (not isinstance(value, int | np.integer) or value < least):
@@ -515,11 +516,13 @@ def _mapped_size(
             raise subclass_refused(who, _label(fun, treedef, j), x)
         if not isinstance(x, np.ndarray) or not -x.ndim <= axis < x.ndim:
             what = f"is {type_of(x)}" if is_array(x) else f"is a {type(x).__name__}"
+            made = "" if is_array(x) else remedy_as_array(x)
+            way = f"{made}, or give" if made else "Give an array with that axis, or"
             remedy = (
                 "Keyword arguments are mapped over axis 0: bind what all examples share "
                 "(functools.partial or a lambda)."
                 if tree.leaf_paths(treedef)[j][0].key == 1
-                else "Give an array with that axis, or None in in_axes for what all examples share."
+                else f"{way} None in in_axes for what all examples share."
             )
             raise AxisError(
                 f"{who}: {_label(fun, treedef, j)} {what}, which has no axis {axis} to map over. "

@@ -308,7 +308,7 @@ def _gradient(
         if container is not None:
             out = out.array
         value = reverse.delivered(out)
-        _check_scalar(selection, value, holomorphic)
+        _check_scalar(selection, value, holomorphic, leaves)
         cotangents = Cotangents(len(reverse.tape))
         if reverse.owns(out):
             cotangents.values[out.index] = dtype_of(value).type(1)
@@ -376,11 +376,16 @@ def _collect(
     return grads
 
 
-def _check_scalar(selection: Selection, value: Any, holomorphic: bool) -> None:
+def _check_scalar(selection: Selection, value: Any, holomorphic: bool, leaves: list[Any]) -> None:
     if (type(value) is np.float64 or type(value) is float) and not holomorphic:
         return
     refuse_leaked((value,))
     if not is_array(value):
+        if value is None and not leaves:
+            raise InputTypeError(
+                f"{selection}: {selection.label(0)} holds no arrays, and the output is None. Pass "
+                "the values by which to differentiate."
+            )
         raise OutputTypeError(
             f"{selection}: the output must be a scalar, got "
             f"{'None' if value is None else describe_output(value)}. Return one scalar, "

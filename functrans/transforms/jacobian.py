@@ -288,6 +288,11 @@ def _output_spaces(
 ) -> tuple[list[ArrayType], tree.TreeDef]:
     """The types of the outputs, which must be of these kinds of dtype, and their tree."""
     outs, out_tree = tree.flatten(out)
+    if not outs:
+        raise OutputTypeError(
+            f"{selection}: the output holds no arrays, got {'None' if out is None else out_tree}. "
+            "Return what is to be differentiated."
+        )
     spaces = [type_of(o) for o in outs]
     for j, space in enumerate(spaces):
         if space.dtype.kind not in kinds:
