@@ -112,6 +112,10 @@ SNAPSHOTS: dict[str, Row] = {
         lambda x: x.__array_ufunc__(np.add, "__call__", x, 1.0, later=True),
         r"numpy\.add\(later=\) is not supported for traced arrays, at ",
     ),
+    "ufunc into objects": option(
+        lambda x: np.equal(x, 1.0, dtype=object),
+        r"numpy\.equal\(dtype=<class 'object'>\) is not supported .*; take a numeric dtype",
+    ),
     "where without out": option(
         lambda x: np.add(x, 1.0, where=[True, False, True]),
         r"numpy\.add\(where=\) without out= leaves elements undefined, at .* Write "

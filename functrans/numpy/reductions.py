@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.errors import user_line
+from functrans.core.types import Array, Shape, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import flattened, in_one_axis, operand, scalar
+from functrans.numpy.operands import contains_traced, flattened, in_one_axis, operand, scalar
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -45,8 +46,35 @@ def chosen(x: Array, where: Any, other: Any) -> Array:
     """`x` with the elements that `where` leaves out replaced; unchanged if it leaves none out."""
     if where is True or where is MISSING:
         return x
+    return p.where(mask_of(where, shape_of(x)), x, other)
+
+
+def as_mask(where: Any) -> Array:
+    """A mask as NumPy takes it: an array has to hold bools, all else is converted to them."""
+    if not (isinstance(where, np.ndarray | np.generic) or contains_traced(where)):
+        return np.asarray(where, bool)
     mask = operand(where)
-    return p.where(mask, x, other)
+    if dtype_of(mask).kind != "b":
+        raise TypeError(
+            f"Cannot cast the mask `where` from {dtype_of(mask)!r} to dtype('bool') according to "
+            f"the rule 'safe', at {user_line()}"
+        )
+    return mask
+
+
+def mask_of(where: Any, shape: Shape) -> Array:
+    """The mask of a reduction of an array of this shape."""
+    mask = as_mask(where)
+    try:
+        fits = np.broadcast_shapes(shape_of(mask), shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"the mask `where` of shape {shape_of(mask)} does not broadcast to the shape {shape} "
+            f"of the array that is reduced, at {user_line()}"
+        )
+    return mask
 
 
 def flag(given: Any) -> bool:
@@ -273,7 +301,7 @@ def count_of(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
         for i in reduced_axes(axis, len(shape)):
             count *= shape[i]
         return count
-    mask = p.broadcast_to(operand(where), shape=shape)
+    mask = p.broadcast_to(mask_of(where, shape), shape=shape)
     return sum(p.not_equal(mask, False), axis, keepdims=keepdims)
 
 
@@ -358,7 +386,7 @@ def _cumulative(
 ) -> Array:
     x = cast(operand(a), dtype)
     x, axis = in_one_axis(x, axis)
-    return accumulate(x, axis=axis)
+    return cast(accumulate(x, axis=axis), dtype)
 
 
 @implements(getattr(np, "cumulative_sum", None))

@@ -16,8 +16,8 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import operand
-from functrans.numpy.reductions import MISSING, cast, flag
+from functrans.numpy.operands import operand, scalar
+from functrans.numpy.reductions import MISSING, cast, flag, mask_of
 from functrans.primitives.reduction import flatten_axes, kept_shape
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ def number_extremum(extremum: Function, combine: Function, outermost: float) -> 
             return extremum(x, axis, keepdims=keepdims, initial=initial, where=where)
         none = p.isnan(x)
         if where is not True:
-            none = p.logical_or(none, p.logical_not(operand(where)))
+            none = p.logical_or(none, p.logical_not(mask_of(where, shape_of(x))))
         start = MISSING if initial is MISSING else outermost
         filled = p.where(none, outermost, x)
         ans = extremum(filled, axis, keepdims=keepdims, initial=start)
         ans = p.where(reductions.all(none, axis, keepdims=keepdims), np.nan, ans)
-        return ans if initial is MISSING else combine(ans, cast(operand(initial), dtype_of(x)))
+        return scalar(
+            ans if initial is MISSING else combine(ans, cast(operand(initial), dtype_of(x)))
+        )
 
     return reduced
 
@@ -89,15 +91,15 @@ def reduce(
         raise _empty(ufunc)
     if _has_primitive(ufunc, left, options):
         x = x if left.kind == "b" else cast(x, left)
-        return REDUCTIONS[ufunc](x, axis, keepdims=kept, **options)
+        return cast(REDUCTIONS[ufunc](x, axis, keepdims=kept, **options), left)
     x, mask = cast(x, right), None
     if masked:
-        mask = _flat(p.broadcast_to(operand(where), shape=shape_of(x)), axes)
+        mask = _flat(p.broadcast_to(mask_of(where, shape_of(x)), shape=shape_of(x)), axes)
     start = ufunc.identity if initial is MISSING else initial
     start = None if start is None else cast(operand(start), left)
     ans = _fold(ufunc, call, _flat(x, axes), left, start, mask)
     if not kept:
-        return ans
+        return scalar(ans)
     return p.reshape(ans, shape=kept_shape(shape_of(x), axes))
 
 
@@ -128,9 +130,16 @@ def _loop(
     resolved: Any = ufunc.resolve_dtypes(
         (None, dtype_of(x), None),
         signature=(left, None, None),
+        casting="unsafe",
         reduction=True,
     )
     return left, resolved[1]
+
+
+def loop_into(ufunc: np.ufunc, dtype: np.dtype[Any], out: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the running result of a reduction whose result goes into an array."""
+    resolved: Any = ufunc.resolve_dtypes((out, dtype, None), casting="unsafe", reduction=True)
+    return resolved[0]  # type: ignore[no-any-return]
 
 
 def _empty(ufunc: np.ufunc) -> ValueError:
@@ -174,9 +183,15 @@ def accumulate(
     x = operand(a)
     ones = np.ones((1,) * ndim_of(x), dtype_of(x))
     x = cast(x, ufunc.accumulate(ones, axis=axis, dtype=dtype).dtype)
+    axis = _single(axis)
     if ufunc in ACCUMULATIONS:
-        return ACCUMULATIONS[ufunc](x, axis)
+        return ACCUMULATIONS[ufunc](x, axis, dtype_of(x))
     return p.accumulate(x, ufunc=ufunc, axis=one_axis(axis, ndim_of(x)))
+
+
+def _single(axis: Any) -> Any:
+    """An axis that may stand in a tuple."""
+    return axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
 
 
 def reduceat(
@@ -184,10 +199,12 @@ def reduceat(
 ) -> Array:
     """The reductions of slices along an axis: from each index to the next."""
     x = operand(a)
-    starts = np.asarray(indexing.plain(indices, f"numpy.{ufunc.__name__}.reduceat (its indices)"))
+    starts = indexing.plain(indices, f"numpy.{ufunc.__name__}.reduceat (its indices)")
+    if isinstance(indices, list | tuple):  # cut to whole numbers; an array has to hold some
+        starts = starts.astype(np.intp)
     ones = np.broadcast_to(np.ones((), dtype_of(x)), shape_of(x))
     x = cast(x, ufunc.reduceat(ones, starts, axis=axis, dtype=dtype).dtype)
-    axis = one_axis(axis, ndim_of(x))
+    axis = one_axis(_single(axis), ndim_of(x))
     ends = np.append(starts[1:], shape_of(x)[axis])
     lengths = np.maximum(ends - starts, 1)
     parts, order = [], []
@@ -203,12 +220,12 @@ def reduceat(
     return p.take(p.concatenate(*parts, axis=axis), inverse, axis=axis)
 
 
-def outer(call: Function, a: Any, b: Any, **options: Any) -> Any:
-    """The ufunc of all pairs of elements."""
+def pairs(a: Any, b: Any) -> tuple[Array, Array]:
+    """The operands of ``ufunc.outer``, so that broadcasting gives all pairs of elements."""
     x, y = operand(a), operand(b)
     if shape_of(y):
         x = p.reshape(x, shape=shape_of(x) + (1,) * ndim_of(y))
-    return call((x, y), **options)
+    return x, y
 
 
 def along_axes(

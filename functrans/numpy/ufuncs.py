@@ -1,5 +1,8 @@
 """NumPy's ufuncs on traced arrays: their calls and keyword arguments.
 
+What a call with options gives is asked of NumPy: it makes the same call for arrays of one element,
+which raises its errors for what it does not take (:mod:`functrans.numpy.specimens`).
+
 The table of calls is read off the rule book: a primitive whose implementation is a ufunc carries it
 out. Here stand the ufuncs that are made of several primitives; the methods (``np.add.reduce``) are
 those of ``ufunc_methods``.
@@ -20,9 +23,11 @@ from functrans.core.errors import OptionError, missing_rule, user_line
 from functrans.core.explain import PACKAGES
 from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
-from functrans.numpy import contraction, ufunc_methods
+from functrans.numpy import contraction, specimens, ufunc_methods
 from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
+from functrans.numpy.reductions import as_mask
+from functrans.numpy.ufunc_methods import pairs
 from functrans.numpy.writing import at, delivered
 
 if TYPE_CHECKING:
@@ -88,21 +93,30 @@ def ufunc_call(
     ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Carry out what a plain call of the ufunc does not cover."""
-    kwargs = {k: v for k, v in kwargs.items() if k not in ("order", "subok")}
+    call = implementation(ufunc)
+    if kwargs:
+        specimens.ask(ufunc, method, inputs, kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if k not in _NO_EFFECT}
     out = kwargs.pop("out", None) or (None,) * ufunc.nout
     if method == "at":
-        at(ufunc, full_name(ufunc), implementation(ufunc), *inputs)
+        at(ufunc, full_name(ufunc), call, *inputs)
         return None
-    if method == "__call__" and any(x is not None for x in out):
-        return call_into(ufunc, inputs, out, **kwargs)
-    if out[0] is not None:
-        name = f"{full_name(ufunc)}.{method}"
-        return delivered(ufunc_call(ufunc, method, inputs, kwargs), out, name)
+    if method in ("__call__", "outer") and any(x is not None for x in out):
+        return call_into(ufunc, pairs(*inputs) if method == "outer" else inputs, out, **kwargs)
     if method == "__call__":
         return call_with_options(ufunc, inputs, **kwargs)
     if method == "outer":
-        return ufunc_methods.outer(partial(call_with_options, ufunc), *inputs, **kwargs)
-    return METHODS[method](ufunc, implementation(ufunc), *inputs, **kwargs)
+        return call_with_options(ufunc, pairs(*inputs), **kwargs)
+    if out[0] is None:
+        return METHODS[method](ufunc, call, *inputs, **kwargs)
+    if kwargs.get("dtype") is None:
+        kwargs["dtype"] = ufunc_methods.loop_into(ufunc, dtype_of(operand(inputs[0])), out[0].dtype)
+    result = METHODS[method](ufunc, call, *inputs, **kwargs)
+    return delivered(result, out, f"{full_name(ufunc)}.{method}", "unsafe")
+
+
+_NO_EFFECT = ("order", "subok", "array", "indices")
+"""Options that say nothing of values; NumPy hands over the last two among the inputs as well."""
 
 
 def call_with_options(
@@ -126,7 +140,8 @@ def call_with_options(
         raise OptionError(
             f"{name}({next(iter(rest))}=) is not supported for traced arrays, at {user_line()}"
         )
-    if where is not True:
+    everywhere = where is not True and holds_everywhere(where)
+    if where is not True and not everywhere:
         raise OptionError(
             f"{name}(where=) without out= leaves elements undefined, at {user_line()}. Write "
             f"numpy.where(mask, {name}(x), other)."
@@ -135,8 +150,23 @@ def call_with_options(
     if dtype is not None:
         signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
     if signature is None and casting == "same_kind":
-        return call(*inputs)
-    return call(*cast_inputs(ufunc, tuple(map(operand, inputs)), signature, casting))
+        ans = call(*inputs)
+    else:
+        ans = call(*cast_inputs(ufunc, tuple(map(operand, inputs)), signature, casting))
+    return masked_alike(ans, where) if everywhere else ans
+
+
+def holds_everywhere(where: Any) -> bool:
+    """Whether a mask is known to leave nothing out."""
+    return not isinstance(where, TracedArray) and bool(np.all(where))
+
+
+def masked_alike(ans: Any, where: Any) -> Any:
+    """A result, or several, stretched to a mask that leaves nothing out."""
+    if isinstance(ans, tuple):
+        return tuple(masked_alike(x, where) for x in ans)
+    shape = np.broadcast_shapes(shape_of(ans), np.shape(where))
+    return ans if shape == shape_of(ans) else p.broadcast_to(ans, shape=shape)
 
 
 def implementation(ufunc: np.ufunc) -> Function:
@@ -212,7 +242,7 @@ def call_into(
                         f"Cannot cast the output of {name} from {dtype_of(result)!r} to "
                         f"{target.dtype!r} with casting rule {casting!r}"
                     )
-                result = p.where(operand(where), p.astype(result, dtype=target.dtype), target)
+                result = p.where(as_mask(where), p.astype(result, dtype=target.dtype), target)
             if shape_of(result) != target.shape:
                 result = broadcast_to_target(result, target, name)
         written.append(result)

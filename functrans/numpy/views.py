@@ -451,4 +451,7 @@ def write_all(x: TracedArray, y: Array) -> None:
     """Replace every element: ``x[...] = y`` for a `y` of the shape of `x`."""
     if x.place is not None:
         check_writable(x)
-    replace(x, y if dtype_of(y) == x.dtype else p.astype(y, dtype=x.dtype))
+    content = y if dtype_of(y) == x.dtype else p.astype(y, dtype=x.dtype)
+    if not x.shape:  # what is written is a scalar, what it is written into stays an array
+        content = p.setitem(x, ..., content, replaces=True)
+    replace(x, content)
