@@ -34,6 +34,9 @@ _worker: threading.Thread | None = None
 _resting = False
 """Whether the thread is to end, though there is work."""
 
+_at_rest = False
+"""Whether a fork holds what jobs hold."""
+
 
 def later(job: Callable[[], None]) -> None:
     """Have a function called in the background, after those that wait already.
@@ -114,26 +117,30 @@ def _goes_on() -> bool:
 
 
 def _rest() -> None:
-    """Before a fork: have the thread end, as the child would not have it."""
-    global _resting
+    """Before a fork: have the thread end, as the child would not have it. Ctrl-C meanwhile does not
+    keep Python from forking."""
+    global _resting, _at_rest
     _resting = True
     worker = _worker
     if worker is not None:
         worker.join()
-    _busy.acquire()
+    _at_rest = _busy.acquire()
 
 
 def _rested() -> None:
-    global _resting
-    _busy.release()
+    global _resting, _at_rest
     _resting = False
+    if _at_rest:
+        _at_rest = False
+        _busy.release()
     go_on()
 
 
 def _forked() -> None:
     """The child begins with fresh locks, and does itself what its parent had before it."""
-    global _worker, _lock, _busy, _resting
-    _worker, _lock, _busy, _resting = None, threading.Lock(), threading.Lock(), False
+    global _worker, _lock, _busy, _resting, _at_rest
+    _worker, _lock, _busy = None, threading.Lock(), threading.Lock()
+    _resting = _at_rest = False
     go_on()
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,32 @@ def test_code_without_variables_calls_what_is_elsewhere() -> None:
     b.finish(x)
     place = load(module.text(), ["run"], quick=True)["run"]
     assert ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(place)(1.0) == 2.0
+
+
+def test_interrupts_leave_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where llvmlite takes its lock or gives it back: other threads compile afterwards."""
+    lock = engine.machine().llvm.ffi.lib._lock
+    for name in ("__enter__", "__exit__"):
+
+        def interrupted(*args: Any, begins: bool = name == "__enter__") -> None:
+            if begins:
+                lock._lock.acquire()
+            raise KeyboardInterrupt
+
+        module = Module()
+        b = Builder(module, "run", "i64", [])
+        b.finish(number(1234 + len(name), "i64"))
+        with monkeypatch.context() as patched:
+            patched.setattr(type(lock), name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                load(module.text(), ["run"], kept=False)
+        found: list[int] = []
+
+        def other(text: str = module.text(), found: list[int] = found) -> None:
+            code = load(text, ["run"], kept=False)
+            found.append(ctypes.CFUNCTYPE(ctypes.c_int64)(code["run"])())
+
+        thread = threading.Thread(target=other, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert found == [1234 + len(name)]

@@ -111,6 +111,26 @@ CASES = {
             os._exit(0)
         assert [os.waitpid(child, 0)[1] for child in children] == [0]
     """,
+    "forks that are interrupted": """
+        from functrans.compile import background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        done = []
+        def job():
+            time.sleep(0.6)
+            done.append(1)
+        background.later(job)
+        time.sleep(0.1)
+        after(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        child = os.fork()  # which waits for the job; Python drops what is raised there
+        if not child:
+            use()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0 and seen
+        background.later(job)
+        while len(done) < 2:
+            time.sleep(0.01)
+        use()
+    """,
     "programs are forgotten": """
         def forget():
             global f, few
@@ -248,7 +268,7 @@ CASES = {
     """,
 }
 
-QUICK = ("forks",)
+QUICK = ("forks", "forks that are interrupted")
 """Those that run by default; most take some seconds."""
 
 

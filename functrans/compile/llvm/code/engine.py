@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from functrans.compile.llvm.code import cache
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functrans.compile.llvm.code.builder import Module
+
+T = TypeVar("T")
 
 SYMBOLS: dict[str, int] = {}
 """Addresses that native code may name: functions and objects of Python, NumPy and the C library.
@@ -47,6 +49,17 @@ measured for the first module of a process, and 150 for a character."""
 _lock = threading.RLock()
 
 
+def _llvms_lock() -> Any:
+    """What llvmlite holds while LLVM does something, if it is loaded and has such."""
+    binding = sys.modules.get("llvmlite.binding.ffi")
+    return getattr(getattr(binding, "lib", None), "_lock", None)
+
+
+def _llvms_inner_lock() -> Any:
+    """What that takes and gives back."""
+    return getattr(_llvms_lock(), "_lock", None)
+
+
 class _Forks:
     """Holds our lock and llvmlite's own while the process is forked: a child would wait for ever
     for a thread that it has not. Code that nobody needs is freed without our lock."""
@@ -55,13 +68,16 @@ class _Forks:
 
     def before(self) -> None:
         _lock.acquire()
-        binding = sys.modules.get("llvmlite.binding.ffi")
-        self.inner = getattr(getattr(binding, "lib", None), "_lock", nullcontext())
-        self.inner.__enter__()
+        inner = _llvms_lock() or nullcontext()
+        inner.__enter__()
+        self.inner = inner
 
     def after(self) -> None:
-        self.inner.__exit__(None, None, None)
-        _lock.release()
+        inner, self.inner = self.inner, nullcontext()
+        try:
+            inner.__exit__(None, None, None)
+        finally:
+            _lock.release()
 
 
 if hasattr(os, "register_at_fork"):
@@ -69,6 +85,28 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_forks.before, after_in_parent=_forks.after, after_in_child=_forks.after
     )
+
+
+def _owned(lock: Any) -> bool:
+    """Whether this thread has a lock that it may take again."""
+    owned = getattr(lock, "_is_owned", None)
+    return owned is not None and owned()
+
+
+def _leaving_no_lock(function: Callable[..., T], *args: Any) -> T:
+    """Call a function that uses LLVM, and see that llvmlite's lock is free afterwards.
+
+    It is taken and given back by functions of Python, which Ctrl-C leaves half way: then each other
+    thread would wait for it for ever.
+    """
+    held = _owned(_llvms_inner_lock())  # by a call that was interrupted, whose handler calls this
+    try:
+        return function(*args)
+    finally:
+        lock = _llvms_inner_lock()
+        while not held and _owned(lock):
+            lock.release()
+
 
 PROVIDERS: dict[str, Callable[[], int]] = {}
 """What makes the addresses of further names, when code is loaded that names them."""
@@ -278,7 +316,8 @@ class Loaded:
         if here.together:
             with suppress(RefusedError):
                 self._placed = Placed(code.content, _anywhere)
-        self._address_of = self._placed.addresses.get if self._placed else here.linked(code)
+        placed = self._placed
+        self._address_of = placed.addresses.get if placed else _leaving_no_lock(here.linked, code)
 
     def __getitem__(self, name: str) -> int:
         found = self._address_of(name)
@@ -405,7 +444,7 @@ def _found(key: str) -> Code | None:
 
 def _made(here: Machine, text: str, key: str, passes: Sequence[str]) -> Code:
     """The code of a module, compiled."""
-    content = here.compiled(text, passes)
+    content = _leaving_no_lock(here.compiled, text, passes)
     code = Code(content, tuple(_NAMED.findall(text)), _VARIABLE.search(text) is not None)
     cache.keep(key, code.written())
     return _kept_at_hand(key, code)
