@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 import sys
 import threading
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from functrans.compile.llvm.code import cache
-from tests.modules import ROOT
+from tests.llvm.processes import run
 
 KEY = "0123"
 
@@ -199,27 +198,21 @@ def test_second_process_starts_from_the_cache(where: Path) -> None:
     """It compiles nothing, without LLVM on Linux; one whose file is damaged compiles again."""
     pytest.importorskip("llvmlite")
 
-    def run() -> tuple[int, bool, float]:
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
-        assert not done.returncode, done.stderr
-        compiled, loaded, took = done.stdout.split()
+    def once() -> tuple[int, bool, float]:
+        status, out, warned = run(PROGRAM)
+        assert not status, warned
+        compiled, loaded, took = out.split()
         return int(compiled), loaded == "True", float(took)
 
-    first, _, cold = run()
-    second, with_llvm, warm = run()
+    first, _, cold = once()
+    second, with_llvm, warm = once()
     assert (first, second) == (1, 0)
     assert warm < cold
     if sys.platform == "linux" and platform.machine() == "x86_64":
         assert not with_llvm
     path = max(where.iterdir(), key=lambda path: path.stat().st_size)
     path.write_bytes(path.read_bytes()[:-100])
-    assert run()[0] == 1
+    assert once()[0] == 1
 
 
 def test_name_that_is_nowhere_is_an_error() -> None:

@@ -1,6 +1,5 @@
 """Builtins around native code: what they take, what they make, and what they hand on."""
 
-import ctypes
 import gc
 import sys
 import threading
@@ -16,10 +15,10 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans.compile import background
-from functrans.compile.llvm.calling import entry, memory, scratch, structs
+from functrans.compile.llvm.calling import entry, memory, structs
 from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same
 from functrans.compile.llvm.code.builder import Builder, Module, Value
-from functrans.compile.llvm.code.engine import SYMBOLS, load
+from functrans.compile.llvm.code.engine import load
 from functrans.core.types import ArrayType
 
 FLOAT = np.dtype(float)
@@ -565,38 +564,3 @@ def test_large_results_take_memory_of_results_that_are_gone(way: str) -> None:
     finally:
         found.leave(before)
     assert handler() == "default_allocator"
-
-
-def test_memory_of_the_arena_is_given_back_where_nobody_uses_it(
-    way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a call needs in between stays for the next one, until the caches are cleared."""
-    if way == "foreign":
-        pytest.skip("calls by ctypes have memory of their own")
-    size = 1 << 22
-    arena_now = scratch._arena
-    clear = ctypes.PYFUNCTYPE(None)(ft.clear_caches)
-    address = ctypes.cast(clear, ctypes.c_void_p).value
-    monkeypatch.setitem(SYMBOLS, "clear_caches_now", address)
-
-    def through_arena(within: bool) -> Any:
-        """The argument, by way of the last place of the arena."""
-
-        def write(b: Builder, inputs: Value, outputs: Value, arena: Value, sizes: Value) -> None:
-            last = b.at(arena, size // 8 - 1, "double")
-            b.store(b.load("double", pointer(b, inputs, 0)), last)
-            if within:
-                b.call("clear_caches_now", "void")
-            b.store(b.load("double", last), pointer(b, outputs, 0))
-
-        signature = [Number(float)], ArrayType((), FLOAT)
-        return entry.builtin("f", compiled(write), *signature, fallback, arena=size)
-
-    function, clearing = through_arena(False), through_arena(True)
-    for x in (2.5, 1.5):
-        assert function(x) == x and arena_now.memory and arena_now.bytes >= size
-        ft.clear_caches()
-        assert not arena_now.memory and arena_now.bytes == 0
-    assert clearing(3.5) == 3.5 and arena_now.bytes >= size
-    ft.clear_caches()
-    assert arena_now.bytes == 0

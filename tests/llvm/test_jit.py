@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import subprocess
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,7 @@ import functrans as ft
 from functrans.compile import background, executors
 from functrans.core import errors
 from tests.executors import same
-from tests.modules import ROOT
+from tests.llvm.processes import run
 
 X = np.linspace(0.1, 1.0, 5)
 
@@ -393,15 +391,7 @@ class TestNative:
             "    ft.jit(f, backend='llvm', background=True)(np.ones(3))\n"
             "print('done')\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+        assert run(code) == (0, "done\n", "")
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
     def test_fork_while_it_compiles(self) -> None:
@@ -417,15 +407,7 @@ class TestNative:
             "if child:\n"
             "    assert os.waitpid(child, 0)[1] == 0\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert run(code, "-W", "ignore::DeprecationWarning") == (0, "", "")
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
     def test_fork_while_code_is_freed(self) -> None:
@@ -446,15 +428,7 @@ class TestNative:
             "if child:\n"
             "    assert os.waitpid(child, 0)[1] == 0\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert run(code, "-W", "ignore::DeprecationWarning") == (0, "", "")
 
 
 OFFSET = 1.0

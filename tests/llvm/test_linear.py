@@ -11,7 +11,7 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans.compile.llvm.code.builder import Builder, Module, number
-from functrans.compile.llvm.code.engine import load, machine
+from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.linear.factorizing import CHOLESKY, LU, cholesky, lu
 from functrans.compile.llvm.linear.substitution import SUBSTITUTION, room, substitution
 from functrans.compile.llvm.linear.transposing import TRANSPOSING, transposing
@@ -51,19 +51,6 @@ def compare(f: Callable[..., Any], *args: Any, eps: float = 1e-10) -> list[Any]:
 
 def text_of(f: Callable[..., Any], *args: Any) -> str:
     return NativeFunction(staged(f, *args)[0]).text
-
-
-@pytest.fixture(params=["here", "avx2", "plain"])
-def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Code as for this processor, and as for those with shorter vectors and fewer registers."""
-    here = machine()
-    if request.param != "here":
-        size, fused = {"avx2": (32, True), "plain": (16, False)}[request.param]
-        if size > here.vector_bytes:
-            pytest.skip("this processor has no such vectors")
-        monkeypatch.setattr(here, "vector_bytes", size)
-        monkeypatch.setattr(here, "fused", fused and here.fused)
-    return str(request.param)
 
 
 def functions() -> tuple[Any, ...]:

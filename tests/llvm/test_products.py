@@ -16,7 +16,7 @@ pytest.importorskip("llvmlite")
 from functrans.compile.llvm.code import blas as blas_module
 from functrans.compile.llvm.code.blas import blas
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number, width_of
-from functrans.compile.llvm.code.engine import load, machine
+from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.threads import get_num_threads, set_num_threads
 from functrans.compile.llvm.kernels import blocks, sharing, tiling
 from functrans.compile.llvm.kernels.contractions import Matrices, Product
@@ -185,19 +185,6 @@ SMALL = [
     (5, 3, 1), (2, 2, 2), (4, 4, 4), (8, 32, 16), (20, 20, 20), (9, 70, 33), (33, 17, 40),
 ]  # fmt: skip
 LARGE = [(70, 50, 530), (64, 96, 33), (65, 7, 1025), (40, 20, 64), (130, 129, 40)]
-
-
-@pytest.fixture(params=["here", "avx2", "plain"])
-def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Code as for this processor, and as for those with shorter vectors and fewer registers."""
-    here = machine()
-    if request.param != "here":
-        size, fused = {"avx2": (32, True), "plain": (16, False)}[request.param]
-        if size > here.vector_bytes:
-            pytest.skip("this processor has no such vectors")
-        monkeypatch.setattr(here, "vector_bytes", size)
-        monkeypatch.setattr(here, "fused", fused and here.fused)
-    return str(request.param)
 
 
 @pytest.mark.parametrize("layouts", LAYOUTS, ids="-".join)

@@ -2,8 +2,6 @@
 
 import gc
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +21,8 @@ from functrans.compile.llvm.plans.cost import effort
 from functrans.compile.llvm.segment import NativeFunction, Segment, supported
 from functrans.graph.graph import Graph
 from tests.llvm.native import called, carried_out, staged
+from tests.llvm.processes import run
 from tests.llvm.random_graphs import RandomGraph
-from tests.modules import ROOT
 
 X = np.linspace(-2.0, 2.0, 50)
 
@@ -300,18 +298,6 @@ def test_threads_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not wrong
 
 
-def run(code: str, **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 PROCESS = """
 import os, time, numpy as np, functrans as ft
 from functrans.compile import background
@@ -323,7 +309,7 @@ first = [step(X) for step in steps]
 
 def test_process_ends_meanwhile() -> None:
     """What waits is dropped."""
-    assert run(PROCESS + "print('done')") == (0, "done\n", "")
+    assert run(PROCESS + "print('done')", "-W", "error") == (0, "done\n", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -337,4 +323,4 @@ assert [step(X) for step in steps] == first
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """
-    assert run(PROCESS + code) == (0, "", "")
+    assert run(PROCESS + code, "-W", "error") == (0, "", "")
