@@ -7,8 +7,10 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -162,6 +164,21 @@ def test_code_of_any_size_touches_what_it_may(name: str) -> None:
         assert not touched(first[0], graph, values)
 
 
+class Awaited(compiled.Compiled):
+    """Code that is compiled when it is to run: of programs that share none, none does."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._make: Any = partial(super().__init__, *args, **options)
+
+    @property
+    def address(self) -> int:
+        if self._make is not None:
+            self._make()
+            self._make = None
+        return super().address
+
+
+@patch.object(segment, "Compiled", Awaited)
 def check(seed: int) -> int:
     """A random graph with one of its extents at several values; how many of them share code."""
     rng = np.random.default_rng(seed)
