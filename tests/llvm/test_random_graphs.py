@@ -7,14 +7,19 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile import background
+from functrans.compile.llvm.code import engine
+from functrans.compile.llvm.plans.cost import effort
 from functrans.compile.llvm.segment import supported
 from functrans.graph.graph import Graph, Variable
 from tests.llvm.native import carried_out, staged
 from tests.llvm.random_graphs import RandomGraph
+from tests.llvm.test_tiers import same_bits
 
 
-def check(seed: int) -> bool:
-    """Compare the executors on one graph; whether all of it has native code."""
+def check(seed: int, quick: bool = False) -> bool:
+    """Compare the executors on one graph; whether all of it has native code. If `quick`, code
+    without optimisations is to have the same bits, where it is for use."""
     found = RandomGraph(seed)
     with np.errstate(all="ignore"):
         graph, values = staged(found.call, *found.inputs)
@@ -22,7 +27,13 @@ def check(seed: int) -> bool:
         if not all([supported(e, False) for e in graph.equations]):
             return False
         wanted = graph.evaluate(values)
+    plain = None
+    if quick and np.isfinite(effort(graph).delay):  # what takes long is never quick
+        engine.forget()  # another graph may have the same code
+        plain = carried_out(graph, *values, quick=True)
+        background._calm_jobs.clear()
     outs = carried_out(graph, *values)
+    assert plain is None or all(map(same_bits, plain, outs)), seed
     for out, x, loose in zip(outs, wanted, rough, strict=True):
         x = np.asarray(x)
         assert out.dtype == x.dtype and out.shape == x.shape, seed
@@ -57,6 +68,11 @@ def test_random_graphs(block: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(100))
-def test_many_random_graphs(block: int) -> None:
-    """Ten thousand graphs."""
-    assert sum([check(seed) for seed in range(1000 + 100 * block, 1100 + 100 * block)]) >= 50
+def test_many_random_graphs(
+    block: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand graphs, and both codes of two thousand."""
+    monkeypatch.setattr(background, "CALM", 1e6)  # optimised code comes when it is asked for
+    both = not request.config.getoption("checked")
+    seeds = range(1000 + 100 * block, 1100 + 100 * block)
+    assert sum([check(seed, quick=both and seed % 5 == 0) for seed in seeds]) >= 50
