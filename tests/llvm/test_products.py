@@ -335,14 +335,14 @@ def test_blocks(
     before = get_num_threads()
     try:
         for threads, depth, copied, rows, far in [
-            (1, 256, 1 << 22, 1 << 17, 1 << 30),
-            (1, 32, 1 << 14, 1 << 13, 0),
-            (2, 32, 1 << 14, 1 << 13, 1 << 30),
-            (4, 16, 1 << 12, 1 << 10, 0),
+            (1, 64, 1 << 22, 8, 1 << 30),
+            (1, 4, 1 << 14, 4, 0),
+            (2, 4, 1 << 14, 2, 1 << 30),
+            (4, 2, 1 << 12, 1, 0),
         ]:
             set_num_threads(threads)
             figures = {"DEPTH": depth, "COPIED": copied, "ROWS": rows, "FAR": far}
-            for name, value in {**figures, "TOGETHER": 1}.items():
+            for name, value in {**figures, "TOGETHER": 1, "GROUP": copied}.items():
                 monkeypatch.setattr(blocks, name, value)
             runs = compiled([case[3] for case in cases], relu_of=np.dtype(dtype))
             found = []

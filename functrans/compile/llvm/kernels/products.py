@@ -301,8 +301,8 @@ class _Matrix:
         source = builder.mul(down.start, product.a.row)
         within = builder.add(builder.mul(down.start, product.out.row), across.start)
         steps = [product.a.row, product.a.column, down.axis.size * product.a.row]
-        steps += [distance, product.out.row]
-        a_row, a_column, a_next, b_step, out_row = (number(step, "i64") for step in steps)
+        steps += [distance, axis.size * axis.width, product.out.row]
+        a_row, a_column, a_next, b_step, b_next, out_row = (number(x, "i64") for x in steps)
         block = Block(
             a=builder.at(self.a, source, element),
             a_row=a_row,
@@ -310,6 +310,7 @@ class _Matrix:
             a_next=a_next,
             b=b,
             b_step=b_step,
+            b_next=b_next,
             out=builder.at(self.out, within, element),
             out_row=out_row,
             m=down.length,

@@ -110,6 +110,8 @@ class Block(NamedTuple):
         The distance between the first rows of two tiles.
     b, b_step : Value
         The address of b's first element, and the distance between its rows (columns: `dots`).
+    b_next : Value
+        The distance between the first columns of two tiles (:func:`outer_products` alone).
     out, out_row : Value
         The address of the result's first element, and the distance between its rows.
     m, n, k : Value
@@ -127,6 +129,7 @@ class Block(NamedTuple):
     a_next: Value
     b: Value
     b_step: Value
+    b_next: Value
     out: Value
     out_row: Value
     m: Value
@@ -138,7 +141,7 @@ class Block(NamedTuple):
     place: Value
 
 
-KINDS = ("ptr", "i64", "i64", "i64", "ptr", "i64", "ptr", *["i64"] * 8)
+KINDS = ("ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", *["i64"] * 8)
 
 
 def multiply_add(builder: Builder, x: Value, y: Value, z: Value) -> Value:
@@ -207,7 +210,9 @@ def outer_products(module: Module, tile: Tile, epilogue: Epilogue | None) -> str
             following = builder.at(b, block.b_step, element)
             return [following, builder.add(along, block.a_column), *results]
 
-        carried = [builder.at(block.b, j, element), number(0, "i64"), *sums]
+        across = builder.binary("sdiv", j, tile.columns * tile.width)
+        column = builder.at(block.b, builder.mul(across, block.b_next), element)
+        carried = [column, number(0, "i64"), *sums]
         sums = builder.loop(0, block.k, step, carried)[2:]
         for r, line in enumerate(places):
             for c, (place, mask) in enumerate(zip(line, masks, strict=True)):

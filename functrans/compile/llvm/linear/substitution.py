@@ -150,7 +150,7 @@ def subtraction_alone(module: Module, element: str) -> str:
             height = b.sub(left, b.binary("srem", left, size)) if size > 1 else left
             block = [
                 *(b.at(factors, b.mul(done, a_row), element), a_row, a_column),
-                *(b.mul(a_row, size), source, step),
+                *(b.mul(a_row, size), source, step, number(strip.vectors * strip.width, "i64")),
                 *(b.at(target, b.mul(done, c_row), element), c_row),
                 *(height, columns, k, one, zero, zero, zero),
             ]
