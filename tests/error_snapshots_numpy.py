@@ -112,6 +112,12 @@ SNAPSHOTS: dict[str, Row] = {
         lambda x: x.__array_ufunc__(np.add, "__call__", x, 1.0, later=True),
         r"numpy\.add\(later=\) is not supported for traced arrays, at ",
     ),
+    "variance of whole numbers": option(
+        lambda x: np.var(x, dtype=int), r"numpy\.var\(dtype=int64\) .*no whole number"
+    ),
+    "sum of objects": option(
+        lambda x: np.sum(x, dtype=object), r"numpy\.astype\(dtype=object\) .*a numeric dtype"
+    ),
     "ufunc into objects": option(
         lambda x: np.equal(x, 1.0, dtype=object),
         r"numpy\.equal\(dtype=<class 'object'>\) is not supported .*; take a numeric dtype",

@@ -140,7 +140,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Array
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Array:
     """The elements where a condition holds."""
-    return take(arr, np.flatnonzero(plain(condition, "numpy.extract")))
+    return take(arr, np.flatnonzero(plain(operand(condition), "numpy.extract")))
 
 
 def plain(x: Any, wanted: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis
@@ -206,6 +207,8 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Array:
     if axis is None:
         x, axis = flattened(x), 0
     axis = one_axis(axis, ndim_of(x))
+    if isinstance(obj, TracedArray):
+        obj = obj.concrete("numpy.delete (its positions)")
     kept = np.delete(np.arange(shape_of(x)[axis]), obj)
     return x[axis_slice(ndim_of(x), axis, kept)]
 
@@ -217,6 +220,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
     if axis is None:
         x, axis = flattened(x), 0
     axis = one_axis(axis, ndim_of(x))
+    if isinstance(obj, TracedArray):
+        obj = obj.concrete("numpy.insert (its positions)")
     ndim, size = ndim_of(x), shape_of(x)[axis]
     new = operand(values)
     if ndim_of(new) < ndim:

@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.types import Array, dtype_of
+from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions
 from functrans.numpy.operands import operand, scalar
 from functrans.numpy.reductions import MISSING
@@ -28,7 +28,9 @@ def _valid(a: Any, where: Any) -> Any:
     if dtype_of(x).kind not in "fc":
         return where
     valid = p.logical_not(p.isnan(x))
-    return valid if where is True or where is MISSING else p.logical_and(valid, where)
+    if where is True or where is MISSING:
+        return valid
+    return p.logical_and(valid, reductions.mask_of(where, shape_of(x)))
 
 
 @implements(np.nansum)
@@ -132,6 +134,11 @@ def _refuse_all_nan(a: Any, axis: Any) -> None:
         raise ValueError("All-NaN slice encountered")
 
 
+def _check_inexact(a: Any, dtype: Any) -> None:
+    if dtype is not None and dtype_of(operand(a)).kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise TypeError("If a is inexact, then dtype must be inexact")
+
+
 @implements(np.nanmean)
 def nanmean(
     a: Any,
@@ -143,6 +150,7 @@ def nanmean(
     where: Any = True,
 ) -> Array:
     """Mean of the elements that are no NaN."""
+    _check_inexact(a, dtype)
     return reductions.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
 
 
@@ -160,6 +168,7 @@ def nanvar(
     correction: Any = MISSING,
 ) -> Array:
     """Variance of the elements that are no NaN; NaN where there are too few."""
+    _check_inexact(a, dtype)
     valid = _valid(a, where)
     ddof = ddof if correction is MISSING else correction
     ans = reductions.var(a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean)

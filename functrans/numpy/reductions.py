@@ -11,7 +11,15 @@ from functrans import primitives as p
 from functrans.core.errors import user_line
 from functrans.core.types import Array, Shape, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
-from functrans.numpy.operands import contains_traced, flattened, in_one_axis, operand, scalar
+from functrans.numpy.operands import (
+    NUMERIC_KINDS,
+    contains_traced,
+    flattened,
+    in_one_axis,
+    operand,
+    scalar,
+)
+from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements
 
 if TYPE_CHECKING:
@@ -37,9 +45,12 @@ def highest(dtype: np.dtype[Any]) -> Any:
 
 def cast(x: Array, dtype: Any) -> Array:
     """`x` in the given dtype; unchanged for None."""
-    return (
-        x if dtype is None or np.dtype(dtype) == dtype_of(x) else p.astype(x, dtype=np.dtype(dtype))
-    )
+    wanted = None if dtype is None else np.dtype(dtype)
+    if wanted is None or wanted == dtype_of(x):
+        return x
+    if wanted.kind not in NUMERIC_KINDS:
+        raise unsupported("astype", f"dtype={wanted}", "take a numeric dtype")
+    return p.astype(x, dtype=wanted)
 
 
 def chosen(x: Array, where: Any, other: Any) -> Array:
@@ -135,7 +146,23 @@ def _additive(
     if dtype is not None or where is not True:
         x = chosen(cast(x, dtype), where, identity)
     ans = reduce(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
-    return ans if initial is MISSING else combine(ans, cast(operand(initial), dtype_of(ans)))
+    ans = cast(ans, dtype)
+    return ans if initial is MISSING else combine(ans, start_of(initial, dtype_of(ans)))
+
+
+def start_of(initial: Any, dtype: np.dtype[Any]) -> Array:
+    """The value that a reduction starts from, in the dtype of its result."""
+    start = operand(initial)
+    if shape_of(start):
+        raise ValueError(
+            f"`initial` is one value, not one of shape {shape_of(start)}, at {user_line()}"
+        )
+    if dtype_of(start).kind == "c" and dtype.kind != "c":
+        raise TypeError(
+            f"`initial` is complex where the result is {dtype}, at {user_line()}: take its real "
+            "part, or dtype=complex"
+        )
+    return cast(start, dtype)
 
 
 @implements(np.max, np.amax)
@@ -189,8 +216,7 @@ def _extremum(
         x = chosen(x, where, outermost(dtype_of(x)))
     if 0 in (shape_of(x)[i] for i in axes):  # NumPy's own reduction is not defined then
         return np.full(_reduced_shape(shape_of(x), axes, flag(keepdims)), initial, dtype_of(x))[()]
-    start = cast(operand(initial), dtype_of(x))
-    return combine(reduce(x, axes=axes, keepdims=flag(keepdims)), start)
+    return combine(reduce(x, axes=axes, keepdims=flag(keepdims)), start_of(initial, dtype_of(x)))
 
 
 def _reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -283,7 +309,8 @@ def mean(
     kind = dtype_of(x) if dtype is None else np.dtype(dtype)
     count = count_of(x, axis, keepdims, where)
     # A count is an integer array if `where` chooses; it must not widen float32.
-    return cast(p.divide(total, count), kind if kind.kind in "fc" else dtype_of(total))
+    wanted = kind if dtype is not None or kind.kind in "fc" else dtype_of(total)
+    return cast(p.divide(total, count), wanted)
 
 
 def _mean_dtype(dtype: np.dtype[Any]) -> Any:
@@ -325,6 +352,8 @@ def var(
         ddof = correction
     x = operand(a)
     kind = dtype_of(x)
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise unsupported("var", f"dtype={np.dtype(dtype)}", "a variance is no whole number")
     x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
     if mean is MISSING and (where is True or where is MISSING):
         axes = reduced_axes(axis, ndim_of(x), numbers=False)
@@ -339,7 +368,9 @@ def var(
         freedom = p.maximum(p.subtract(count_of(x, axis, keepdims, where), ddof), 0)
         total = sum(squares, axis, None, None, keepdims, where=where)
         ans = cast(p.divide(total, freedom), dtype_of(total))
-    return p.astype(ans, dtype=kind) if dtype is None and kind.char == "e" else ans
+    if dtype is not None:
+        return cast(ans, dtype)
+    return p.astype(ans, dtype=kind) if kind.char == "e" else ans
 
 
 _mean = mean  # `mean` is also the name of an argument

@@ -264,7 +264,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
         return flip(x, (first, second))
     if turns == 1:
         return swapaxes(flip(x, second), first, second)
-    return flip(swapaxes(x, first, second), second) if turns == 3 else x
+    return flip(swapaxes(x, first, second), second) if turns else x  # three, or any other part
 
 
 @implements(np.roll)

@@ -68,7 +68,7 @@ def last_axis(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
     others = tuple(i for i in range(ndim_of(x)) if i not in axes)
     x = shapes.transpose(x, others + axes)
     return shapes.reshape(
-        x, (*shape_of(x)[: len(others)], -1) if x.size else _flat_end(x, len(others))
+        x, (*shape_of(x)[: len(others)], -1) if 0 not in shape_of(x) else _flat_end(x, len(others))
     ), kept
 
 

@@ -33,17 +33,21 @@ def write_result(x: TracedArray, y: Any, name: str, casting: Any = "same_kind") 
     """Write the result of a function into an array of its shape, as ``out=`` does."""
     if stack.top is not x.interpreter:
         x.check_active()
-    if shape_of(y) != x.shape:
-        raise ValueError(
-            f"non-broadcastable output operand: {name} gives shape {shape_of(y)}, the array to "
-            f"write to has shape {x.shape}"
-        )
+    _check_shape(y, x.shape, name)
     if not np.can_cast(dtype_of(y), x.dtype, casting):
         raise TypeError(
             f"Cannot cast the output of {name} from {dtype_of(y)!r} to {x.dtype!r} with casting "
             f"rule {casting!r}, at {user_line()}"
         )
     views.write_all(x, y)
+
+
+def _check_shape(y: Any, shape: Shape, name: str) -> None:
+    if shape_of(y) != shape:
+        raise ValueError(
+            f"non-broadcastable output operand: {name} gives shape {shape_of(y)}, the array to "
+            f"write to has shape {shape}"
+        )
 
 
 def delivered(result: Any, out: Any, name: str, casting: Any = "same_kind") -> Any:
@@ -60,6 +64,7 @@ def delivered(result: Any, out: Any, name: str, casting: Any = "same_kind") -> A
     if isinstance(out, TracedArray):
         write_result(out, result, name, casting)
     elif isinstance(out, np.ndarray) and not isinstance(result, TracedArray):
+        _check_shape(result, out.shape, name)
         np.copyto(out, result, casting=casting)
     else:
         refuse_plain(name, out)
@@ -76,6 +81,14 @@ def refuse_plain(name: str, target: Any) -> NoReturn:
     )
 
 
+CASTING_REDUCTIONS = frozenset(
+    ("sum", "prod", "max", "min", "mean", "var", "any", "all", "cumsum", "cumprod", "median")
+    + ("cumulative_sum", "cumulative_prod", "nansum", "nanprod", "nanmax", "nanmin")
+    + ("nancumsum", "nancumprod")
+)
+"""What NumPy carries out by methods of ufuncs that cast their results into ``out`` of any dtype."""
+
+
 def taking_out(own: Function, name: str) -> Function:
     """What carries out a NumPy function, with its argument ``out``, if it has one, taken care of.
 
@@ -86,6 +99,7 @@ def taking_out(own: Function, name: str) -> Function:
         return own
     names = argument_names(own, name)
     position = names.index("out") if "out" in names else sys.maxsize  # keyword only
+    casting = "unsafe" if own.__name__ in CASTING_REDUCTIONS else "same_kind"
 
     @wraps(own)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +110,7 @@ def taking_out(own: Function, name: str) -> Function:
         else:
             out = args[position]
             args = (*args[:position], None, *args[position + 1 :])
-        return delivered(own(*args, **kwargs), out, name)
+        return delivered(own(*args, **kwargs), out, name, casting)
 
     return call
 
