@@ -85,12 +85,21 @@ def first_operand(operands: Sequence[Array], params: dict[str, Any]) -> Array:
 
 # Decompositions of what others return (transforms/expansion.py).
 
+
+def _batched_at_matrix(t: Array, x: Array, *, batched: tuple[bool, bool]) -> Array:
+    """`x` stays as it is: a copy for each lane would know of no point where it is `decomposed`."""
+    if not batched[0]:
+        shape = shape_of(x)
+        t = where(np.ones((shape[0], *(1,) * (len(shape) - 1)), bool), t, 0)
+    return at_matrix(t, x)
+
+
 at_matrix: Function = general(
     "at_matrix",  # a tangent or cotangent t of a matrix: its limit, if the matrix is `decomposed`
     lambda t, x: t,
     pushes=(lambda t, y: at_matrix(t, y), ZERO),
     pulls=(lambda g, y: at_matrix(g, y), ZERO),
-    batch=lambda t, x: at_matrix(t, x),
+    batch=_batched_at_matrix,
     shape=lambda t, x: t,
     samples=lambda: [
         Sample(np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2), value=[[1, 2], [3, 4]]),

@@ -13,6 +13,7 @@ from tests.degenerate import (
     APART,
     IDENTITY,
     PAIR,
+    SECOND_ORDER,
     SYMMETRIC,
     TURNED,
     WEIGHTS,
@@ -133,6 +134,16 @@ def test_functions_of_functions(name: str, word: str) -> None:
     exact(name, word, (IDENTITY, TURNED))
 
 
+@pytest.mark.parametrize("way", SECOND_ORDER)
+def test_hessians_of_functions_of_functions(way: str) -> None:
+    for name in ("a root of an exponential", "beside another"):
+        function, plain = map(weighted, COMPOSED[name])
+        found: list[Any] = []
+        assert not noisy(lambda f=function, r=found: r.append(SECOND_ORDER[way](f)(TURNED)))
+        expected = ft.hessian(plain)(TURNED)
+        np.testing.assert_allclose(found[0], expected, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("word", words(1, 2))
 @pytest.mark.parametrize("name", COMPOSED)
@@ -192,3 +203,24 @@ def test_what_is_no_function_of_the_matrix_in_between(function: Any, word: str) 
         found: list[Any] = []
         assert noisy(lambda a=a, r=found: r.append(along(word, weighted(function))(a)))
         assert np.isnan(found[0]) or word in words(1)
+
+
+TELLING = {
+    "an eigenvalue": lambda a: np.linalg.eigvalsh(through_eigh(np.exp, a))[0],
+    "a singular value": lambda a: np.linalg.svdvals(through_eigh(np.exp, a))[-1],
+    "a value beside vectors": lambda a: np.linalg.eigh(through_eigh(np.exp, a))[0][0],
+    "a value of a general matrix": lambda a: np.real(
+        np.linalg.eigvals(through_eigh(np.exp, a) + 0j)[0]
+    ),
+    "an eigenvalue beside a function of the matrix": lambda a: (
+        weighted(lambda a: through_eigh(np.exp, a))(a) + np.linalg.eigvalsh(a)[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("word", words(1, 2))
+@pytest.mark.parametrize("name", TELLING)
+def test_what_tells_equal_values_apart(name: str, word: str) -> None:
+    """By the order of what comes of another decomposition, or stands beside one."""
+    assert noisy(lambda: along(word, TELLING[name])(IDENTITY))
+    assert not noisy(lambda: along(word, TELLING[name])(APART))

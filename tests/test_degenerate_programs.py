@@ -11,7 +11,17 @@ import pytest
 
 import functrans as ft
 from functrans.core.errors import DegenerateWarning
-from tests.degenerate import APART, IDENTITY, PAIR, SYMMETRIC, TURNED, Array, noisy
+from tests.degenerate import (
+    APART,
+    IDENTITY,
+    PAIR,
+    SYMMETRIC,
+    TURNED,
+    Array,
+    eigh_function,
+    noisy,
+    through_eigh,
+)
 
 LENGTH = 3
 
@@ -156,14 +166,25 @@ def test_second_derivatives_of_programs(program: str, way: str) -> None:
     assert np.isnan(quietly(lambda: derivative(PROGRAMS[program](lopsided))(PAIR))).any()
 
 
-def test_first_derivatives_of_functions_of_the_matrix_through_vectors() -> None:
-    def function(a: Array) -> Array:
-        w, v = np.linalg.eigh(a)
-        return np.sum(SYMMETRIC * ((v * np.exp(w)) @ v.T))
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_first_derivatives_of_functions_of_the_matrix_through_vectors(program: str) -> None:
+    function = PROGRAMS[program](lambda a: np.sum(SYMMETRIC * through_eigh(np.exp, a)))
+    plain = lambda a: np.sum(SYMMETRIC * eigh_function(np.exp, a))  # noqa: E731
+    for a in (IDENTITY, TURNED, APART):
+        expected, found = ft.grad(plain)(a), []
+        assert not noisy(lambda a=a, r=found: r.append(ft.grad(function)(a)))
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-12)
+        assert not noisy(lambda a=a, r=found: r.append(FORWARD["jvp"](function, a, SYMMETRIC)))
+        np.testing.assert_allclose(found[1], np.sum(expected * SYMMETRIC), rtol=1e-12)
 
-    np.testing.assert_allclose(
-        ft.grad(ft.jit(function))(PAIR), ft.grad(function)(PAIR), rtol=0, atol=1e-13
-    )
+
+def test_loops_whose_checkpoints_are_chosen_keep_to_them_and_warn() -> None:
+    def function(a: Array) -> Array:
+        body = lambda c, _: (through_eigh(np.sin, c), None)  # noqa: E731
+        return np.sum(SYMMETRIC * ft.scan(body, a, None, length=4, checkpoint=2)[0])
+
+    assert noisy(lambda: ft.grad(function)(IDENTITY))
+    assert not noisy(lambda: ft.grad(function)(APART))
 
 
 def test_results_that_are_operands_can_be_written_to() -> None:

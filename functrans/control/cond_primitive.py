@@ -77,7 +77,7 @@ class _Cond(HigherOrder):
         branches = params["branches"]
         if params["lanes"] is not None:
             return None
-        if not whole and (alone or not any(map(decomposes, branches))):
+        if not whole and not any(decomposes(b, vectors=alone) for b in branches):
             return None
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:

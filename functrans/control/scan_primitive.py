@@ -113,8 +113,10 @@ class _Scan(Late):
         self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         body, consts, carry = params["body"], params["consts"], params["carry"]
-        if not params["length"] or not whole and (alone or not decomposes(body)):
+        if not params["length"] or not whole and not decomposes(body, vectors=alone):
             return None
+        if alone and backward and params["checkpoint"] is not None:
+            return None  # the tape of all rounds is what is not to be kept
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:
             if staged():  # which would become as long as the loop

@@ -99,7 +99,7 @@ class _While(Late):
         self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
         test, body, consts = params["test"], params["body"], params["consts"]
-        if params["lanes"] is not None or not whole and (alone or not decomposes(body)):
+        if params["lanes"] is not None or not whole and not decomposes(body, vectors=alone):
             return None
 
         def run(values: list[Any], at: Callable[[str], None]) -> list[Any] | None:

@@ -115,9 +115,6 @@ class Expansion(Series):
         Of the derivative.
     found : list of tuple
         For each decomposition its family and its values.
-    begun : list of tuple
-        For each series that is decomposed where values are equal its limit, where it has none, and
-        its depth.
     before : Splitting or None
         What lay below the transform.
     arbitrary : array
@@ -127,14 +124,13 @@ class Expansion(Series):
         Whether the first derivative has a kink where singular values vanish.
     """
 
-    __slots__ = ("arbitrary", "before", "begun", "found", "kinked", "order", "turn")
+    __slots__ = ("arbitrary", "before", "found", "kinked", "order", "turn")
 
     def __init__(self, parent: Interpreter | None, order: int, before: Any = None) -> None:
         super().__init__(parent, PATHS, order)
         self.order = order
         self.found: list[tuple[str, Array]] = []
         self.before = before
-        self.begun: list[tuple[Array, Array, int]] = []
         self.arbitrary: Any = np.zeros((), bool)
         self.kinked: Any = np.zeros((), bool)
         self.turn = threading.RLock()
@@ -256,7 +252,7 @@ class Expansion(Series):
         on another path: the function is one of another, and its derivatives are products of those
         of both, each with its own limit (`at_matrix`).
         """
-        if self.begun_at(x):
+        if x.point is not None:
             return x
         primitive = REGISTRY[of]
         value, doubt = self.crossed(x)
@@ -267,17 +263,12 @@ class Expansion(Series):
                 return x
             rank = len(shape_of(value))
             doubt = any_of(doubt, axes=(rank - 2, rank - 1), keepdims=True)
-            self.begun.append((value, doubt, x.depth + 1))
-        return ExpandedArray(self, value, derived=x.derived, depth=x.depth)
-
-    def begun_at(self, x: Any) -> tuple[Any, Any, int] | None:
-        """A matrix from which values part on another path than it follows itself, where it has no
-        limit, and the number of decompositions up to there."""
-        return next((point for point in self.begun if point[0] is x.content), None)
+        point = value, doubt
+        return ExpandedArray(self, value, derived=x.derived, depth=x.depth, point=point)
 
     def at_matrix(self, t: Any, x: Any) -> Any:
         """A tangent or cotangent of a matrix that stays at a point: its limit."""
-        if not self.owns(t) or not self.owns(x) or not self.begun_at(x):
+        if not self.owns(t) or not self.owns(x) or x.point is None:
             return t
         value, doubt = self.crossed(t)
         with under(self.paths.parent):
@@ -285,10 +276,9 @@ class Expansion(Series):
 
     def again(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
         """The outputs of a decomposition of a series."""
-        point = self.begun_at(x)
-        if point is None:
+        if x.point is None:
             return self.followed(primitive, x, params)
-        value, doubt, depth = point
+        value, doubt = x.point
         with under(self.paths.parent):
             ans = self.handed(primitive, (value,), params)
             single = type(ans) is not tuple
@@ -298,7 +288,7 @@ class Expansion(Series):
                 self.told(o, doubt if len(shape_of(o)) == rank else of_values, first=False)
                 for o in ((ans,) if single else ans)
             ]
-            return self.parted(primitive, outs[0] if single else tuple(outs), depth)
+            return self.parted(primitive, outs[0] if single else tuple(outs), x.depth + 1)
 
     def followed(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
         """The same of values that are apart, as series."""
@@ -345,8 +335,10 @@ class Expansion(Series):
         if place:
             u = outs[0]
             found[0] = [u, u, multiply(u, beyond_zero(w, columns=shape_of(u)[-1])), u]
-        if self.order == 1 and len(outs) > 2:
+        if self.order == 1:
             for i in (0, 2) if place else (1,):
+                if i >= len(outs) or len(shape_of(outs[i])) == len(shape_of(w)):
+                    continue  # values alone
                 v = outs[i]
                 right = i == 2
                 turned = turn(w, columns=shape_of(v)[-2 if right else -1])

@@ -42,10 +42,11 @@ class ExpandedArray(TracedArray):
     coefficients are right, and `peak` is the size of what it was added up from, by which rounding
     is told from a pole: None, if it has no poles, for the size of its value. `derived` tells
     whether it comes of a rule of a derivative, and so may depend on the path, and `depth` how many
-    decompositions it comes of, each of what another returned.
+    decompositions it comes of, each of what another returned. `point` is what a matrix stays at
+    that is decomposed (`Expansion.decomposed`).
     """
 
-    __slots__ = ("content", "depth", "derived", "known", "low", "peak")
+    __slots__ = ("content", "depth", "derived", "known", "low", "peak", "point")
 
     interpreter: Series
 
@@ -58,11 +59,13 @@ class ExpandedArray(TracedArray):
         peak: Any = None,
         derived: bool = False,
         depth: int = 0,
+        point: Any = None,
     ) -> None:
         self.interpreter = interpreter
         self.place = None
         self.derived = derived
         self.depth = depth
+        self.point = point
         self.content = content
         self.low = low
         self.known = known
@@ -80,7 +83,7 @@ class ExpandedArray(TracedArray):
 
     def with_content(self, content: Any) -> ExpandedArray:
         """The same with another content."""
-        parts = self.low, self.known, self.peak, self.derived, self.depth
+        parts = self.low, self.known, self.peak, self.derived, self.depth, self.point
         return ExpandedArray(self.interpreter, content, *parts)
 
     def release(self) -> None:
@@ -92,7 +95,7 @@ class ExpandedArray(TracedArray):
             content = ExpandedArray(self.interpreter, snapshot(content))
         self.content, self.low = content.content, content.low
         self.known, self.peak = content.known, content.peak
-        self.derived, self.depth = content.derived, content.depth
+        self.derived, self.depth, self.point = content.derived, content.depth, content.point
 
     @property
     def shape(self) -> Shape:
