@@ -121,6 +121,7 @@ def test_work_that_is_not_part_of_convolutions() -> None:
         lambda x, w, line, other: nn.conv2d(x, w) * line,
         lambda x, w, line, other: nn.conv2d(x, w)[:, ::-1] + other,
         lambda x, w, line, other: np.sum(nn.conv2d(x, w) * 2.0, axis=(2, 3)),
+        lambda x, w, line, other: w - ft.grad(lambda w: np.sum(nn.conv2d(x, w) * other))(w),
         lambda x, w, line, other: nn.conv2d(x, w, stride=6) * 2.0,  # runs of one position
         lambda x, w, line, other: (y := nn.conv2d(x, w) + other, np.sum(y, axis=(0, 2, 3))),
     ):
