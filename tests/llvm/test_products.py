@@ -223,6 +223,7 @@ def test_all_small_sizes(dtype: Any, layouts: tuple[str, str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("layouts", [("rows", "rows"), ("columns", "columns")], ids="-".join)
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("processor", ["avx2", "plain"], indirect=True)
 def test_small_sizes_of_processors(processor: str, dtype: Any, layouts: tuple[str, str]) -> None:
     """The same as for other processors."""
     for m in (1, 5, 8):
@@ -310,7 +311,12 @@ BLOCKED = [
 ]
 
 
-@pytest.mark.parametrize(("processor", "layouts"), BLOCKED, indirect=["processor"], ids=str)
+@pytest.mark.parametrize(
+    ("processor", "layouts"),
+    BLOCKED,
+    indirect=["processor"],
+    ids=lambda x: x if isinstance(x, str) else "-".join(x),
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_blocks(
     dtype: Any, layouts: tuple[str, str], monkeypatch: pytest.MonkeyPatch, processor: str
