@@ -89,8 +89,7 @@ def first_operand(operands: Sequence[Array], params: dict[str, Any]) -> Array:
 def _batched_at_matrix(t: Array, x: Array, *, batched: tuple[bool, bool]) -> Array:
     """`x` stays as it is: a copy for each lane would know of no point where it is `decomposed`."""
     if not batched[0]:
-        shape = shape_of(x)
-        t = where(np.ones((shape[0], *(1,) * (len(shape) - 1)), bool), t, 0)
+        t = where(np.ones((shape_of(x)[0], *(1,) * len(shape_of(t))), bool), t, 0)
     return at_matrix(t, x)
 
 
