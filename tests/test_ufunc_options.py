@@ -37,7 +37,6 @@ SCIPY = [
     "betaln",
     "gammainc",
     "rel_entr",
-    "jv",
     "entr",
     "sici",
 ]
