@@ -14,8 +14,6 @@ from functrans.core.primitive import primitive_of
 from functrans.core.types import WEAK, Array, dtype_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from functrans.core.primitive import Primitive
 
 # What Python makes of a bool is an int, but for these, which are bools.
@@ -29,7 +27,7 @@ _OF_BOOLS = frozenset(
     )
 )
 
-PYTHONS: dict[Primitive, Callable[..., float]] = {
+PYTHONS: dict[Primitive, Any] = {
     primitive_of(function): python
     for function, python in (
         (p.add, operator.add),

@@ -107,10 +107,11 @@ def ufunc_call(
         return call_with_options(ufunc, inputs, **kwargs)
     if method == "outer":
         return call_with_options(ufunc, pairs(*inputs), **kwargs)
-    if out[0] is None:
+    into: Any = out[0]
+    if into is None:
         return METHODS[method](ufunc, call, *inputs, **kwargs)
     if kwargs.get("dtype") is None:
-        kwargs["dtype"] = ufunc_methods.loop_into(ufunc, dtype_of(operand(inputs[0])), out[0].dtype)
+        kwargs["dtype"] = ufunc_methods.loop_into(ufunc, dtype_of(operand(inputs[0])), into.dtype)
     result = METHODS[method](ufunc, call, *inputs, **kwargs)
     return delivered(result, out, f"{full_name(ufunc)}.{method}", "unsafe")
 

@@ -551,7 +551,7 @@ class Reverse(Interpreter):
         return self._several(None, [link], outs)
 
 
-def _among_floats(primitive: Primitive, python: Any, *operands: float) -> Any:
+def _among_floats(primitive: Primitive, python: Any, *operands: Array) -> Any:
     """What an operator gives: by Python's, which makes no arrays, or by NumPy's, where that warns
     and Python's may raise."""
     if python is not None:
