@@ -166,7 +166,7 @@ CASES = {
             if len(seen) == 1:
                 raised(TimeoutError, give, given, 10**12)
             else:
-                found = give(given, 100_000)
+                found = give(given, 2_000_000)
                 assert np.array_equal(found["x"], np.full(5000, 2.0)) and found["y"][0] == 1.0
         assert len(seen) == 2
     """,
