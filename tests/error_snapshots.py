@@ -120,7 +120,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "argnames unknown": (
         lambda: ft.grad(total, argnames="z")(X),
         errors.InputTypeError,
-        r"argnames='z' names no argument of this call; the call has \['x'\]",
+        r"argnames='z' names no argument of this call; the call has \['x'\]\. Name one of",
     ),
     "selected twice": (
         lambda: ft.grad(total, (0, -1))(X),

@@ -30,7 +30,7 @@ SNAPSHOTS: dict[str, Row] = {
     "a tangent of an integer": (
         lambda: ft.jvp(lambda x, n: x * n, (1.0, 3), (1.0, 1.0)),
         errors.InputTypeError,
-        r"argument 'n' is an integer, which has no tangent; give None for it",
+        r"argument 'n' is an integer, which has no tangent; give None for it, or convert the",
     ),
     "tangents of a linear function": (
         lambda: ft.linearize(total, X)[1](X, X),
@@ -51,6 +51,21 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.jacrev(lambda x: x * 1j)(X),
         errors.OutputTypeError,
         r"the output has type complex128\[3\]; a Jacobian needs",
+    ),
+    "Jacobian of a converted argument": (
+        lambda: ft.jacrev(lambda a, b: a * float(b), argnums=1)(1.0, 2.0),
+        errors.ConversionError,
+        r"of jacrev\(<lambda>.*\) cannot become a Python float .* The value is argument 'b'\.",
+    ),
+    "Jacobian of text": (
+        lambda: ft.jacfwd(lambda x: "x")(X),
+        errors.OutputTypeError,
+        r"jacfwd\(<lambda>.*\): the output is a str, which has no derivative",
+    ),
+    "Hessian of an argument too far": (
+        lambda: ft.hessian(total, argnums=1)(X),
+        errors.InputTypeError,
+        r"hessian\(total.*\): argnums=1 selects a positional argument, but the call has 1",
     ),
     "vmap of no function": (
         lambda: ft.vmap(total(X)),

@@ -95,6 +95,12 @@ def leaked() -> Any:
     return kept[0] * 2.0
 
 
+def leaked_into_numpy() -> Any:
+    kept: list[Any] = []
+    ft.grad(lambda x: kept.append(np.sin(x)) or kept[0])(1.0)
+    return np.asarray(kept[0])
+
+
 def in_another_thread() -> Any:
     caught: list[BaseException] = []
 
@@ -146,6 +152,11 @@ GRAPH = ft.make_graph(total)(X)
 SNAPSHOTS: dict[str, Row] = {
     # Arrays that are used elsewhere.
     "leaked": (leaked, errors.LeakedArrayError, "was used after its transform had ended, at"),
+    "leaked into a plain array": (
+        leaked_into_numpy,
+        errors.LeakedArrayError,
+        "was used after its transform had ended, at",
+    ),
     "another thread": (
         in_another_thread,
         errors.LeakedArrayError,

@@ -208,6 +208,15 @@ class TestJacobians:
         (product,) = ft.hvp(lambda x: np.sum(x**3), (X,), (np.ones(3),))
         np.testing.assert_allclose(product, 6 * X, rtol=1e-15)
 
+    @pytest.mark.parametrize("transform", [ft.jacfwd, ft.jacrev, ft.jacobian])
+    def test_no_arrays_among_the_arguments(self, transform: Any) -> None:
+        def vectors(x: Any) -> Any:
+            return np.ones(3), 1.0
+
+        assert transform(vectors)(None) == (None, None)
+        assert transform(vectors)({"w": None}) == ({"w": None}, {"w": None})
+        assert transform(vectors, argnums=())(1.0) == ((), ())
+
     def test_empty(self) -> None:
         assert ft.jacfwd(np.sin)(np.ones(0)).shape == (0, 0)
         assert ft.jacrev(np.sin)(np.ones(0)).shape == (0, 0)

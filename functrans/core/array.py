@@ -218,6 +218,7 @@ class TracedArray:
         return call(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self.check_active()
         if stores():
             self.refuse_storing()
         if from_masked_array():

@@ -130,7 +130,8 @@ class Selection:
             return names.index(name)
         raise InputTypeError(
             f"{self}: argnames={name!r} names no argument of this call; "
-            f"the call has {names[: len(args)] + list(kwargs)}"
+            f"the call has {names[: len(args)] + list(kwargs)}. Name one of these, or pass the "
+            "argument by its name."
         )
 
     def label(self, i: int) -> str:
@@ -369,9 +370,10 @@ def refuse_leaked(values: Iterable[Any]) -> None:
 def split_aux(selection: Selection, out: Any) -> tuple[Any, Any]:
     """Take apart the pair that a function with auxiliary output returned."""
     if not (isinstance(out, tuple) and len(out) == 2):
+        got = f"a traced {out.type}" if isinstance(out, TracedArray) else type(out).__name__
         raise OutputTypeError(
             f"{selection}: with has_aux=True the function must return a pair (output, aux), "
-            f"got {f'a traced {out.type}' if isinstance(out, TracedArray) else type(out).__name__}"
+            f"got {got}. Return both, or leave has_aux out."
         )
     return out
 
@@ -409,7 +411,8 @@ def tangent_leaves(
             if t is not None and primal is None:
                 raise InputTypeError(
                     f"{selection}: {selection.label(i)}{tree.key_string(path)} is an integer, "
-                    "which has no tangent; give None for it, or a floating-point number (3.0)"
+                    "which has no tangent; give None for it, or convert the argument "
+                    "(x.astype(float), 3.0)"
                 )
             if t is not None:
                 t = checked(selection, what, path, t, type_of(primal))

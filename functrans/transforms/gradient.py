@@ -86,15 +86,22 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> pullback(np.array([1.0, 1.0]))
     (np.float64(4.0), array([2., 2.]))
     """
+    selection = Selection(fun, "vjp", range(len(primals)), None)
+    return value_and_pullback(selection, fun, primals, has_aux)
+
+
+def value_and_pullback(
+    selection: Selection, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+) -> Any:
+    """What :func:`vjp` returns, for a transform that takes it of a function of the arguments that
+    it has selected: messages speak of these."""
     floor = below(primals)
     if floor is not None:
-        again: Any = vjp
         with floor:
-            out, pull, *rest = again(fun, *primals, has_aux=has_aux)
+            out, pull, *rest = value_and_pullback(selection, fun, primals, has_aux)
         return (out, floor.around(pull), *rest)
-    selection = Selection(fun, "vjp", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
-    reverse = Reverse(fun, "vjp", splits=True)
+    reverse = Reverse(selection.fun, selection.transform, splits=True)
     with reverse:
         places, new = _variables(reverse, selection, leaves, all_leaves, trees)
         out = fun(*new)

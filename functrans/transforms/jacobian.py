@@ -17,8 +17,8 @@ from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
 from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
 from functrans.transforms.forward import jvp
-from functrans.transforms.gradient import grad, vjp
-from functrans.transforms.linearize import linearize
+from functrans.transforms.gradient import grad, value_and_pullback
+from functrans.transforms.linearize import value_and_linear
 from functrans.transforms.staging import make_graph
 
 if TYPE_CHECKING:
@@ -71,24 +71,7 @@ def jacfwd(
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
-    selection = Selection(fun, "jacfwd", argnums, argnames)
-
-    @wraps(fun)
-    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
-        picked, inner = _inner(selection, args, kwargs)
-        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
-        out, linear, *aux = linearize(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
-        out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
-        basis = tree.regroup(_basis(spaces), trees)
-        columns = tree.leaves(_in_directions(linear, basis, chunk_size))
-        blocks = []
-        for space, column in zip(out_spaces, columns, strict=True):
-            parts = _split(column, space.shape, spaces, rows=False)
-            blocks.append(_bare(selection, tree.regroup(parts, trees)))
-        result = tree.unflatten(out_tree, blocks)
-        return (result, *aux) if has_aux else result
-
-    return jacobian
+    return _columns(fun, "jacfwd", argnums, argnames, has_aux, holomorphic, chunk_size)
 
 
 def jacrev(
@@ -113,17 +96,7 @@ def jacrev(
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
-    selection = Selection(fun, "jacrev", argnums, argnames)
-
-    @wraps(fun)
-    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
-        picked, inner = _inner(selection, args, kwargs)
-        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
-        out, pullback, *aux = vjp(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
-        result = _rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
-        return (result, *aux) if has_aux else result
-
-    return jacobian
+    return _rows(fun, "jacrev", argnums, argnames, has_aux, holomorphic, chunk_size)
 
 
 def jacobian(
@@ -149,20 +122,13 @@ def jacobian(
            [0., 4.]])
     """
     selection = Selection(fun, "jacobian", argnums, argnames)
-    forward = jacfwd(
-        fun,
-        argnums,
-        argnames=argnames,
-        has_aux=has_aux,
-        holomorphic=holomorphic,
-        chunk_size=chunk_size,
-    )
+    forward = _columns(fun, "jacobian", argnums, argnames, has_aux, holomorphic, chunk_size)
 
     @wraps(fun)
     def either(*args: P.args, **kwargs: P.kwargs) -> Any:
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
-        out, pullback, *aux = vjp(inner, *picked, has_aux=has_aux)  # type: ignore[call-overload]
+        out, pullback, *aux = value_and_pullback(selection, inner, picked, has_aux)
         out_spaces = [type_of(o) for o in tree.leaves(out)]
         # Reverse mode is for real outputs, forward mode for real inputs (unless holomorphic).
         mixed = not holomorphic and any(s.dtype.kind == "c" for s in spaces)
@@ -170,7 +136,7 @@ def jacobian(
         wide = sum(s.size for s in out_spaces) >= sum(s.size for s in spaces)
         if complex_out or (wide and not mixed):
             return forward(*args, **kwargs)
-        result = _rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
+        result = _in_rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
         return (result, *aux) if has_aux else result
 
     return either
@@ -202,15 +168,8 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    first = jacrev(fun, argnums, argnames=argnames, has_aux=has_aux, holomorphic=holomorphic)
-    second = jacfwd(
-        first,
-        argnums,
-        argnames=argnames,
-        has_aux=has_aux,
-        holomorphic=holomorphic,
-        chunk_size=chunk_size,
-    )
+    first = _rows(fun, "hessian", argnums, argnames, has_aux, holomorphic, None)
+    second = _columns(first, "hessian", argnums, argnames, has_aux, holomorphic, chunk_size)
     return wraps(fun)(second)
 
 
@@ -248,6 +207,60 @@ def hvp(
     gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)  # type: ignore[call-overload]
     _, product, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
     return (product, *aux) if has_aux else product
+
+
+def _columns(
+    fun: Callable[P, Any],
+    transform: str,
+    argnums: Argnums | None,
+    argnames: Argnames,
+    has_aux: bool,
+    holomorphic: bool,
+    chunk_size: int | None,
+) -> Callable[P, Any]:
+    """:func:`jacfwd`, by the name that messages call it."""
+    selection = Selection(fun, transform, argnums, argnames)
+
+    @wraps(fun)
+    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+        picked, inner = _inner(selection, args, kwargs)
+        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
+        out, linear, *aux = value_and_linear(selection, inner, picked, has_aux)
+        out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
+        basis = tree.regroup(_basis(spaces), trees)
+        # Without arrays among the arguments there is no direction, and nothing of each output.
+        columns = _in_directions(linear, basis, chunk_size) if spaces else out_spaces
+        blocks = []
+        for space, column in zip(out_spaces, tree.leaves(columns), strict=True):
+            parts = _split(column, space.shape, spaces, rows=False)
+            blocks.append(_bare(selection, tree.regroup(parts, trees)))
+        result = tree.unflatten(out_tree, blocks)
+        return (result, *aux) if has_aux else result
+
+    return jacobian
+
+
+def _rows(
+    fun: Callable[P, Any],
+    transform: str,
+    argnums: Argnums | None,
+    argnames: Argnames,
+    has_aux: bool,
+    holomorphic: bool,
+    chunk_size: int | None,
+) -> Callable[P, Any]:
+    """:func:`jacrev`, by the name that messages call it."""
+    selection = Selection(fun, transform, argnums, argnames)
+
+    @wraps(fun)
+    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+        picked, inner = _inner(selection, args, kwargs)
+        spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
+        out, pullback, *aux = value_and_pullback(selection, inner, picked, has_aux)
+        result = _in_rows(selection, out, pullback, spaces, trees, holomorphic, chunk_size)
+        return (result, *aux) if has_aux else result
+
+    return jacobian
 
 
 def _inner(
@@ -315,7 +328,7 @@ def _output_spaces(
     return spaces, out_tree
 
 
-def _rows(
+def _in_rows(
     selection: Selection,
     out: Any,
     pullback: Callable[[Any], Any],
@@ -335,12 +348,9 @@ def _rows(
         _split(row, space.shape, out_spaces, rows=True)
         for row, space in zip(rows, spaces, strict=True)
     ]
+    by_output = zip(*by_input, strict=True) if spaces else [()] * len(out_spaces)
     return tree.unflatten(
-        out_tree,
-        [
-            _bare(selection, tree.regroup(list(parts), trees))
-            for parts in zip(*by_input, strict=True)
-        ],
+        out_tree, [_bare(selection, tree.regroup(list(parts), trees)) for parts in by_output]
     )
 
 

@@ -23,7 +23,7 @@ from functrans.transforms.forward import Forward, tangent_or_zero
 from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -68,17 +68,25 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> linear(3.0)
     np.float64(3.0)
     """
+    selection = Selection(fun, "linearize", range(len(primals)), None)
+    return value_and_linear(selection, fun, primals, has_aux)
+
+
+def value_and_linear(
+    selection: Selection, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+) -> Any:
+    """What :func:`linearize` returns, for a transform that takes it of a function of the arguments
+    that it has selected: messages speak of these."""
     floor = below(primals)
     if floor is not None:
-        again: Any = linearize
         with floor:
-            value, directed, *rest = again(fun, *primals, has_aux=has_aux)
+            value, directed, *rest = value_and_linear(selection, fun, primals, has_aux)
         return (value, floor.around(directed), *rest)
-    selection = Selection(fun, "linearize", range(len(primals)), None)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
-    with Stage(fun, "linearize", at_once=True) as stage:
+    whole, transform = selection.fun, selection.transform
+    with Stage(whole, transform, at_once=True) as stage:
         variables = [None if x is None else stage.variable(_strong(x)) for x in leaves]
-        with Forward(fun, "linearize", later=True, splits=True) as forward:
+        with Forward(whole, transform, later=True, splits=True) as forward:
             new = [
                 leaf if x is None else forward.dual(own_handle(x), t)
                 for x, leaf, t in zip(leaves, all_leaves, variables, strict=True)
