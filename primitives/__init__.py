@@ -6,7 +6,6 @@ from .accumulation import accumulate as accumulate
 from .activation import (
     binary_cross_entropy as binary_cross_entropy,
     cross_entropy as cross_entropy,
-    log_softmax as log_softmax,
     normal_cdf as normal_cdf,
     relu as relu,
     softplus as softplus,
@@ -124,7 +123,11 @@ from .exponential import (
     sigmoid as sigmoid,
     sqrt as sqrt,
 )
-from .exponential_sums import logsumexp as logsumexp, softmax as softmax
+from .exponential_sums import (
+    log_softmax as log_softmax,
+    logsumexp as logsumexp,
+    softmax as softmax,
+)
 from .fourier import fft as fft, ifft as ifft, irfft as irfft, rfft as rfft
 from .index_expression import (
     ARRAY as ARRAY,

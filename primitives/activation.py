@@ -15,7 +15,7 @@ from functrans.core.types import Array, ArrayType, shape_of, type_of
 from .arithmetic import astype, divide, multiply, square, subtract
 from .comparison import equal, joint_dtype, maximum, not_equal
 from .exponential import exp, log, sigmoid
-from .exponential_sums import probabilities, shifted, softmax
+from .exponential_sums import log_softmax_impl, probabilities, softmax
 from .reduction import floating, floating_dtype, sum
 from .samples import Sample, binary, draw, draw_complex, unary
 
@@ -141,67 +141,6 @@ normal_cdf: Function = elementwise(
 
 
 # Logarithms of probabilities.
-
-
-def log_softmax_impl(x: Array, *, axes: tuple[int, ...]) -> Array:
-    x = floating(x)
-    if x.dtype.kind == "c":
-        x, top, e = shifted(x, axes)
-        top = np.where(np.isfinite(top), top, 0)
-        return x - top - np.log(np.add.reduce(e, axis=axes, keepdims=True))
-    top = np.maximum.reduce(x, axis=axes, keepdims=True, initial=-inf)
-    with np.errstate(all="ignore"):
-        below = np.asarray(x - top)
-        leads = np.asarray(below == 0)
-        if not np.isfinite(top).all():
-            infinite = np.isinf(top)
-            leads = np.where(infinite, x == top, leads)
-            below = np.where(infinite, np.where(leads, 0, -inf), below).astype(x.dtype)
-        # The leading elements stay out of the sum, so that log1p sees the small rest exactly.
-        e = np.asarray(np.exp(below))
-        np.putmask(e, leads, 0)
-        rest = np.add.reduce(e, axis=axes, keepdims=True)
-        count = np.add.reduce(leads, axis=axes, keepdims=True, dtype=x.dtype)
-        return below - (np.log(count) + np.log1p(rest / count))
-
-
-def log_softmax_push(t: Array, ans: Array, *, axes: tuple[int, ...]) -> Array:
-    return subtract(t, sum(multiply(exp(ans), t), axes=axes, keepdims=True))
-
-
-def log_softmax_pull(g: Array, ans: Array, *, axes: tuple[int, ...]) -> Array:
-    return subtract(g, multiply(exp(ans), sum(g, axes=axes, keepdims=True)))
-
-
-log_softmax: Function = general(
-    "log_softmax",
-    log_softmax_impl,
-    pushes=(log_softmax_push,),
-    pulls=(log_softmax_pull,),
-    batch=lambda x, *, axes: log_softmax(x, axes=tuple([a + 1 for a in axes])),
-    shape=lambda x, *, axes: ArrayType(x.shape, floating_dtype(x.dtype)),
-    samples=lambda: [
-        Sample(draw((3,), -1, 1), axes=(0,)),
-        Sample(draw((2, 3), -1, 1).T, axes=(1,), label="non-contiguous"),
-        Sample(draw((2, 3), -1, 1), axes=(0, 1)),
-        Sample(draw((3,), -1, 1).astype(np.float32), axes=(0,), label="float32"),
-        Sample(draw_complex((3,), -1, 1), axes=(0,), label="complex"),
-        Sample(np.array([1e4, 9999.0, -1e4]), axes=(0,), label="large"),
-        Sample(np.array([0.5, 0.5, -1.0]), axes=(0,), label="ties"),
-        Sample(
-            np.array([0.0, -60.0]),
-            axes=(0,),
-            pinned=[[1 - 2 / (1 + math.exp(-60.0)), 1 - 2 * math.exp(-60.0)]],
-            label="far apart",
-        ),
-        Sample(np.array([-inf, 1.0]), axes=(0,), pinned=[[1.0, -1.0]], label="-inf"),
-        Sample(np.full(4, -inf), axes=(0,), pinned=[[0.0] * 4], label="all -inf"),
-        Sample(np.array([inf, 1.0]), axes=(0,), pinned=[[-1.0, 1.0]], label="+inf"),
-        Sample(np.zeros((0, 3)), axes=(0,), label="empty"),
-        Sample(np.array([1, 2], np.int8), axes=(0,), label="small integers"),
-    ],
-)
-"""``log(softmax(x))``, which neither underflows nor cancels."""
 
 
 def one_hot(y: Array, classes: int, axis: int) -> Array:
