@@ -3,6 +3,7 @@
 from . import (
     special_bessel as special_bessel,
     special_beta as special_beta,
+    special_discrete as special_discrete,
     special_distributions as special_distributions,
     special_elementary as special_elementary,
     special_elliptic as special_elliptic,
