@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functrans.control.derived import cached
+from functrans.control.late import late_jvp, late_vjp
 from functrans.core.primitive import Shifted, primitive_of
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in
 from functrans.primitives import SHIFTS, check_within, shifted_rates
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Params = dict[str, Any]
+
+LATE_JVP, LATE_VJP = primitive_of(late_jvp), primitive_of(late_vjp)
+"""What stands in a graph for the derivative of another."""
 
 SHIFTED = primitive_of(shifted_rates)
 """What adds shifts to rates."""
@@ -41,6 +45,28 @@ def _special(equation: Equation, vectors: bool = False) -> bool:
     if primitive.higher is None:
         return (primitive.splits if vectors else primitive.tells) is not None
     return any(decomposes(graph, vectors) for graph in graphs_in(equation.params))
+
+
+def derives(graph: Graph) -> bool:
+    """Whether a graph has rules of derivatives of decompositions in it: where values are equal
+    these need more than it tells."""
+
+    def found() -> bool:
+        return any(map(_of_rules, graph.equations))
+
+    return cached(graph, "derives", found)
+
+
+def _of_rules(equation: Equation) -> bool:
+    """Whether an equation is of a rule of a derivative of a decomposition, or holds one."""
+    primitive = equation.primitive
+    if primitive.higher is None:
+        factors = primitive.parts is not None and not primitive.differentiable
+        return factors or primitive.when_parted is not None
+    graphs = graphs_in(equation.params)
+    if primitive in (LATE_JVP, LATE_VJP) and any(map(decomposes, graphs)):
+        return True
+    return any(map(derives, graphs))
 
 
 def calls_within(graph: Graph) -> tuple[tuple[str, str], ...]:

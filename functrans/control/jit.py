@@ -26,6 +26,7 @@ from functrans.control.signatures import (
 )
 from functrans.control.tracing import Paths, Trace, trace
 from functrans.core import tree
+from functrans.core.declining import DeclinedError
 from functrans.core.errors import InputTypeError, OptionError, describe_function
 from functrans.core.garbage import no_collection
 from functrans.core.generators import TracedGenerator, is_generator
@@ -176,7 +177,10 @@ class Jitted(Generic[P, R]):
                     stale = change() or (met is not None and met())
                     if not (stale or (native and interrupting())):
                         self._hits += 1
-                        outs = run(*leaves)
+                        try:
+                            outs = run(*leaves)
+                        except DeclinedError:
+                            return self.fun(*args, **kwargs)
                         return outs[0] if result is None else result(outs)
         while interpreter is not None:
             if isinstance(interpreter, Stage):  # which makes a program of all of it
@@ -195,6 +199,8 @@ class Jitted(Generic[P, R]):
             if not lanes:
                 raise
             return self.fun(*args, **kwargs)  # each lane of the batch takes its own path
+        except DeclinedError:
+            return self.fun(*args, **kwargs)  # whose transforms know of each other
         self._again = None
         if outside():
             self._prepare_next(paths, args, kwargs, build)
@@ -207,9 +213,11 @@ class Jitted(Generic[P, R]):
         glance: there is one path."""
         reads = self._reads
         special = self.debug or len(paths.traces) != 1
-        if special or reads is None or reads.traced or paths.traces[0].outcomes:
+        if special or reads is None or reads.traced:
             return
         (only,) = paths.traces
+        if only.outcomes or only.declines and TracedGenerator in self._last[1]:
+            return
         native = self.executor.native
         if native and (self._quick is None or self._last not in self._quick.known):
             quick = quickened(
@@ -234,7 +242,8 @@ class Jitted(Generic[P, R]):
         if getattr(made, "settled", True):
             constants = self._table.constants
             met = constants.change if constants else None
-            self._again = *seen, made.run, joining(only.out_tree), reads.change, met, native
+            run = only.declining(made.run) if only.declines else made.run
+            self._again = *seen, run, joining(only.out_tree), reads.change, met, native
 
     def unusual(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call that native code has declined."""

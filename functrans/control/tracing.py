@@ -10,23 +10,27 @@ from functrans.compile import program
 from functrans.compile.executors import NUMPY, Executor
 from functrans.control.call import call
 from functrans.control.closure import lifted
+from functrans.control.decompositions import derives
 from functrans.control.reads import Arrays, Reads
-from functrans.control.recording import PathLeft, Recording, Stepping
+from functrans.control.recording import GUARD, PathLeft, Recording, Stepping
 from functrans.control.rolling import rolled_for
 from functrans.core import tree
 from functrans.core.array import TracedArray
 from functrans.core.constants import same_bits
+from functrans.core.declining import DeclinedError, declining
 from functrans.core.errors import (
     ConversionError,
+    DegenerateWarning,
     GraphError,
     OutputTypeError,
     SideEffectError,
     describe_function,
     describe_output,
 )
-from functrans.core.generators import is_generator
-from functrans.core.interpreter import outside
+from functrans.core.generators import GENERATOR_TYPE, is_generator
+from functrans.core.interpreter import outside, stack
 from functrans.core.types import WEAK, is_array, is_plain, type_of
+from functrans.graph.graph import Equation, Variable, graphs_in
 from functrans.graph.passes import optimize
 from functrans.transforms.arguments import leaf_label
 
@@ -50,9 +54,12 @@ class Trace:
     outcomes : tuple of Outcome
         What Python was told of the conditions on this path.
     executor : Executor
+    declines : bool
+        Whether it may meet equal eigenvalues or singular values of which only the function itself,
+        not staged, has the derivatives.
     """
 
-    __slots__ = ("closed", "executor", "graph", "out_tree", "outcomes")
+    __slots__ = ("closed", "declines", "executor", "graph", "out_tree", "outcomes")
 
     def __init__(
         self,
@@ -67,19 +74,61 @@ class Trace:
         self.closed = closed
         self.out_tree = out_tree
         self.outcomes = outcomes
+        self.declines = derives(graph)
 
     def run(self, leaves: Sequence[Any], donated: tuple[int, ...] = ()) -> Any:
-        """The result for these arguments; raises PathLeft if they take another path.
+        """The result for these arguments; raises PathLeft if they take another path, and
+        DeclinedError if it is for the function itself to give it.
 
         The memory of the leaves at the places `donated` may be taken by results, if there is one
         path only: another would find other arguments than it was called with.
         """
+        if not self.declines:
+            return self._run(leaves, donated)
+        if derivatives_come_later():
+            raise DeclinedError
+        return self.declining(self._run)(leaves, ())
+
+    def declining(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """The same, but where it would warn of equal values it raises DeclinedError."""
+        if self.graph.effects and not repeatable(self.graph):
+            return run
+
+        def careful(*args: Any) -> Any:
+            with declining(DegenerateWarning):
+                return run(*args)
+
+        return careful
+
+    def _run(self, leaves: Sequence[Any], donated: tuple[int, ...]) -> Any:
         if outside() and not (self.closed or any(isinstance(x, TracedArray) for x in leaves)):
             given_up = () if self.outcomes else _given_up(leaves, donated)
             outs: Sequence[Any] = self.executor.program(self.graph, given_up)(*leaves)
         else:
             outs = call(*self.closed, *leaves, graph=self.graph, **self.executor.params)
         return tree.unflatten(self.out_tree, outs)
+
+
+def derivatives_come_later() -> bool:
+    """Whether a transform takes derivatives of what runs now when that is over."""
+    interpreter = stack.top
+    while interpreter is not None:
+        if interpreter.later:
+            return True
+        interpreter = interpreter.parent
+    return False
+
+
+def repeatable(graph: Graph) -> bool:
+    """Whether a graph may be left and run again, once its generators are as they were."""
+    return all(map(_repeatable, graph.equations))
+
+
+def _repeatable(equation: Equation) -> bool:
+    if equation.primitive.higher is not None:
+        return all(map(repeatable, graphs_in(equation.params)))
+    draws = GENERATOR_TYPE in [v.type for v in equation.inputs if type(v) is Variable]
+    return draws or not equation.effects or equation.primitive is GUARD
 
 
 def _given_up(leaves: Sequence[Any], donated: tuple[int, ...]) -> tuple[int, ...]:
@@ -101,6 +150,9 @@ class Path(Protocol):
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]: ...
+
+    @property
+    def declines(self) -> bool: ...
 
     def run(self, leaves: Sequence[Any], donated: tuple[int, ...] = (), /) -> Any: ...
 
@@ -126,12 +178,14 @@ class Paths(Generic[T]):
         trace = self.traces[-1] if self.traces else self.add(again())
         while True:
             # A program that is left may have drawn numbers.
-            drawn = _states(leaves) if trace.outcomes else []
+            drawn = _states(leaves) if trace.outcomes or trace.declines else []
             try:
                 return trace.run(leaves, self.donated)
-            except PathLeft as left:
+            except (PathLeft, DeclinedError) as left:
                 for generator, state in drawn:
                     generator.bit_generator.state = state
+                if isinstance(left, DeclinedError):
+                    raise
                 known = self._by_prefix.get(left.outcomes)
             trace = known or self.add(again())
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from types import FrameType
 from typing import Any
 
+from functrans.core.declining import DeclinedError, declined
+
 _OURS = (
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
     os.path.join(
@@ -408,7 +410,15 @@ def user_line() -> str:
 
 
 def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn of something at the user's line, which the message then names."""
+    """Warn of something at the user's line, which the message then names.
+
+    Raises
+    ------
+    DeclinedError
+        Whoever runs this can do otherwise than to hear of it.
+    """
+    if declined.category is not None and issubclass(category, declined.category):
+        raise DeclinedError
     frame = user_frame()
     message = f"{message} (at {described(frame)})"
     if frame is None:

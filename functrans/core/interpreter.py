@@ -84,6 +84,9 @@ class Interpreter:
     differentiates = False
     """Whether derivatives are taken of what runs above me."""
 
+    later = False
+    """Whether derivatives of what runs above me are taken when that is over."""
+
     remembers = False
     """Whether derivatives by values of mine may be asked for later, beyond all transforms."""
 

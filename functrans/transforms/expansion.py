@@ -48,6 +48,7 @@ import numpy as np
 
 from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import Masked, zeros
+from functrans.core.declining import DeclinedError, declined
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import REGISTRY, primitive_of
@@ -572,6 +573,8 @@ def parted(
     # In a graph a series is carried whatever the values will be: not for first derivatives.
     expansion: Any
     if (order > 1 or known is False) and not remembered(primals[0]):
+        if declined.category is not None:  # of what the transforms around do not know of
+            raise DeclinedError
         expansion = Expansion(transform.parent, order, transform.splitting)
         with under(expansion.paths.parent):
             ans = expansion.parted(primitive, ans)

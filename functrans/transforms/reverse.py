@@ -141,6 +141,7 @@ class Reverse(Interpreter):
     )
 
     differentiates = True
+    later = True
     overwrites = True
 
     def __init__(

@@ -62,7 +62,11 @@ class Program:
         Of the operands to the outputs, those of the results first.
     outcomes : tuple of Outcome
         What Python was told of the conditions on this path.
+    declines : bool
+        Whether it leaves equal eigenvalues to the function itself, which sees no more of them.
     """
+
+    declines = False
 
     def __init__(
         self,
