@@ -1,8 +1,8 @@
 """What NumPy says of a ufunc's options: the same call, of arrays with one element in place of each.
 
 NumPy's own rules so decide which dtypes, castings and arrays to write to a call takes, and the
-errors for what it does not take are its own. Masks are not handed on: SciPy's ufuncs write outside
-of NumPy's buffers where they meet one.
+errors for what it does not take are its own. Masks are not handed on: the loops of SciPy's ufuncs
+move NumPy's pointers themselves, and write outside of the arrays where a mask splits them.
 """
 
 from __future__ import annotations

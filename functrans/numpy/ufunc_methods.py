@@ -119,12 +119,19 @@ def _flat(x: Array, axes: tuple[int, ...]) -> Array:
 def _loop(
     ufunc: np.ufunc, x: Array, axis: Any, dtype: Any, initial: Any, masked: bool
 ) -> tuple[np.dtype[Any], np.dtype[Any]]:
-    """The dtypes of the running result and of the elements in NumPy's loop of a reduction."""
+    """The dtypes of the running result and of the elements in NumPy's loop of a reduction.
+
+    NumPy is asked without a mask: the loops of SciPy's ufuncs move NumPy's pointers, and read and
+    write outside of the arrays where a mask splits them.
+    """
     options: dict[str, Any] = {}
     if initial is not MISSING:
         options["initial"] = None if initial is None else 1
-    if masked:
-        options["where"] = np.ones((1,) * ndim_of(x), bool)
+    if masked and (initial is None or initial is MISSING and ufunc.identity is None):
+        raise ValueError(
+            f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where "
+            "mask one has to specify 'initial'"
+        )
     ones = np.ones((1,) * ndim_of(x), dtype_of(x))
     left = dtype_of(ufunc.reduce(ones, axis=axis, dtype=dtype, **options))
     resolved: Any = ufunc.resolve_dtypes(
