@@ -68,6 +68,8 @@ class TracedArray:
     __hash__ = None  # type: ignore[assignment]
     ufunc_call: Callable[..., Any]
     """Carries out ufunc methods and keyword arguments; attached by ``functrans.numpy``."""
+    numpys_error: Callable[..., Exception]
+    """What NumPy raises for a call that has failed; attached in the same way."""
     copy: Callable[[], Any]
     """The method, attached with all others by ``functrans.numpy``."""
 
@@ -215,7 +217,13 @@ class TracedArray:
             if func in REFUSALS:
                 raise REFUSALS[func]()
             raise missing_rule(f"{func.__module__}.{func.__name__}")
-        return call(*args, **kwargs)
+        try:
+            return call(*args, **kwargs)
+        except Exception as error:
+            own = TracedArray.numpys_error(func, args, kwargs, error)
+            if own is error:
+                raise
+            raise own from None
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self.check_active()

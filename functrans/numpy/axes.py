@@ -15,6 +15,18 @@ def one_axis(axis: Any, ndim: int) -> int:
     return normalize_axis_index(operator.index(axis), ndim)
 
 
+def whole(number: Any) -> int:
+    """An integer, also one that is given as a float."""
+    return int(number) if isinstance(number, float) else operator.index(number)
+
+
+def true_axis(axis: Any) -> Any:
+    """An axis as NumPy's compiled functions take it: not True for 1, and no list."""
+    if isinstance(axis, bool | list):
+        raise TypeError(f"an axis is an integer, not {axis!r}")
+    return axis
+
+
 def several_axes(axis: Any, ndim: int, *, repeats: bool = False) -> tuple[int, ...]:
     """A tuple of axes, counted from the front, in the given order."""
     return normalize_axis_tuple(axis, ndim, allow_duplicate=repeats)
@@ -23,7 +35,8 @@ def several_axes(axis: Any, ndim: int, *, repeats: bool = False) -> tuple[int, .
 def reduced_axes(axis: Any, ndim: int, *, numbers: bool = True) -> tuple[int, ...]:
     """The axes that a reduction removes: all of them for None.
 
-    A number has the axes 0 and -1, but not for functions that are no reductions of ufuncs in NumPy.
+    A number has the axes 0 and -1, but not for functions that are no reductions of ufuncs in NumPy,
+    of which the axes may stand in a list.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -31,7 +44,7 @@ def reduced_axes(axis: Any, ndim: int, *, numbers: bool = True) -> tuple[int, ..
         return (axis if axis >= 0 else axis + ndim,)
     if numbers and is_of_number(axis, ndim):
         return ()
-    return several_axes(axis, ndim)
+    return several_axes(true_axis(axis) if numbers else axis, ndim)
 
 
 def is_of_number(axis: Any, ndim: int) -> bool:

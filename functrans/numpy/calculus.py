@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import joining, reductions, shapes
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes, true_axis
 from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements
@@ -52,10 +52,17 @@ def _beside(values: Any, x: Array, axis: int) -> Array | None:
     return shapes.broadcast_to(values, (*shape[:axis], 1, *shape[axis + 1 :]))
 
 
+def _no_bools(name: str, x: Array) -> None:
+    if dtype_of(x).kind == "b":
+        raise TypeError(f"numpy.{name}: bools are not subtracted; convert them (x.astype(int))")
+
+
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Differences of neighbours in the flattened array."""
-    steps = diff(flattened(operand(ary)))
+    x = operand(ary)
+    _no_bools("ediff1d", x)
+    steps = diff(flattened(x))
     dtype = dtype_of(steps)
     parts = []
     for name, part in (("to_begin", to_begin), ("", steps), ("to_end", to_end)):
@@ -79,7 +86,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
     if edge_order not in (1, 2):
         raise ValueError("'edge_order' greater than 2 not supported")
-    if dtype_of(x).kind in "biu":
+    _no_bools("gradient", x)
+    if dtype_of(x).kind in "iu":
         x = p.astype(x, dtype=np.dtype(float))
     ans = tuple(
         reductions.cast(_axis_gradient(x, operand(spacing), i, edge_order), dtype_of(x))
@@ -123,7 +131,7 @@ def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Arra
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Array:
     """The integral by the trapezoidal rule."""
     values = operand(y)
-    axis = one_axis(axis, ndim_of(values))
+    axis = one_axis(true_axis(axis), ndim_of(values))
     if x is None:
         steps = operand(dx)
     else:
@@ -141,7 +149,10 @@ def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
     """Values of the polygon through given points, differentiable in all of them."""
-    at, points = (reductions.cast(operand(z), float) for z in (x, xp))
+    at, points = operand(x), operand(xp)
+    if "c" in (dtype_of(at).kind, dtype_of(points).kind):
+        raise TypeError("numpy.interp: the positions x and xp are real numbers, not complex ones")
+    at, points = (reductions.cast(z, float) for z in (at, points))
     values = operand(fp)
     values = reductions.cast(values, complex if dtype_of(values).kind == "c" else float)
     if ndim_of(points) != 1 or ndim_of(values) != 1:

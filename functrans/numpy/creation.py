@@ -13,9 +13,15 @@ from functrans.core.array import TracedArray
 from functrans.core.interpreter import outside, stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
-from functrans.numpy.axes import ndim_of, one_axis
+from functrans.numpy.axes import ndim_of, several_axes
 from functrans.numpy.operands import NUMERIC_KINDS, contains_traced, operand, promoted
-from functrans.numpy.options import checked_device, unsupported
+from functrans.numpy.options import (
+    checked_casting,
+    checked_device,
+    checked_order,
+    checked_subok,
+    unsupported,
+)
 from functrans.numpy.registry import implements, method
 
 # Looked up once: numpy's attributes take long.
@@ -304,6 +310,7 @@ def filled(value: Any, shape: Any, dtype: Any) -> Array:
 @method("copy")
 def _copy_method(x: Any, order: Any = "C") -> Array:
     """An array of its own with the same elements, which belongs to the innermost transform."""
+    checked_order(order)
     if stack.top is x.interpreter:
         return x.duplicate()
     x.check_active()
@@ -341,7 +348,8 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
     if plain_outside(a):
         return np.array(a, order=order, subok=subok)
     if isinstance(a, TracedArray):
-        return _copy_method(a)
+        new = _copy_method(a, order)
+        return new if a.shape else shapes.as_array(new)
     if stack.top is not None and isinstance(x := operand(a), TracedArray):  # of a list
         return _copy_method(x)
     return fresh(np.array(a, order=order, subok=subok))
@@ -358,6 +366,9 @@ def _astype_method(
 ) -> Array:
     """The elements in another dtype."""
     wanted = np.dtype(dtype)
+    checked_order(order)
+    checked_subok(subok)
+    checked_casting(casting)
     if not np.can_cast(dtype_of(x), wanted, casting):
         raise TypeError(
             f"Cannot cast array data from {dtype_of(x)!r} to {wanted!r} according to the rule "
@@ -367,7 +378,8 @@ def _astype_method(
         raise unsupported("ndarray.astype", f"dtype={wanted}", "take a numeric dtype")
     if wanted == dtype_of(x):
         return x.duplicate() if copy else x
-    return p.astype(x, dtype=wanted)
+    ans = p.astype(x, dtype=wanted)
+    return shapes.as_array(ans) if not x.shape and isinstance(x, ndarray) else ans
 
 
 @implements(getattr(np, "astype", None))
@@ -418,7 +430,7 @@ def _at_axis(x: Array, axis: Any, dtype: Any) -> Array:
     """The samples along the wanted axis, in the wanted dtype."""
     if dtype is not None and np.dtype(dtype).kind in "iu":
         x = p.floor(x)
-    axis = one_axis(axis, ndim_of(x))
+    (axis,) = several_axes(axis, ndim_of(x))
     return reductions.cast(shapes.moveaxis(x, 0, axis) if axis else x, dtype)
 
 
@@ -501,5 +513,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     x = operand(x)
     if ndim_of(x) != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
-    powers = np.arange(shape_of(x)[0] if N is None else N)
+    powers = np.arange(shape_of(x)[0] if N is None else operator.index(N))
+    if N is not None and N < 0:
+        raise ValueError("negative dimensions are not allowed")
     return p.power(shapes.expand_dims(x, 1), powers if increasing else powers[::-1])

@@ -14,6 +14,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, writing
 from functrans.numpy.axes import a_shape, ndim_of, one_axis, several_axes
 from functrans.numpy.operands import flattened, in_one_axis, operand
+from functrans.numpy.options import clip_mode
 from functrans.numpy.registry import implements, method
 
 
@@ -22,14 +23,18 @@ from functrans.numpy.registry import implements, method
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Array:
     """The entries of an axis at some positions."""
     x, axis = in_one_axis(operand(a), axis)
-    return p.take(x, indices, axis=axis, mode=mode)
+    if not isinstance(indices, np.ndarray | TracedArray):
+        indices = writing.whole_positions(indices)
+    return p.take(x, indices, axis=axis, mode=clip_mode(mode))
 
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
     """The elements at an array of positions along an axis, as `argsort` gives them."""
-    x, index = operand(arr), operand(indices)
+    x, index = operand(arr), writing.an_array("take_along_axis", indices)
     if axis is None:
+        if ndim_of(index) != 1:
+            raise ValueError("when axis=None, `indices` must have a single dimension.")
         x, axis = flattened(x), 0
     if dtype_of(index).kind not in "iu":
         raise IndexError("`indices` must be an integer array")
@@ -164,9 +169,12 @@ def flatnonzero(a: Any) -> Any:
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: Any = "C") -> tuple[Array, ...]:
     """Positions in a flattened array as indices, one array for each axis of `shape`."""
+    order = "C" if order is None else order
     if order not in ("C", "F"):
         raise ValueError(f"unravel_index: order must be 'C' or 'F', got {order!r}")
     lengths = a_shape(shape)
+    if any(n < 0 for n in lengths):
+        raise ValueError("dimensions cannot be negative")
     rest, found = operand(indices), []
     if dtype_of(rest).kind not in "iu":
         raise TypeError("numpy.unravel_index: only int indices permitted")
@@ -179,6 +187,7 @@ def unravel_index(indices: Any, shape: Any, order: Any = "C") -> tuple[Array, ..
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Array:
     """Indices, one array for each axis, as positions in the flattened array of shape `dims`."""
+    order, mode = "C" if order is None else order, clip_mode(mode)
     if order not in ("C", "F"):
         raise ValueError(f"ravel_multi_index: order must be 'C' or 'F', got {order!r}")
     lengths = a_shape(dims)
@@ -221,7 +230,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Array:
     if sides not in ("fb", "bf", "b", "f"):
         raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
     axes = tuple(range(ndim_of(x))) if axis is None else several_axes(axis, ndim_of(x))
-    used = np.nonzero(plain(x, "numpy.trim_zeros"))
+    used = np.nonzero(np.atleast_1d(plain(x, "numpy.trim_zeros")))
     key = [slice(None)] * ndim_of(x)
     for i in axes:
         if not used[i].size:

@@ -67,7 +67,13 @@ def apply_along_axis(
 def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Array:
     """An array reduced by a function over one axis after the other."""
     x = operand(a)
-    for axis in several_axes(axes, ndim_of(x)):
+    rank = ndim_of(x)
+    for axis in (axes,) if np.ndim(axes) == 0 else axes:
+        axis = axis + rank if axis < 0 else axis
         reduced = func(x, axis)
-        x = reduced if ndim_of(reduced) == ndim_of(x) else shapes.expand_dims(reduced, axis)
+        if ndim_of(reduced) != ndim_of(x):
+            reduced = shapes.expand_dims(reduced, axis)
+        if ndim_of(reduced) != ndim_of(x):
+            raise ValueError("function is not returning an array of the correct shape")
+        x = reduced
     return x

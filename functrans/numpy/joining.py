@@ -11,8 +11,9 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import shapes
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis
-from functrans.numpy.operands import converted_all, flattened, operand
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, true_axis, whole
+from functrans.numpy.operands import contains_traced, converted_all, flattened, operand
+from functrans.numpy.options import checked_casting
 from functrans.numpy.registry import implements
 
 
@@ -40,10 +41,13 @@ def concatenate(
             "all the input arrays must have the same number of dimensions; got shapes "
             f"{[shape_of(x) for x in parts]}"
         )
-    return p.concatenate(*_cast_all(parts, dtype, casting), axis=one_axis(axis, ranks.pop()))
+    return p.concatenate(
+        *_cast_all(parts, dtype, casting), axis=one_axis(true_axis(axis), ranks.pop())
+    )
 
 
 def _cast_all(parts: list[Array], dtype: Any, casting: Any) -> list[Array]:
+    checked_casting(casting)
     if dtype is None:
         return parts
     wanted = np.dtype(dtype)
@@ -139,7 +143,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Array
         stops = [operator.index(i) for i in indices_or_sections]
         cuts = [0, *stops, size]
     else:
-        sections = operator.index(indices_or_sections)
+        sections = whole(indices_or_sections)
         if sections <= 0:
             raise ValueError("number sections must be larger than 0.")
         least, longer = divmod(size, sections)
@@ -223,6 +227,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
     if isinstance(obj, TracedArray):
         obj = obj.concrete("numpy.insert (its positions)")
     ndim, size = ndim_of(x), shape_of(x)[axis]
+    if not (isinstance(values, np.ndarray | np.generic) or contains_traced(values)):
+        values = np.array(values, dtype_of(x))  # NumPy converts what is no array
     new = operand(values)
     if ndim_of(new) < ndim:
         new = shapes.reshape(new, (1,) * (ndim - ndim_of(new)) + shape_of(new))

@@ -19,14 +19,16 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions
 from functrans.numpy.creation import filled, fresh, plain_outside
 from functrans.numpy.operands import NUMERIC_KINDS, contains_traced, operand
-from functrans.numpy.options import checked_device
+from functrans.numpy.options import checked_device, checked_order, checked_subok
 from functrans.numpy.registry import implements
 
 _empty_like = np.empty_like  # looked up once: numpy's attributes take long
 
 
-def _like(prototype: Any, dtype: Any, shape: Any) -> tuple[Any, Any]:
+def _like(prototype: Any, dtype: Any, shape: Any, order: Any, subok: Any) -> tuple[Any, Any]:
     """The shape and dtype of a new array like another."""
+    checked_order(order)
+    checked_subok(subok)
     x = operand(prototype)
     return (shape_of(x) if shape is None else shape), (dtype_of(x) if dtype is None else dtype)
 
@@ -49,7 +51,7 @@ def zeros_like(
                 new.fill(0)
                 return new
         return np.zeros_like(a, dtype, order, subok, shape, device=device)
-    return fresh(np.zeros(*_like(a, dtype, shape), device=device))
+    return fresh(np.zeros(*_like(a, dtype, shape, order, subok), device=device))
 
 
 @implements(np.ones_like)
@@ -70,7 +72,7 @@ def ones_like(
                 new.fill(1)
                 return new
         return np.ones_like(a, dtype, order, subok, shape, device=device)
-    return fresh(np.ones(*_like(a, dtype, shape), device=device))
+    return fresh(np.ones(*_like(a, dtype, shape, order, subok), device=device))
 
 
 @implements(np.empty_like)
@@ -89,7 +91,7 @@ def empty_like(
         if device is None:
             return _empty_like(prototype, dtype, order, subok, shape)
         return np.empty_like(prototype, dtype, order, subok, shape, device=device)
-    return fresh(np.empty(*_like(prototype, dtype, shape), device=device))
+    return fresh(np.empty(*_like(prototype, dtype, shape, order, subok), device=device))
 
 
 @implements(np.full_like)
@@ -114,7 +116,7 @@ def full_like(
             return new
         return np.full_like(a, fill_value, dtype, order, subok, shape, device=device)
     checked_device(device)
-    wanted, kind = _like(a, dtype, shape)
+    wanted, kind = _like(a, dtype, shape, order, subok)
     value = reductions.cast(operand(fill_value), kind)
     if isinstance(value, TracedArray):
         return filled(fill_value, wanted, kind)

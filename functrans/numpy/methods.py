@@ -20,6 +20,7 @@ from functrans.numpy import parts, reductions, selection, shapes, standard, view
 from functrans.numpy.operands import operand
 from functrans.numpy.options import checked_device
 from functrans.numpy.python_numbers import among_numbers
+from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import method
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # The functions of NumPy that are methods as they are.
 for _module, _names, _views in (
-    (reductions, "sum prod max min mean std var all any argmax argmin cumsum cumprod", False),
+    (reductions, "sum prod max min mean all any argmax argmin cumsum cumprod", False),
     (shapes, "repeat", False),
     (shapes, "ravel squeeze swapaxes", True),
 ):
@@ -38,7 +39,7 @@ for _module, _names, _views in (
 @method("reshape", views=True)
 def reshape(x: Array, *shape: Any, order: Any = "C", copy: Any = None) -> Array:
     """The elements in another shape, given as one tuple or as several integers."""
-    return shapes.reshape(x, shape[0] if len(shape) == 1 else shape, order)
+    return shapes.reshape(x, shape[0] if len(shape) == 1 else shape, order, copy=copy)
 
 
 @method("transpose", views=True)
@@ -51,6 +52,39 @@ def transpose(x: Array, *axes: Any) -> Array:
 def flatten(x: Array, order: Any = "C") -> Array:
     """All elements in one axis, copied."""
     return shapes.ravel(x, order).duplicate()
+
+
+# The methods lack an argument that the functions have.
+@method("var")
+def var(
+    x: Array,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = MISSING,
+) -> Array:
+    """Mean squared distance from the mean."""
+    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+
+
+@method("std")
+def std(
+    x: Array,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = MISSING,
+) -> Array:
+    """Standard deviation, with derivative zero where all elements are equal."""
+    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
 
 
 @method("clip")
@@ -96,7 +130,8 @@ def view(x: TracedArray, dtype: Any = None, type: Any = None) -> Any:
             )
     same = dtype in (None, np.ndarray) or np.dtype(dtype) == x.dtype
     if same and type in (None, np.ndarray):
-        return x[...]  # type: ignore[index]
+        whole = ... if isinstance(x, np.ndarray) else ()
+        return x[whole]  # type: ignore[index]
     x.refuse_conversion("a view of another dtype or type", "use astype to convert the elements")
 
 

@@ -15,7 +15,7 @@ from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import OperandError, user_line
 from functrans.core.types import OPERANDS, Array, shape_of, type_of
-from functrans.numpy.axes import is_of_number, one_axis
+from functrans.numpy.axes import is_of_number, one_axis, true_axis
 
 NUMERIC_KINDS = "?biufc"
 
@@ -87,7 +87,7 @@ def in_one_axis(x: Array, axis: Any) -> tuple[Array, int]:
     ndim = len(shape_of(x))
     if axis is None or is_of_number(axis, ndim):
         return flattened(x), 0
-    return x, one_axis(axis, ndim)
+    return x, one_axis(true_axis(axis), ndim)
 
 
 def converted_all(xs: Any) -> list[Array]:

@@ -10,11 +10,12 @@ import numpy as np
 
 from functrans.core.primitive import primitive_of
 from functrans.core.types import Array, dtype_of, is_weak, shape_of
-from functrans.numpy.axes import axis_slice, ndim_of, one_axis
+from functrans.numpy.axes import axis_slice, ndim_of, one_axis, true_axis
 from functrans.numpy.calculus import diff
 from functrans.numpy.operands import operand
 from functrans.numpy.python_numbers import among_numbers, no_bool
 from functrans.numpy.registry import implements, method
+from functrans.numpy.shapes import as_array
 from functrans.primitives import (
     absolute,
     add,
@@ -54,7 +55,10 @@ def imag(val: Any) -> Array:
     x = operand(val)
     if dtype_of(x).kind == "c":
         return among_numbers(primitive_of(imaginary_part), x) if is_weak(x) else imaginary_part(x)
-    return dtype_of(no_bool(x)).type().item() if is_weak(x) else np.zeros(shape_of(x), dtype_of(x))
+    if is_weak(x):
+        return dtype_of(no_bool(x)).type().item()
+    zeros = np.zeros(shape_of(x), dtype_of(x))
+    return zeros if shape_of(x) or isinstance(val, np.ndarray) else zeros[()]
 
 
 @implements(np.real_if_close)
@@ -62,7 +66,7 @@ def real_if_close(a: Any, tol: Any = 100) -> Array:
     """The real part if all imaginary parts are close to zero."""
     x = operand(a)
     if dtype_of(x).kind != "c":
-        return x
+        return x if shape_of(x) else as_array(x)
     if tol > 1:
         tol = tol * np.finfo(dtype_of(x)).eps
     close = less(absolute(imaginary_part(x)), tol)
@@ -81,7 +85,7 @@ def unwrap(p: Any, discont: Any = None, axis: Any = -1, *, period: Any = 2 * mat
     """Angles with jumps of more than half a period taken out by whole periods."""
     x = operand(p)
     ndim = ndim_of(x)
-    axis = one_axis(axis, ndim)
+    axis = one_axis(true_axis(axis), ndim)
     steps = diff(x, axis=axis)
     half = period / 2
     wrapped = subtract(remainder(add(steps, half), period), half)
@@ -114,7 +118,8 @@ def i0(x: Any) -> Array:
         raise TypeError("i0 not supported for complex values")
     if dtype_of(x).kind != "f":
         x = astype(x, dtype=np.dtype(float))
-    return modified_bessel(x, 0)
+    ans = modified_bessel(x, 0)
+    return ans if shape_of(x) else as_array(ans)
 
 
 @implements(np.fix)

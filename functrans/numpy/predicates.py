@@ -86,7 +86,7 @@ def isrealobj(x: Any) -> bool:
 def iscomplex(x: Any) -> Array:
     """Where the imaginary part is not zero."""
     x = operand(x)
-    return p.not_equal(p.imag(x), 0) if iscomplexobj(x) else np.zeros(shape_of(x), bool)
+    return p.not_equal(p.imag(x), 0) if iscomplexobj(x) else np.zeros(shape_of(x), bool)[()]
 
 
 @implements(np.isreal)

@@ -10,7 +10,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.errors import user_line
 from functrans.core.types import Array, Shape, dtype_of, shape_of
-from functrans.numpy.axes import ndim_of, one_axis, reduced_axes
+from functrans.numpy.axes import ndim_of, one_axis, reduced_axes, true_axis
 from functrans.numpy.operands import (
     NUMERIC_KINDS,
     contains_traced,
@@ -152,6 +152,8 @@ def _additive(
 
 def start_of(initial: Any, dtype: np.dtype[Any]) -> Array:
     """The value that a reduction starts from, in the dtype of its result."""
+    if dtype.kind == "b" and not contains_traced(initial):
+        return np.bool_(bool(initial))
     start = operand(initial)
     if shape_of(start):
         raise ValueError(
@@ -259,7 +261,8 @@ def _logical(
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Array:
     """The number of nonzero elements."""
     x = operand(a)
-    return p.count_nonzero(x, axes=reduced_axes(axis, ndim_of(x)), keepdims=flag(keepdims))
+    axes = reduced_axes(axis, ndim_of(x))
+    return p.count_nonzero(x, axes=axes, keepdims=flag(keepdims or False))
 
 
 @implements(np.ptp)
@@ -328,6 +331,8 @@ def count_of(x: Array, axis: Any, keepdims: Any, where: Any) -> Any:
         for i in reduced_axes(axis, len(shape)):
             count *= shape[i]
         return count
+    if np.ndim(where) == 0 and not isinstance(where, bool | np.bool_ | int):
+        raise TypeError(f"where is a mask, not {where!r}: its elements cannot be counted")
     mask = p.broadcast_to(mask_of(where, shape), shape=shape)
     return sum(p.not_equal(mask, False), axis, keepdims=keepdims)
 
@@ -356,7 +361,7 @@ def var(
         raise unsupported("var", f"dtype={np.dtype(dtype)}", "a variance is no whole number")
     x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
     if mean is MISSING and (where is True or where is MISSING):
-        axes = reduced_axes(axis, ndim_of(x), numbers=False)
+        axes = reduced_axes(true_axis(axis), ndim_of(x), numbers=False)
         ans = p.var(x, axes=axes, ddof=ddof, keepdims=flag(keepdims))
     else:
         center = _mean(x, axis, None, None, True, where=where) if mean is MISSING else operand(mean)
@@ -459,6 +464,8 @@ def _from_start(
     include_initial: bool,
 ) -> Array:
     x = operand(x)
+    if not shape_of(x):
+        x = p.reshape(x, shape=(1,))
     if axis is None:
         if ndim_of(x) != 1:
             raise ValueError(f"numpy.{name} needs axis= for an array of {ndim_of(x)} axes")

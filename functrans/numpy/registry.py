@@ -81,9 +81,10 @@ def method(*names: str, views: bool = False) -> Callable[[F], F]:
     def enter(implementation: F) -> F:
         for name in names:
             assert name not in vars(TracedArray), name
-            own = taking_out(implementation, f"ndarray.{name}")
+            numpys = getattr(np.ndarray, name, None)
+            own = taking_out(implementation, f"ndarray.{name}", numpys)
             if views:
-                own = showing(getattr(np.ndarray, name))(own)
+                own = showing(numpys)(own)
             setattr(TracedArray, name, own)
         return implementation
 

@@ -11,10 +11,12 @@ from functrans import primitives as p
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, predicates, reductions, shapes
+from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import converted_all, operand, promoted, scalar
-from functrans.numpy.options import unsupported
+from functrans.numpy.options import checked_copy, clip_mode, unsupported
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements, method
+from functrans.numpy.specimens import specimen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,16 +55,10 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """A function in pieces: each runs on all of `x`, and counts where its condition holds."""
     x = operand(x)
-    if (
-        isinstance(condlist, list | tuple)
-        and condlist
-        and np.shape(operand(condlist[0])) == shape_of(x)
-    ):
-        conditions = converted_all(condlist)
-    else:
-        conditions = (
-            [operand(condlist)] if np.shape(operand(condlist)) == shape_of(x) else list(condlist)
-        )
+    several = isinstance(condlist, list | tuple | np.ndarray) and (
+        not ndim_of(x) or isinstance(condlist[0], list | np.ndarray)
+    )
+    conditions = converted_all(condlist) if several else [operand(condlist)]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise ValueError(
             f"with {len(conditions)} condition(s), either {len(conditions)} or "
@@ -74,8 +70,23 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         ans = _piece(values[-1], x)
     # NumPy lets a later condition overrule an earlier one.
     for condition, value in zip(conditions, values, strict=False):
-        ans = p.where(condition, _piece(value, x), ans)
+        ans = p.where(_in_shape(condition, x), _piece(value, x), ans)
     return ans
+
+
+def _in_shape(condition: Any, x: Array) -> Array:
+    """A condition of the first axes of an array, as a mask of its elements."""
+    mask, rank = operand(condition), ndim_of(x)
+    if shape_of(mask) != shape_of(x)[: ndim_of(mask)] or ndim_of(mask) > rank:
+        raise IndexError(
+            f"numpy.piecewise: a condition of shape {shape_of(mask)} does not fit an array of "
+            f"shape {shape_of(x)}"
+        )
+    return (
+        mask
+        if ndim_of(mask) == rank
+        else shapes.reshape(mask, shape_of(mask) + (1,) * (rank - ndim_of(mask)))
+    )
 
 
 def _piece(value: Any, x: Array) -> Array:
@@ -86,7 +97,7 @@ def _piece(value: Any, x: Array) -> Array:
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     """For each element the choice that its integer tells."""
-    index = operand(a)
+    index, mode = operand(a), clip_mode(mode)
     options = converted_all(choices)
     if mode == "wrap":
         index = p.remainder(index, len(options))
@@ -128,8 +139,7 @@ def clip(
     **kwargs: Any,
 ) -> Array:
     """Elements below a lower or above an upper bound replaced by it."""
-    dtype = kwargs.pop("dtype", None)
-    for name in kwargs.keys() - {"casting", "order", "subok"}:
+    for name in kwargs.keys() - {"dtype", "casting", "order", "subok"}:
         raise unsupported("clip", f"{name}=")
     if (a_min is MISSING) is not (a_max is MISSING):
         raise TypeError("numpy.clip: of a_min and a_max one is missing; None stands for no bound")
@@ -137,7 +147,11 @@ def clip(
         raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
     low = _bound(min if min is not MISSING else a_min)
     high = _bound(max if max is not MISSING else a_max)
-    x = reductions.cast(operand(a), dtype)
+    x = operand(a)
+    if kwargs:  # NumPy says which it takes
+        np.clip(*(z if z is None else specimen(z) for z in (x, low, high)), **kwargs)
+    dtype = kwargs.get("dtype")
+    x = reductions.cast(x, dtype)
     low, high = (z if z is None else reductions.cast(z, dtype) for z in (low, high))
     if low is None and high is None:
         return p.positive(x)
@@ -157,9 +171,12 @@ def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Array:
     """NaN replaced by a number, infinities by the largest finite ones or by given numbers."""
+    checked_copy(copy)
     x = operand(x)
     if dtype_of(x).kind not in "fc":
         return x
+    if dtype_of(x).kind == "f" and any(issubclass(type(z), complex) for z in (nan, posinf, neginf)):
+        raise TypeError("numpy.nan_to_num: a complex number cannot stand in a real array")
     if all(issubclass(type(value), int | float | NoneType) for value in (nan, posinf, neginf)):
         return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
     if dtype_of(x).kind == "c":

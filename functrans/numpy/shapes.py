@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, Shape, shape_of
 from functrans.numpy.axes import (
     a_shape,
     axis_slice,
     inserted_axes,
-    is_of_number,
     ndim_of,
     one_axis,
+    reduced_axes,
     several_axes,
+    whole,
 )
-from functrans.numpy.operands import flattened, in_one_axis, operand
-from functrans.numpy.options import unsupported
+from functrans.numpy.operands import flattened, in_one_axis, operand, scalar
+from functrans.numpy.options import checked_copy, checked_order, unsupported
 from functrans.numpy.registry import implements
 
 
@@ -37,6 +39,11 @@ def full_shape(size: int, shape: Any) -> Shape:
     return wanted
 
 
+def as_array(x: Array) -> Array:
+    """A value without axes as an array, where functions of NumPy give no scalar."""
+    return p.reshape(p.reshape(x, shape=(1,)), shape=())  # that of a scalar is one
+
+
 @implements(np.reshape, views=True)
 def reshape(
     a: Any,
@@ -49,11 +56,15 @@ def reshape(
     """The elements in another shape."""
     x = operand(a)
     own = shape_of(x)
-    wanted = full_shape(math.prod(own), shape if newshape is None else newshape)
+    shape = shape if newshape is None else newshape
+    wanted = own if shape is None else full_shape(math.prod(own), shape)
+    checked_copy(copy)
     if order in ("C", None):
         return x if wanted == own else p.reshape(x, shape=wanted)
     if order == "F":
         return transpose(p.reshape(transpose(x), shape=wanted[::-1]))
+    if order != "A":
+        raise ValueError(f"numpy.reshape: order must be one of 'C', 'F', or 'A', got {order!r}")
     raise unsupported(
         "reshape", f"order={order!r}", "the layout in memory is not known; take C or F"
     )
@@ -63,6 +74,7 @@ def reshape(
 def ravel(a: Any, order: Any = "C") -> Array:
     """All elements in one axis."""
     x = operand(a)
+    checked_order(order)
     if order == "F":
         x = transpose(x)
     elif order not in ("C", None):
@@ -148,7 +160,7 @@ def rollaxis(a: Any, axis: Any, start: int = 0) -> Array:
     x = operand(a)
     ndim = ndim_of(x)
     axis = one_axis(axis, ndim)
-    place = one_axis(start, ndim + 1)
+    place = one_axis(whole(start), ndim + 1)
     return moveaxis(x, axis, place - 1 if axis < place else place)
 
 
@@ -160,7 +172,7 @@ def squeeze(a: Any, axis: Any = None) -> Array:
     if axis is None:
         axes: tuple[int, ...] = tuple(i for i, n in enumerate(shape) if n == 1)
     else:
-        axes = () if is_of_number(axis, len(shape)) else several_axes(axis, len(shape))
+        axes = reduced_axes(axis, len(shape))
         if any(shape[i] != 1 for i in axes):
             raise ValueError("cannot select an axis to squeeze out which has size not equal to one")
     return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
@@ -222,7 +234,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Array, ...]:
     """The arrays stretched to their common shape."""
     arrays = [operand(x) for x in args]
     shape = np.broadcast_shapes(*map(shape_of, arrays))
-    return tuple(broadcast_to(x, shape) for x in arrays)
+    return tuple(broadcast_to(x, shape) if shape else as_array(x) for x in arrays)
 
 
 @implements(np.flip, views=True)
@@ -231,7 +243,7 @@ def flip(m: Any, axis: Any = None) -> Array:
     x = operand(m)
     ndim = ndim_of(x)
     axes = tuple(range(ndim)) if axis is None else several_axes(axis, ndim)
-    return p.flip(x, axes=axes) if axes else x
+    return p.flip(x, axes=axes) if axes else scalar(x)
 
 
 @implements(np.flipud, views=True)
@@ -280,7 +292,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
         return _rolled(x, shift, one_axis(axis, len(shape)))
     axes = several_axes(axis, len(shape), repeats=True)
     for s, i in np.broadcast(shift, axes):
-        x = _rolled(x, operator.index(s), int(i))
+        x = _rolled(x, int(s), int(i))
     return x
 
 
@@ -311,8 +323,12 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Array:
     """Each element repeated on the spot."""
     x, axis = in_one_axis(operand(a), axis)
     shape = shape_of(x)
+    if not issubclass(type(repeats), np.ndarray | np.generic | TracedArray):
+        repeats = np.array(repeats, np.intp)  # cut to whole numbers, as NumPy does
     if np.ndim(repeats) == 0:
         count = operator.index(repeats)
+        if count < 0:
+            raise ValueError("repeats may not contain negative values.")
         stretched = broadcast_to(
             expand_dims(x, axis + 1), (*shape[: axis + 1], count, *shape[axis + 1 :])
         )
@@ -327,6 +343,8 @@ def resize(a: Any, new_shape: Any) -> Array:
     x = flattened(operand(a))
     shape = a_shape(new_shape)
     size, wanted = shape_of(x)[0], math.prod(shape)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")
     if size == 0 or wanted == 0:
         return np.zeros(shape, x.dtype)
     return reshape(tile(x, -(-wanted // size))[:wanted], shape)

@@ -30,7 +30,7 @@ def average(
 ) -> Any:
     """Weighted mean."""
     x = operand(a)
-    reduced_axes(axis, ndim_of(x), numbers=False)
+    axis = None if axis is None else reduced_axes(axis, ndim_of(x), numbers=False)
     if weights is None:
         mean = reductions.mean(x, axis, keepdims=keepdims)
         total: Any = float(reductions.count_of(x, axis, False, True))
@@ -51,7 +51,7 @@ def weights_of(w: Array, x: Array, axis: Any) -> Array:
         return w
     if axis is None:
         raise TypeError("Axis must be specified when shapes of a and weights differ.")
-    axes = reduced_axes(axis, ndim_of(x))
+    axes = reduced_axes(axis, ndim_of(x), numbers=False)
     if shape_of(w) != tuple(shape_of(x)[i] for i in axes):
         raise ValueError(
             "Shape of weights must be consistent with shape of a along specified axis."

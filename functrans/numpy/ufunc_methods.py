@@ -78,8 +78,12 @@ def reduce(
     keepdims: Any = False,
     initial: Any = MISSING,
     where: Any = True,
+    into: np.dtype[Any] | None = None,
 ) -> Array:
-    """The elements combined by a ufunc along axes; `call` carries the ufunc out."""
+    """The elements combined by a ufunc along axes; `call` carries the ufunc out.
+
+    `into` is the dtype of an array that the result goes into.
+    """
     x = operand(a)
     masked = where is not True and where is not MISSING
     options: dict[str, Any] = {} if initial is MISSING or initial is None else {"initial": initial}
@@ -89,6 +93,8 @@ def reduce(
     axes, kept = reduced_axes(axis, ndim_of(x)), flag(keepdims)
     if initial is None and 0 in (shape_of(x)[i] for i in axes):
         raise _empty(ufunc)
+    if into is not None and ufunc.identity is None and "initial" not in options:
+        x = _first_through(cast(x, right), axes, into)
     if _has_primitive(ufunc, left, options):
         x = x if left.kind == "b" else cast(x, left)
         return cast(REDUCTIONS[ufunc](x, axis, keepdims=kept, **options), left)
@@ -101,6 +107,15 @@ def reduce(
     if not kept:
         return scalar(ans)
     return p.reshape(ans, shape=kept_shape(shape_of(x), axes))
+
+
+def _first_through(x: Array, axes: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """The array with the first element along the axes as it comes back from another dtype: NumPy
+    begins with it in the array that it writes to."""
+    if np.can_cast(dtype_of(x), dtype) or 0 in shape_of(x):
+        return x
+    first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(ndim_of(x)))
+    return p.setitem(x, first, cast(cast(p.getitem(x, first), dtype), dtype_of(x)))
 
 
 def _has_primitive(ufunc: np.ufunc, dtype: np.dtype[Any], options: dict[str, Any]) -> bool:

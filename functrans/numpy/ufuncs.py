@@ -24,11 +24,12 @@ from functrans.core.explain import PACKAGES
 from functrans.core.primitive import BY_UFUNC, REGISTRY
 from functrans.core.types import OPERANDS, Array, dtype_of, shape_of, type_of
 from functrans.numpy import contraction, specimens, ufunc_methods
+from functrans.numpy.mistakes import numpys_error
 from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
 from functrans.numpy.reductions import as_mask
 from functrans.numpy.ufunc_methods import pairs
-from functrans.numpy.writing import at, delivered
+from functrans.numpy.writing import at, broadcast_to_target, delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +113,8 @@ def ufunc_call(
         return METHODS[method](ufunc, call, *inputs, **kwargs)
     if kwargs.get("dtype") is None:
         kwargs["dtype"] = ufunc_methods.loop_into(ufunc, dtype_of(operand(inputs[0])), into.dtype)
+    if method == "reduce":
+        kwargs["into"] = into.dtype
     result = METHODS[method](ufunc, call, *inputs, **kwargs)
     return delivered(result, out, f"{full_name(ufunc)}.{method}", "unsafe")
 
@@ -250,21 +253,6 @@ def call_into(
     return delivered(tuple(written) if ufunc.nout > 1 else written[0], out, name, casting)
 
 
-def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
-    """A result that fills an array to write to which has more elements."""
-    shape = shape_of(result)
-    try:
-        fits = np.broadcast_shapes(shape, target.shape) == target.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"non-broadcastable output operand of {name} with shape {target.shape} doesn't match "
-            f"the broadcast shape {shape}, at {user_line()}"
-        )
-    return p.broadcast_to(result, shape=target.shape)
-
-
 def attach() -> None:
     """Fill the tables of ufuncs and of SciPy's packages, and give the traced array its methods."""
     for package in ("scipy.special", "scipy.linalg", "scipy.stats"):
@@ -277,3 +265,4 @@ def attach() -> None:
         if ufunc is not None:
             UFUNCS[ufunc] = checked(function, ufunc.nin)
     TracedArray.ufunc_call = staticmethod(ufunc_call)
+    TracedArray.numpys_error = staticmethod(numpys_error)

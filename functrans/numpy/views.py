@@ -22,6 +22,7 @@ from functrans.core.array import TracedArray, own_handle
 from functrans.core.errors import user_line
 from functrans.core.overwriting import apart, is_large
 from functrans.core.types import Array, dtype_of, shape_of
+from functrans.numpy.mistakes import numpys_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +166,13 @@ def showing(function: Callable[..., Any]) -> Callable[[F], F]:
     def decorate(own: F) -> F:
         @wraps(own)
         def call(*args: Any, **kwargs: Any) -> Any:
-            ans = own(*args, **kwargs)
+            try:
+                ans = own(*args, **kwargs)
+            except Exception as error:
+                wrong = numpys_error(function, args, kwargs, error)
+                if wrong is error:
+                    raise
+                raise wrong from None
             if not isinstance(ans, tuple | list):
                 if args:
                     link(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -21,7 +21,10 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import argument_names
 from functrans.core.types import Array, Shape, dtype_of, shape_of, type_of
 from functrans.numpy import views
-from functrans.numpy.operands import flattened, operand
+from functrans.numpy.mistakes import numpys_error
+from functrans.numpy.operands import contains_traced, flattened, operand
+from functrans.numpy.options import clip_mode
+from functrans.numpy.specimens import specimen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,36 +84,121 @@ def refuse_plain(name: str, target: Any) -> NoReturn:
     )
 
 
-CASTING_REDUCTIONS = frozenset(
-    ("sum", "prod", "max", "min", "mean", "var", "any", "all", "cumsum", "cumprod", "median")
-    + ("cumulative_sum", "cumulative_prod", "nansum", "nanprod", "nanmax", "nanmin")
-    + ("nancumsum", "nancumprod")
-)
-"""What NumPy carries out by methods of ufuncs that cast their results into ``out`` of any dtype."""
+def cast_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, of any dtype: NumPy reduces by ufuncs that cast their results."""
+    return delivered(result, _one_array(out, name), name, "unsafe")
 
 
-def taking_out(own: Function, name: str) -> Function:
+def converted_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, whose elements have to be ones of the result: that is what NumPy
+    asks where it works in a converted copy and writes this back."""
+    if not np.can_cast(_one_array(out, name).dtype, dtype_of(result), "safe"):
+        raise TypeError(
+            f"{name}: out has dtype {out.dtype}, which cannot be cast to {dtype_of(result)} "
+            f"according to the rule 'safe', at {user_line()}"
+        )
+    return delivered(result, out, name, "unsafe")
+
+
+def exact_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, which has to be of the dtype of the result."""
+    if _one_array(out, name).dtype != dtype_of(result):
+        raise ValueError(
+            f"{name}: out has dtype {out.dtype}, the result {dtype_of(result)}, at {user_line()}"
+        )
+    return delivered(result, out, name)
+
+
+def joined_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, which NumPy does not take in a tuple."""
+    return delivered(result, _one_array(out, name), name)
+
+
+def broadcast_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, which may have more elements: the function is a ufunc."""
+    if isinstance(out, tuple) and len(out) == 1:
+        out = out[0]
+    if isinstance(out, np.ndarray | TracedArray) and out.shape != shape_of(result):
+        result = broadcast_to_target(result, out, name)
+    return delivered(result, out, name)
+
+
+def one_broadcast_out(result: Any, out: Any, name: str) -> Any:
+    """The same, not in a tuple."""
+    return broadcast_out(result, _one_array(out, name), name)
+
+
+def _one_array(out: Any, name: str) -> Any:
+    if not isinstance(out, np.ndarray | TracedArray):
+        raise TypeError(
+            f"{name}: out must be an array, not a {type(out).__name__}, at {user_line()}"
+        )
+    return out
+
+
+def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
+    """A result that fills an array to write to which has more elements."""
+    shape = shape_of(result)
+    try:
+        fits = np.broadcast_shapes(shape, target.shape) == target.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"non-broadcastable output operand of {name} with shape {target.shape} doesn't match "
+            f"the broadcast shape {shape}, at {user_line()}"
+        )
+    return p.broadcast_to(result, shape=target.shape)
+
+
+OUTPUTS: dict[str, Function] = {
+    name: deliver
+    for deliver, names in {
+        cast_out: "sum prod max min mean var any all cumsum cumprod median cumulative_sum "
+        "cumulative_prod nansum nanprod nancumsum nancumprod trace choose",
+        partial(delivered, casting="unsafe"): "nanmax nanmin",
+        converted_out: "argmax argmin nanargmax nanargmin take compress _compress_method",
+        exact_out: "dot",
+        joined_out: "concatenate stack round ptp std nanmean nanvar nanstd",
+        broadcast_out: "fix clip",
+        one_broadcast_out: "isposinf isneginf",
+    }.items()
+    for name in names.split()
+}
+"""What NumPy asks of ``out``, for functions where that is not the same as of a ufunc."""
+
+
+def taking_out(own: Function, name: str, method: Any = None) -> Function:
     """What carries out a NumPy function, with its argument ``out``, if it has one, taken care of.
 
-    `own` never sees it.
+    `own` never sees it. A method of ndarray raises the errors of NumPy's own, as functions do by
+    the protocol.
     """
     code: Any = getattr(own, "__code__", None)
     if code is None or "out" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         return own
     names = argument_names(own, name)
     position = names.index("out") if "out" in names else sys.maxsize  # keyword only
-    casting = "unsafe" if own.__name__ in CASTING_REDUCTIONS else "same_kind"
+    deliver = OUTPUTS.get(own.__name__, delivered)
 
     @wraps(own)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) <= position:
-            if "out" not in kwargs:
-                return own(*args, **kwargs)
-            out = kwargs.pop("out")
-        else:
-            out = args[position]
-            args = (*args[:position], None, *args[position + 1 :])
-        return delivered(own(*args, **kwargs), out, name, casting)
+        try:
+            if len(args) <= position:
+                if "out" not in kwargs:
+                    return own(*args, **kwargs)
+                out = kwargs["out"]
+                rest = {k: v for k, v in kwargs.items() if k != "out"}
+                result = own(*args, **rest)
+            else:
+                out = args[position]
+                result = own(*args[:position], None, *args[position + 1 :], **kwargs)
+            return result if out is None else deliver(result, out, name)
+        except Exception as error:
+            wrong = error if method is None else numpys_error(method, args, kwargs, error)
+            if wrong is error:
+                raise
+            raise wrong from None
 
     return call
 
@@ -130,13 +218,10 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     if dst is src:
         return  # not even of a read-only view is anything asked
     x, y = target(dst, "numpy.copyto"), operand(src)
-    if not type_of(y).weak and not np.can_cast(dtype_of(y), x.dtype, casting):
-        raise TypeError(
-            f"Cannot cast array data from {dtype_of(y)!r} to {x.dtype!r} according to the rule "
-            f"{casting!r}"
-        )
+    sample = specimen(y)  # NumPy says what it casts: of Python's numbers it asks their value
+    np.copyto(np.empty(np.shape(sample), x.dtype), sample, casting)
     if where is not True:
-        mask = operand(where)
+        mask = _mask(where)
         y = p.to_assign(y, len(x.shape))
         y = p.where(mask, p.astype(y, dtype=x.dtype), x)
         if shape_of(y) != x.shape:
@@ -146,12 +231,32 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     views.write(x, ..., y)
 
 
+def _mask(where: Any) -> Array:
+    """Where to write: an array has to hold bools, all else is converted to them."""
+    if not isinstance(where, np.ndarray | np.generic | TracedArray | list | tuple):
+        return np.asarray(where, bool)
+    mask = operand(where)
+    if dtype_of(mask).kind == "b":
+        return mask
+    if isinstance(mask, TracedArray) or isinstance(where, np.ndarray | np.generic):
+        raise TypeError(
+            f"numpy.copyto: the mask `where` holds {dtype_of(mask)}, not bools, at {user_line()}"
+        )
+    return np.asarray(where, bool)
+
+
+def _values(x: TracedArray, values: Any) -> Array:
+    """Values to be written, in one axis: NumPy converts what is no array to the dtype of `x`."""
+    if not (isinstance(values, np.ndarray | np.generic) or contains_traced(values)):
+        return np.array(values, x.dtype).reshape(-1)
+    return flattened(operand(values))
+
+
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Write values where a mask holds, each at its own place of the flattened array."""
     x = target(a, "numpy.putmask")
-    y = flattened(operand(values))
-    if shape_of(operand(mask)) != x.shape:
-        raise ValueError("putmask: mask and data must be the same size")
+    y = _values(x, values)
+    mask = _of_size("putmask", mask, x)
     if not shape_of(y)[0]:
         return
     repeated = p.take(y, np.arange(x.size) % shape_of(y)[0], axis=0)
@@ -162,9 +267,8 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Write values, one after the other, where a mask holds."""
     x = target(arr, "numpy.place")
-    y = flattened(operand(vals))
-    if shape_of(operand(mask)) != x.shape:
-        raise ValueError("place: mask and data must be the same size")
+    y = _values(x, vals)
+    mask = _of_size("place", mask, x)
     if isinstance(mask, TracedArray) and shape_of(y) == (1,):
         views.write(x, mask, p.reshape(y, shape=()))
         return
@@ -176,10 +280,18 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
         put(x, places, p.take(y, np.arange(places.size) % shape_of(y)[0], axis=0))
 
 
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+def _of_size(name: str, mask: Any, x: TracedArray) -> Array:
+    """A mask in the shape of the array, of which it has as many elements."""
+    mask = operand(mask)
+    if math.prod(shape_of(mask)) != x.size:
+        raise ValueError(f"{name}: mask and data must be the same size")
+    return mask if shape_of(mask) == x.shape else p.reshape(mask, shape=x.shape)
+
+
+def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     """Write values at positions of the flattened array."""
-    x = target(a, "numpy.put")
-    positions, y = flattened(_positions(ind)), flattened(operand(v))
+    x, mode = target(a, "numpy.put"), clip_mode(mode)
+    positions, y = flattened(whole_positions(ind)), _values(x, v)
     count = shape_of(positions)[0]
     if not count or not shape_of(y)[0]:
         return
@@ -199,9 +311,11 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     views.write(x, _unravelled(positions, x.shape), y)
 
 
-def _positions(ind: Any) -> Array:
-    """Positions as `numpy.put` takes them: numbers are cut to whole ones, arrays have to be whole
+def whole_positions(ind: Any) -> Array:
+    """Positions as NumPy takes them: numbers are cut to whole ones, arrays have to be whole
     already."""
+    if isinstance(ind, str):
+        return np.array(ind).astype(np.intp)
     positions = operand(ind)
     whole = np.dtype(np.intp)
     if np.can_cast(dtype_of(positions), whole, "safe"):
@@ -233,12 +347,25 @@ def _unravelled(positions: Array, shape: Shape) -> tuple[Array, ...]:
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any = -1) -> None:
     """Write values at an array of positions along an axis, as `argsort` gives them."""
-    x, index, y = target(arr, "numpy.put_along_axis"), operand(indices), operand(values)
+    x, y = target(arr, "numpy.put_along_axis"), operand(values)
+    index = an_array("put_along_axis", indices)
     if axis is None:
+        if len(shape_of(index)) != 1:
+            raise ValueError("when axis=None, `indices` must have a single dimension.")
         put(x, index, y)
         return
     axis = int(np.lib.array_utils.normalize_axis_index(axis, x.ndim))
     views.write(x, p.along_axis(x.shape, index, axis), y)
+
+
+def an_array(name: str, indices: Any) -> Array:
+    """Positions along an axis, which NumPy takes from arrays only."""
+    if not isinstance(indices, np.ndarray | np.generic | TracedArray):
+        raise TypeError(
+            f"numpy.{name}: the indices are a {type(indices).__name__}, not an array, at "
+            f"{user_line()}"
+        )
+    return operand(indices)
 
 
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
