@@ -6,13 +6,15 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from functrans.compile import stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 CALM = 0.05
 """Seconds without compilation in the foreground after which what is in no hurry is done: LLVM is
@@ -26,9 +28,13 @@ _calm_jobs: deque[Callable[[], None]] = deque()
 _disturbed = 0.0
 """When something was last compiled in the foreground."""
 
-_lock = threading.Lock()
-_busy = threading.Lock()
-"""Held while a job runs. A fork waits for it: the child would find imports and locks half way."""
+_lock = threading.RLock()
+_busy = threading.RLock()
+"""Held while a job runs. A fork waits for it: the child would find imports and locks half way.
+
+Who holds a lock may fork, or compile something: handlers of signals run anywhere. So a thread may
+take each lock again, and the background's thread waits for none while a fork waits for it.
+"""
 
 _worker: threading.Thread | None = None
 _resting = False
@@ -36,6 +42,43 @@ _resting = False
 
 _at_rest = False
 """Whether a fork holds what jobs hold."""
+
+
+_here = threading.local()
+"""Has the attribute `works` in the background's thread."""
+
+
+class PostponedError(BaseException):
+    """A job is given up, to be done again: a fork waits for its thread, which waits for a lock."""
+
+
+class _Patience(AbstractContextManager[None]):
+    """A lock as the background's thread takes it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        while not self._lock.acquire(timeout=_LOOK):
+            if _resting:
+                raise PostponedError
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+
+def taking(lock: Any) -> AbstractContextManager[Any]:
+    """What a ``with`` statement is to hold, of a lock that jobs take too.
+
+    That is the lock itself, which no Ctrl-C leaves half taken. The background's thread gets no
+    signals; it gives up its job where a fork waits for it, as who forks may hold the lock.
+    """
+    return _Patience(lock) if hasattr(_here, "works") else lock
 
 
 def later(job: Callable[[], None]) -> None:
@@ -71,35 +114,39 @@ def finish() -> None:
     _disturbed = -CALM
     while _jobs or _calm_jobs:
         with _busy:
-            job = _next()
-            if job is not None:
-                job()
+            _do_next()
     with _busy:
         pass
 
 
-def _next() -> Callable[[], None] | None:
-    """What is to be done now."""
+def _do_next() -> bool:
+    """Do what is to be done now; whether there was something. What is postponed stays the next."""
+    calm = not _jobs
+    if calm and time.monotonic() < _disturbed + CALM:
+        return False
+    jobs = _calm_jobs if calm else _jobs
     try:
-        if _jobs:
-            return _jobs.popleft()
-        if _calm_jobs and time.monotonic() >= _disturbed + CALM:
-            return _calm_jobs.popleft()
+        job = jobs.popleft()
     except IndexError:  # another thread was faster
-        pass
-    return None
+        return False
+    try:
+        job()
+    except PostponedError:
+        jobs.appendleft(job)
+    return True
 
 
 def _work() -> None:
     global _worker
+    _here.works = True
     try:
         while _goes_on():
-            with _busy:
-                job = _next()
-                if job is not None:
-                    job()
-            if job is None:
+            with _Patience(_busy):
+                found = _do_next()
+            if not found:
                 time.sleep(_LOOK)
+    except PostponedError:  # a fork waits for this thread, and begins another afterwards
+        _worker = None
     except BaseException:
         _worker = None
         raise
@@ -108,7 +155,7 @@ def _work() -> None:
 def _goes_on() -> bool:
     """Whether the thread has work; otherwise it is none any more."""
     global _worker
-    with _lock:
+    with _Patience(_lock):
         waiting = _jobs or _calm_jobs
         if waiting and not _resting and threading.main_thread().is_alive():
             return True
@@ -139,7 +186,7 @@ def _rested() -> None:
 def _forked() -> None:
     """The child begins with fresh locks, and does itself what its parent had before it."""
     global _worker, _lock, _busy, _resting, _at_rest
-    _worker, _lock, _busy = None, threading.Lock(), threading.Lock()
+    _worker, _lock, _busy = None, threading.RLock(), threading.RLock()
     _resting = _at_rest = False
     go_on()
 

@@ -19,13 +19,13 @@ T = TypeVar("T")
 STACK = 1 << 24
 """Bytes of the stack of such a thread. What is not touched takes no memory."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # the handler of a signal may start a thread while one is started
 
 
 def _forked() -> None:
     """A child would wait for ever for a thread that it has not."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

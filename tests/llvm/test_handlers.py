@@ -43,6 +43,17 @@ wanted, other = f(x), few(x)
 total = ft.jit(lambda x: np.sum(np.sort(np.cumsum(np.sin(x) * x)) * np.cumsum(x)), **L)
 totals = [total(np.ones(n)) for n in (200_000, 400_000)]
 
+def patient(done):
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+def ended(children):  # the child, who has none itself, and then the parent
+    if not children:
+        os._exit(0)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0]
+
 def use():  # what takes memory of its own in native code
     assert np.array_equal(few(x), other)
     assert [total(np.ones(n)) for n in (200_000, 400_000)] == totals
@@ -87,9 +98,7 @@ CASES = {
         after(0.02, fork)
         assert np.array_equal(f(x), wanted)
         use()
-        if not children:
-            os._exit(0)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0]
+        ended(children)
     """,
     "forks among threads": """
         ft.set_num_threads(3)
@@ -107,9 +116,90 @@ CASES = {
             assert np.array_equal(f(wide), wanted)
         after(0.02, fork)
         assert np.array_equal(f(wide), wanted)
-        if not children:
-            os._exit(0)
-        assert [os.waitpid(child, 0)[1] for child in children] == [0]
+        ended(children)
+    """,
+    "forks within a compilation": """
+        from functrans.compile import background
+        from functrans.compile.llvm.code import engine
+        done, children, text = [], [], "define i64 @answer() {{ ret i64 {} }}"
+        def job():
+            engine.load(text.format(1), ["answer"])
+            done.append(1)
+        def fork(*_):
+            child = os.fork()
+            if child:
+                children.append(child)
+        signal.signal(signal.SIGUSR1, fork)
+        def written():  # by this thread, which compiles: the other waits for it
+            background.later(job)
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            return text.format(2)
+        engine.load(written, ["answer"], known_as="text")
+        patient(lambda: done)
+        assert done == [1]
+        use()
+        ended(children)
+    """,
+    "forks within work of the background": """
+        from functrans.compile import background, stacks
+        children, start = [], stacks.start
+        stacks.start = lambda *_: None  # this thread does the work
+        def fork(*_):
+            child = os.fork()
+            if child:
+                children.append(child)
+        signal.signal(signal.SIGUSR1, fork)
+        def job():
+            stacks.start = start
+            background.later(use)
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        background.when_calm(job)
+        background.finish()
+        use()
+        ended(children)
+    """,
+    "signals while threads start": """
+        from functrans.compile import background, stacks
+        done, children, start = [], [], threading.Thread.start
+        def started(thread):
+            start(thread)
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        threading.Thread.start = started
+        def handle(*_):
+            threading.Thread.start = start
+            background.later(lambda: done.append(1))
+            child = os.fork()
+            if child:
+                children.append(child)
+        signal.signal(signal.SIGUSR1, handle)
+        background.later(use)
+        patient(lambda: done)
+        ended(children)
+    """,
+    "signals while threads are set": """
+        from functrans.compile.llvm.code import pool
+        children, resize = [], pool.Pool.resize
+        def resized(self, count):
+            pool.Pool.resize = resize
+            os.kill(os.getpid(), signal.SIGUSR1)
+            resize(self, count)
+        pool.Pool.resize = resized
+        def handle(*_):
+            child = os.fork()
+            if child:
+                children.append(child)
+            ft.set_num_threads(2)
+            use()
+        signal.signal(signal.SIGUSR1, handle)
+        wide = np.linspace(0.0, 1.0, 1_000_000)
+        ft.jit(lambda x: np.sin(x) * 2.0, **L)(wide)
+        ft.set_num_threads(3)
+        assert ft.get_num_threads() == 3
+        use()
+        ended(children)
     """,
     "forks that are interrupted": """
         from functrans.compile import background
@@ -268,7 +358,7 @@ CASES = {
     """,
 }
 
-QUICK = ("forks", "forks that are interrupted")
+QUICK = tuple(x for x in CASES if x.startswith(("forks", "signals")) and x != "forks among threads")
 """Those that run by default; most take some seconds."""
 
 

@@ -210,6 +210,8 @@ class Tiered:
         try:
             self._made = NativeProgram(*self._arguments)
             self.run = self._made.run
+        except background.PostponedError:
+            raise
         except BaseException as error:
             self._error = error
         self._done.set()

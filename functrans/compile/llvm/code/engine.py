@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from functrans.compile.background import taking
 from functrans.compile.llvm.code import cache
 from functrans.compile.llvm.code.objects import Placed, RefusedError
 from functrans.compile.llvm.code.processor import processor
@@ -46,7 +47,9 @@ RESERVE, LETTER = 1 << 25, 256
 """Bytes that there must be to compile something, and for each character of a text; 31 MB were
 measured for the first module of a process, and 150 for a character."""
 
-_lock = threading.RLock()
+lock = threading.RLock()
+"""Held while there is compiled, and while what is compiled once for all is made; jobs of the
+background ask for it by :func:`functrans.compile.background.taking`."""
 
 
 def _llvms_lock() -> Any:
@@ -67,7 +70,7 @@ class _Forks:
     inner: AbstractContextManager[Any] = nullcontext()
 
     def before(self) -> None:
-        _lock.acquire()
+        lock.acquire()
         inner = _llvms_lock() or nullcontext()
         inner.__enter__()
         self.inner = inner
@@ -77,7 +80,7 @@ class _Forks:
         try:
             inner.__exit__(None, None, None)
         finally:
-            _lock.release()
+            lock.release()
 
 
 if hasattr(os, "register_at_fork"):
@@ -103,9 +106,9 @@ def _leaving_no_lock(function: Callable[..., T], *args: Any) -> T:
     try:
         return function(*args)
     finally:
-        lock = _llvms_inner_lock()
-        while not held and _owned(lock):
-            lock.release()
+        inner = _llvms_inner_lock()
+        while not held and _owned(inner):
+            inner.release()
 
 
 PROVIDERS: dict[str, Callable[[], int]] = {}
@@ -378,7 +381,7 @@ def _load(
     kept: bool,
     known_as: str | None,
 ) -> Loaded:
-    with _lock:
+    with taking(lock):
         here = machine()
         if verify:
             here.llvm.parse_assembly(_given(text)).verify()
@@ -404,7 +407,7 @@ def load_quickly(module: Module, names: list[str]) -> Loaded:
 
 
 def _load_quickly(module: Module, names: list[str]) -> Loaded:
-    with _lock:
+    with taking(lock):
         text, new = module.text_without(SYMBOLS)
         loaded = load(text, [*names, *new], quick=True, kept=bool(new))
         SYMBOLS.update({name: loaded[name] for name in new})
@@ -414,14 +417,14 @@ def _load_quickly(module: Module, names: list[str]) -> Loaded:
 def forget() -> None:
     """Drop the object code that is at hand for modules with variables, as another process would not
     have it; what runs stays."""
-    with _lock:
+    with taking(lock):
         _codes.clear()
 
 
 def at_hand(text: str) -> bool:
     """Whether the code of a module, with all optimisations, has been made before; `text` is what it
     is found by."""
-    with _lock:
+    with taking(lock):
         key = _key(machine(), text, PASSES)
         return key in _loaded or key in _codes or cache.has(key)
 

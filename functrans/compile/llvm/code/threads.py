@@ -9,11 +9,11 @@ chunk, or one that is called while another thread's runs, has its chunks carried
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
 
+from functrans.compile.background import taking
 from functrans.compile.llvm.code.builder import Builder, Value, number
-from functrans.compile.llvm.code.engine import SYMBOLS
+from functrans.compile.llvm.code.engine import SYMBOLS, lock
 from functrans.compile.llvm.code.pool import MOST, Pool
 from functrans.compile.llvm.code.varying import marking
 from functrans.core.errors import InputTypeError, OptionError
@@ -27,12 +27,6 @@ PARALLEL = "functrans_parallel"
 OPERANDS = ("ptr", "i64", "ptr")
 """The operands of what it calls for each chunk: the context, the chunk's number, memory of the
 thread's own."""
-
-_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a child would wait for ever for a thread that it has not
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
 
 _wanted: int | None = None
 _pool: Pool | None = None
@@ -67,10 +61,10 @@ def set_num_threads(count: int) -> None:
         raise InputTypeError(
             f"set_num_threads: the number of threads must be an int from 1 to {MOST}, got {count!r}"
         )
-    with _lock:
-        _wanted = count
+    with lock:
         if _pool is not None:
             _pool.resize(count)
+        _wanted = count
 
 
 def get_num_threads() -> int:
@@ -117,11 +111,14 @@ def told(environment: Mapping[str, str]) -> int:
 def prepare() -> None:
     """Let there be the function that modules of :func:`parallel` call."""
     global _pool
-    with _lock:
+    if _pool is not None:  # no need to wait for who compiles
+        return
+    with taking(lock):
         if _pool is None:
             with marking(None):  # it is no part of the text that is being written
-                _pool = Pool(get_num_threads())
-            SYMBOLS[PARALLEL] = _pool.address
+                pool = Pool(get_num_threads())
+            SYMBOLS[PARALLEL] = pool.address
+            _pool = pool
 
 
 def parallel(
