@@ -15,6 +15,7 @@ from functrans.torch import (
     arranging,
     decompositions,
     dtypes,
+    indexing,
     linear_algebra,
     pointwise,
     reductions,
@@ -94,7 +95,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     """``x[key] = value``."""
     check_writable(x)
     y = unwrap(value, "setitem")
-    plain = shaping.plain_key(key)
+    plain = indexing.plain_key(key)
     if type(y) not in WEAK:
         y = cast(y, dtype_of(x.array))
     content = p.setitem(x.array, plain, y)
@@ -121,7 +122,8 @@ _SOURCES = {
     linear_algebra: "addmm addmv baddbmm",
     decompositions: "addr addbmm",
     arranging: "tril",
-    shaping: "triu scatter scatter_add index_put",
+    shaping: "triu",
+    indexing: "scatter scatter_add index_put",
 }
 
 

@@ -11,6 +11,7 @@ from functrans.torch import (
     decompositions,
     devices,
     dtypes,
+    indexing,
     inplace,
     linear_algebra,
     pointwise,
@@ -48,9 +49,11 @@ METHODS = {
         "reshape view view_as reshape_as flatten ravel unflatten transpose swapaxes swapdims "
         "permute t movedim moveaxis squeeze unsqueeze expand expand_as broadcast_to diagonal "
         "contiguous is_contiguous stride data_ptr clone "
-        "repeat_interleave triu split chunk unbind narrow select gather "
-        "take_along_dim take index_select masked_select nonzero scatter scatter_add"
-        " diff index_put"
+        "repeat_interleave triu diff split chunk unbind narrow select"
+    ),
+    indexing: (
+        "gather take_along_dim take index_select masked_select nonzero scatter scatter_add "
+        "index_put"
     ),
     spectra: "stft istft",
     special: "polygamma mvlgamma igamma igammac",
@@ -231,7 +234,7 @@ def attach() -> None:
         "abs": pointwise.abs,
         "invert": pointwise.bitwise_not,
         "reversed": lambda x: arranging.flip(x, tuple(range(x.ndim))),
-        "getitem": shaping.getitem,
+        "getitem": indexing.getitem,
         "setitem": inplace.setitem,
     }
     for name, function in alone.items():

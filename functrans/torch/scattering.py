@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.types import WEAK, dtype_of, shape_of
-from functrans.torch import shaping
+from functrans.torch import indexing
 from functrans.torch.operands import cast, dim_index, tensor_array, unwrap
 from functrans.torch.tensor import Tensor, wrap
 
@@ -31,7 +31,7 @@ def scatter_reduce(
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
         )
-    a, where = tensor_array(input, "scatter_reduce"), shaping.plain_key(index)
+    a, where = tensor_array(input, "scatter_reduce"), indexing.plain_key(index)
     axis = dim_index(dim, len(shape_of(a)))
     b = tensor_array(src, "scatter_reduce")
     if dtype_of(a) != dtype_of(b):
@@ -63,7 +63,7 @@ def index_reduce(
             f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
-    where = shaping.plain_key(index)
+    where = indexing.plain_key(index)
     axis = dim_index(dim, input.ndim)
     shape = [where.size if i == axis else 1 for i in range(input.ndim)]
     full = np.broadcast_to(where.reshape(shape), tuple(source.shape))
@@ -124,7 +124,7 @@ def put(input: Tensor, index: Tensor, source: Any, accumulate: bool = False) -> 
             f"put_(): self and source expected to have the same dtype, but got self.dtype = "
             f"{input.dtype} and source.dtype = {source.dtype}"
         )
-    where = shaping.plain_key(index).reshape(-1)
+    where = indexing.plain_key(index).reshape(-1)
     n = math.prod(shape_of(a))
     flat = p.reshape(a, shape=(n,))
     values = p.reshape(b, shape=(math.prod(shape_of(b)),))
@@ -140,7 +140,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """A copy with entries of `source` added at positions of a dimension."""
     a = tensor_array(input, "index_add")
     axis = dim_index(dim, len(a.shape))
-    key = (slice(None),) * axis + (shaping.plain_key(index),)
+    key = (slice(None),) * axis + (indexing.plain_key(index),)
     static, arrays = p.index_arguments(shape_of(a), key)
     y = cast(source.array, dtype_of(a))
     y = y if alpha == 1 else cast(p.multiply(y, alpha), dtype_of(a))
@@ -150,21 +150,21 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with entries of `source` at positions of a dimension."""
     a = tensor_array(input, "index_copy")
-    key = (slice(None),) * dim_index(dim, len(a.shape)) + (shaping.plain_key(index),)
+    key = (slice(None),) * dim_index(dim, len(a.shape)) + (indexing.plain_key(index),)
     return wrap(p.setitem(a, key, cast(source.array, dtype_of(a))))
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with one value at positions of a dimension."""
     a = tensor_array(input, "index_fill")
-    key = (slice(None),) * dim_index(dim, len(a.shape)) + (shaping.plain_key(index),)
+    key = (slice(None),) * dim_index(dim, len(a.shape)) + (indexing.plain_key(index),)
     return wrap(p.setitem(a, key, cast(unwrap(value), dtype_of(a))))
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements of `source`, one after the other, where a mask holds."""
     a = tensor_array(input, "masked_scatter")
-    m = np.broadcast_to(shaping.plain_key(mask), shape_of(a))
+    m = np.broadcast_to(indexing.plain_key(mask), shape_of(a))
     values = p.getitem(p.reshape(source.array, shape=(source.numel(),)), slice(int(m.sum())))
     return wrap(p.setitem(a, m, values))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans import nn as pure
-from functrans.torch import shaping
+from functrans.torch import indexing
 from functrans.torch.creation import empty
 from functrans.torch.nn import init
 from functrans.torch.nn.functional.results import array_or_none, computed
@@ -174,7 +174,7 @@ class RNNBase(Module):
             x = input.padded()
             lengths = input.lengths()
             if given is not None and input.sorted_indices is not None:
-                given = tuple(shaping.index_select(h, 1, input.sorted_indices) for h in given)
+                given = tuple(indexing.index_select(h, 1, input.sorted_indices) for h in given)
         else:
             x = input
         if given is not None:
@@ -185,8 +185,8 @@ class RNNBase(Module):
         if not packed:
             return out, (last if self.states > 1 else last[0])
         if input.unsorted_indices is not None:
-            last = tuple(shaping.index_select(h, 1, input.unsorted_indices) for h in last)
-        rows = PackedSequence(shaping.getitem(out, input.places()), *input[1:])
+            last = tuple(indexing.index_select(h, 1, input.unsorted_indices) for h in last)
+        rows = PackedSequence(indexing.getitem(out, input.places()), *input[1:])
         return rows, (last if self.states > 1 else last[0])
 
     def _run(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functrans.torch import creation, shaping
+from functrans.torch import creation, indexing, shaping
 from functrans.torch.tensor import Tensor, wrap
 
 _Packed = namedtuple("_Packed", ["data", "batch_sizes", "sorted_indices", "unsorted_indices"])
@@ -79,7 +79,7 @@ class PackedSequence(_Packed):
         times = len(self.batch_sizes) if total is None else total
         shape = (times, int(self.batch_sizes[0]), *self.data.shape[1:])
         out = creation.full(shape, value, dtype=self.data.dtype)
-        return shaping.index_put(out, self.places(), self.data)
+        return indexing.index_put(out, self.places(), self.data)
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
@@ -121,7 +121,7 @@ def pack_padded_sequence(
     if not enforce_sorted:
         order = np.argsort(-counts, kind="stable")
         counts = counts[order]
-        input = shaping.index_select(input, 0 if batch_first else 1, wrap(order))
+        input = indexing.index_select(input, 0 if batch_first else 1, wrap(order))
     elif np.any(np.diff(counts) > 0):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
@@ -145,7 +145,7 @@ def pack_padded_sequence(
     sizes = wrap((np.arange(counts.max())[:, None] < counts).sum(1))
     sorted_indices = None if order is None else wrap(order)
     where = PackedSequence(input, sizes).places()
-    return PackedSequence(shaping.getitem(input, where), sizes, sorted_indices)
+    return PackedSequence(indexing.getitem(input, where), sizes, sorted_indices)
 
 
 def pad_packed_sequence(
@@ -171,7 +171,7 @@ def pad_packed_sequence(
     out = sequence.padded(padding_value, total_length)
     lengths = sequence.lengths()
     if sequence.unsorted_indices is not None:
-        out = shaping.index_select(out, 1, sequence.unsorted_indices)
+        out = indexing.index_select(out, 1, sequence.unsorted_indices)
         lengths = lengths[sequence.unsorted_indices.numpy_memory()]
     return (shaping.transpose(out, 0, 1) if batch_first else out), wrap(lengths)
 
