@@ -13,7 +13,7 @@ import numpy as np
 from functrans.core.errors import InputTypeError, RegistrationError, TreeError
 
 if TYPE_CHECKING:
-    from functrans.core.tree import TreeDef
+    from functrans.core.structures import TreeDef
 
 T = TypeVar("T")
 Keys = Sequence[Hashable] | Callable[[Any], Sequence[Hashable]]

@@ -29,12 +29,21 @@ from functrans.core.containers import (
     Item,
     Kind,
     Path,
-    _DictKind,
-    _LeafKind,
     classify,
     register,
 )
-from functrans.core.errors import InputTypeError, TreeError
+from functrans.core.errors import TreeError
+from functrans.core.structures import (
+    LEAF,
+    TreeDef,
+    assemble,
+    explain_difference,
+    first_difference,
+    key_string,
+    leaf_paths,
+    sentence,
+    shorten,
+)
 
 __all__ = [
     "Attribute",
@@ -57,118 +66,6 @@ __all__ = [
 
 T = TypeVar("T")
 IsLeaf = Callable[[Any], bool]
-
-
-# --- structures -----------------------------------------------------------------------------------
-
-
-class TreeDef:
-    """The structure of a pytree: what remains when the leaves are taken out.
-
-    Structures are equal if their containers have the same types, static parts (compared with
-    ``==``) and children. Hashing one needs its static parts to be hashable.
-
-    Attributes
-    ----------
-    num_leaves : int
-        How many leaves the tree has.
-    children : tuple of TreeDef
-        The structures of the children, in the order of their leaves; empty for a leaf.
-    static : object
-        What else belongs to the outermost container: the keys of a dict, the static fields of a
-        dataclass, the second result of a registered flatten function.
-
-    Examples
-    --------
-    >>> structure({"b": (1, None), "a": 2})
-    {'a': *, 'b': (*, None)}
-    """
-
-    __slots__ = ("_flat", "_hash", "_kind", "children", "num_leaves", "static")
-
-    def __init__(
-        self, kind: Kind, static: Any, children: tuple[TreeDef, ...], num_leaves: int, flat: bool
-    ) -> None:
-        self._kind = kind
-        self.static = static
-        self.children = children
-        self.num_leaves = num_leaves
-        self._flat = flat  # every child is a leaf
-        self._hash: int | None = None
-
-    @property
-    def type(self) -> builtins.type[Any] | None:
-        """The type of the outermost container, None for a leaf."""
-        return None if self is _LEAF else self._kind.cls
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if not isinstance(other, TreeDef):
-            return NotImplemented
-        return (
-            self.num_leaves == other.num_leaves
-            and self._same_node(other)
-            and self.children == other.children
-        )
-
-    def _same_node(self, other: TreeDef) -> bool:
-        """Whether the outermost containers agree, whatever their children are."""
-        if self._kind.cls is not other._kind.cls or len(self.children) != len(other.children):
-            return False
-        return self.static is other.static or self._same_static(other.static)
-
-    def _same_static(self, static: Any) -> bool:
-        try:
-            return bool(self.static == static)
-        except ValueError as error:
-            raise TreeError(
-                f"the static part of {self._kind.cls.__name__} cannot be compared with ==: "
-                f"{self.static!r}; arrays belong among the children, not in the static part"
-            ) from error
-
-    def __hash__(self) -> int:
-        if self._hash is None:
-            try:
-                self._hash = hash((self._kind.cls, self.static, self.children))
-            except TypeError as error:
-                raise InputTypeError(
-                    f"the structure {_shorten(self)} cannot be hashed: {error}; static fields and "
-                    "static parts must be hashable here (a tuple instead of a list, for example)"
-                ) from error
-        return self._hash
-
-    def __repr__(self) -> str:
-        return self._kind.show(self.static, [repr(child) for child in self.children])
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        if self is _LEAF:
-            return "_LEAF"
-        return _node, (self._kind.cls, self.static, self.children)
-
-
-def _node(cls: type[Any], static: Any, children: tuple[TreeDef, ...]) -> TreeDef:
-    """Return the structure of one container, as when it comes out of a pickle."""
-    kind = classify(cls)
-    if kind is None:
-        raise TreeError(f"{cls.__name__} is not registered as a pytree here; register it first")
-    return _assemble(kind, static, children)
-
-
-def _assemble(kind: Kind, static: Any, children: tuple[TreeDef, ...]) -> TreeDef:
-    num_leaves = sum([child.num_leaves for child in children])
-    return TreeDef(kind, static, children, num_leaves, all(c is _LEAF for c in children))
-
-
-def _shorten(treedef: TreeDef) -> str:
-    text = repr(treedef)
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-_LEAF = TreeDef(_LeafKind(_LeafKind), None, (), 1, False)
-
-
-# --- taking apart and putting together ------------------------------------------------------------
 
 
 def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDef]:
@@ -200,14 +97,14 @@ def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDe
     """
     cls = type(tree)
     if is_leaf is None and cls in LEAF_TYPES:
-        return [tree], _LEAF
+        return [tree], LEAF
     found: list[Any] = []
     try:
         if is_leaf is not None:
             return found, _flatten_until(tree, is_leaf, found)
         kind = CONTAINERS.get(cls) or classify(cls)
         if kind is None:
-            return [tree], _LEAF
+            return [tree], LEAF
         return found, _flatten_container(tree, kind, found)
     except RecursionError as error:
         raise TreeError(
@@ -221,10 +118,10 @@ def _flatten_container(tree: Any, kind: Kind, found: list[Any]) -> TreeDef:
         found += children
         count = len(children)
         if static is not None:
-            return TreeDef(kind, static, (_LEAF,) * count, count, True)
+            return TreeDef(kind, static, (LEAF,) * count, count, True)
         treedef = kind.flat.get(count)
         if treedef is None:
-            treedef = TreeDef(kind, None, (_LEAF,) * count, count, True)
+            treedef = TreeDef(kind, None, (LEAF,) * count, count, True)
             if count <= MAX_SHARED:
                 kind.flat[count] = treedef
         return treedef
@@ -236,20 +133,20 @@ def _flatten_container(tree: Any, kind: Kind, found: list[Any]) -> TreeDef:
             child_kind = CONTAINERS.get(cls) or classify(cls)
         if child_kind is None:
             found.append(child)
-            nodes.append(_LEAF)
+            nodes.append(LEAF)
         else:
             nodes.append(_flatten_container(child, child_kind, found))
-    return _assemble(kind, static, tuple(nodes))
+    return assemble(kind, static, tuple(nodes))
 
 
 def _flatten_until(tree: Any, is_leaf: IsLeaf, found: list[Any]) -> TreeDef:
     kind = None if is_leaf(tree) else classify(type(tree))
     if kind is None:
         found.append(tree)
-        return _LEAF
+        return LEAF
     children, static = kind.split(tree)
     nodes = [_flatten_until(child, is_leaf, found) for child in children]
-    return _assemble(kind, static, tuple(nodes))
+    return assemble(kind, static, tuple(nodes))
 
 
 def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
@@ -282,10 +179,10 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
         leaves = list(leaves)
     if len(leaves) != treedef.num_leaves:
         raise TreeError(
-            f"unflatten: the structure {_shorten(treedef)} has {treedef.num_leaves} leaves, "
+            f"unflatten: the structure {shorten(treedef)} has {treedef.num_leaves} leaves, "
             f"but {len(leaves)} were given"
         )
-    if treedef is _LEAF:
+    if treedef is LEAF:
         return leaves[0]
     if treedef._flat:
         return treedef._kind.join(treedef.static, leaves)
@@ -293,7 +190,7 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
 
 
 def _build(treedef: TreeDef, rest: Iterator[Any]) -> Any:
-    if treedef is _LEAF:
+    if treedef is LEAF:
         return next(rest)
     if treedef._flat:
         return treedef._kind.join(treedef.static, list(islice(rest, treedef.num_leaves)))
@@ -360,9 +257,9 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
         column: list[Any] = []
         if not _flatten_like(treedef, other, column):
             names = ("tree 1", f"tree {number}")
-            difference = _first_difference(treedef, structure(other), (), prefix=True)
+            difference = first_difference(treedef, structure(other), (), prefix=True)
             raise TreeError(
-                f"the trees passed to map differ {_sentence(difference, names)}; "
+                f"the trees passed to map differ {sentence(difference, names)}; "
                 "they must have the same structure"
             )
         columns.append(column)
@@ -371,7 +268,7 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
 
 def _flatten_like(treedef: TreeDef, tree: Any, found: list[Any]) -> bool:
     """Collect what stands in `tree` at the leaves of `treedef`; false if the two do not match."""
-    if treedef is _LEAF:
+    if treedef is LEAF:
         found.append(tree)
         return True
     kind = classify(type(tree))
@@ -387,31 +284,6 @@ def _flatten_like(treedef: TreeDef, tree: Any, found: list[Any]) -> bool:
     return all(_flatten_like(node, child, found) for node, child in pairs)
 
 
-# --- paths ----------------------------------------------------------------------------------------
-
-
-def leaf_paths(treedef: TreeDef) -> list[Path]:
-    """Return the path of every leaf: a tuple of `Item` and `Attribute` entries.
-
-    Examples
-    --------
-    >>> leaf_paths(structure({"a": [1.0, 2.0]}))
-    [(Item('a'), Item(0)), (Item('a'), Item(1))]
-    """
-    found: list[Path] = []
-    _collect_paths(treedef, (), found)
-    return found
-
-
-def _collect_paths(treedef: TreeDef, path: Path, found: list[Path]) -> None:
-    if treedef is _LEAF:
-        found.append(path)
-        return
-    entries = treedef._kind.entries(treedef.static, len(treedef.children))
-    for entry, child in zip(entries, treedef.children, strict=True):
-        _collect_paths(child, (*path, entry), found)
-
-
 def flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> list[tuple[Path, Any]]:
     """Return the path and the value of every leaf of a pytree; see `flatten`.
 
@@ -422,92 +294,6 @@ def flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> list[tuple[Pa
     """
     found, treedef = flatten(tree, is_leaf)
     return list(zip(leaf_paths(treedef), found, strict=True))
-
-
-def key_string(path: Path) -> str:
-    """Write a path as the Python expression that leads from the tree to the leaf.
-
-    Examples
-    --------
-    >>> key_string((Item("layers"), Item(0), Attribute("weight")))
-    "['layers'][0].weight"
-    """
-    return "".join([str(entry) for entry in path])
-
-
-# --- comparing structures -------------------------------------------------------------------------
-
-_Difference = tuple[Path, TreeDef, TreeDef]
-
-
-def explain_difference(
-    a: TreeDef, b: TreeDef, *, names: tuple[str, str] = ("the first tree", "the second tree")
-) -> str:
-    """Say in one phrase where and how two structures differ first.
-
-    Parameters
-    ----------
-    a, b : TreeDef
-        The structures.
-    names : pair of str, optional
-        What to call the two trees.
-
-    Returns
-    -------
-    str
-        The path and the difference, or that there is none.
-
-    Examples
-    --------
-    >>> explain_difference(structure({"b": (1, (2, 3))}), structure({"b": (1, [2, 3])}))
-    "at ['b'][1]: tuple of 2 in the first tree, list of 2 in the second tree"
-    """
-    difference = _first_difference(a, b, (), prefix=False)
-    return "the structures are the same" if difference is None else _sentence(difference, names)
-
-
-def _first_difference(a: TreeDef, b: TreeDef, path: Path, *, prefix: bool) -> _Difference | None:
-    """Find the first place where the structures differ; a leaf of a prefix matches anything."""
-    if a is b or (prefix and a is _LEAF):
-        return None
-    if not a._same_node(b):
-        return path, a, b
-    entries = a._kind.entries(a.static, len(a.children))
-    for entry, child, other in zip(entries, a.children, b.children, strict=True):
-        difference = _first_difference(child, other, (*path, entry), prefix=prefix)
-        if difference is not None:
-            return difference
-    return None
-
-
-def _sentence(difference: _Difference | None, names: tuple[str, str], root: str = "") -> str:
-    assert difference is not None, "the structures are the same"
-    path, a, b = difference
-    where = f"at {root}{key_string(path)}" if path or root else "at the root"
-    both = a._kind.cls is b._kind.cls
-    if both and isinstance(a._kind, _DictKind):
-        keys = [{entry.key: None for entry in n._kind.entries(n.static, 0)} for n in (a, b)]
-        for name, more, fewer in ((names[1], *keys), (names[0], *reversed(keys))):
-            missing = [repr(key) for key in more if key not in fewer]
-            if missing:
-                return f"{where}: {name} lacks the key {' and the key '.join(missing)}"
-    if both and len(a.children) == len(b.children):
-        here, there = (n._kind.show(n.static, ["*" for _ in n.children]) for n in (a, b))
-        if here == there:
-            return f"{where}: the static parts of {here} print alike but are not equal"
-    else:
-        here, there = _describe(a), _describe(b)
-        if here == there:  # two classes of one name
-            here, there = (f"{n._kind.cls.__module__}.{n._kind.cls.__qualname__}" for n in (a, b))
-    return f"{where}: {here} in {names[0]}, {there} in {names[1]}"
-
-
-def _describe(treedef: TreeDef) -> str:
-    if treedef is _LEAF:
-        return "leaf"
-    if treedef.type is type(None):
-        return "None"
-    return f"{treedef._kind.cls.__name__} of {len(treedef.children)}"
 
 
 def flatten_prefix(prefix: Any, tree: Any, *, what: str) -> list[Any]:
@@ -539,14 +325,14 @@ def flatten_prefix(prefix: Any, tree: Any, *, what: str) -> list[Any]:
     """
     full = tree if isinstance(tree, TreeDef) else structure(tree)
     values, treedef = flatten(prefix, _is_none)
-    if treedef is _LEAF:
+    if treedef is LEAF:
         return values * full.num_leaves
     counts: list[int] = []
     if not _count_leaves(treedef, full, counts):
         names = (what, "the tree it applies to")
-        difference = _first_difference(treedef, full, (), prefix=True)
+        difference = first_difference(treedef, full, (), prefix=True)
         raise TreeError(
-            f"{what} does not match {_sentence(difference, names, root=what)}; "
+            f"{what} does not match {sentence(difference, names, root=what)}; "
             "use the same containers, or one value for a whole subtree"
         )
     pairs = zip(values, counts, strict=True)
@@ -559,7 +345,7 @@ def _is_none(tree: Any) -> bool:
 
 def _count_leaves(prefix: TreeDef, full: TreeDef, counts: list[int]) -> bool:
     """Count the leaves of `full` below each leaf of `prefix`; false if the two do not match."""
-    if prefix is _LEAF:
+    if prefix is LEAF:
         counts.append(full.num_leaves)
         return True
     pairs = zip(prefix.children, full.children, strict=False)
@@ -577,7 +363,7 @@ def regroup(leaves: Sequence[Any], treedefs: Sequence[TreeDef]) -> list[Any]:
     groups = []
     start = 0
     for treedef in treedefs:
-        if treedef is _LEAF:
+        if treedef is LEAF:
             groups.append(leaves[start])
             start += 1
             continue

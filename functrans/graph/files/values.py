@@ -24,6 +24,7 @@ from functrans.core.containers import (
 )
 from functrans.core.errors import GraphFileError
 from functrans.core.primitive import REGISTRY, Primitive
+from functrans.core.structures import node
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Graph
 from functrans.primitives.index_expression import ARRAY, Index
@@ -320,7 +321,7 @@ class Reader:
         parts = tuple([self.tree(child) for child in children])
         if len(kind.entries(static, len(parts))) != len(parts):
             raise Damaged(f"the structure of a {kind.cls.__name__} with {len(parts)} children")
-        return tree._node(kind.cls, static, parts)
+        return node(kind.cls, static, parts)
 
     def _array(self, json: Any) -> np.ndarray[Any, Any]:
         number, order, shape = json
