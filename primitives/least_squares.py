@@ -100,10 +100,14 @@ pinv: Function = general(
 
 
 def cutoff(x: Array, rcond: float | None) -> float:
-    """The ratio to the largest below which NumPy counts singular values as zero."""
+    """The ratio to the largest below which NumPy counts singular values as zero.
+
+    LAPACK takes one that is not between 0 and 1 for the rounding error.
+    """
     eps = float(np.finfo(float).eps)
-    rows, columns = x.shape[-2:]
-    return eps * builtins.max(rows, columns) if rcond is None else rcond if rcond >= 0 else eps
+    if rcond is None:
+        return eps * builtins.max(x.shape[-2:])
+    return rcond if 0 < rcond < 1 else eps
 
 
 def misfit(ans: Array, x: Array, y: Array) -> Array:
@@ -146,6 +150,8 @@ def lstsq_pull(g: Any, ans: Any, x: Array, y: Array, *, rcond: float | None) -> 
 def lstsq_batch(x: Array, y: Array, *, batched: tuple[bool, bool], rcond: float | None) -> Any:
     """NumPy has no stacked version: through the pseudoinverse, all lanes taken to have one rank."""
     is_vector = y.ndim - batched[1] == 1
+    dtype = linalg_dtype(dtype_of(x), dtype_of(y))
+    x, y = (astype(z, dtype=np.result_type(dtype, float)) for z in (x, y))  # as NumPy works
     size = x.shape[0] if batched[0] else y.shape[0]
     x = x if batched[0] else broadcast_to(x, shape=(size, *x.shape))
     y = as_columns(y, is_vector)
@@ -161,7 +167,13 @@ def lstsq_batch(x: Array, y: Array, *, batched: tuple[bool, bool], rcond: float 
     residuals = sum(square, axes=(1,))
     if x.shape[1] <= x.shape[2]:
         residuals = np.zeros((size, 0), dtype_of(s))
-    return from_columns(ans, is_vector), residuals, rank, s
+    parts = real_dtype(dtype)
+    return (
+        astype(from_columns(ans, is_vector), dtype=dtype),
+        astype(residuals, dtype=parts),
+        rank,
+        astype(s, dtype=parts),
+    )
 
 
 def lstsq_shape(x: ArrayType, y: ArrayType, *, rcond: float | None) -> tuple[ArrayType, ...]:

@@ -131,6 +131,15 @@ SNAPSHOTS: dict[str, Row] = {
         lambda x: np.einsum("i->", x, subok=True),  # type: ignore[call-overload]
         r"numpy\.einsum\(subok=\) is not supported for traced arrays, at .*; leave it out",
     ),
+    "histogram of complex numbers": (
+        on_traced(lambda x: np.histogram(x * 1j)[1]),
+        errors.OperandError,
+        r"a histogram of complex numbers \(complex128\[3\]\), at .*numpy\.real\(x\)",
+    ),
+    "einsum dtype": option(
+        lambda x: np.einsum("i->", x, dtype=object),
+        r"numpy\.einsum\(dtype=object\) is not supported .*; take a numeric dtype",
+    ),
     "astype to text": option(lambda x: x.astype(str), "take a numeric dtype"),
     "pad mode": option(lambda x: np.pad(x, 1, mode=lambda *args: None), r"by numpy\.concatenate"),
     "clip option": option(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.array import TracedArray
+from functrans.core.types import Array, dtype_of, is_plain, shape_of
 from functrans.numpy import joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes, true_axis
 from functrans.numpy.operands import flattened, operand, scalar
@@ -118,7 +119,11 @@ def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Arra
     before, after = steps[:-1], steps[1:]
     width = p.add(before, after)
     # The slope of the parabola through three points, in the middle and at the ends.
-    middle = p.divide(p.add(p.multiply(after, left), p.multiply(before, right)), width)
+    if ndim_of(spacing):
+        middle = p.divide(p.add(p.multiply(after, left), p.multiply(before, right)), width)
+    else:
+        across = p.subtract(_part(x, axis, 2, None), _part(x, axis, None, -2))
+        middle = p.divide(across, p.multiply(spacing, 2.0))
     first, last = _part(slopes, axis, 0, 1), _part(slopes, axis, size - 2, None)
     if edge_order == 2:
         bend = p.divide(p.subtract(right, left), width)
@@ -186,7 +191,15 @@ def interp(
             p.subtract(p.getitem(points, piece + 1), p.getitem(points, piece)),
         )
         distance = p.subtract(at, p.getitem(points, knot))
-        inside = p.add(p.multiply(slope, distance), p.getitem(values, knot))
+        start = p.getitem(values, knot)
+        inside = p.add(p.multiply(slope, distance), start)
+        if not (is_plain(values) and np.isfinite(values).all()):
+            # Beside infinity or NaN NumPy takes the knot itself, or comes from the other end.
+            end = p.getitem(values, piece + 1)
+            back = p.multiply(slope, p.subtract(at, p.getitem(points, piece + 1)))
+            other = p.where(p.equal(start, end), start, p.add(back, end))
+            other = p.where(p.equal(distance, 0), start, other)
+            inside = p.where(p.isnan(inside), other, inside)
     ans = p.where(p.less(at, points[0]), low, p.where(p.greater(at, points[-1]), high, inside))
     return scalar(p.where(p.isnan(at), at, ans))
 
@@ -194,7 +207,7 @@ def interp(
 @implements(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     """The convolution of two vectors."""
-    x, y = shapes.atleast_1d(a), shapes.atleast_1d(v)
+    x, y = (_vector("convolve", shapes.atleast_1d(z)) for z in (a, v))
     if shape_of(y)[0] > shape_of(x)[0]:
         x, y = y, x
     if shape_of(y)[0] == 0:
@@ -205,7 +218,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     """The sums of products of a vector with shifted copies of another, conjugated."""
-    x, y = shapes.atleast_1d(a), shapes.atleast_1d(v)
+    x, y = (_vector("correlate", operand(z)) for z in (a, v))
     if shape_of(x)[0] == 0 or shape_of(y)[0] == 0:
         raise ValueError("a and v cannot be empty")
     y = p.conjugate(y) if dtype_of(y).kind == "c" else y
@@ -214,14 +227,39 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     return _sliding_products(x, shapes.flip(y), mode)
 
 
-def _sliding_products(x: Array, y: Array, mode: str) -> Array:
+def _vector(name: str, x: Array) -> Array:
+    if ndim_of(x) != 1:
+        raise ValueError(f"numpy.{name} takes vectors, not an array of {ndim_of(x)} axes")
+    return x
+
+
+_MODES = ("valid", "same", "full")
+"""The modes of a convolution, in the order of their numbers."""
+
+
+def _sliding_products(x: Array, y: Array, mode: Any) -> Array:
     """The convolution of a vector with one that is no longer."""
     n, m = shape_of(x)[0], shape_of(y)[0]
+    mode = _MODES[mode] if mode in (0, 1, 2) else mode
     starts = {"full": (m - 1, n + m - 1), "same": (m // 2, n), "valid": (0, n - m + 1)}
     if mode not in starts:
         raise ValueError(f"mode must be 'full', 'same' or 'valid' (got {mode!r})")
     before, count = starts[mode]
     after = count + m - 1 - n - before
     padded = p.pad(x, widths=((before, after),))
-    windows = np.arange(count)[:, None] + np.arange(m)
-    return p.matmul(p.getitem(padded, windows), shapes.flip(y))
+    places = np.arange(count)[:, None] + np.arange(m)
+    windows, factors = p.getitem(padded, places), shapes.flip(y)
+    if not before and not after or not _may_be_infinite(y):
+        return p.matmul(windows, factors)
+    # What reaches beyond the vector is left out: infinity times its padding would be NaN.
+    products = p.where((places >= before) & (places < before + n), windows * factors, 0)
+    return reductions.cast(reductions.sum(products, 1), dtype_of(products))
+
+
+def _may_be_infinite(y: Array) -> bool:
+    """Whether an array holds infinity or NaN; in a graph its numbers are taken to be finite."""
+    if dtype_of(y).kind not in "fc":
+        return False
+    while isinstance(y, TracedArray):
+        y = y.underlying  # also what stands for all lanes of a batch
+    return y is not None and not np.isfinite(y).all()

@@ -11,9 +11,10 @@ from functrans import primitives as p
 from functrans.core.types import WEAK, Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, views
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
-from functrans.numpy.operands import operand
+from functrans.numpy.operands import NUMERIC_KINDS, operand
 from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements, method
+from functrans.numpy.specimens import specimen
 
 
 def full_width(x: Any) -> Array:
@@ -73,17 +74,23 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
 @implements(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Array:
     """The sum of products over named axes."""
-    dtype = kwargs.pop("dtype", None)
-    for name in kwargs:
-        if name not in ("order", "casting"):
-            raise unsupported("einsum", f"{name}=")
     if isinstance(operands[0], str):
         args = [operands[0], *map(operand, operands[1:])]
+        arrays: Any = range(1, len(args))
     else:  # arrays and their labels by turns
-        args = [
-            x if k % 2 or k == len(operands) - 1 and len(operands) % 2 else operand(x)
-            for k, x in enumerate(operands)
-        ]
+        arrays = range(0, len(operands) - 1, 2)
+        args = [operand(x) if k in arrays else x for k, x in enumerate(operands)]
+    for name in kwargs:
+        if name not in ("dtype", "order", "casting"):
+            raise unsupported("einsum", f"{name}=")
+    dtype = None
+    if kwargs or type(optimize) is not bool:
+        given = [specimen(x) if k in arrays else x for k, x in enumerate(args)]
+        asked: Any = np.einsum(*given, optimize=optimize, **kwargs)
+        if kwargs.get("dtype") is not None:  # which NumPy passes over where it returns a view
+            dtype = getattr(asked, "dtype", np.dtype(object))
+            if dtype.kind not in NUMERIC_KINDS:
+                raise unsupported("einsum", f"dtype={dtype}", "take a numeric dtype")
     ans = p.einsum_of(*args, optimize=optimize, dtype=dtype)
     if len(args) == 2 and dtype is None and isinstance(args[0], str):  # may rename axes: a view
 
@@ -154,6 +161,11 @@ def _core(name: str, *operands: tuple[Array, int]) -> None:
 def vecdot(x: Array, y: Array) -> Array:
     """Inner products along the last axes, the elements of `x` conjugated."""
     _core("vecdot", (x, 1), (y, 1))
+    if shape_of(x)[-1] != shape_of(y)[-1]:
+        raise ValueError(
+            "vecdot: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature "
+            f"(n),(n)->() (size {shape_of(y)[-1]} is different from {shape_of(x)[-1]})"
+        )
     products = p.multiply(p.conjugate(x) if dtype_of(x).kind == "c" else x, y)
     return reductions.cast(reductions.sum(products, -1), dtype_of(products))
 

@@ -47,6 +47,8 @@ def _fitted(x: Array, n: int, axis: int) -> Array:
 
 
 def _points(n: Any, default: int) -> int:
+    if isinstance(n, bool):
+        raise TypeError(f"the number of points is an integer, not {n}")
     points: int = default if n is None else operator.index(n)
     if points < 1:
         raise ValueError(f"Invalid number of FFT data points ({points}) specified.")
@@ -150,6 +152,8 @@ def _plan(x: Array, s: Any, axes: Any, name: str, *, half: str = "") -> Plan:
 
 
 def _full_along(primitive: Callable[..., Array], x: Array, plan: Plan, norm: Norm) -> Array:
+    if not shape_of(x):
+        return p.reshape(p.reshape(x, shape=(1,)), shape=())  # an array, no scalar
     for n, axis in plan:
         x = _full(primitive, x, n, axis, norm)
     return x
@@ -242,5 +246,7 @@ def ifftshift(x: Any, axes: Any = None) -> Array:
 
 def _rolled_by_half(x: Array, axes: Any, direction: int) -> Array:
     shape = shape_of(x)
+    if not shape and axes is None:
+        raise ValueError(f"numpy.fft: a number has no axis to be shifted along, at {user_line()}")
     chosen = several_axes(range(len(shape)) if axes is None else axes, len(shape), repeats=True)
     return shapes.roll(x, [direction * (shape[axis] // 2) for axis in chosen], chosen)

@@ -14,7 +14,8 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.errors import OperandError, user_line
+from functrans.core.types import Array, dtype_of, shape_of, type_of
 from functrans.numpy import calculus, creation, indexing, joining, reductions, shapes
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import flattened, operand, promoted
@@ -31,8 +32,8 @@ def histogram(
     amounts = None if weights is None else operand(weights)
     if amounts is not None and shape_of(amounts) != shape_of(x):
         raise ValueError("weights should have the same shape as a.")
-    x = _no_bools(flattened(x))
-    edges = histogram_bin_edges(x, bins, range, amounts)
+    x = _real_data(flattened(x))
+    edges = histogram_bin_edges(x, bins, range, None if amounts is None else flattened(amounts))
     count = shape_of(edges)[0] - 1
     ans = _sums(_place(x, edges), None if amounts is None else flattened(amounts), count + 2)[1:-1]
     if density:
@@ -44,7 +45,9 @@ def histogram(
 @implements(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Array:
     """The edges of the bins of `histogram`."""
-    x = _no_bools(flattened(operand(a)))
+    if weights is not None and shape_of(operand(weights)) != shape_of(operand(a)):
+        raise ValueError("weights should have the same shape as a.")
+    x = _real_data(flattened(operand(a)))
     if isinstance(bins, str):
         if weights is not None:
             raise TypeError(
@@ -72,7 +75,13 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     return edges
 
 
-def _no_bools(x: Array) -> Array:
+def _real_data(x: Array) -> Array:
+    """Data to be counted: bools as integers, and no complex numbers, which have no order."""
+    if dtype_of(x).kind == "c":
+        raise OperandError(
+            f"a histogram of complex numbers ({type_of(x)}), at {user_line()}: they have no order. "
+            "Take one of their real parts (numpy.real(x)) or their sizes (numpy.abs(x))."
+        )
     return cast(x, np.uint8) if dtype_of(x).kind == "b" else x
 
 
@@ -84,14 +93,15 @@ def _ends(x: Array, range: Any) -> tuple[Array, Array]:
         return 0.0, 1.0
     else:
         first, last = reductions.min(x), reductions.max(x)
+    for end in (first, last):
+        if not np.isfinite(0.0 if (known := indexing.known(end)) is None else known):
+            raise ValueError(f"the range of the bins ends at {known}, which is not finite")
     if isinstance(first, TracedArray) or isinstance(last, TracedArray):
         same = p.equal(first, last)
         first, last = (p.astype(z, dtype=_floating(z)) for z in (first, last))
         return p.where(same, first - 0.5, first), p.where(same, last + 0.5, last)
     if first > last:
         raise ValueError("max must be larger than min in range parameter.")
-    if not (np.isfinite(first) and np.isfinite(last)):
-        raise ValueError(f"the range of the bins, [{first}, {last}], is not finite")
     return (first - 0.5, last + 0.5) if first == last else (first, last)
 
 
@@ -119,7 +129,7 @@ def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> tuple[Array, list[Array]]:
     """The numbers of points in boxes, or the sums of their weights, and the edges of each axis."""
-    x = operand(sample)
+    x = _real_data(operand(sample))
     if isinstance(sample, list | tuple) or ndim_of(x) != 2:
         x = shapes.transpose(shapes.atleast_2d(x))
     axes = shape_of(x)[1]

@@ -153,6 +153,15 @@ def plain(x: Any, wanted: str) -> Any:
     return x.concrete(wanted) if isinstance(x, TracedArray) else np.asarray(x)
 
 
+def known(x: Any) -> Any:
+    """The value of an array if it is known while the program runs; None in lanes and graphs."""
+    while isinstance(x, TracedArray):
+        if not x.interpreter.values_known:
+            return None
+        x = x.underlying
+    return x
+
+
 @method("nonzero")
 @implements(np.nonzero)
 def nonzero(a: Any) -> Any:

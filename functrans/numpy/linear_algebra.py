@@ -342,14 +342,24 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         axes = tuple(range(ndim))
         euclidean = ord is None or (ndim == 2 and ord in ("fro", "f")) or (ndim == 1 and ord == 2)
         if euclidean:
-            return p.norm(a, axes=axes, keepdims=reductions.flag(keepdims))
+            return p.norm(a, axes=axes, keepdims=bool(keepdims))
     else:
-        axes = several_axes(axis, ndim)
+        axes = _axes_of_norm(axis, ndim)
     if len(axes) == 1:
-        return _vector_norm(a, ord, axes, reductions.flag(keepdims))
+        return _vector_norm(a, ord, axes, bool(keepdims))
     if len(axes) == 2:
-        return _matrix_norm(a, ord, axes, reductions.flag(keepdims))
+        return _matrix_norm(a, ord, axes, bool(keepdims))
     raise ValueError("Improper number of dimensions to norm.")
+
+
+def _axes_of_norm(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a norm: a tuple, or what Python makes an integer of."""
+    if not isinstance(axis, tuple):
+        try:
+            axis = int(axis)
+        except (TypeError, ValueError) as error:
+            raise TypeError("'axis' must be None, an integer or a tuple of integers") from error
+    return several_axes(axis, ndim)
 
 
 def _euclidean(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
@@ -420,9 +430,9 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     if dtype_of(a).kind not in "fc":
         a = p.astype(a, dtype=np.dtype(float))
     shape = shape_of(a)
-    axes = several_axes(tuple(range(len(shape))) if axis is None else axis, len(shape))
+    axes = tuple(range(len(shape))) if axis is None else _axes_of_norm(axis, len(shape))
     if len(axes) == 1:
-        return _vector_norm(a, ord, axes, reductions.flag(keepdims))
+        return _vector_norm(a, ord, axes, bool(keepdims))
     rest = tuple(i for i in range(len(shape)) if i not in axes)
     joined = shapes.transpose(a, axes + rest)
     n = math.prod(shape[i] for i in axes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ from functrans.primitives import (
 def polyval(p: Any, x: Any) -> Array:
     """The value of a polynomial."""
     x = operand(x)
-    ans: Any = multiply(x, 0)
+    ans: Any = multiply(x, False)  # zeros, of the dtype of x
     for coefficient in operand(p):
         ans = add(multiply(ans, x), coefficient)
     return ans
@@ -68,15 +67,28 @@ def polysub(a1: Any, a2: Any) -> Array:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Array:
-    """The product of two polynomials."""
-    return calculus.convolve(a1, a2)
+    """The product of two polynomials, without their leading zeros where these are known."""
+    return calculus.convolve(_without_leading_zeros(a1), _without_leading_zeros(a2))
+
+
+def _without_leading_zeros(a: Any) -> Array:
+    x = shapes.atleast_1d(a)
+    if ndim_of(x) != 1:
+        raise ValueError("Polynomial must be 1d only.")
+    if not shape_of(x)[0]:
+        return np.zeros(1, dtype_of(x))
+    known = indexing.known(x)
+    if known is None or known[0] != 0:
+        return x
+    used = np.flatnonzero(known)
+    return x[used[0] if used.size else -1 :]
 
 
 @implements(np.polydiv)
 def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
     """Quotient and remainder; leading zeros of the remainder are left out."""
     rest, divisor = (shapes.atleast_1d(add(operand(x), 0.0)) for x in (u, v))
-    dtype = dtype_of(add(rest[:1], divisor[:1]))
+    dtype = dtype_of(add(rest[0], divisor[0]))
     n, count = shape_of(divisor)[0], shape_of(rest)[0] - shape_of(divisor)[0] + 1
     scale = divide(1.0, divisor[0])
     quotient: Any = []
@@ -86,7 +98,7 @@ def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
         reduced = subtract(rest[k : k + n], multiply(quotient[-1], divisor))
         rest = joining.concatenate([rest[:k], reduced, rest[k + n :]])
     known = np.abs(indexing.plain(rest, "numpy.polydiv (of the remainder)"))
-    used = np.flatnonzero(known > 1e-8)  # what NumPy takes for zero
+    used = np.flatnonzero(~(known <= 1e-8))  # what NumPy takes for zero
     start = min(used[0] if used.size else shape_of(rest)[0], shape_of(rest)[0] - 1)
     found = joining.stack(quotient) if quotient else np.zeros(1, dtype)
     return found, rest[start:]
@@ -95,10 +107,10 @@ def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> Array:
     """The derivative of order `m` of a polynomial."""
-    order = operator.index(m)
+    order = int(m)
     if order < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
-    x = shapes.atleast_1d(p)
+    x = _coefficients("polyder", p)
     if order == 0:
         return x
     degree = shape_of(x)[0] - 1
@@ -112,15 +124,25 @@ def polyder(p: Any, m: int = 1) -> Array:
 @implements(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     """The integral of order `m` of a polynomial, with constants of integration `k`."""
-    order = operator.index(m)
+    order = int(m)
     if order < 0:
         raise ValueError("Order of integral must be positive (see polyder)")
-    x = shapes.atleast_1d(p)
     constants = shapes.atleast_1d(0.0 if k is None else k)
-    constants = shapes.broadcast_to(constants, (order,))
+    if shape_of(constants) == (1,):
+        constants = shapes.broadcast_to(constants, (order,))
+    if shape_of(constants)[0] < order:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    x = _coefficients("polyint", p)
     for i in range(order):
         length = shape_of(x)[0]
         x = joining.concatenate([divide(x, np.arange(length, 0, -1)), constants[i : i + 1]])
+    return x
+
+
+def _coefficients(name: str, p: Any) -> Array:
+    x = operand(p)
+    if not ndim_of(x):
+        raise TypeError(f"numpy.{name} takes an array of coefficients, not a number")
     return x
 
 
@@ -129,7 +151,7 @@ def polyfit(
     x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
 ) -> Any:
     """The coefficients of the polynomial that fits best, by (weighted) least squares."""
-    order = operator.index(deg) + 1
+    order = int(deg) + 1
     if order < 1:
         raise ValueError("polyfit: deg must not be negative")
     places, values = add(operand(x), 0.0), add(operand(y), 0.0)
@@ -175,7 +197,8 @@ def poly(seq_of_zeros: Any) -> Array:
         zeros = linear_algebra.eigvals(zeros)
     elif len(shape) != 1:
         raise ValueError("input must be 1d or non-empty square 2d array.")
-    one = np.ones(1, np.mintypecode(dtype_of(zeros).char))
+    zeros = reductions.cast(zeros, np.mintypecode(dtype_of(zeros).char))
+    one = np.ones(1, dtype_of(zeros))
     ans: Any = one
     for i in range(math.prod(shape_of(zeros))):
         factor = joining.concatenate([one, negative(zeros[i : i + 1])])

@@ -9,7 +9,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
-from functrans.numpy import indexing, reductions, shapes
+from functrans.numpy import indexing, nan_reductions, reductions, shapes
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import flattened, operand, promoted, scalar
 from functrans.numpy.reductions import truth
@@ -105,6 +105,8 @@ def nanquantile(
 ) -> Array:
     """The elements below which given fractions of those that are no NaN lie."""
     fraction = _fraction(q)
+    if 0 in shape_of(operand(a)):
+        return nan_reductions.nanmean(a, axis, keepdims=truth(keepdims))
     x, kept = _quantile_operand(a, axis, weights, method, fraction)
     last = ndim_of(x) - 1
     if weights is not None:
@@ -167,7 +169,7 @@ def _quantile_operand(
 
 def _takes_elements(method: str, fraction: Array) -> bool:
     """Whether quantiles are elements themselves, so that integers stay what they are."""
-    return method in _ELEMENTS or (method == "linear" and dtype_of(fraction).kind in "iu")
+    return method in _ELEMENTS or (method == "linear" and dtype_of(fraction).kind in "biu")
 
 
 def _fraction(q: Any) -> Array:
@@ -180,7 +182,9 @@ def _fraction(q: Any) -> Array:
 
 def _between(q: Array, count: Any, method: str, element: Callable[[Array], Array]) -> Array:
     """The quantiles `q` of `count` sorted elements, of which ``element(i)`` takes some."""
-    end = count - 1 if isinstance(count, int) else p.maximum(p.subtract(count, 1), 0)
+    end = last = count - 1 if isinstance(count, int) else p.maximum(p.subtract(count, 1), 0)
+    if not isinstance(count, int) and dtype_of(q).kind == "f":  # it does not widen float32
+        count, end = (p.astype(n, dtype=dtype_of(q)) for n in (count, last))
     if method in _ELEMENTS:
         place = _ELEMENTS[method](count, end, q)
         return element(p.astype(p.maximum(place, 0), dtype=np.dtype(np.intp)))
@@ -190,7 +194,7 @@ def _between(q: Array, count: Any, method: str, element: Callable[[Array], Array
     place = p.minimum(p.maximum(unbounded, 0.0), end)
     # Rounding down decides between two neighbours; the weight of each stays differentiable in q.
     below = p.astype(p.floor(place), dtype=np.dtype(np.intp))
-    above = p.minimum(p.add(below, 1), end)
+    above = p.minimum(p.add(below, 1), last)
     weight = p.subtract(place, p.floor(place))
     if method == "averaged_inverted_cdf":  # a step function, with the middle at its steps
         weight = p.where(p.equal(weight, 0), p.where(p.less(unbounded, 0), 0.0, 0.5), 1.0)
@@ -199,7 +203,7 @@ def _between(q: Array, count: Any, method: str, element: Callable[[Array], Array
     # From the nearer end, as NumPy does, so that both ends are exact.
     from_low = p.add(low, p.multiply(gap, weight))
     from_high = p.subtract(high, p.multiply(gap, p.subtract(1, weight)))
-    return p.where(p.equal(low, high), low, p.where(p.less(weight, 0.5), from_low, from_high))
+    return p.where(p.less(weight, 0.5), from_low, from_high)
 
 
 def _quantile_result(

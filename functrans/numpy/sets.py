@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, shape_of
+from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions
 from functrans.numpy.operands import flattened, operand
 from functrans.numpy.registry import implements
@@ -27,6 +27,11 @@ def isin(
     x, values = operand(element), flattened(operand(test_elements))
     if kind not in (None, "sort", "table"):
         raise ValueError(f"Invalid kind: {kind!r}. Please use None, 'sort' or 'table'.")
+    if kind == "table" and {dtype_of(z).kind for z in (x, values)} - set("biu"):
+        raise ValueError(
+            "The 'table' method is only supported for boolean or integer arrays. Please select "
+            "'sort' or None for kind."
+        )
     if not shape_of(values)[0]:
         found: Array = np.zeros(shape_of(x), bool)
     else:
@@ -34,7 +39,8 @@ def isin(
         place = p.searchsorted(ordered, x, side="left")
         place = p.minimum(place, shape_of(values)[0] - 1)
         found = p.equal(p.getitem(ordered, place), x)
-    return p.logical_not(found) if invert else found
+    found = p.logical_not(found) if invert else found
+    return found if shape_of(x) else p.reshape(p.reshape(found, shape=(1,)), shape=())
 
 
 @implements(getattr(np, "in1d", None))
@@ -83,7 +89,10 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Array:
     """The different elements that are in one of two arrays only."""
     x, y = _different(ar1, assume_unique), _different(ar2, assume_unique)
     both = joining.concatenate([x, y])
-    values, first, counts = np.unique(
-        indexing.plain(both, "numpy.setxor1d"), return_index=True, return_counts=True
+    values, first, counts = np.unique(  # no NaN is another
+        indexing.plain(both, "numpy.setxor1d"),
+        return_index=True,
+        return_counts=True,
+        equal_nan=False,
     )
     return p.take(both, first[counts == 1], axis=0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
+from functrans.core.errors import user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, reduced_axes
@@ -111,6 +112,8 @@ def nanmedian(
     x = operand(a)
     if dtype_of(x).kind not in "fc":
         return median(x, axis, keepdims=keepdims)
+    if 0 in shape_of(x):
+        return reductions.mean(x, axis, keepdims=truth(keepdims))
     x, kept = last_axis(x, axis)
     last = ndim_of(x) - 1
     ordered = p.sort(x, axis=last)
@@ -136,9 +139,14 @@ def cov(
     dtype: Any = None,
 ) -> Array:
     """The matrix of covariances of variables (rows) over observations (columns)."""
+    for name, z in (("m", m), ("y", y)):
+        if z is not None and ndim_of(operand(z)) > 2:
+            raise ValueError(f"{name} has more than 2 dimensions")
     x = shapes.atleast_2d(operand(m))
     if not rowvar and ndim_of(operand(m)) != 1:
         x = shapes.transpose(x)
+    if shape_of(x)[0] == 0:
+        return np.zeros((0, 0))
     if y is not None:
         other = shapes.atleast_2d(operand(y))
         if not rowvar and shape_of(other)[0] != 1:
@@ -147,16 +155,18 @@ def cov(
     if ddof is not None and ddof != int(ddof):
         raise ValueError("ddof must be integer")
     if ddof is None:
-        ddof = 0 if bias else 1
-    if fweights is not None and not isinstance(fweights, TracedArray):
-        counts = np.asarray(fweights, float)
-        if not np.all(counts == np.around(counts)):
-            raise TypeError("fweights must be integer")
+        ddof = 1 if bias == 0 else 0  # None is not 0
     x = reductions.cast(x, np.result_type(dtype_of(x), np.float64) if dtype is None else dtype)
+    if dtype_of(x).kind not in "fc":
+        raise TypeError(
+            f"numpy.cov(dtype={dtype_of(x)}): means are no whole numbers, at {user_line()}; take a "
+            "floating-point dtype"
+        )
     w: Any = None
-    for weights in (fweights, aweights):
+    for name, weights in (("fweights", fweights), ("aweights", aweights)):
         if weights is not None:
-            w = operand(weights) if w is None else p.multiply(w, operand(weights))
+            given = _observations(name, operand(weights), shape_of(x)[1])
+            w = given if w is None else p.multiply(w, given)
     if w is None:
         total: Any = float(shape_of(x)[1])
         freedom: Any = max(total - ddof, 0.0)
@@ -172,6 +182,22 @@ def cov(
     weighted = distance if w is None else p.multiply(distance, w)
     turned = shapes.transpose(p.conjugate(weighted) if dtype_of(x).kind == "c" else weighted)
     return shapes.squeeze(p.divide(p.matmul(distance, turned), freedom))
+
+
+def _observations(name: str, w: Array, count: int) -> Array:
+    """The weights of observations: repetitions (``fweights``) or shares (``aweights``)."""
+    if not ndim_of(w):
+        raise IndexError(f"numpy.cov({name}=) takes an array, not a number, at {user_line()}")
+    if ndim_of(w) > 1:
+        raise RuntimeError(f"cannot handle multidimensional {name}")
+    if shape_of(w)[0] != count:
+        raise RuntimeError(f"incompatible numbers of samples and {name}")
+    known = indexing.known(w)
+    if known is not None and name == "fweights" and not np.all(known == np.around(known)):
+        raise TypeError("fweights must be integer")
+    if known is not None and np.any(known < 0):
+        raise ValueError(f"{name} cannot be negative")
+    return w
 
 
 @implements(np.corrcoef)

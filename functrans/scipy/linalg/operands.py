@@ -8,10 +8,10 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
-from functrans.core.errors import ConversionError, MissingRuleError, user_line
+from functrans.core.errors import MissingRuleError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of
+from functrans.numpy.indexing import known as known
 from functrans.numpy.operands import operand
 
 
@@ -86,16 +86,6 @@ def full_bands(ab: Array, lower: bool) -> Array:
     count = shape_of(ab)[-2]
     a = from_bands(ab, 0 if lower else count - 1)
     return to_bands(from_triangle(a, lower), count - 1, count - 1)
-
-
-def known(x: Array) -> Array | None:
-    """The plain value of an array, or None where it is not known (``vmap``, staging)."""
-    if not isinstance(x, TracedArray):
-        return x
-    try:
-        return x.concrete("value")
-    except ConversionError:
-        return None
 
 
 def no_option(name: str, reason: str) -> MissingRuleError:

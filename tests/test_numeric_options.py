@@ -1,0 +1,229 @@
+"""Options and odd arguments of NumPy's products, spectra, polynomials, statistics and sets.
+
+NumPy's own call is the oracle: value, dtype, shape, whether a scalar or an array, and the kind of
+error, under each transform, as in `tests/test_ufunc_options.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import functrans as ft
+from functrans.core.errors import OperandError
+from tests.test_ufunc_options import MASK, TRANSFORMS, differences
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning"),
+]
+
+_rng = np.random.default_rng(0)
+X = _rng.uniform(0.3, 2.4, (3, 4))
+SQUARE, V = _rng.uniform(0.3, 2.4, (4, 4)), _rng.uniform(0.3, 2.4, 4)
+INFINITE = np.array([1.0, np.inf, 2.0])
+
+
+def each(options: dict[str, list[Any]], call: Callable[..., Any]) -> dict[str, Any]:
+    """A call with each value of each option."""
+    return {
+        f"{option}={value!r}": lambda x, k=option, v=value: call(x, **{k: v})
+        for option, values in options.items()
+        for value in values
+    }
+
+
+CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
+    "norm": (
+        X,
+        each(
+            {
+                "keepdims": [True, None, np._NoValue, "x"],
+                "axis": [1.0, "0", [0], [0, 1], (0, 1), (0, 0), 5],
+            },
+            np.linalg.norm,
+        ),
+    ),
+    "einsum": (
+        SQUARE,
+        each(
+            {
+                "dtype": ["?", "i8", "f4", "c16", "none such"],
+                "casting": ["no", "unsafe", "none such", None, 3],
+                "order": ["F", "Z", None, 1],
+                "optimize": ["greedy", "none such", 1, ["einsum_path", (0, 1)]],
+            },
+            lambda x, **options: np.einsum("ij,jk->ik", x, x, **options),
+        )
+        | each({"dtype": ["f4", "c16"]}, lambda x, **options: np.einsum("ii->i", x, **options)),
+    ),
+    "vecdot": (
+        X,
+        {
+            "one column": lambda x: np.vecdot(x, x[:, :1]),
+            "one column first": lambda x: np.linalg.vecdot(x[:, :1], x),
+        },
+    ),
+    "spectra": (
+        X,
+        {
+            "n=True": lambda x: np.fft.fft(x, n=True),
+            "of a number": lambda x: np.fft.fftn(x[0, 0]),
+            "shift of a number": lambda x: np.fft.fftshift(x[0, 0]),
+        },
+    ),
+    "convolutions": (
+        V,
+        {
+            "infinite": lambda x: np.convolve(x, INFINITE),
+            "both infinite": lambda x: np.convolve(x * np.array([1, np.inf, 1, 1]), INFINITE),
+            "same": lambda x: np.convolve(x, INFINITE, "same"),
+            "by number": lambda x: [np.convolve(x, x[:2], mode) for mode in (0, 1, 2)],
+            "of a number": lambda x: np.convolve(x[0], x),
+            "of a matrix": lambda x: np.convolve(x[None], x),
+            "correlation with a number": lambda x: np.correlate(x, x[0]),
+            "correlation with a matrix": lambda x: np.correlate(x[None], x),
+        },
+    ),
+    "polynomials": (
+        V,
+        {
+            "product of matrices": lambda x: np.polymul(x[None], x),
+            "product of none": lambda x: np.polymul(x, x[:0]),
+            "division of none": lambda x: np.polydiv(x[:0], x),
+            "value of bools": lambda x: np.polyval(x > 1, x > 1),
+            "zeros of a small dtype": lambda x: np.poly(x.astype("u1")),
+            "derivative of a number": lambda x: np.polyder(x[0]),
+            "integral of a number": lambda x: np.polyint(x[0]),
+            "more constants": lambda x: np.polyint(x, 2, k=[1, 2, 3]),
+            "fewer constants": lambda x: np.polyint(x, 3, k=[1, 2]),
+            "order 1.0": lambda x: (np.polyder(x, 1.0), np.polyint(x, 1.0)),
+            "degree 1.0": lambda x: np.polyfit(x, V, 1.0),
+        },
+    ),
+    "cov": (
+        X,
+        each(
+            {
+                "bias": [None, 0, 1, "x"],
+                "dtype": ["?", "i1", "f4"],
+                "fweights": [1, [1, 2], [-1, 1, 1, 1], [1.5, 1, 1, 1], np.ones((2, 4))],
+                "aweights": [1, [1, 2], [-1, 1, 1, 1], [1.5, 1, 1, 1], np.ones((2, 4))],
+            },
+            np.cov,
+        )
+        | {
+            "of no variables": lambda x: np.cov(x[:0], x),
+            "of a stack": lambda x: np.cov(x[None]),
+            "with a stack": lambda x: np.cov(x, x[None]),
+        },
+    ),
+    "quantiles": (
+        X,
+        {
+            "infinite": lambda x: np.quantile(np.where(x > 1.2, np.inf, x), 0.9),
+            "infinite, no NaN": lambda x: np.nanquantile(np.where(x > 1.2, np.inf, x), 0.9),
+            "of bools, by bools": lambda x: np.quantile(x > 1, x[0] > 1),
+            "float32": lambda x: np.nanquantile(x.astype("f4"), V.astype("f4") / 3),
+            "float16": lambda x: np.nanpercentile(x.astype("f2"), V.astype("f2")),
+            "by float32": lambda x: np.nanpercentile(x, V.astype("f4")),
+            "of nothing": lambda x: np.nanquantile(x[:0], V / 3, axis=0),
+            "median of nothing": lambda x: np.nanmedian(x[:0], axis=0, keepdims=True),
+        },
+    ),
+    "histograms": (
+        V,
+        {
+            "of weights": lambda x: np.histogram_bin_edges(x, weights=[1, 2]),
+            "of weights, a number": lambda x: np.histogram_bin_edges(x, weights=0),
+        },
+    ),
+    "sets": (
+        V,
+        {
+            "a number": lambda x: np.isin(x[0], x),
+            "an array without axes": lambda x: np.isin(x[0, ...], x, invert=True),
+            "a table of floats": lambda x: np.isin(x, x, kind="table"),
+            "a table": lambda x: np.isin(x.astype(int), [1, 2], kind="table"),
+        },
+    ),
+    "grids": (
+        V,
+        {
+            "through infinity": lambda x: np.interp(x, np.sort(V), x * np.array([1, np.inf, 1, 1])),
+            "through NaN": lambda x: np.interp(x, np.sort(V), x * np.array([1, 1, np.nan, 1])),
+            "all in one place": lambda x: np.interp(x, x * 0, V),
+            "slopes beside infinity": lambda x: np.gradient(x * np.array([1, np.inf, 1, 1])),
+            "bool steps": lambda x: np.gradient(x, True),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "call"), [(n, c) for n, (_, cs) in CALLS.items() for c in cs])
+def test_odd_calls(name: str, call: str) -> None:
+    x, calls = CALLS[name]
+    assert differences(calls[call], x, eps=1e-14) == {}
+
+
+def test_leading_zeros_of_products() -> None:
+    """They are left out as NumPy does, where they are known: not in lanes and graphs."""
+    for name in ("vjp", "jvp"):
+        for x in (V * [0, 0, 1, 1], V * 0):
+            found = TRANSFORMS[name](lambda x: np.polymul(x, V), x)
+            np.testing.assert_allclose(found, np.polymul(x, V), rtol=1e-15)
+    found = TRANSFORMS["jit"](lambda x: np.polymul(x, V), V * [0, 0, 1, 1])
+    np.testing.assert_allclose(found, np.convolve(V * [0, 0, 1, 1], V), rtol=1e-15)
+
+
+def test_remainders_with_nan_keep_their_length() -> None:
+    u = V * np.array([1, np.nan, 1, 1])
+    for found, expected in zip(
+        ft.vjp(lambda x: np.polydiv(x, V[:2]), u)[0], np.polydiv(u, V[:2]), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("ratio", [-1, 0, 0.5, 1, True, 2.5])
+def test_least_squares_of_lanes_take_the_ratios_of_lapack(ratio: Any) -> None:
+    """One that is not between 0 and 1 stands for the rounding error."""
+    a, b = _rng.uniform(0.3, 2.4, (2, 4, 3)), _rng.uniform(0.3, 2.4, (2, 4))
+    found = ft.vmap(lambda a, b: np.linalg.lstsq(a, b, ratio))(a, b)
+    for k in range(2):
+        expected = np.linalg.lstsq(a[k], b[k], ratio)
+        for i in (0, 2, 3):  # the residuals of lanes are there whatever the rank is
+            np.testing.assert_allclose(found[i][k], expected[i], rtol=1e-10)
+
+
+def test_least_squares_of_lanes_work_in_double_precision() -> None:
+    """As NumPy's do, also of a float32 matrix: the pseudoinverse was of the matrix as it came."""
+    a, b = _rng.uniform(0.3, 2.4, (2, 4, 3)).astype("f4"), _rng.uniform(0.3, 2.4, (2, 4))
+    found = ft.vmap(lambda a, b: np.linalg.lstsq(a, b)[0])(a, b)
+    for k in range(2):
+        np.testing.assert_allclose(found[k], np.linalg.lstsq(a[k], b[k])[0], rtol=1e-12)
+
+
+def test_sets_tell_nans_apart() -> None:
+    x = np.array([1.0, np.nan, np.nan, 2.0])
+    found = ft.vjp(lambda x: np.setxor1d(x, [1.0, np.nan]), x)[0]
+    np.testing.assert_array_equal(found, np.setxor1d(x, [1.0, np.nan]))
+
+
+def test_histograms_of_what_has_no_order_or_no_end() -> None:
+    for f in (np.histogram, np.histogram_bin_edges):
+        with pytest.raises(OperandError, match="they have no order"):
+            ft.vjp(lambda x, f=f: f(x * 1j), V)
+        with pytest.raises(ValueError, match="not finite"):
+            ft.vjp(lambda x, f=f: f(x * np.inf), V)
+
+
+def test_masked_reductions_need_a_start() -> None:
+    for options in ({"initial": None}, {"initial": None, "axis": 1}):
+        with pytest.raises(ValueError, match="have an identity, so to use a where mask"):
+            ft.vjp(lambda x, o=options: np.hypot.reduce(x, where=MASK, **o), X)
+    with pytest.raises(ValueError, match="have an identity, so to use a where mask"):
+        ft.vjp(lambda x: np.arctan2.reduce(x, where=MASK), X)
