@@ -11,8 +11,9 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
     # A plain checkout or an editable install: the rule book stands beside this folder.
     __path__.append(_os.path.dirname(__path__[0]))
 
+from functrans._version import __version__ as __version__  # isort: split
+
 from functrans import extend as extend, numpy as numpy, primitives as primitives
-from functrans._version import __version__ as __version__
 from functrans.core import errors as errors, generators as _generators, tree as tree
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph

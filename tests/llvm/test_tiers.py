@@ -163,7 +163,7 @@ def test_code_is_known_by_its_plain_text(tmp_path: Path, monkeypatch: pytest.Mon
     first, _ = called(function, graph, x)
     background.finish()
     engine.forget()
-    monkeypatch.setattr(segment, "_whole", lambda *_: pytest.fail("it was written"))
+    monkeypatch.setattr(segment, "whole_module", lambda *_: pytest.fail("it was written"))
     function = NativeFunction(graph, quick=True)
     assert function.optimized and not background._calm_jobs
     assert all(map(same_bits, called(function, graph, x)[0], first))

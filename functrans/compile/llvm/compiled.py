@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from functrans.compile import background
-from functrans.compile.llvm.code.engine import at_hand, load, load_quickly
+from functrans.compile.llvm.code.engine import at_hand, key_of, load, load_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,48 @@ LONGEST = 2000
 stack, where they took up to fifty bytes a line, and stacks of threads are small."""
 
 
-class Compiled:
+class Body:
+    """Where the address of a function of native code stands, which may be replaced while it runs.
+
+    Parameters
+    ----------
+    table : array of c_void_p or None
+        What the function ``bind`` of its modules is to be given, if they have one.
+
+    Attributes
+    ----------
+    body : c_void_p
+    optimized : bool
+        Whether the code that runs now has all optimisations.
+    """
+
+    optimized: bool
+
+    def __init__(self, table: ctypes.Array[ctypes.c_void_p] | None) -> None:
+        self.body = ctypes.c_void_p()
+        self.names = ["run"] if table is None else ["run", "bind"]
+        self._table = table
+        self._codes: list[Loaded] = []  # a thread may run the first when there is a second
+
+    def use(self, code: Loaded, *, optimized: bool) -> None:
+        """Have the function ``run`` of a module run from now on."""
+        if self._table is not None:
+            bind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])
+            bind(ctypes.addressof(self._table))
+        self._codes.append(code)
+        self.body.value = code["run"]
+        self.optimized = optimized
+
+    def optimize(self) -> None:
+        """Compile it with all optimisations."""
+        raise NotImplementedError
+
+    def optimize_later(self) -> None:
+        """Have a thread do that, once nothing else is to be compiled."""
+        background.when_calm(partial(_optimize, ref(self)))
+
+
+class Compiled(Body):
     """The function ``run`` of a module.
 
     Parameters
@@ -45,10 +86,9 @@ class Compiled:
 
     Attributes
     ----------
-    body : c_void_p
-        Where the address of ``run`` stands.
-    optimized : bool
-        Whether the code that runs now has all optimisations.
+    first : list of tuple
+        What the quick code is found by, if it was made, and functions that it has for others;
+        before, the same of the modules whose functions it calls.
     """
 
     def __init__(
@@ -61,19 +101,19 @@ class Compiled:
         whole: Callable[[], Module] | None = None,
         arena: int = 0,
     ) -> None:
+        super().__init__(table)
         self._text = module.text()
         self._whole = whole
         self._arena = arena
-        self.body = ctypes.c_void_p()
-        self._table = table
-        self._codes: list[Loaded] = []  # a thread may run the first when there is a second
-        self._names = ["run"] if table is None else ["run", "bind"]
+        self.first: list[tuple[str, list[str]]] = []
         fits = max([x.count("\n") for x in module.functions.values()]) < LONGEST
         if not (quick and fits) or at_hand(self._known_as):
             self.optimize(verify=verify)
             return
-        self._use(load_quickly(module, self._names), optimized=False)
-        background.when_calm(partial(_optimize, ref(self)))
+        first = load_quickly(module, self.names)
+        self.first = [(x.key, x.offered) for x in (*first.lenders(), first)]
+        self.use(first, optimized=False)
+        self.optimize_later()
 
     @property
     def address(self) -> int:
@@ -91,22 +131,19 @@ class Compiled:
         """What optimised code is found by."""
         return self._text if self._whole is None else f"; {self._arena} bytes\n{self._text}"
 
+    @property
+    def key(self) -> str:
+        """What optimised code is found by, on the disk too."""
+        return key_of(self._known_as)
+
     def optimize(self, *, verify: bool = False) -> None:
         """Compile it with all optimisations."""
-        names, known_as = self._names, self._known_as
+        names, known_as = self.names, self._known_as
         code = load(lambda: self.text, names, verify=verify, kept=False, known_as=known_as)
-        self._use(code, optimized=True)
-
-    def _use(self, code: Loaded, *, optimized: bool) -> None:
-        if self._table is not None:
-            bind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code["bind"])
-            bind(ctypes.addressof(self._table))
-        self._codes.append(code)
-        self.body.value = code["run"]
-        self.optimized = optimized
+        self.use(code, optimized=True)
 
 
-def _optimize(reference: ReferenceType[Compiled]) -> None:
+def _optimize(reference: ReferenceType[Body]) -> None:
     compiled = reference()
     if compiled is None:  # nobody has it any more
         return

@@ -32,6 +32,17 @@ TRIED = 4
 """Programs with code of their own to whose text that of another is compared, the latest ones."""
 
 
+class Address(int):
+    """The address of a constant, with its place among them."""
+
+    place: int
+
+    def __new__(cls, address: int, place: int) -> Address:
+        made = super().__new__(cls, address)
+        made.place = place
+        return made
+
+
 class Text(Protocol):
     """A graph that has been written as text."""
 
@@ -82,8 +93,8 @@ class _Written(NamedTuple, Generic[T]):
     template: Template
 
     @property
-    def addresses(self) -> list[int]:
-        return [x.ctypes.data for x in self.segment.constants]
+    def addresses(self) -> list[Address]:
+        return [Address(x.ctypes.data, i) for i, x in enumerate(self.segment.constants)]
 
 
 class Found(NamedTuple, Generic[T]):
@@ -170,8 +181,12 @@ class Member:
                 shared = Shared(other._signature, pattern, mine.template, samples, compiled)
                 self._family.enter(shared)
                 return self._joined(shared, mine, compiled)
-        self._family.settle(self)
+        self.settle()
         return None
+
+    def settle(self) -> None:
+        """Let others be compared with this program, which has code of its own."""
+        self._family.settle(self)
 
     def _joined(
         self, shared: Shared, mine: _Written[T], compiled: Callable[[Module], Compiled]

@@ -168,7 +168,7 @@ def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:
     return [builder.load("ptr", builder.at(table, i, "ptr")) for i in range(count)]
 
 
-def _whole(
+def whole_module(
     graph: Graph, exact: bool, arena: int, constants: Sequence[np.ndarray[Any, Any]]
 ) -> Module:
     """The module of a graph that takes the place of a plain one, which is given this memory."""
@@ -201,11 +201,14 @@ class NativeFunction:
 
     Attributes
     ----------
+    graph : Graph
     code : Compiled
         Perhaps that of others too.
     numbers : array of int64 or None
         What the code is to be given as its last operand, if it reads that.
-    arena, checked, long
+    words : list of int or None
+        These numbers.
+    arena, checked, polls, long, constants
         Those of the segment.
     aliased : dict of int to int
         For the numbers of outputs, those of the `donated` inputs in whose memory they may be.
@@ -239,6 +242,7 @@ class NativeFunction:
         found = None if self._member is None else self._member.find(written, compiled)
         plain = costs is not None and costs.singly < costs.equations * SAVED_SINGLY
         segment = Segment(graph, exact, plain) if found is None else found.segment
+        self.graph = graph
         self.aliased: dict[int, int] = {}
         if donated and not segment.checked:
             self.aliased = aliased_outputs(segment.frame.plan, segment.frame.graph.inputs, donated)
@@ -247,17 +251,19 @@ class NativeFunction:
         self.polls = segment.polls
         self.long = segment.long
         self.numbers: np.ndarray[Any, np.dtype[np.int64]] | None = None
-        self._constants = segment.constants
+        self.constants = segment.constants
+        self.words: list[int] | None = None
         if found is not None:
             self._shared = found.shared
             self.code = found.shared.code
-            self.numbers = np.array(found.table or [0], np.int64)
+            self.words = found.table or [0]
+            self.numbers = np.array(self.words, np.int64)
         else:
             addresses = [x.ctypes.data for x in segment.constants]
             table = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
             other: dict[str, Any] = {}
             if plain:
-                whole = partial(_whole, graph, exact, self.arena, self._constants)
+                whole = partial(whole_module, graph, exact, self.arena, self.constants)
                 other = {"whole": whole, "arena": self.arena}
             self.code = compiled(segment.module, table, **other)
 

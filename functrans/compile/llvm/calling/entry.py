@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from functrans.compile.llvm.calling import arguments, results
@@ -30,8 +30,8 @@ from functrans.compile.llvm.calling.signature import Structure
 from functrans.compile.llvm.calling.structs import layouts
 from functrans.compile.llvm.calling.tables import Writer
 from functrans.compile.llvm.code.builder import NULL, Module, Value, number
-from functrans.compile.llvm.code.engine import load
 from functrans.compile.llvm.code.polling import INTERRUPTED
+from functrans.compile.llvm.code.standing import load_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -156,7 +156,8 @@ def _native() -> int:
     assert found is not None
     prepare()
     prepare_memory()
-    loaded = load(text(found), ["functrans_entry", "empty_arena"], quick=True)
+    names = ["functrans_entry", "empty_arena"]
+    loaded = load_standing(f"builtins of {found}", partial(text, found), names)
     bind(loaded["empty_arena"])
     return loaded["functrans_entry"]
 

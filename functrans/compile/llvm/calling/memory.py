@@ -19,7 +19,8 @@ from typing import Any
 from functrans.compile.background import when_calm
 from functrans.compile.llvm.calling.structs import SET_HANDLER
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number
-from functrans.compile.llvm.code.engine import SYMBOLS, load
+from functrans.compile.llvm.code.engine import SYMBOLS
+from functrans.compile.llvm.code.standing import load_standing
 
 LEAST = 1 << 14
 """Bytes of a block from which on it is kept."""
@@ -129,7 +130,7 @@ def memory() -> Memory | None:
     numpys = _Handler.from_address(_pointer(usual_one, _CAPSULE))
     if numpys.name != b"default_allocator" or numpys.version != 1:
         return None
-    native = load(_text(), ["new", "release", "bind", "clear"])
+    native = load_standing("memory", _text, ["new", "release", "bind", "clear"], quick=False)
     table = (ctypes.c_void_p * 4)(numpys.context, numpys.malloc, numpys.free, usable)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(native["bind"])(
         ctypes.addressof(table), _limit()

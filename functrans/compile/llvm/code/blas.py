@@ -67,6 +67,12 @@ def blas() -> Blas | None:
     return None
 
 
+def asked() -> tuple[str, str] | None:
+    """What is known of the library, if somebody has asked for it."""
+    found = blas() if blas.cache_info().currsize else None
+    return None if found is None else (found.integer, found.spelling)
+
+
 def call_gemm(
     builder: Builder,
     dtype: np.dtype[Any],

@@ -17,7 +17,7 @@ from functrans._version import __version__
 from functrans.core.digests import blake2b
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LIMIT = 256 << 20
 """Bytes of all files together, from which on those that were not used for longest are removed."""
@@ -35,7 +35,7 @@ _written = 0
 sometimes."""
 
 
-def key_of(text: str, *machine: str) -> str:
+def key_of(text: str, *machine: str, contents: Iterable[bytes] = ()) -> str:
     """The name of the code of a module for a machine, by all that it depends on.
 
     Parameters
@@ -44,12 +44,16 @@ def key_of(text: str, *machine: str) -> str:
         The module, in LLVM's language.
     *machine : str
         Processor, features, versions.
+    contents : iterable of bytes
+        Of arrays, where it depends on some.
     """
-    parts = (__version__, sys.platform, *machine, text)
     found = blake2b(digest_size=_SUM)
-    for part in parts:
+    for part in (__version__, sys.platform, *machine, text):
         found.update(b"%d:" % len(part))
         found.update(part.encode())
+    for content in contents:
+        found.update(b"%d:" % len(content))
+        found.update(content)
     return found.hexdigest()
 
 

@@ -117,6 +117,9 @@ PROVIDERS: dict[str, Callable[[], int]] = {}
 _kept: list[Loaded] = []
 """What is there for good."""
 
+_lenders: dict[str, Loaded] = {}
+"""The modules that have functions which others call, by the names of these."""
+
 _loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 """Modules without variables, by what they are."""
 
@@ -273,6 +276,11 @@ def _anywhere(name: str) -> int | None:
     return found
 
 
+def _is_there(name: str) -> bool:
+    """Whether what code names is there: LLVM itself sees to what it calls so."""
+    return name.startswith("llvm.") or _anywhere(name) is not None
+
+
 @lru_cache(maxsize=1)
 def _process() -> ctypes.CDLL:
     return ctypes.CDLL(None)
@@ -310,17 +318,44 @@ class Loaded:
     """A module in memory, where it stays as long as this object is there.
 
     ``loaded[name]`` is the address of a function.
+
+    Attributes
+    ----------
+    key : str
+        What the code is found by.
+    named : tuple of str
+        What it names and does not define.
+    offered : list of str
+        Functions that other modules may call.
     """
 
-    __slots__ = ("__weakref__", "_address_of", "_placed")
+    __slots__ = ("__weakref__", "_address_of", "_placed", "key", "named", "offered")
 
-    def __init__(self, here: Machine, code: Code) -> None:
+    def __init__(self, here: Machine, code: Code, key: str) -> None:
+        self.key = key
+        self.offered: list[str] = []
+        self.named = code.named
         self._placed: Placed | None = None
         if here.together:
             with suppress(RefusedError):
                 self._placed = Placed(code.content, _anywhere)
         placed = self._placed
         self._address_of = placed.addresses.get if placed else _leaving_no_lock(here.linked, code)
+
+    def lenders(self) -> list[Loaded]:
+        """The modules whose functions it calls, each behind those that it needs itself."""
+        found: dict[Loaded, None] = {}
+        for name in self.named:
+            if name in _lenders:
+                lender = _lenders[name]
+                found.update(dict.fromkeys([*lender.lenders(), lender]))
+        return list(found)
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Let other modules call some functions of it from now on."""
+        self.offered = list(names)
+        SYMBOLS.update({name: self[name] for name in names})
+        _lenders.update(dict.fromkeys(names, self))
 
     def __getitem__(self, name: str) -> int:
         found = self._address_of(name)
@@ -337,6 +372,7 @@ def load(
     quick: bool = False,
     kept: bool = True,
     known_as: str | None = None,
+    key: str | None = None,
 ) -> Loaded:
     """Compile a module, and give the addresses of some of its functions.
 
@@ -360,6 +396,8 @@ def load(
         Whether the code is for good; otherwise only as long as somebody holds what is returned.
     known_as : str, optional
         What the code is found by, in place of the text: another that does the same.
+    key : str, optional
+        That as :func:`key_of` gives it.
 
     Returns
     -------
@@ -370,7 +408,7 @@ def load(
     RuntimeError
         The text is no valid module, or names what there is not: a defect of the compiler.
     """
-    return on_large_stack(_load, text, names, verify, quick, kept, known_as)
+    return on_large_stack(_load, text, names, verify, quick, kept, known_as, key)
 
 
 def _load(
@@ -380,24 +418,80 @@ def _load(
     quick: bool,
     kept: bool,
     known_as: str | None,
+    key: str | None,
 ) -> Loaded:
     with taking(lock):
         here = machine()
         if verify:
             here.llvm.parse_assembly(_given(text)).verify()
         passes = QUICK if quick else PASSES
-        key = _key(here, _given(text) if known_as is None else known_as, passes)
+        if key is None:
+            key = _key(here, _given(text) if known_as is None else known_as, passes)
         loaded = _loaded.get(key)
         if loaded is None:
             code = _found(key) or _made(here, _given(text), key, passes)
-            loaded = Loaded(here, code)
-            if not code.alone:
-                _loaded[key] = loaded
+            loaded = _into_memory(here, code, key)
         for name in names:
             loaded[name]
         if kept:
             _kept.append(loaded)
         return loaded
+
+
+def load_known(
+    key: str, names: Sequence[str], *, offered: Sequence[str] = (), kept: bool = False
+) -> Loaded | None:
+    """A module that was compiled before, perhaps by another process, by what its code is found by.
+
+    None if there is no such code, or it names what this process does not have.
+
+    Parameters
+    ----------
+    key : str
+    names : sequence of str
+        Functions of it.
+    offered : sequence of str
+        Functions of it that other modules may call from now on.
+    kept : bool
+        As for :func:`load`.
+    """
+    with taking(lock):
+        here = machine()
+        loaded = _loaded.get(key)
+        if loaded is None:
+            code = _found(key)
+            if code is None or (here.together and not all(map(_is_there, code.named))):
+                return None
+            try:
+                loaded = _into_memory(here, code, key)
+                for name in (*names, *offered):
+                    loaded[name]
+            except RuntimeError:
+                return None
+        if offered:
+            loaded.offer(offered)
+        if kept or offered:
+            _kept.append(loaded)
+        return loaded
+
+
+def named_by(key: str) -> tuple[str, ...] | None:
+    """What the code names that is found by a key; None if there is no such code."""
+    with taking(lock):
+        found = _loaded.get(key) or _found(key)
+        return None if found is None else found.named
+
+
+def key_of(text: str, *, quick: bool = False) -> str:
+    """What the code of a text is found by, or of what stands for it."""
+    return _key(machine(), text, QUICK if quick else PASSES)
+
+
+def _into_memory(here: Machine, code: Code, key: str) -> Loaded:
+    loaded = Loaded(here, code, key)
+    if not code.alone:
+        _loaded[key] = loaded
+    return loaded
 
 
 def load_quickly(module: Module, names: list[str]) -> Loaded:
@@ -410,7 +504,8 @@ def _load_quickly(module: Module, names: list[str]) -> Loaded:
     with taking(lock):
         text, new = module.text_without(SYMBOLS)
         loaded = load(text, [*names, *new], quick=True, kept=bool(new))
-        SYMBOLS.update({name: loaded[name] for name in new})
+        if new:
+            loaded.offer(new)
         return loaded
 
 

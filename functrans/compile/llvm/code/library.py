@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.code.builder import Builder, Module, Value
-from functrans.compile.llvm.code.engine import PROVIDERS, load
+from functrans.compile.llvm.code.engine import PROVIDERS
+from functrans.compile.llvm.code.standing import load_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,11 +58,16 @@ class Library:
 
     def _address(self, wanted: str) -> int:
         """Compile all functions, and find one."""
+        names = list(map(self.symbol, self._functions))
+        found = load_standing(f"library of {names}", self._text, names, quick=False)
+        return found[self.symbol(wanted)]
+
+    def _text(self) -> str:
+        """The module of all functions."""
         module = Module()
-        names = []
         for name, (write, operands, result) in self._functions.items():
             inner = write(module)
             b = Builder(module, self.symbol(name), result, operands)
             found = b.call(inner, result, *b.operands)
-            names.append(b.finish(None if result == "void" else found))
-        return load(module.text(), names)[self.symbol(wanted)]
+            b.finish(None if result == "void" else found)
+        return module.text()

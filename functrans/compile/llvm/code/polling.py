@@ -17,7 +17,8 @@ import time
 from typing import NamedTuple
 
 from functrans.compile.llvm.code.builder import NULL, Builder, Module, Value, number
-from functrans.compile.llvm.code.engine import PROVIDERS, SYMBOLS, load
+from functrans.compile.llvm.code.engine import PROVIDERS, SYMBOLS
+from functrans.compile.llvm.code.standing import load_standing
 
 POLL = "functrans_poll"
 """The function that loops call."""
@@ -151,7 +152,7 @@ def _address() -> int:
         assert found is not None
         SYMBOLS[name] = found
     SYMBOLS["functrans_between_lines"] = id(between_lines)
-    return load(_text(), [POLL], quick=True)[POLL]
+    return load_standing(POLL, _text, [POLL])[POLL]
 
 
 PROVIDERS[POLL] = _address

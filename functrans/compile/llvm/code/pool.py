@@ -15,10 +15,12 @@ import platform
 import signal
 import sys
 import time
+from functools import partial
 from typing import Literal
 
 from functrans.compile.llvm.code.builder import Builder, Module, Value, number
-from functrans.compile.llvm.code.engine import SYMBOLS, load
+from functrans.compile.llvm.code.engine import SYMBOLS
+from functrans.compile.llvm.code.standing import load_standing
 
 Waiting = Literal["futex", "condition", "none"]
 
@@ -121,7 +123,7 @@ class Pool:
                 found = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
                 assert found is not None
                 SYMBOLS[name] = found
-        addresses = load(text(waiting), names, quick=True)
+        addresses = load_standing(f"pool that waits by {waiting}", partial(text, waiting), names)
         self.address = addresses["functrans_parallel"]
         base = ctypes.CFUNCTYPE(ctypes.c_size_t)(addresses["pool_memory"])()
         self._base: int = base

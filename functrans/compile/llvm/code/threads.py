@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from functrans.compile.background import taking
 from functrans.compile.llvm.code.builder import Builder, Value, number
-from functrans.compile.llvm.code.engine import SYMBOLS, lock
+from functrans.compile.llvm.code.engine import PROVIDERS, SYMBOLS, lock
 from functrans.compile.llvm.code.pool import MOST, Pool
 from functrans.compile.llvm.code.varying import marking
 from functrans.core.errors import InputTypeError, OptionError
@@ -119,6 +119,14 @@ def prepare() -> None:
                 pool = Pool(get_num_threads())
             SYMBOLS[PARALLEL] = pool.address
             _pool = pool
+
+
+def _address() -> int:
+    prepare()
+    return SYMBOLS[PARALLEL]
+
+
+PROVIDERS[PARALLEL] = _address
 
 
 def parallel(

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functrans.compile.llvm.code.builder import Builder, Module, number
-from functrans.compile.llvm.code.engine import load
+from functrans.compile.llvm.code.standing import load_standing
 from functrans.compile.llvm.elements.reals import INF, absolute, as_bits, as_number
 from functrans.compile.llvm.mathematics.coefficients import TWO_OVER_PI
 from functrans.compile.llvm.mathematics.constants import PI
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 def _address(name: str, element: str) -> int:
     """Compile the function that replaces the results of angles larger than a limit."""
+    own = large(name, element)
+    return load_standing(own, partial(_text, name, element), [own])[own]
+
+
+def _text(name: str, element: str) -> str:
+    """Its module."""
     module = Module()
     one = _of_one(module, name)
     own = large(name, element)
@@ -41,7 +47,7 @@ def _address(name: str, element: str) -> int:
 
     b.loop(0, count, lane)
     b.finish()
-    return load(module.text(), [own], quick=True)[own]
+    return module.text()
 
 
 def _of_one(module: Module, name: str) -> str:

@@ -1,0 +1,187 @@
+"""Programs in native code of which another process has left code and record: nothing is planned."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from functrans.compile.llvm.code import engine, providers
+from functrans.compile.llvm.compiled import Body
+from functrans.compile.llvm.native import NativeSegment
+from functrans.compile.llvm.records import restored
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from functrans.compile.llvm.code.engine import Loaded
+    from functrans.compile.llvm.native import NativeProgram
+    from functrans.compile.llvm.records import Key, Record
+    from functrans.core.types import Array
+    from functrans.graph.graph import Graph
+
+
+def recorded(
+    graph: Graph, donated: tuple[int, ...], exact: bool, key: Key, record: Record
+) -> RecordedProgram | None:
+    """The program of a record; None if the code is not there any more, or needs what is not here.
+
+    Code that was made quickly does where there is no other; the other is then made by a thread.
+    """
+    function = RecordedFunction(graph, exact, record, restored(record, key))
+    code = _loaded(record, record.code, function.names, [])
+    if code is not None:
+        function.use(code, optimized=True)
+        return RecordedProgram(graph, donated, exact, record, function)
+    if record.numbers is not None:  # it is not this program's alone
+        return None
+    for part, offered in record.quick:
+        code = _loaded(record, part, [] if offered else function.names, offered)
+        if code is None:
+            return None
+    if code is None:
+        return None
+    function.use(code, optimized=False)
+    function.optimize_later()
+    return RecordedProgram(graph, donated, exact, record, function)
+
+
+_unplanned: list[ReferenceType[RecordedFunction]] = []
+"""Functions that were found and are in no family yet, in their order."""
+
+
+def join_families(graph: Graph) -> None:
+    """Let programs that were found be known to their families, if a graph that is to be planned may
+    differ from theirs in sizes alone: it has the same code then as if they had been planned."""
+    from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature
+
+    own = GraphSignature(graph).key
+    for reference in list(_unplanned):
+        function = reference()
+        if function is None:
+            _unplanned.remove(reference)
+        elif function.signature == own:
+            _unplanned.remove(reference)
+            function.join_family()
+
+
+def _loaded(record: Record, key: str, names: list[str], offered: list[str]) -> Loaded | None:
+    named = engine.named_by(key)
+    if named is None or not providers.prepare(named, record.blas):
+        return None
+    return engine.load_known(key, names, offered=offered)
+
+
+class RecordedFunction(Body):
+    """A native function with what its record tells; see
+    :class:`functrans.compile.llvm.segment.NativeFunction`.
+
+    Parameters
+    ----------
+    graph : Graph
+    exact : bool
+    record : Record
+    constants : list of ndarray
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        exact: bool,
+        record: Record,
+        constants: list[np.ndarray[Any, Any]],
+    ) -> None:
+        addresses = [x.ctypes.data for x in constants]
+        table, numbers = None, None
+        if record.numbers is None:
+            table = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
+        else:
+            words = [addresses[x[0]] if isinstance(x, tuple) else x for x in record.numbers]
+            numbers = np.array(words, np.int64)
+        super().__init__(table)
+        self.numbers = numbers
+        self.arena = record.arena
+        self.checked = record.checked
+        self.polls = record.polls
+        self.long = record.long
+        self.aliased = record.aliased
+        self._graph, self._exact = graph, exact
+        self._key = record.code
+        self._constants = constants
+        _unplanned.append(ref(self))
+
+    @cached_property
+    def signature(self) -> Hashable:
+        """What the graph is but for its sizes."""
+        from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature
+
+        return GraphSignature(self._graph).key
+
+    def join_family(self) -> None:
+        """Be known to programs that differ in sizes alone."""
+        from functrans.compile.llvm.families import Member
+        from functrans.compile.llvm.planned import in_native_form
+
+        self._member = Member(in_native_form(self._graph, self._exact), self._exact)
+        self._member.settle()
+
+    def optimize(self) -> None:
+        """Compile the graph with all optimisations, into the same memory."""
+        from functrans.compile.llvm.planned import in_native_form
+        from functrans.compile.llvm.segment import whole_module
+
+        graph = in_native_form(self._graph, self._exact)
+        module = whole_module(graph, self._exact, self.arena, self._constants)
+        code = engine.load(module.text(), self.names, kept=False, key=self._key)
+        self.use(code, optimized=True)
+
+
+class RecordedProgram:
+    """A graph as a native program, planned only if somebody asks how it looks; see
+    :class:`functrans.compile.llvm.native.NativeProgram`."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        donated: tuple[int, ...],
+        exact: bool,
+        record: Record,
+        function: RecordedFunction,
+    ) -> None:
+        self._graph = graph
+        self._exact = exact
+        self._planned: NativeProgram | None = None
+        self._arguments = graph, donated, exact
+        self.name = graph.name
+        types = graph.input_types, graph.output_types
+        numpy = self._by_numpy
+        segment = NativeSegment(graph.name, types, record.forms, function, exact, numpy)
+        self.segment: NativeSegment | None = segment
+        self.run = segment.run
+        self.source = ""
+
+    @property
+    def native(self) -> str:
+        if self._planned is None:
+            from functrans.compile.llvm.planned import NativeProgram
+
+            self._planned = NativeProgram(*self._arguments)
+        return self._planned.native
+
+    def _by_numpy(self, *values: Any) -> list[Array]:
+        from functrans.compile.llvm.planned import in_native_form
+        from functrans.compile.numpy_program import program
+
+        key = "prepared", self._exact
+        if key not in self._graph.derived:
+            self._graph.derived[key] = in_native_form(self._graph, self._exact)
+        return program(self._graph.derived[key]).run(*values)
+
+    def __call__(self, *values: Array) -> list[Array]:
+        return self.run(*values)
+
+    def __repr__(self) -> str:
+        return f"<native program of graph {self.name}>"
