@@ -45,6 +45,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="let torch.compile take part, which compiles for tens of seconds a workload",
     )
     parser.add_argument(
+        "--processes",
+        action="store_true",
+        help="measure first results and peak memory as well, each in a process of its own",
+    )
+    parser.add_argument(
         "--output",
         metavar="DIR",
         type=Path,
@@ -78,6 +83,7 @@ def main() -> None:
             repetitions=arguments.repetitions or (3 if arguments.quick else 15),
             quick=arguments.quick,
             output=arguments.output,
+            processes=arguments.processes,
         )
     except (LookupError, ImportError) as error:
         sys.exit(f"benchmarks: {error}")

@@ -6,12 +6,13 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.fresh import MEMORY, Measured
 from benchmarks.peers import BASELINE, PEERS, versions
 from benchmarks.threads import limits
 from benchmarks.timing import Samples
@@ -29,6 +30,7 @@ class Outcome:
     size: Size
     samples: dict[str, Samples]
     first_seconds: dict[str, float]
+    fresh: dict[str, Measured] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -81,6 +83,13 @@ def print_workload(workload: AnyWorkload, outcomes: Sequence[Outcome]) -> None:
             print(f"    {contestant_line(outcome, name, slowest)}")
         for target, figure in outcome.figures():
             print(f"    {target_line(target, figure)}")
+        if outcome.fresh:
+            print(
+                "    in a process of its own: first result, then the most memory over that of the"
+            )
+            print("    library and the data, in the first call and later, and of the process")
+            for name, measured in outcome.fresh.items():
+                print(f"      {process_line(name, measured)}")
 
 
 def contestant_line(outcome: Outcome, name: str, slowest: float) -> str:
@@ -92,6 +101,13 @@ def contestant_line(outcome: Outcome, name: str, slowest: float) -> str:
         f"{median(values):.3g} {key.replace('_', ' ')}" for key, values in samples.extras.items()
     )
     row = f"{PEERS[name].label:<29}{duration(samples.median):>9} {ratio:>9}  {bar}  {extras}"
+    return row.rstrip()
+
+
+def process_line(name: str, measured: Measured) -> str:
+    """Return what a process of its own measured of a contestant."""
+    megabytes = [f"{value:8.1f} MB" for key, value in measured.items() if key in MEMORY]
+    row = f"{PEERS[name].label:<27}{duration(measured['seconds']):>9} {''.join(megabytes)}"
     return row.rstrip()
 
 
@@ -160,6 +176,7 @@ def write_json(outcomes: Sequence[Outcome], settings: dict[str, Any], path: Path
                     | {"first_call_seconds": outcome.first_seconds.get(name)}
                     for name, samples in outcome.samples.items()
                 },
+                "processes": outcome.fresh,
                 "targets": [
                     asdict(target) | {"measured": figure, "reached": figure <= target.at_most}
                     for target, figure in outcome.figures()

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import fresh
 from benchmarks.peers import BASELINE, check_result, require_baseline
 from benchmarks.report import Outcome, draw, print_summary, print_workload, write_json
+from benchmarks.table import write_table
 from benchmarks.timing import Samples, time_calls, time_probes
 from benchmarks.workload import AnyWorkload, Call, ProbeWorkload, Size, Workload, entrants
 from benchmarks.workloads import WORKLOADS
@@ -73,8 +75,17 @@ def rounds_of(workload: AnyWorkload, repetitions: int) -> int:
     return repetitions
 
 
-def run(names: Sequence[str] | None, repetitions: int, quick: bool, output: Path) -> None:
-    """Run the workloads called ``names`` (None: all), print tables, and write JSON and figure."""
+def run(
+    names: Sequence[str] | None,
+    repetitions: int,
+    quick: bool,
+    output: Path,
+    processes: bool = False,
+) -> None:
+    """Run the workloads called ``names`` (None: all), print tables, and write JSON and figure.
+
+    With ``processes``, first results and memory are measured in processes of their own too.
+    """
     from tqdm import tqdm
 
     workloads = chosen(names)
@@ -83,18 +94,30 @@ def run(names: Sequence[str] | None, repetitions: int, quick: bool, output: Path
     plan = [(workload, workload.quick_sizes if quick else workload.sizes) for workload in workloads]
     outcomes: list[Outcome] = []
     total = sum(rounds_of(workload, repetitions) * len(sizes) for workload, sizes in plan)
+    if processes:
+        total += sum(len(fresh.contestants(workload, n)) for workload, sizes in plan for n in sizes)
     with tqdm(total=total, unit="round", leave=False) as progress:
         for workload, sizes in plan:
             done = []
             for size in sizes:
                 progress.set_description(f"{workload.name} {size}")
                 rounds = rounds_of(workload, repetitions)
-                done.append(measure(workload, size, rounds, slice_seconds, progress.update))
+                outcome = measure(workload, size, rounds, slice_seconds, progress.update)
+                if processes:
+                    outcome.fresh.update(fresh.measure(workload, size, progress.update))
+                done.append(outcome)
             with progress.external_write_mode():
                 print_workload(workload, done)
             outcomes += done
     print_summary(outcomes)
     output.mkdir(parents=True, exist_ok=True)
-    settings = {"repetitions": repetitions, "slice_seconds": slice_seconds, "quick": quick}
+    settings = {
+        "repetitions": repetitions,
+        "slice_seconds": slice_seconds,
+        "quick": quick,
+        "processes": processes,
+    }
     print(f"\nAll samples: {write_json(outcomes, settings, output / 'results.json')}")
     print(f"Figure:      {draw(outcomes, output / 'ratios.png')}")
+    if processes:
+        print(f"Table:       {write_table(outcomes, output / 'processes.md')}")

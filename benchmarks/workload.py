@@ -34,7 +34,8 @@ class Workload:
     ``inputs`` makes NumPy data for a size; each builder turns it into the call of its contestant.
     ``quick_sizes`` are those of ``--quick`` and of the tests. ``limits`` names the largest size for
     contestants that take too long beyond it. Contestants in ``references`` compute something else
-    on purpose (only the value, say), so their results are not compared.
+    on purpose (only the value, say), so their results are not compared. Those in ``ahead`` are
+    compiled by their builder, so their first call is not asked about.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Workload:
     contestants: Mapping[str, Builder]
     limits: Mapping[str, int] = field(default_factory=dict)
     references: frozenset[str] = frozenset()
+    ahead: frozenset[str] = frozenset()
     targets: tuple[Target, ...] = ()
 
     def calls(self, size: Size) -> dict[str, Call]:

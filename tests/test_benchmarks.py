@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import report, run, timing
+from benchmarks import fresh, memory, report, run, table, timing
 from benchmarks.peers import BASELINE, PEERS, WrongResultError, check_result, is_installed
 from benchmarks.workload import ProbeWorkload, Workload, entrants
 from benchmarks.workloads import WORKLOADS, untraced
@@ -144,6 +144,75 @@ def test_run_writes_table_json_and_figure(
     assert {result["size"] for result in document["results"]} == {*IN_PROCESS[0].sizes}
     assert document["versions"]["numpy"] == np.__version__
     assert (tmp_path / "ratios.png").stat().st_size > 0
+
+
+@pytest.mark.skipif(not memory.CLEAR.exists(), reason="only Linux tells")
+def test_the_peak_of_memory_begins_anew() -> None:
+    large = np.ones(8_000_000)
+    held = memory.start_of_peak()
+    assert held is not None
+    del large
+    before = memory.start_of_peak()
+    assert before is not None
+    assert held - before > 60e6
+    small = np.ones(4_000_000)
+    peak = memory.peak_bytes()
+    assert peak is not None
+    assert 0.9 * small.nbytes < peak - before < 1.2 * small.nbytes
+
+
+def test_who_is_measured_in_processes() -> None:
+    named = {workload.name: workload for workload in WORKLOADS}
+
+    def of(name: str) -> list[str]:
+        workload = named[name]
+        return fresh.contestants(workload, workload.sizes[0])
+
+    assert of("first_result") == of("stencil") == of("import_time") == of("untraced") == []
+    assert of("mlp")[:2] == ["functrans_jit", "functrans"]
+    assert fresh.compiled(of("mlp")) == "functrans_jit"
+    assert fresh.compiled(of("gelu")) == fresh.compiled(of("calls")) == "functrans"
+    assert "functrans" not in of("staged_chain")
+    assert fresh.compiled(of("black_scholes" if "black_scholes" in named else "staged_chain")) == (
+        "functrans_native"
+    )
+
+
+@pytest.mark.parametrize("contestant", ["functrans_jit", "functrans", "torch", "jax_jit"])
+def test_first_results_and_memory(contestant: str) -> None:
+    if not is_installed(contestant):
+        pytest.skip(f"{contestant} is not installed")
+    measured = timing.run_probe(("benchmarks.probes.fresh", "mlp", "1", contestant))
+    assert 0 < measured["seconds"] < 60
+    if memory.CLEAR.exists():
+        first, later, in_all = (measured[key] for key in fresh.MEMORY)
+        assert 0 <= first < in_all
+        assert 0 <= later < in_all
+        assert 20 < in_all < 5000
+
+
+def test_the_memory_of_results_is_seen() -> None:
+    """Three arrays of 8 MB are made in a step of Adam, whichever call it is."""
+    if not memory.CLEAR.exists():
+        pytest.skip("only Linux tells")
+    measured = timing.run_probe(("benchmarks.probes.fresh", "adam", "1000000", BASELINE))
+    assert measured["megabytes_to_compile_and_run"] > 24
+    assert measured["megabytes_to_run"] > 24
+
+
+def test_a_row_of_the_table() -> None:
+    workload = next(workload for workload in IN_PROCESS if workload.name == "mlp")
+    samples = {
+        name: timing.Samples(seconds=[seconds])
+        for name, seconds in {"functrans": 4.0, "functrans_jit": 1.0, "jax_jit": 2.5}.items()
+    }
+    ours = {"seconds": 0.02, "megabytes_to_compile_and_run": 5.04, "megabytes_to_run": 2.0}
+    outcome = report.Outcome(workload, 32, samples, {})
+    outcome.fresh.update(functrans_jit=ours, jax_jit={"seconds": 0.4})
+    assert table.row(outcome) == (
+        "| `mlp`, batch = 32 | 2.5, –, – | 20 ms | 0.05 | 5.0, –, –, – | 2.0, –, –, – |\n"
+    )
+    assert "20 ms" in report.process_line("functrans_jit", ours)
 
 
 def test_durations_are_readable() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.gradients import GRADIENTS
+from benchmarks.memory import peak_bytes
 
 
 def long_chain(operations: int) -> Any:
@@ -24,18 +24,6 @@ def long_chain(operations: int) -> Any:
         return xp.sum(v)
 
     return chain
-
-
-def peak_bytes() -> int | None:
-    """Return the largest memory this process has held, or None where the system does not tell.
-
-    Not ``resource.getrusage``: on Linux its figure starts at that of the process that started us.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(lines["VmHWM"].split()[0]) * 1024
 
 
 def main(contestant: str, operations: int) -> None:

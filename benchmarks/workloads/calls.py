@@ -92,5 +92,6 @@ WORKLOAD = Workload(
         "numpy": numpy,
         "jax_jit": jax_jit,
     },
+    ahead=frozenset({"functrans_native"}),
     targets=(Target(at_most=1.0, peer="jax_jit"),),
 )

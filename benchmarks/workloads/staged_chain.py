@@ -68,5 +68,6 @@ WORKLOAD = Workload(
         "functrans_eager": functrans_eager,
         "jax_jit": jax_jit,
     },
+    ahead=frozenset({"functrans"}),
     targets=(Target(at_most=1 / 3, peer="functrans_eager", sizes=(100,)),),
 )
