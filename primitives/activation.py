@@ -155,10 +155,11 @@ def cross_entropy_impl(x: Array, y: Array, *, axis: int) -> Array:
     if x.ndim == 2 and axis == 1 and x.size and x.dtype.kind == "f":
         rows = np.arange(len(x))
         first = x.argmax(1)
+        first += rows * x.shape[1]
         with np.errstate(all="ignore"):
-            below = x - x[rows, first][:, None]
+            below = x - x.take(first)[:, None]
             e = np.exp(below)
-            e[rows, first] = 0  # log1p sees the small rest exactly
+            e.put(first, 0)  # log1p sees the small rest exactly
             loss = np.log1p(np.add.reduce(e, axis=1))
             loss -= below[rows, y]
             if not math.isnan(loss.dot(loss)):  # NaN for any NaN, and quicker than its sum

@@ -62,6 +62,10 @@ def nll_loss(
     return _mean(loss, total) if reduction == "mean" else reduced(loss, reduction, name)
 
 
+_UNSIGNED = {np.dtype(code).itemsize: np.dtype(code) for code in "BHILQ"}
+"""By their size: looking a name up takes NumPy as long as a small sum."""
+
+
 def _class_axis(x: Array) -> int:
     return 1 if len(shape_of(x)) > 1 else 0
 
@@ -85,8 +89,8 @@ def _classes(input: Array, target: Array, ignore_index: int, name: str) -> tuple
     known = is_plain(target)
     if known and not 0 <= ignore_index < shape[axis]:
         # As numbers without sign, negative ones are greater than all others.
-        bits = target if target.dtype.kind == "u" else target.view(f"u{target.itemsize}")
-        if not bits.size or bits.max() < shape[axis]:
+        bits = target if target.dtype.kind == "u" else target.view(_UNSIGNED[target.itemsize])
+        if not bits.size or np.maximum.reduce(bits, axis=None) < shape[axis]:
             return None, target
     valid = p.not_equal(target, ignore_index)
     classes = p.where(valid, target, 0)
@@ -112,16 +116,17 @@ def _weighted(
     loss: Array, input: Array, classes: Array, valid: Array, weight: Any
 ) -> tuple[Array, Array]:
     """The losses times the weights of their classes, and the total weight."""
-    dtype = dtype_of(input)
     shape = shape_of(classes)
     total: Array = math.prod(shape)
+    if weight is None and valid is None:
+        return loss, total
     if weight is not None:
         weights = p.take(_class_weight(weight, input), classes, axis=0)
         weights = weights if valid is None else p.where(valid, weights, 0.0)
         loss = p.multiply(loss, weights)
         total = p.sum(weights, axes=tuple(range(len(shape))))
-    elif valid is not None:
-        total = p.sum(p.astype(valid, dtype=dtype), axes=tuple(range(len(shape))))
+    else:
+        total = p.sum(p.astype(valid, dtype=dtype_of(input)), axes=tuple(range(len(shape))))
     return loss if valid is None else p.where(valid, loss, 0.0), total
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import functrans.torch as ours
+from functrans.optim import steps
 from functrans.torch.optim import elementwise, optimizer as base
 
 NAMES = ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta"]
@@ -133,6 +134,25 @@ def test_large_parameters_go_in_blocks(name: str) -> None:
             results.append(whole.reshape(-1))
     for result in results[1:]:
         np.testing.assert_array_equal(results[0], result)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", [options for name, options in CASES if name == "SGD"])
+def test_sgd_in_place_has_the_bits_of_the_step(options: dict[str, Any], dtype: str) -> None:
+    """SGD writes where its arrays lie what `functrans.optim.steps.sgd_step` returns."""
+    known = {k: v for k, v in options.items() if k != "maximize"}
+    sign = -1 if options.get("maximize") else 1
+    values = W.astype(dtype)
+    p = ours.tensor(values).requires_grad_()
+    optimizer = ours.optim.SGD([p], **options)
+    state = steps.sgd_state(values, momentum=options.get("momentum", 0.0))
+    for count in range(1, 5):
+        slope = rng.normal(size=W.shape).astype(dtype)
+        p.grad = ours.tensor(slope)
+        optimizer.step()
+        np.testing.assert_array_equal(p.grad.numpy(), slope)
+        values, state = steps.sgd_step(values, sign * slope, state, step=count, **known)
+        np.testing.assert_array_equal(p.detach().numpy(), values, strict=True)
 
 
 def test_groups() -> None:

@@ -86,6 +86,30 @@ class SGD(ElementwiseOptimizer):
         self._write(memory, grad, arrays, {}, count, options)
         param.array.version[0] += 1
 
+    def _update(
+        self,
+        memory: Memory,
+        grad: Memory,
+        arrays: dict[str, Memory],
+        numbers: dict[str, float],
+        count: float,
+        options: dict[str, Any],
+    ) -> steps.State:
+        """What `steps.sgd_step` computes, to the bit, where it lies: so a third less of memory is
+        read and written, and most of a training step of few examples is that."""
+        decay, momentum = options["weight_decay"], options["momentum"]
+        if decay:
+            grad = grad + decay * memory
+        if momentum:
+            buffer = arrays["momentum_buffer"]
+            buffer *= momentum
+            # The first gradient enters the buffer whole.
+            whole = count == 1 or not options["dampening"]
+            buffer += grad if whole else (1 - options["dampening"]) * grad
+            grad = grad + momentum * buffer if options["nesterov"] else buffer
+        memory -= options["lr"] * grad
+        return {}
+
 
 class Adam(ElementwiseOptimizer):
     """Steps scaled by running averages of squared gradients; see `functrans.optim.adam`.

@@ -246,12 +246,12 @@ def cross_entropy(
     reduction = legacy_reduction(size_average, reduce, reduction)
     check_reduction(reduction)
     options = {"label_smoothing": label_smoothing, "reduction": reduction}
-    kind = tensor_array(target, "cross_entropy").dtype
-    if not is_inexact(kind):
-        if target.array.shape == tensor_array(input, "cross_entropy").shape != ():
+    a, b = tensor_array(input, "cross_entropy"), tensor_array(target, "cross_entropy")
+    if not is_inexact(b.dtype):
+        if b.shape == a.shape != ():
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
-                f"{short_name(target.array)}"
+                f"{short_name(b)}"
             )
         found = _of_classes(
             pure.cross_entropy, input, target, weight, ignore_index=ignore_index, **options
@@ -262,8 +262,7 @@ def cross_entropy(
             f"Expected target to have the shape {tuple(input.shape)} of input, got "
             f"{tuple(target.shape)}"
         )
-    a = tensor_array(input, "cross_entropy")
-    probabilities = promoted(a, target.array)[1]
+    probabilities = promoted(a, b)[1]
     return wrap(pure.cross_entropy(a, probabilities, array_or_none(weight), **options))
 
 
