@@ -64,6 +64,25 @@ def test_members() -> None:
     assert {"scale", "count", "inner"} <= set(dir(net))
 
 
+def test_modules_are_replaced_by_path() -> None:
+    net = Net()
+    new = nn.Linear(2, 2, bias=False)
+    net.set_submodule("layers.0", new, strict=True)
+    assert net.layers[0] is new and net.get_submodule("layers.0") is new
+    net.set_submodule("head", new)
+    assert net.head is new and "head.weight" not in dict(net.named_parameters())  # once by path
+    with pytest.raises(AttributeError, match="`scale` is not an nn.Module"):
+        net.set_submodule("scale", new)
+
+
+def test_empty_parameters() -> None:
+    net = Net()
+    shapes = {name: t.shape for name, t in net.named_parameters()}
+    assert net.to_empty(device="cpu") is net
+    assert {name: t.shape for name, t in net.named_parameters()} == shapes
+    assert all(t.requires_grad and t.is_leaf for t in net.parameters())
+
+
 def test_attributes_move_between_tables() -> None:
     net = Net()
     net.label = nn.Parameter(torch.ones(1))

@@ -199,6 +199,7 @@ def test_closure_and_hooks() -> None:
     handles = [
         optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("before")),
         optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("after")),
+        base.register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append("first")),
         base.register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append("all")),
         optimizer.register_state_dict_post_hook(lambda o, d: {**d, "more": 1}),
         optimizer.register_load_state_dict_pre_hook(lambda o, d: seen.append(f"{d['more']}")),
@@ -214,11 +215,11 @@ def test_closure_and_hooks() -> None:
     with ours.no_grad():
         assert optimizer.step(closure).item() == 2.0
     optimizer.load_state_dict(optimizer.state_dict())
-    assert seen == ["before", "closure", "after", "all", "1"]
+    assert seen == ["first", "before", "closure", "after", "all", "1"]
     for handle in handles:
         handle.remove()
     optimizer.step()
-    assert len(seen) == 5 and "more" not in optimizer.state_dict()
+    assert len(seen) == 6 and "more" not in optimizer.state_dict()
     twin = copy.deepcopy(optimizer)
     assert twin.param_groups[0]["params"][0] is not w and len(twin.state) == 1
 

@@ -153,12 +153,16 @@ class Traversal:
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Put a module at a path."""
-        path, _, name = target.rpartition(".")
-        if not name:
+        if not target:
             raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Traversal):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
-        if strict and not isinstance(getattr(parent, name, None), Traversal):
+        if strict and not hasattr(parent, name):
             raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if not isinstance(getattr(parent, name, module), Traversal):
+            raise AttributeError(f"`{name}` is not an nn.Module")
         setattr(parent, name, module)
 
     # Changing all of them
