@@ -137,11 +137,17 @@ round: Function = nondifferentiable(
 
 # The choice between values.
 
+
+def is_nan(x: Array) -> Array:
+    """Where an operand is NaN; no integer is, of which NumPy does not ask beyond 64 bits."""
+    return np.False_ if type(x) is int else isnan(x)
+
+
 maximum = chooser(
     "maximum",
     np.maximum,
-    lambda x, y: (logical_or(greater_equal(x, y), isnan(x)), equal(x, y)),
-    lambda x, y: (logical_or(less_equal(x, y), isnan(y)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), is_nan(x)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), is_nan(y)), equal(x, y)),
     samples=binary(
         -2,
         2,
@@ -156,8 +162,8 @@ maximum = chooser(
 minimum = chooser(
     "minimum",
     np.minimum,
-    lambda x, y: (logical_or(less_equal(x, y), isnan(x)), equal(x, y)),
-    lambda x, y: (logical_or(greater_equal(x, y), isnan(y)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), is_nan(x)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), is_nan(y)), equal(x, y)),
     samples=binary(
         -2,
         2,
@@ -172,8 +178,8 @@ minimum = chooser(
 fmax = chooser(
     "fmax",
     np.fmax,
-    lambda x, y: (logical_or(greater_equal(x, y), isnan(y)), equal(x, y)),
-    lambda x, y: (logical_or(less_equal(x, y), isnan(x)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), is_nan(y)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), is_nan(x)), equal(x, y)),
     samples=binary(
         -2,
         2,
@@ -186,8 +192,8 @@ fmax = chooser(
 fmin = chooser(
     "fmin",
     np.fmin,
-    lambda x, y: (logical_or(less_equal(x, y), isnan(y)), equal(x, y)),
-    lambda x, y: (logical_or(greater_equal(x, y), isnan(x)), equal(x, y)),
+    lambda x, y: (logical_or(less_equal(x, y), is_nan(y)), equal(x, y)),
+    lambda x, y: (logical_or(greater_equal(x, y), is_nan(x)), equal(x, y)),
     samples=binary(
         -2,
         2,

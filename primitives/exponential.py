@@ -314,7 +314,7 @@ def direction_impl(x: Array, y: Array) -> Array:
     r = np.hypot(x, y)
     with np.errstate(invalid="ignore"):  # infinity / infinity is replaced
         ratio = x / np.where(r == 0, inf, r)
-    return np.where(np.isinf(x), np.copysign(1, x), ratio).astype(r.dtype)[()]
+    return np.where(np.absolute(x) == np.inf, np.copysign(1, x), ratio).astype(r.dtype)[()]
 
 
 def turned(d: Array, x: Array, y: Array) -> Array:

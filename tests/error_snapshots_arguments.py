@@ -103,6 +103,11 @@ SNAPSHOTS: dict[str, Row] = {
         errors.InputTypeError,
         "checkpoint takes a function, got int",
     ),
+    "make_graph of a masked array": (
+        lambda: ft.make_graph(sine)(np.ma.masked_array(X)),
+        errors.InputTypeError,
+        "argument 'x' is a numpy.ma.MaskedArray.*pass a plain array",
+    ),
     "make_graph of no function": (
         lambda: ft.make_graph(3),  # type: ignore[arg-type]
         errors.InputTypeError,

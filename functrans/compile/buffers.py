@@ -94,7 +94,7 @@ class Buffers:
             return
         kind = out.type
         size = kind.size
-        if not size or not kind.shape:
+        if not size or not kind.shape or kind.dtype.hasobject:
             return
         space = kind.shape, kind.dtype
         if primitive.kind != "bilinear" and size > 1:  # NumPy is slow in place on 1

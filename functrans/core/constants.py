@@ -75,7 +75,7 @@ def same_bits(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
     """Whether two arrays of one shape and dtype are equal to the bit, signs of zeros and NaN
     included."""
     words = _WORDS.get(x.dtype.itemsize)
-    if words is None or not (x.flags.forc and x.strides == y.strides):
+    if words is None or x.dtype.hasobject or not (x.flags.forc and x.strides == y.strides):
         return x.tobytes() == y.tobytes()
     return np.array_equal(x.ravel("K").view(words), y.ravel("K").view(words))
 

@@ -155,8 +155,12 @@ def interp(
 ) -> Array:
     """Values of the polygon through given points, differentiable in all of them."""
     at, points = operand(x), operand(xp)
-    if "c" in (dtype_of(at).kind, dtype_of(points).kind):
-        raise TypeError("numpy.interp: the positions x and xp are real numbers, not complex ones")
+    for positions in (at, points):
+        if not np.can_cast(dtype_of(positions), float, "safe"):
+            raise TypeError(
+                f"numpy.interp: the positions x and xp become float64, which {dtype_of(positions)} "
+                "cannot be cast to"
+            )
     at, points = (reductions.cast(z, float) for z in (at, points))
     values = operand(fp)
     values = reductions.cast(values, complex if dtype_of(values).kind == "c" else float)

@@ -423,7 +423,7 @@ def linspace(
 
 def _floating(x: Any) -> Array:
     x = operand(x)
-    return x if dtype_of(x).kind in "fc" else p.astype(x, dtype=np.dtype(float))
+    return x if dtype_of(x).kind in "fc" else reductions.cast(x, float)
 
 
 def _at_axis(x: Array, axis: Any, dtype: Any) -> Array:

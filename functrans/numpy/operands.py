@@ -43,12 +43,17 @@ def converted(x: Any) -> Array:
         )
     array = np.asarray(x)
     if array.dtype.kind not in NUMERIC_KINDS:
-        raise OperandError(
-            f"an operand of type {type(x).__name__} (as an array: dtype {array.dtype}) cannot be "
-            f"combined with traced arrays, at {user_line()}: it must be numeric. "
-            "Convert it (numpy.asarray(x, dtype=float))."
-        )
+        raise no_number(x)
     return array
+
+
+def no_number(x: Any) -> OperandError:
+    """The error for an operand that is no number, nor an array of some."""
+    return OperandError(
+        f"an operand of type {type(x).__name__} (as an array: dtype {np.asarray(x).dtype}) cannot "
+        f"be combined with traced arrays, at {user_line()}: it must be numeric. "
+        "Convert it (numpy.asarray(x, dtype=float))."
+    )
 
 
 def is_operand(x: Any) -> bool:

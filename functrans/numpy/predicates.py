@@ -35,7 +35,14 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bo
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
     """Whether shapes and all elements are equal."""
     x, y = operand(a1), operand(a2)
-    return shape_of(x) == shape_of(y) and bool(reductions.all(_equal(x, y, equal_nan)))
+    if shape_of(x) != shape_of(y) or no_numbers(x, y):
+        return False
+    return bool(reductions.all(_equal(x, y, equal_nan)))
+
+
+def no_numbers(x: Array, y: Array) -> bool:
+    """Whether one of two arrays holds texts or dates, which equal no number."""
+    return not {dtype_of(x).kind, dtype_of(y).kind}.isdisjoint("SUTMm")
 
 
 @implements(np.array_equiv)
@@ -46,7 +53,7 @@ def array_equiv(a1: Any, a2: Any) -> bool:
         np.broadcast_shapes(shape_of(x), shape_of(y))
     except ValueError:
         return False
-    return bool(reductions.all(p.equal(x, y)))
+    return not no_numbers(x, y) and bool(reductions.all(p.equal(x, y)))
 
 
 def _equal(x: Array, y: Array, equal_nan: bool) -> Array:

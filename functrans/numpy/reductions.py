@@ -16,6 +16,7 @@ from functrans.numpy.operands import (
     contains_traced,
     flattened,
     in_one_axis,
+    no_number,
     operand,
     scalar,
 )
@@ -50,6 +51,8 @@ def cast(x: Array, dtype: Any) -> Array:
         return x
     if wanted.kind not in NUMERIC_KINDS:
         raise unsupported("astype", f"dtype={wanted}", "take a numeric dtype")
+    if dtype_of(x).kind not in NUMERIC_KINDS:
+        raise no_number(x)
     return p.astype(x, dtype=wanted)
 
 

@@ -12,7 +12,14 @@ from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, predicates, reductions, shapes
 from functrans.numpy.axes import ndim_of
-from functrans.numpy.operands import converted_all, operand, promoted, scalar
+from functrans.numpy.operands import (
+    NUMERIC_KINDS,
+    converted_all,
+    no_number,
+    operand,
+    promoted,
+    scalar,
+)
 from functrans.numpy.options import checked_copy, clip_mode, unsupported
 from functrans.numpy.reductions import MISSING
 from functrans.numpy.registry import implements, method
@@ -29,7 +36,10 @@ def where(condition: Any, x: Any = MISSING, y: Any = MISSING, /) -> Any:
         return indexing.nonzero(condition)
     if x is MISSING or y is MISSING:
         raise ValueError("either both or neither of x and y should be given")
-    return p.where(operand(condition), operand(x), operand(y))
+    mask = operand(condition)
+    if dtype_of(mask).kind not in NUMERIC_KINDS:  # texts, dates, objects: plain ones
+        mask = np.asarray(mask).astype(bool)
+    return p.where(mask, operand(x), operand(y))
 
 
 @implements(np.select)
@@ -90,6 +100,8 @@ def _in_shape(condition: Any, x: Array) -> Array:
 
 
 def _piece(value: Any, x: Array) -> Array:
+    if dtype_of(operand(value)).kind not in NUMERIC_KINDS:
+        raise no_number(value)
     return shapes.broadcast_to(reductions.cast(operand(value), dtype_of(x)), shape_of(x))
 
 
@@ -98,6 +110,10 @@ def _piece(value: Any, x: Array) -> Array:
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     """For each element the choice that its integer tells."""
     index, mode = operand(a), clip_mode(mode)
+    if not np.can_cast(dtype_of(index), np.intp, "safe"):
+        raise TypeError(
+            f"numpy.choose: {dtype_of(index)} cannot be cast to positions, at {user_line()}"
+        )
     options = converted_all(choices)
     if mode == "wrap":
         index = p.remainder(index, len(options))

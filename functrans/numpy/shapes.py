@@ -285,11 +285,13 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     x = operand(a)
     shape = shape_of(x)
     if axis is None:
-        if len(shape) != 1:
+        if len(shape) != 1 and np.ndim(shift) < 2:
             return reshape(roll(flattened(x), shift, 0), shape)
         axis = 0
     if type(shift) is int and type(axis) is int:
         return _rolled(x, shift, one_axis(axis, len(shape)))
+    if np.ndim(shift) > 1:
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
     axes = several_axes(axis, len(shape), repeats=True)
     for s, i in np.broadcast(shift, axes):
         x = _rolled(x, int(s), int(i))

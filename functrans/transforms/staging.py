@@ -33,7 +33,7 @@ from functrans.core.reports import Reports
 from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
-from functrans.transforms.arguments import argument_label, leaf_label
+from functrans.transforms.arguments import argument_label, leaf_label, subclass_refused
 from functrans.transforms.lines import Lines
 from functrans.transforms.origins import depends_on
 
@@ -378,12 +378,16 @@ def _stage(
 def _staged_type(
     fun: Callable[..., Any], transform: str, in_tree: tree.TreeDef, j: int, x: Any
 ) -> ArrayType:
-    if is_array(x):
+    subclass = issubclass(type(x), np.ndarray) and type(x) not in (np.ndarray, np.memmap)
+    if is_array(x) and not subclass:
         return type_of(x)
     _, first, *rest = tree.leaf_paths(in_tree)[j]
     label = (
         argument_label(fun, first.key) if isinstance(first.key, int) else f"argument {first.key!r}"
     )
+    if subclass:
+        who = f"{transform}({describe_function(fun)})"
+        raise subclass_refused(who, f"{label}{tree.key_string(tuple(rest))}", x)
     raise InputTypeError(
         f"{transform}({describe_function(fun)}): {label}{tree.key_string(tuple(rest))} is a "
         f"{type(x).__name__}, "

@@ -51,6 +51,8 @@ def supported(equation: Equation, exact: bool) -> bool:
     kinds = operand_types(values)
     if equation.effects or not all([conversions.supported(k.dtype) for k in kinds]):
         return False
+    if not conversions.numbers_fit(equation.inputs, kinds):
+        return False
     if spelt(equation):
         return not exact
     lowering = lowering_of(equation)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.compile.llvm.code.builder import Builder
+    from functrans.core.types import ArrayType
 
     DType: TypeAlias = np.dtype[np.generic]
 
@@ -61,6 +62,20 @@ def supported(dtype: DType) -> bool:
     if dtype.kind == "f":
         return dtype.isnative and (dtype.itemsize > 2 or machine().half) and dtype.itemsize <= 8
     return dtype.kind == "c" and dtype.isnative and dtype.itemsize <= 16
+
+
+def numbers_fit(inputs: Sequence[object], kinds: Sequence[ArrayType]) -> bool:
+    """Whether the integers of Python among operands are numbers of the dtype that they meet: where
+    not, NumPy raises an error, or compares them in a way of its own."""
+    numbers = [x for x in inputs if type(x) is int]
+    if not numbers:
+        return True
+    met = [k.dtype for x, k in zip(inputs, kinds, strict=False) if type(x) is not int]
+    dtype = np.result_type(*met, np.bool_)
+    if dtype.kind not in "iu":
+        return dtype.kind != "b" or all(abs(x) < 2**63 for x in numbers)
+    limits = np.iinfo(dtype)
+    return all(limits.min <= x <= limits.max for x in numbers)
 
 
 def element(dtype: DType) -> str:

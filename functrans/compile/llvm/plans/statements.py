@@ -231,6 +231,8 @@ class Statements:
         if type(x) is Variable:
             return x
         array = np.asarray(x)
+        if array.dtype.hasobject:  # an integer of more than 64 bits, which stands beside floats
+            array = np.asarray(float(x))
         if array.size and not any(array.strides):
             array = array[(slice(0, 1),) * array.ndim]
         key = type(x), array.dtype, np.shape(x), array.tobytes()
