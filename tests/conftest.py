@@ -29,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="check each access to memory of native code; slow, and in one thread",
     )
+    parser.addoption(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run one of N of the tests that are selected, from the first on",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +58,13 @@ hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000
 hypothesis.settings.load_profile("repeatable")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `oracle` whose packages are not installed."""
+@pytest.hookimpl(trylast=True)  # when the tests that markers leave out are gone
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what ``--every`` does not ask for, and skip the tests marked `oracle` whose
+    packages are not installed."""
+    every = config.getoption("every")
+    config.hook.pytest_deselected(items=[x for i, x in enumerate(items) if i % every])
+    items[:] = items[::every]
     for item in items:
         for marker in item.iter_markers("oracle"):
             packages = marker.args or ("jax", "torch")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 
 import functrans as ft
 from functrans import primitives as p
@@ -67,14 +67,15 @@ def test_programs_that_write_in_place(written_in_place: None, source: str) -> No
 
 
 @pytest.mark.slow
-@given(programs(length=14))
-@settings(
-    max_examples=1000,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_many_programs_that_write_in_place(written_in_place: None, source: str) -> None:
-    check_program(source)
-    check_nestings(source)
+@pytest.mark.parametrize("part", range(8))
+def test_many_programs_that_write_in_place(written_in_place: None, part: int) -> None:
+    """The parts draw other programs each, and end at about the same time."""
+
+    def check(source: str) -> None:
+        check_program(source)
+        check_nestings(source)
+
+    seed(part)(settings(max_examples=125)(given(programs(length=14))(check)))()
 
 
 def steps(n: int) -> Callable[[Any], Any]:

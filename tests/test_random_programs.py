@@ -12,7 +12,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, note, settings, strategies as st
+from hypothesis import HealthCheck, given, note, seed, settings, strategies as st
 
 import functrans as ft
 from functrans import tree
@@ -72,10 +72,11 @@ def test_derivatives_are_those_of_differences(program: Program) -> None:
 
 
 @pytest.mark.slow
-@settings(slow_to_draw, max_examples=1500)
-@given(programs(length=12), words)
-def test_long_programs(program: Program, word: Word) -> None:
-    check(program, word)
+@pytest.mark.parametrize("part", range(6))
+def test_long_programs(part: int) -> None:
+    """The parts draw other programs each, and end at about the same time."""
+    of_a_part = settings(slow_to_draw, max_examples=250)
+    seed(part)(of_a_part(given(programs(length=12), words)(check)))()
 
 
 def test_programs_are_of_every_kind() -> None:

@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,19 +25,24 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import functrans as ft
+from functrans import primitives
 from functrans.compile import background
 from functrans.compile.llvm.code import engine
 
 WHERE = ("RESUME", "CALL", "JUMP_BACKWARD", "CALL_FUNCTION_EX")
 
-FILES = ("llvmlite", "compile/llvm/code", "compile/llvm/calling", "compile/llvm/compiled.py")
-"""Those that own something that is no object of Python; others are left as a whole."""
+OWNERS = ("llvmlite", "compile/llvm/code", "compile/llvm/calling", "compile/llvm/compiled.py")
+"""Files that own something that is no object of Python."""
+
+OURS = tuple(f"{Path(x.__file__ or '').parent}{os.sep}" for x in (ft, primitives))
+"""Where the other files of a compilation are: these stage the function, plan and write the text."""
 
 MOST = 1 << 21
 """Instructions of a compilation."""
 
 PARTS = 8
-"""Tests among which the places are shared out."""
+"""Tests among which the places of owners are shared out. Of the others one of so many is tried, by
+one test."""
 
 PATIENCE = 60
 """Seconds that a process has."""
@@ -149,8 +155,8 @@ class Tracer:
         finally:
             _trace(None, None)
 
-    def places(self, function: Callable[[], Any]) -> list[int]:
-        """The instructions at which Python handles signals, the first at each place."""
+    def places(self, function: Callable[[], Any], chosen: Callable[[str], bool]) -> list[int]:
+        """The instructions at which Python handles signals, the first at each place of files."""
         rows = (ctypes.c_int64 * (2 * MOST))()
         self.call(function, 0, rows)
         count = self.counted()
@@ -161,14 +167,22 @@ class Tracer:
             np.frombuffer(rows, np.int64)[: 2 * count].reshape(-1, 2).tolist()
         ):
             if code not in known:
-                known[code] = _places_of(ctypes.cast(code, ctypes.py_object).value)
+                known[code] = _places_of(ctypes.cast(code, ctypes.py_object).value, chosen)
             if place in known[code]:
                 found.setdefault((code, place), i + 1)
         return list(found.values())
 
 
-def _places_of(code: Any) -> set[int]:
-    if not any([part in code.co_filename for part in FILES]):
+def owns(file: str) -> bool:
+    return any([part in file for part in OWNERS])
+
+
+def writes(file: str) -> bool:
+    return file.startswith(OURS) and not owns(file)
+
+
+def _places_of(code: Any, chosen: Callable[[str], bool]) -> set[int]:
+    if not chosen(code.co_filename):
         return set()
     return {x.offset for x in dis.get_instructions(code) if x.opname in WHERE}
 
@@ -210,24 +224,45 @@ def survives(tracer: Tracer, wanted: int) -> None:
     assert not other.is_alive()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("quick", "part"), [("0", 0), *[("1", i) for i in range(PARTS)]])
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked as on Linux")
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions count otherwise")
-def test_interrupted_anywhere(quick: str, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FUNCTRANS_QUICK", quick)
+def walk(chosen: Callable[[str], bool], part: int) -> None:
+    """Interrupt a compilation at one of :data:`PARTS` places in some files, each in a child."""
     ft.jit(lambda x: np.exp(x) + 1.0, backend="llvm")(X)
     background.finish()
     tracer = Tracer()
 
     def count() -> None:
-        os.write(target, np.array(tracer.places(compiled), np.int64).tobytes())
+        os.write(target, np.array(tracer.places(compiled, chosen), np.int64).tobytes())
 
     source, target = os.pipe()
-    assert in_a_child(count) == 0
-    os.close(target)
-    with os.fdopen(source, "rb") as file:
-        places = np.frombuffer(file.read(), np.int64).tolist()
-    assert len(places) > 100
-    for wanted in places[part::PARTS]:
-        assert in_a_child(lambda wanted=wanted: survives(tracer, wanted)) == 0, wanted
+    gc.freeze()  # the objects of all tests, which each child would copy to look for garbage
+    try:
+        assert in_a_child(count) == 0
+        os.close(target)
+        with os.fdopen(source, "rb") as file:
+            places = np.frombuffer(file.read(), np.int64).tolist()
+        assert len(places) > 100
+        for wanted in places[part::PARTS]:
+            assert in_a_child(lambda wanted=wanted: survives(tracer, wanted)) == 0, wanted
+    finally:
+        gc.unfreeze()
+
+
+def on_linux(test: Any) -> Any:
+    linux, version = sys.platform == "linux", sys.version_info[:2]
+    test = pytest.mark.skipif(not linux, reason="processes are forked as on Linux")(test)
+    return pytest.mark.skipif(version != (3, 11), reason="other versions count otherwise")(test)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("quick", "part"), [("0", 0), *[("1", i) for i in range(PARTS)]])
+@on_linux
+def test_interrupted_anywhere(quick: str, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNCTRANS_QUICK", quick)
+    walk(owns, part)
+
+
+@pytest.mark.slow
+@on_linux
+def test_interrupted_before_llvm_has_the_text() -> None:
+    """While the function is staged, and its code planned and written."""
+    walk(writes, 0)
