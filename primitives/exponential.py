@@ -112,6 +112,8 @@ def power_by_base(x: Array, y: Array) -> Array:
     x, y = strong(x, y)
     if isinstance(y, TracedArray):
         return power_slope(x, y)
+    if dtype_of(y).kind in "biu":  # where y - 1 is an integer of another size, or overflows
+        y = astype(y, dtype=joint_dtype(type_of(x), type_of(y)))
     # The exponent of a constant power 0 may be anything.
     return multiply(y, power(x, where(equal(y, 0), 0, subtract(y, 1))))
 
@@ -178,7 +180,8 @@ def power_slope_impl(x: Array, y: Array) -> Array:
     with np.errstate(all="ignore"):
         one = y.ndim == 0 and bool(y[()])
         y = y[()] if one else y
-        ans = y * np.power(x, y - 1 if one else np.where(at_origin(x, y), 0, y - 1))
+        # The power 0 of anything is constant, that of 0 and of NaN too.
+        ans = y * np.power(x, y - 1 if one else np.where(y == 0, 0, y - 1))
         if ans.dtype.kind == "f":
             rest = rounded_off(y, -1)
             if rest if one else rest.any():  # half an ulp of the exponent counts log(x) times over
@@ -242,6 +245,13 @@ power_slope: Function = elementwise(
         2,
         Sample(*AT_ZERO, pinned=[[-inf, 0, 2, 0], [-inf, -inf, 0, 0]], label="at 0"),
         Sample(0.0, 0.0, pinned=[0, 0], label="0**0"),
+        Sample(
+            np.array([np.nan, inf, -inf]),
+            np.zeros(3),
+            smooth=False,
+            value=[0, 0, 0],
+            label="constant powers",
+        ),
         Sample(
             np.array([3.0, 0.5, 3.0, 1.0, 0.5]),
             np.array([1e300, 1e300, inf, inf, -inf]),

@@ -156,6 +156,32 @@ def test_a_number_raised_to_a_traced_power_keeps_the_dtype() -> None:
     np.testing.assert_allclose(g, np.log(3) * 3**y, rtol=1e-6)  # float32: 6 digits
 
 
+@pytest.mark.parametrize("x", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["bool", "int8", "uint8", "int16", "int64"])
+def test_whole_powers_of_any_size_keep_the_dtype(x: type, kind: str) -> None:
+    """Less one, a bool is an integer, and the smallest integer the greatest."""
+    base = np.array([0.5, 2.0, -1.0, 1.0, 0.0, np.nan], x)
+    y = np.array([1, 0, 1, 0, 0, 0], kind)
+    if kind == "int8":
+        y[3] = -128
+    slopes = ft.grad(lambda base: np.sum(base**y))(base)
+    assert slopes.dtype == base.dtype
+    np.testing.assert_array_equal(slopes, [1, 0, 1, -128 if kind == "int8" else 0, 0, 0])
+    tangents = ft.jvp(lambda base: base**y, (base,), (np.ones_like(base),))[1]
+    np.testing.assert_array_equal(tangents, slopes)
+
+
+def test_the_slope_of_a_constant_power_is_zero() -> None:
+    """Traced or not, and in native code: NaN to the power 0 is 1, as all else is."""
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, 3.0])
+    y = np.zeros(5)
+    wanted = np.zeros(5)
+    np.testing.assert_array_equal(ft.grad(lambda x: np.sum(x**y))(x), wanted)
+    both = ft.grad(lambda x, y: np.sum(x**y), argnums=(0, 1))
+    for f in (both, ft.jit(both), ft.jit(both, backend="numpy")):
+        np.testing.assert_array_equal(f(x, y)[0], wanted)
+
+
 def test_mixed_second_derivative_of_a_varying_power_zero() -> None:
     # d/dx x**y = y * x**(y - 1), whose derivative by y at y = 0 is 1 / x: no mask may cut it off.
     by_x = ft.grad(p.power, 0)

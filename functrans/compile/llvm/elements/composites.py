@@ -84,8 +84,8 @@ def _at_origin(b: Builder, x: Value, y: Value) -> Value:
 
 
 def power_slope(b: Builder, x: Value, y: Value) -> Value:
-    """y x**(y - 1), with what rounding takes from the exponent; 0 for 0**0."""
-    less = b.select(_at_origin(b, x, y), _like(x, 0), b.fsub(y, 1))
+    """y x**(y - 1), with what rounding takes from the exponent; 0 for the power 0 of anything."""
+    less = b.select(b.fcmp("oeq", y, 0), _like(x, 0), b.fsub(y, 1))
     found = b.fmul(y, apply(b, "power", x, less))
     lost = _difference_lost(b, y, _like(y, 1))
     part = b.fmul(lost, apply(b, "log", x))
