@@ -63,6 +63,8 @@ class RandomGraph:
     inputs : list of ndarray
     rough : list of bool
         Which outputs are, known once the function has been called.
+    dtypes : set of dtype
+        Those of all values on the way, known then too.
     """
 
     def __init__(self, seed: int, steps: int = 12, grown: int = 0) -> None:
@@ -72,6 +74,7 @@ class RandomGraph:
         rng = np.random.default_rng(seed)
         self.inputs = [self._input(rng) for _ in range(int(rng.integers(1, 4)))]
         self.rough: list[bool] = []
+        self.dtypes: set[np.dtype[Any]] = set()
 
     def _input(self, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         rank = int(rng.choice([0, 1, 1, 2, 2, 2, 3]))
@@ -102,6 +105,7 @@ class RandomGraph:
                 made.append(found)
         outs = made[-3:] or known[:1]
         self.rough = [x.rough for x in outs]
+        self.dtypes = {x.array.dtype for x in known}
         return [x.array for x in outs]
 
     def _pick(self, known: list[Value], fits: Callable[[Value], bool]) -> Value | None:
