@@ -20,6 +20,10 @@ from tests.llvm.random_operations import RandomOperation, operations
 
 NAMES = operations()
 
+CAST = "overflow encountered in cast"
+"""What NumPy says of a Python number that becomes infinite in the dtype of the others; kernels say
+what becomes of results."""
+
 
 @pytest.fixture
 def kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[Operations]:
@@ -54,7 +58,7 @@ def check_value(seed: int, kernels: Operations) -> bool:
     assert warned <= expected, where
     # Formulas of several steps may warn in between, and NumPy's comparisons of NaN sometimes do.
     if isinstance(primitive.impl, np.ufunc) and not any([np.isnan(x).any() for x in args]):
-        assert warned == expected, where
+        assert warned == expected - {CAST}, where
     for x, y in zip(before, args, strict=True):
         assert not np.shares_memory(out, y), where
         np.testing.assert_array_equal(x, y, err_msg=where)
