@@ -20,6 +20,7 @@ from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
 from .degenerate import COMPUTED, NO_LIMIT, equal_pairs, message
+from .nearness import near_pairs, small_values
 from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
 
@@ -42,29 +43,21 @@ def values_among(outs: Sequence[Array]) -> int:
     return 1 if len(outs) in (3, 6) else 0
 
 
-def _small(w: Array, family: str) -> Array:
-    """Singular values that vanish up to rounding."""
-    if family != "svd":
-        return np.zeros(w.shape, bool)
-    rounding = 4 * np.finfo(w.dtype).eps * np.abs(w).sum(-1, keepdims=True)
-    found: Array = np.abs(w) <= rounding
-    return found
-
-
-def _all_apart_impl(w: Array, *, family: str) -> Array:
-    return ~(equal_pairs(w).any((-2, -1)) | _small(w, family).any(-1))
+def _all_apart_impl(w: Array, *, family: str, width: float) -> Array:
+    return ~(near_pairs(w, family, width).any((-2, -1)) | small_values(w, family).any(-1))
 
 
 all_apart: Any = nondifferentiable(
-    "all_apart",  # whether no two values of a matrix are equal and none vanishes
+    "all_apart",  # whether no two values of a matrix are near each other and none vanishes
     _all_apart_impl,
-    batch=lambda w, *, family: all_apart(w, family=family),
-    shape=lambda w, *, family: ArrayType(w.shape[:-1], bool),
+    batch=lambda w, **params: all_apart(w, **params),
+    shape=lambda w, **params: ArrayType(w.shape[:-1], bool),
     samples=lambda: [
-        Sample(np.array(w), family=family, smooth=False, value=value, label=label)
+        Sample(np.array(w), family=family, width=1e-5, smooth=False, value=value, label=label)
         for w, family, value, label in (
             ([1.0, 1.0, 2.0], "eigh", np.False_, "a pair"),
             ([[1.0, 3.0], [2.0, 2.0]], "eigh", [True, False], "stack"),
+            ([1.0, 1.0 + 1e-8], "eigh", np.False_, "near each other"),
             ([1.0, 0.0], "eigh", np.True_, "eigenvalues may vanish"),
             ([1.0, 1e-17], "svd", np.False_, "vanishing"),
             ([1.0 + 1j, 1.0 - 1j], "eig", np.True_, "complex"),
@@ -74,8 +67,8 @@ all_apart: Any = nondifferentiable(
 )
 
 
-def apart(w: Any, family: str) -> bool | None:
-    """Whether no values are equal and none vanish; None if that is not known, as in a graph.
+def apart(w: Any, family: str, width: float) -> bool | None:
+    """Whether no values are near each other and none vanish; None if not known, as in a graph.
 
     While `jit` stages a function it is known of this call: its program checks that it is so.
     """
@@ -84,13 +77,13 @@ def apart(w: Any, family: str) -> bool | None:
             if not w.interpreter.follows:
                 return None
             with under(w.interpreter):
-                found = all_apart(w, family=family)
+                found = all_apart(w, family=family, width=width)
                 try:
                     return bool(all_of(found, axes=tuple(range(found.ndim))))
                 except ConversionError:  # the call is within a transform
                     return None
         w = w.underlying
-    return bool(_all_apart_impl(w, family=family).all())
+    return bool(_all_apart_impl(w, family=family, width=width).all())
 
 
 def _together_impl(w: Array, *, family: str) -> Array:
@@ -98,7 +91,7 @@ def _together_impl(w: Array, *, family: str) -> Array:
     alike = pairs | np.eye(w.shape[-1], dtype=bool)
     means = np.where(alike, w[..., None, :], 0).sum(-1) / alike.sum(-1)
     found = np.where(pairs.any(-1), means, w)
-    return np.where(_small(w, family), 0, found).astype(w.dtype)
+    return np.where(small_values(w, family), 0, found).astype(w.dtype)
 
 
 together: Any = nondifferentiable(
@@ -120,8 +113,8 @@ together: Any = nondifferentiable(
 )
 
 
-def _path_rates_impl(w: Array, *, family: str, path: int, depth: int) -> Array:
-    pairs, small = equal_pairs(w), _small(w, family)
+def _path_rates_impl(w: Array, *, family: str, path: int, depth: int, width: float) -> Array:
+    pairs, small = near_pairs(w, family, width), small_values(w, family)
     n = w.shape[-1]
     before = (pairs & (np.arange(n) < np.arange(n)[:, None])).sum(-1)
     if path == 1:  # of what another returned at rates that have no fixed ratio to its own
@@ -147,6 +140,7 @@ path_rates: Any = nondifferentiable(
             family=family,
             path=path,
             depth=int(label == "of a root"),
+            width=0.0,
             smooth=False,
             value=value,
             label=label,
@@ -165,7 +159,7 @@ path_rates: Any = nondifferentiable(
 
 
 def _beyond_zero_impl(s: Array, *, columns: int) -> Array:
-    small = _small(s, "svd")
+    small = small_values(s, "svd")
     first = small & (np.cumsum(small, -1) == 1)
     signs = np.ones((*s.shape[:-1], 1, columns), s.dtype)
     signs[..., 0, : s.shape[-1]] = np.where(first, -1, 1)
@@ -184,9 +178,9 @@ beyond_zero: Any = nondifferentiable(
 )
 
 
-def _turn_impl(w: Array, *, columns: int) -> Array:
+def _turn_impl(w: Array, *, columns: int, family: str, width: float) -> Array:
     n = w.shape[-1]
-    pairs = equal_pairs(w)
+    pairs = near_pairs(w, family, width)
     alike = pairs | np.eye(n, dtype=bool)
     sizes = np.where(alike, np.arange(1.0, n + 1) ** 2, 0).sum(-1, keepdims=True)
     outer = np.arange(1.0, n + 1)[:, None] * np.arange(1.0, n + 1)
@@ -199,18 +193,28 @@ def _turn_impl(w: Array, *, columns: int) -> Array:
 turn: Any = nondifferentiable(
     "turn",  # an orthogonal matrix that turns the vectors of equal values into each other
     _turn_impl,
-    batch=lambda w, *, columns: turn(w, columns=columns),
-    shape=lambda w, *, columns: ArrayType(
+    batch=lambda w, **params: turn(w, **params),
+    shape=lambda w, *, columns, **params: ArrayType(
         (*w.shape[:-1], columns, columns), np.finfo(w.dtype).dtype
     ),
     samples=lambda: [
         Sample(
             np.array([1.0, 1.0, 2.0]),
             columns=4,
+            family="eigh",
+            width=0.0,
             smooth=False,
             value=[[0.6, -0.8, 0, 0], [-0.8, -0.6, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
         ),
-        Sample(np.array([[1.0, 2.0]]), columns=2, smooth=False, value=[np.eye(2)], label="stack"),
+        Sample(
+            np.array([[1.0, 2.0]]),
+            columns=2,
+            family="svd",
+            width=1e-5,
+            smooth=False,
+            value=[np.eye(2)],
+            label="stack",
+        ),
     ],
 )
 
@@ -218,7 +222,7 @@ turn: Any = nondifferentiable(
 def _with_limit_impl(x: Array, doubt: Array, w: Array, *, family: str, first: bool) -> Array:
     if not doubt.any():
         return x
-    pairs = equal_pairs(w) | _small(w, family)[..., None] & np.eye(w.shape[-1], dtype=bool)
+    pairs = equal_pairs(w) | small_values(w, family)[..., None] & np.eye(w.shape[-1], dtype=bool)
     if not pairs.any():
         return x
     result = COMPUTED if first else NO_LIMIT

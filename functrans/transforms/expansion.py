@@ -30,6 +30,9 @@ limit by itself. What crosses over, tangents of the second matrix one way and it
 other, is taken at its limit before more poles come of it; what has none there, as the matrix
 depends on single vectors, is NaN. Where values are apart the series goes on.
 
+Values that are near each other may be equal but for rounding. More lanes take them together, and
+the derivative of these is taken where nothing tells it from that of the first (nearby.py).
+
 Singular values that vanish grow along a path. In a third lane the first of them comes from the
 other side of zero, where its left vector is the opposite: what differs there has a kink. If it is
 the first derivative that does, by convention 0 by such values, then its own derivative is that of a
@@ -46,40 +49,51 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.array import TracedArray, snapshot
+from functrans.core.array import snapshot
 from functrans.core.cotangent import Masked, zeros
-from functrans.core.declining import DeclinedError, declined
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import REGISTRY, primitive_of
-from functrans.core.types import Array, dtype_of, is_inexact, shape_of, type_of
-from functrans.primitives.arithmetic import absolute, astype, multiply, reciprocal, subtract
+from functrans.core.types import Array, dtype_of, is_inexact, is_plain, shape_of, type_of
+from functrans.primitives.arithmetic import (
+    absolute,
+    add,
+    astype,
+    multiply,
+    real,
+    reciprocal,
+    subtract,
+)
 from functrans.primitives.comparison import (
     equal,
+    isfinite,
     less_equal,
     logical_and,
     logical_not,
     logical_or,
     maximum,
+    minimum,
     not_equal,
     where,
 )
-from functrans.primitives.contraction import matmul
 from functrans.primitives.decompositions import svd_constants
 from functrans.primitives.degenerate import at_matrix, decomposed, parting_reciprocal, told_apart
+from functrans.primitives.nearness import near_gap, width_of
 from functrans.primitives.paths import (
     apart,
     away_from_zero,
-    beyond_zero,
-    path_rates,
-    together,
-    turn,
     values_among,
     with_limit,
     zero_at_zero,
 )
-from functrans.primitives.reduction import any as any_of, max as greatest
-from functrans.primitives.shape import stack as stack_of
+from functrans.primitives.reduction import (
+    all as all_of,
+    any as any_of,
+    max as greatest,
+    min as smallest,
+    sum as total,
+)
+from functrans.primitives.shape import reshape, stack as stack_of
 from functrans.primitives.spectral import (
     eig_constants,
     eigh_constants,
@@ -91,19 +105,14 @@ from functrans.primitives.spectral import (
     marked_svd,
 )
 from functrans.transforms.batching import BatchArray
-from functrans.transforms.forward import Forward
+from functrans.transforms.departures import PATHS, STRICT, rates_of, starts_of, vectors_of
+from functrans.transforms.nearby import at_middle
 from functrans.transforms.series import ExpandedArray, Series
-from functrans.transforms.splitting import remembered, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from functrans.core.primitive import Primitive
-
-PATHS = 4
-"""The first tells the derivative, the second whether it depends on the path, the third, beyond a
-singular value that vanishes, whether there is a kink, and the fourth, on which such values stay
-where they are, the derivative if there is one."""
 
 
 class Expansion(Series):
@@ -123,13 +132,24 @@ class Expansion(Series):
         like a kink is none.
     kinked : array
         Whether the first derivative has a kink where singular values vanish.
+    width, eps : float
+        Up to which gap values are near each other, and the rounding of the first ones.
+    gap : array or None
+        The least gap of values that are near each other; None if there are none.
     """
 
-    __slots__ = ("arbitrary", "before", "found", "kinked", "order", "turn")
+    __slots__ = (
+        *("arbitrary", "before", "eps", "found", "gap", "kinked", "order", "turn"),
+        "width",
+    )
 
-    def __init__(self, parent: Interpreter | None, order: int, before: Any = None) -> None:
-        super().__init__(parent, PATHS, order)
+    def __init__(
+        self, parent: Interpreter | None, order: int, dtype: np.dtype[Any], before: Any = None
+    ) -> None:
+        super().__init__(parent, PATHS, order + 1)  # one more, to go back to near values
         self.order = order
+        self.width, self.eps = width_of(dtype, order), float(np.finfo(dtype).eps)
+        self.gap: Any = None
         self.found: list[tuple[str, Array]] = []
         self.before = before
         self.arbitrary: Any = np.zeros((), bool)
@@ -150,6 +170,14 @@ class Expansion(Series):
     # Operations.
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        if self.gap is None:
+            return self.processed(primitive, args, params)
+        with np.errstate(all="ignore"):  # what is not defined at the middle is not taken from there
+            return self.processed(primitive, args, params)
+
+    def processed(
+        self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
+    ) -> Any:
         mine = [i for i, x in enumerate(args) if self.owns(x)]
         if not mine:
             with under(self.paths.parent):
@@ -169,6 +197,11 @@ class Expansion(Series):
         if primitive in _KNOWN:
             return tuple(map(self.derived, args[1:-1]))
         checks = primitive is _CHECK and not (self.owns(args[0]) and args[0].derived)
+        if checks:  # values that are near each other are no concern of it
+            args = (args[0], self.lanes(self.value(args[1]))[0], *args[2:])
+            mine = [i for i in mine if i != 1]
+            if not mine:
+                return self.processed(primitive, args, params)
         if primitive.when_parted is not None and not checks:
             with under(self):
                 return primitive.when_parted(args, params)
@@ -226,25 +259,41 @@ class Expansion(Series):
             return primitive.impl(*args, **params)
         return parent.process(primitive, args, params)
 
-    def parted(self, primitive: Primitive, ans: Any, depth: int = 0) -> Any:
-        """The outputs of a decomposition, whose equal values part."""
+    def parted(self, primitive: Primitive, ans: Any, depth: int = 0, doubt: Any = None) -> Any:
+        """The outputs of a decomposition, whose equal values part; `doubt` is NaN where the matrix
+        is not one that near values of another had no part in."""
         family: Any = primitive.parts
         outs = list(ans) if type(ans) is tuple else [ans]
         place = values_among(outs)
         w = outs[place]
-        if apart(w, family):
+        if apart(w, family, self.width):
             return ans
         self.found.append((family, w))
+        self.see_gap(w, family)
         series: list[Any] = [None] * (len(self.levels) + 1)
-        series[0] = together(w, family=family)
-        rates = [path_rates(w, family=family, path=i, depth=depth) for i in range(PATHS)]
-        series[1] = BatchArray(self.paths, stack_of(rates))
+        starts = starts_of(w, family, self.width)
+        if doubt is not None:
+            of_values = reshape(doubt, shape=(*shape_of(w)[:-1], 1))
+            starts[STRICT:] = [add(start, of_values) for start in starts[STRICT:]]
+        series[0] = self.on_paths(starts)
+        series[1] = self.on_paths(rates_of(w, family, self.width, depth))
         with under(self.paths):
             outs[place] = ExpandedArray(self, self.content(series), depth=depth)
-        for i, lanes in self.vectors(outs, w, place).items():
-            content = BatchArray(self.paths, stack_of(lanes))
-            outs[i] = ExpandedArray(self, content, depth=depth)
+        vectors = vectors_of(outs, w, place, family, self.width, self.order == 1)
+        for i, lanes in vectors.items():
+            outs[i] = ExpandedArray(self, self.on_paths(lanes), depth=depth)
         return tuple(outs) if type(ans) is tuple else outs[0]
+
+    def on_paths(self, lanes: list[Any]) -> BatchArray:
+        """A value on each path."""
+        return BatchArray(self.paths, stack_of(lanes))
+
+    def see_gap(self, w: Array, family: str) -> None:
+        """Take note of values that are near each other."""
+        gaps = near_gap(w, family=family, width=self.width)
+        if 0 not in shape_of(gaps) and not (is_plain(gaps) and np.isinf(gaps).all()):
+            gap = smallest(gaps, axes=tuple(range(len(shape_of(gaps)))))
+            self.gap = gap if self.gap is None else minimum(self.gap, gap)
 
     def decomposed(self, x: ExpandedArray, of: str, options: tuple[Any, ...]) -> ExpandedArray:
         """A series that is to be decomposed.
@@ -256,30 +305,36 @@ class Expansion(Series):
         if x.point is not None:
             return x
         primitive = REGISTRY[of]
-        value, doubt = self.crossed(x)
+        value, doubt, near = self.crossed(x)
         with under(self.paths.parent):
             ans = self.handed(primitive, (value,), dict(options))
             w = ans[values_among(ans)] if type(ans) is tuple else ans
-            if apart(w, primitive.parts):  # type: ignore[arg-type]
+            if apart(w, primitive.parts, self.width):  # type: ignore[arg-type]
                 return x
             rank = len(shape_of(value))
-            doubt = any_of(doubt, axes=(rank - 2, rank - 1), keepdims=True)
-        point = value, doubt
+            axes = rank - 2, rank - 1
+            doubt = any_of(doubt, axes=axes, keepdims=True)
+            if near is not None:  # 0, or NaN
+                near = total(multiply(0, real(near)), axes=axes, keepdims=True)
+        point = value, doubt, near
         return ExpandedArray(self, value, derived=x.derived, depth=x.depth, point=point)
 
     def at_matrix(self, t: Any, x: Any) -> Any:
         """A tangent or cotangent of a matrix that stays at a point: its limit."""
         if not self.owns(t) or not self.owns(x) or x.point is None:
             return t
-        value, doubt = self.crossed(t)
+        value, doubt, near = self.crossed(t)
         with under(self.paths.parent):
-            return self.derived(self.told(value, doubt, first=False))
+            value = self.told(value, doubt, first=False)
+            if near is not None:
+                value = self.on_paths([value] * STRICT + [near] * (PATHS - STRICT))
+            return self.derived(value)
 
     def again(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
         """The outputs of a decomposition of a series."""
         if x.point is None:
             return self.followed(primitive, x, params)
-        value, doubt = x.point
+        value, doubt, near = x.point
         with under(self.paths.parent):
             ans = self.handed(primitive, (value,), params)
             single = type(ans) is not tuple
@@ -289,7 +344,7 @@ class Expansion(Series):
                 self.told(o, doubt if len(shape_of(o)) == rank else of_values, first=False)
                 for o in ((ans,) if single else ans)
             ]
-            return self.parted(primitive, outs[0] if single else tuple(outs), x.depth + 1)
+            return self.parted(primitive, outs[0] if single else tuple(outs), x.depth + 1, near)
 
     def followed(self, primitive: Primitive, x: ExpandedArray, params: dict[str, Any]) -> Any:
         """The same of values that are apart, as series."""
@@ -304,19 +359,24 @@ class Expansion(Series):
         outs = self.beyond(primitive.parts, outs)  # type: ignore[arg-type]
         return outs[0] if single else tuple(outs[: primitive.outputs])
 
-    def crossed(self, x: ExpandedArray) -> tuple[Any, Any]:
+    def crossed(self, x: ExpandedArray) -> tuple[Any, Any, Any]:
         """What a series tends to on the first path, and where it does not, or to something else on
-        another."""
+        another; and what it tends to where values are near each other, None if none are."""
         if x.known <= -x.low:
             warn_user(_TOO_DEEP, DegenerateWarning)
-            return np.zeros(shape_of(x), dtype_of(x)), np.ones(shape_of(x), bool)
-        one, other, beyond, _ = self.lanes(self.value(x))
+            return np.zeros(shape_of(x), dtype_of(x)), np.ones(shape_of(x), bool), None
+        one, other, beyond, *_ = self.lanes(self.value(x))
         doubts, bound = self.bounded(x)
         with under(self.paths.parent):
             doubt = logical_or(logical_or(doubts[0], doubts[1]), _differ(one, other, bound))
             if beyond is not one:
                 doubt = logical_or(doubt, _differ(one, beyond, bound))
-        return one, doubt
+            if self.gap is None:
+                return one, doubt, None
+            middle, ok = at_middle(self, x, one)
+            doubt = logical_and(doubt, logical_not(ok))
+            near = where(isfinite(self.gap), where(ok, middle, np.nan), one)
+            return (where(ok, middle, one) if x.derived else one), doubt, near
 
     def bounded(self, x: ExpandedArray) -> tuple[list[Any], Any]:
         """Where a series has poles on each path, and by how much its values differ by rounding."""
@@ -327,25 +387,6 @@ class Expansion(Series):
             size = maximum(self.size(x), self.magnitude([self.value(x)]))
         with under(self.paths.parent):
             return self.lanes(doubt), multiply(_roundings(x), maximum(*self.lanes(size)[:2]))
-
-    def vectors(self, outs: list[Any], w: Array, place: int) -> dict[int, list[Any]]:
-        """The vectors that are not the same on all paths, by their place: the left one of a value
-        that vanishes is another beyond, and of what is the first derivative alone the second path
-        tells whether it depends on the vectors, which are turned there."""
-        found = {}
-        if place:
-            u = outs[0]
-            found[0] = [u, u, multiply(u, beyond_zero(w, columns=shape_of(u)[-1])), u]
-        if self.order == 1:
-            for i in (0, 2) if place else (1,):
-                if i >= len(outs) or len(shape_of(outs[i])) == len(shape_of(w)):
-                    continue  # values alone
-                v = outs[i]
-                right = i == 2
-                turned = turn(w, columns=shape_of(v)[-2 if right else -1])
-                lanes = found.setdefault(i, [v] * PATHS)
-                lanes[1] = matmul(turned, v) if right else matmul(v, turned)
-        return found
 
     def parts_from_zero(self, s: ExpandedArray) -> Any:
         """1 for singular values that do not vanish or grow from zero, 0 for those that stay."""
@@ -359,7 +400,7 @@ class Expansion(Series):
         """The outputs of a decomposition of a series: NaN where values are equal again, which part
         by more than the rates that a path gives them."""
         w = self.value(outs[values_among(outs)])
-        if apart(w, family):
+        if apart(w, family, self.width):
             return outs
         found = []
         for o in outs:
@@ -389,7 +430,7 @@ class Expansion(Series):
             found = self.coefficients(inverse)
             found = self.chosen(none, found, [None, *found[:-1]])
             found = [None if c is None else where(still, 0, c) for c in found]
-            peak = self.magnitude(found)
+            peak = self.magnitude(found[: self.order + 1])
             return ExpandedArray(self, self.content(found), -1, order + 1, peak, True)
 
     # Poles.
@@ -444,13 +485,13 @@ class Expansion(Series):
             return np.full(shape_of(x), np.nan, dtype_of(x))
         value = self.value(x)
         if not x.derived or not is_inexact(dtype_of(value)):
-            one, _, beyond, _ = self.lanes(value)
+            one, _, beyond, *_ = self.lanes(value)
             if self.order == 1 and beyond is not one and 0 not in shape_of(one):
                 self.see_choice(one, beyond)
             return one
         doubts, bound = self.bounded(x)
         with under(self.paths.parent):
-            one, other, beyond, still = self.lanes(value)
+            one, other, beyond, still, *_ = self.lanes(value)
             doubt = logical_or(doubts[0], doubts[1])
             doubt = logical_or(doubt, _differ(one, other, bound))
             if beyond is not one:
@@ -461,7 +502,10 @@ class Expansion(Series):
                 again = logical_or(doubts[3], logical_and(kink, self.arbitrary))
                 doubt = where(self.kinked, again, doubt)
                 one = where(self.kinked, still, one)
-            return self.told(one, doubt)
+            if self.gap is None:
+                return self.told(one, doubt)
+            middle, ok = at_middle(self, x, one)
+            return where(ok, middle, self.told(one, logical_and(doubt, logical_not(ok))))
 
     def see_choice(self, one: Any, beyond: Any) -> None:
         """Look whether a value of the function depends on the sign of a vector."""
@@ -499,6 +543,10 @@ def _anywhere(x: Any) -> Any:
     return any_of(x, axes=tuple(range(len(shape_of(x)))))
 
 
+def _everywhere(x: Any) -> Any:
+    return all_of(x, axes=tuple(range(len(shape_of(x)))))
+
+
 def _largest(x: Any) -> Any:
     return greatest(x, axes=tuple(range(len(shape_of(x)))))
 
@@ -530,62 +578,3 @@ _DIFFERENTIABLE: dict[Primitive, tuple[Primitive, dict[str, Any]]] = {
     primitive_of(svd_constants): (primitive_of(marked_svd), {"full": False}),
 }
 """What follows a path for the decompositions that rules take factors from."""
-
-_WITH_VECTORS = set(map(primitive_of, (marked_eig, marked_eigh, marked_svd)))
-"""Whose first derivatives need a path where values are equal."""
-
-
-def on_series(
-    transform: Any, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
-) -> tuple[Array, ...]:
-    """The operand of a decomposition by the innermost transform, which may be a series below."""
-    x = args[0]
-    while isinstance(x, TracedArray):
-        if type(x) is ExpandedArray:
-            options = {"of": primitive.name, "options": tuple(params.items())}
-            return (transform.process(_DECOMPOSED, args, options),)
-        x = x.underlying
-    return args
-
-
-def parted(
-    transform: Any, primitive: Primitive, rates_of: Any, primals: Sequence[Any], ans: Any
-) -> Any:
-    """The outputs of a decomposition which a Reverse or Forward has met, with how equal ones part.
-
-    By `rates_of` a derivative that is not differentiated knows it (splitting.py).
-    """
-    below = transform.parent
-    while below is not None:
-        if below.differentiates or type(below) is Expansion:
-            return ans
-        below = below.parent
-    order, above = 0, stack.top
-    while above is not None:
-        order += above.differentiates
-        above = above.parent
-    known: bool | None = None  # first derivatives of values alone tell, and so do cotangents
-    if order > 1 or primitive in _WITH_VECTORS:
-        outs = ans if type(ans) is tuple else (ans,)
-        known = apart(outs[values_among(outs)], primitive.parts)  # type: ignore[arg-type]
-        if known:
-            return ans
-    # In a graph a series is carried whatever the values will be: not for first derivatives.
-    expansion: Any
-    if (order > 1 or known is False) and not remembered(primals[0]):
-        if declined.category is not None:  # of what the transforms around do not know of
-            raise DeclinedError
-        expansion = Expansion(transform.parent, order, transform.splitting)
-        with under(expansion.paths.parent):
-            ans = expansion.parted(primitive, ans)
-    elif rates_of is not None:
-        before = transform.splitting
-        expansion, ans = split(before, transform.parent, rates_of, list(primals), ans)
-        if expansion is before:
-            return ans
-    else:
-        return ans
-    if isinstance(transform, Forward):
-        transform.refuse_if_sealed()
-    transform.parent = transform.splitting = expansion
-    return ans

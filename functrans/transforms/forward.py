@@ -183,7 +183,7 @@ class Forward(Interpreter):
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         if primitive.parts is not None and primitive.differentiable and stack.top is self:
-            from functrans.transforms.expansion import on_series  # it imports this module
+            from functrans.transforms.meeting import on_series  # it imports this module
 
             args = on_series(self, primitive, args, params)
         primals = []
@@ -203,7 +203,7 @@ class Forward(Interpreter):
         if not mine or not primitive.differentiable:
             return ans
         if primitive.parts is not None and self.splits:
-            from functrans.transforms.expansion import parted  # which imports this module
+            from functrans.transforms.meeting import parted  # which imports this module
 
             ans = parted(self, primitive, None, primals, ans)
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):

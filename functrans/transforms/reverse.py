@@ -208,7 +208,7 @@ class Reverse(Interpreter):
         if single and len(args) == 1 and self.recording and primitive.pulls:
             return self._record_one(primitive, args[0], params)
         if primitive.parts is not None and primitive.differentiable and stack.top is self:
-            from functrans.transforms.expansion import on_series  # it imports this module
+            from functrans.transforms.meeting import on_series  # it imports this module
 
             args = on_series(self, primitive, args, params)
         values = []
@@ -232,7 +232,7 @@ class Reverse(Interpreter):
         if not mine or not primitive.differentiable:
             return ans
         if primitive.parts is not None and self.splits:
-            from functrans.transforms.expansion import parted  # it imports this module
+            from functrans.transforms.meeting import parted  # it imports this module
 
             ans = parted(self, primitive, primitive.splits, values, ans)
         if not self.recording:
