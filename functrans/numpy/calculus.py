@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, is_plain, shape_of
-from functrans.numpy import joining, reductions, shapes
+from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes, true_axis
 from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.reductions import MISSING
@@ -262,8 +261,5 @@ def _sliding_products(x: Array, y: Array, mode: Any) -> Array:
 
 def _may_be_infinite(y: Array) -> bool:
     """Whether an array holds infinity or NaN; in a graph its numbers are taken to be finite."""
-    if dtype_of(y).kind not in "fc":
-        return False
-    while isinstance(y, TracedArray):
-        y = y.underlying  # also what stands for all lanes of a batch
-    return y is not None and not np.isfinite(y).all()
+    values = indexing.known(y, lanes=True) if dtype_of(y).kind in "fc" else None
+    return values is not None and not np.isfinite(values).all()

@@ -153,10 +153,13 @@ def plain(x: Any, wanted: str) -> Any:
     return x.concrete(wanted) if isinstance(x, TracedArray) else np.asarray(x)
 
 
-def known(x: Any) -> Any:
-    """The value of an array if it is known while the program runs; None in lanes and graphs."""
+def known(x: Any, *, lanes: bool = False) -> Any:
+    """The value of an array if it is known while the program runs, None in a graph.
+
+    In a batch none is known, unless `lanes` asks for those of all lanes together.
+    """
     while isinstance(x, TracedArray):
-        if not x.interpreter.values_known:
+        if not (lanes or x.interpreter.values_known):
             return None
         x = x.underlying
     return x

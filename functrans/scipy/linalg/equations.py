@@ -20,13 +20,17 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     array([[0.5, 0. ],
            [0. , 0. ]])
     """
-    return rules.sylvester(matrices(a), matrices(b), matrices(q))
+    return rules.sylvester(
+        matrices(a, "solve_sylvester"),
+        matrices(b, "solve_sylvester"),
+        matrices(q, "solve_sylvester"),
+    )
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
     """The solution x of ``a @ x + x @ a.conj().T = q``."""
-    a = matrices(a)
-    return rules.sylvester(a, adjoint(a), matrices(q))
+    a = matrices(a, "solve_continuous_lyapunov")
+    return rules.sylvester(a, adjoint(a), matrices(q, "solve_continuous_lyapunov"))
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -38,7 +42,11 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
         method = method.lower()
         if method not in ("direct", "bilinear"):
             raise ValueError(f"Unknown solver {method}")
-    return rules.stein(matrices(a), matrices(q), method=method)
+    return rules.stein(
+        matrices(a, "solve_discrete_lyapunov"),
+        matrices(q, "solve_discrete_lyapunov"),
+        method=method,
+    )
 
 
 def solve_continuous_are(

@@ -36,14 +36,14 @@ def cholesky(
     One triangle of `a` is read; the derivative is that of the function of the Hermitian matrix, so
     that a gradient is Hermitian.
     """
-    return cholesky_factor(matrices(a), lower)
+    return cholesky_factor(matrices(a, "cholesky", check_finite), lower)
 
 
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
     """The Cholesky factor for ``cho_solve``; the other triangle is that of `a`."""
-    a = matrices(a)
+    a = matrices(a, "cho_factor", check_finite)
     read = np.tri(shape_of(a)[-1], dtype=bool)
     return np.where(read if lower else read.T, cholesky_factor(a, lower), a), lower
 
@@ -52,7 +52,7 @@ def cholesky_banded(
     ab: Any, overwrite_ab: bool = False, lower: bool = False, check_finite: bool = True
 ) -> Array:
     """The Cholesky factor of a banded matrix, both given by the diagonals of one triangle."""
-    ab = matrices(ab)
+    ab = matrices(ab, finite=check_finite)
     count = shape_of(ab)[-2] - 1
     above, below = (0, count) if lower else (count, 0)
     a = from_triangle(from_bands(ab, above), lower)
@@ -87,19 +87,19 @@ def lu(
     array([[-0.25  ,  1.    ],
            [ 0.0625, -0.25  ]])
     """
-    a = matrices(a)
+    a = matrices(a, "lu", check_finite)
     order, low, up = triangular.lu(a)
     if permute_l:
         return triangular.ordered_rows(low, order, back=True), up
     if p_indices:
-        return np.argsort(order, axis=-1), low, up
+        return p.astype(np.argsort(order, axis=-1), dtype=np.dtype(np.int32)), low, up
     places = np.arange(shape_of(a)[-2])[:, None] == order[..., None, :]
     return np.astype(places, real_dtype(dtype_of(low))), low, up
 
 
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Array]:
     """Both triangles in one matrix, and the pivots, for ``lu_solve``."""
-    a = matrices(a)
+    a = matrices(a, "lu_factor", check_finite)
     m, n = shape_of(a)[-2:]
     order, low, up = triangular.lu(a)
     stack = [(0, 0)] * (len(shape_of(a)) - 2)
@@ -122,7 +122,7 @@ def qr(
     check_finite: bool = True,
 ) -> Any:
     """A matrix with orthonormal columns, and a triangle."""
-    a = matrices(a)
+    a = matrices(a, "qr", check_finite)
     if pivoting:
         raise no_option("qr(pivoting=True)", "permute the columns before: qr(a[:, order])")
     if mode == "full":
@@ -146,7 +146,7 @@ def rq(
     """A triangle, and a matrix with orthonormal rows: ``a = r @ q``."""
     if mode not in ("full", "r", "economic"):
         raise ValueError("Mode argument should be one of ['full', 'r', 'economic']")
-    a = matrices(a)
+    a = matrices(a, "rq", check_finite)
     q, r = p.qr(adjoint(a[..., ::-1, ::-1]), complete=mode != "economic")
     r, q = adjoint(r)[..., ::-1, ::-1], adjoint(q)[..., ::-1, ::-1]
     return r if mode == "r" else (r, q)
@@ -164,13 +164,13 @@ def svd(
     lapack_driver: str = "gesdd",
 ) -> Any:
     """Left singular vectors, singular values, and the adjoint of the right singular vectors."""
-    a = matrices(a)
+    a = matrices(a, "svd", check_finite)
     return p.svd(a, full=bool(full_matrices)) if compute_uv else p.svdvals(a)
 
 
 def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """Singular values, the largest first."""
-    return p.svdvals(matrices(a))
+    return p.svdvals(matrices(a, "svdvals", check_finite))
 
 
 def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
@@ -188,7 +188,7 @@ def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
     """
     if side not in ("right", "left"):
         raise ValueError("`side` must be either 'right' or 'left'")
-    a = matrices(a)
+    a = matrices(a, "polar")
     m, n = shape_of(a)[-2:]
     if m >= n:
         u, positive = structured_systems.polar_decomposition(a)
@@ -213,7 +213,7 @@ def _range(s: Array, shape: tuple[int, ...], rcond: float | None) -> int:
 
 def orth(A: Any, rcond: float | None = None) -> Array:
     """An orthonormal basis of the range. Derivatives are those of functions of the range alone."""
-    a = matrices(A)
+    a = matrices(A, "orth")
     u, s, _ = p.svd(a, full=False)
     return u[..., : _range(s, shape_of(a), rcond)]
 
@@ -228,14 +228,14 @@ def null_space(
 ) -> Array:
     """An orthonormal basis of the null space. Derivatives are those of functions of the space
     alone, at matrices of full rank."""
-    a = matrices(A)
+    a = matrices(A, "null_space", check_finite)
     _, s, vh = p.svd(a, full=True)
     return adjoint(vh[..., _range(s, shape_of(a), rcond) :, :])
 
 
 def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[Array, Array]:
     """The unitary matrix that takes `A` closest to `B`, and the sum of the singular values."""
-    m = adjoint(matrices(A)) @ matrices(B)
+    m = adjoint(matrices(A, finite=check_finite)) @ matrices(B, finite=check_finite)
     u, positive = structured_systems.polar_decomposition(m)
     return u, np.real(np.trace(positive))
 

@@ -46,7 +46,7 @@ def expm_frechet(
     array([[1., 0.],
            [0., 1.]])
     """
-    a, e = squares(A), squares(E)
+    a, e = squares(A, finite=check_finite), squares(E, finite=check_finite)
     change = rules.corner(rules.expm, a, e)
     return (rules.expm(a), change) if compute_expm else change
 
@@ -62,7 +62,7 @@ def logm(A: Any) -> Array:
     array([[1.  , 0.  ],
            [0.  , 0.25]])
     """
-    return rules.logm(squares(A))
+    return rules.logm(squares(A, "logm"))
 
 
 def sqrtm(A: Any) -> Array:
@@ -81,7 +81,7 @@ def sqrtm(A: Any) -> Array:
 
 def signm(A: Any) -> Array:
     """The matrix sign function: locally constant in the eigenvalues, but not in the matrix."""
-    return rules.signm(squares(A))
+    return rules.signm(squares(A, "signm"))
 
 
 def fractional_matrix_power(A: Any, t: Any) -> Array:
@@ -97,18 +97,18 @@ def fractional_matrix_power(A: Any, t: Any) -> Array:
             "fractional_matrix_power of a traced exponent", "write expm(t * logm(A)) instead"
         )
     if float(t) == int(t):
-        return np.linalg.matrix_power(squares(A), int(t))
-    return rules.matrix_power(squares(A), exponent=float(t))
+        return np.linalg.matrix_power(squares(A, "fractional_matrix_power"), int(t))
+    return rules.matrix_power(squares(A, "fractional_matrix_power"), exponent=float(t))
 
 
 def cosm(A: Any) -> Array:
     """The cosine."""
-    return rules.cosm(squares(A))
+    return rules.cosm(squares(A, "cosm"))
 
 
 def sinm(A: Any) -> Array:
     """The sine."""
-    return rules.sinm(squares(A))
+    return rules.sinm(squares(A, "sinm"))
 
 
 def tanm(A: Any) -> Array:

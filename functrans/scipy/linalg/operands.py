@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from functools import cache
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
@@ -15,23 +18,56 @@ from functrans.numpy.indexing import known as known
 from functrans.numpy.operands import operand
 
 
-def inexact(x: Any) -> Array:
-    """An operand of linear algebra; whole numbers count as float64."""
+def inexact(x: Any, name: str = "", finite: bool = False) -> Array:
+    """An operand of linear algebra, in the dtype in which SciPy's function `name` works.
+
+    `finite` says that it must hold neither infinity nor NaN, where its values are known.
+    """
     x = operand(x)
-    return x if dtype_of(x).kind in "fc" else p.astype(x, dtype=np.dtype(float))
+    if finite and dtype_of(x).kind in "fc":
+        values = known(x, lanes=True)
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError("array must not contain infs or NaNs")
+    wanted = working_dtype(name, dtype_of(x))
+    return x if wanted == dtype_of(x) else p.astype(x, dtype=wanted)
 
 
-def matrices(x: Any) -> Array:
+@cache
+def working_dtype(name: str, given: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which SciPy's function works.
+
+    SciPy is asked, with matrices of one element: its functions and versions differ in what they
+    make of small integers and of single precision. Without a name it is LAPACK's nearest.
+    """
+    if not name:
+        smallest: Any = np.float32 if given.kind == "f" else np.float64
+        return given if given.kind == "c" else np.result_type(given, smallest)
+    function = getattr(scipy.linalg, name)
+    needed = [q for q in inspect.signature(function).parameters.values() if q.default is q.empty]
+    shape = (1,) if name.endswith(("toeplitz", "circulant")) else (1, 1)
+    operands: list[Any] = [np.ones(shape, given) for _ in needed]
+    if name == "solve_discrete_lyapunov":
+        operands[0] = np.zeros(shape, given)  # where it has a solution
+    if name == "fractional_matrix_power":
+        operands[1] = 0.5
+    found: Any = function(*operands)
+    found = np.asarray(found[0] if isinstance(found, tuple) else found).dtype
+    if given.kind == "c":
+        return np.result_type(found, np.complex64)
+    return found if found.kind != "c" else found.type().real.dtype
+
+
+def matrices(x: Any, name: str = "", finite: bool = False) -> Array:
     """An operand that must hold matrices: the lanes of a batch of vectors make up none."""
-    x = inexact(x)
+    x = inexact(x, name, finite)
     if ndim_of(x) < 2:
         raise LinAlgError(f"expected a matrix, got an array of shape {shape_of(x)}")
     return x
 
 
-def squares(x: Any) -> Array:
+def squares(x: Any, name: str = "", finite: bool = False) -> Array:
     """An operand that must hold square matrices."""
-    x = matrices(x)
+    x = matrices(x, name, finite)
     if shape_of(x)[-1] != shape_of(x)[-2]:
         raise LinAlgError(f"expected a square matrix, got an array of shape {shape_of(x)}")
     return x

@@ -10,6 +10,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import operand
 from functrans.primitives import structured_systems as rules
+from functrans.scipy.linalg.operands import inexact
 
 
 def toeplitz(c: Any, r: Any = None) -> Array:
@@ -157,6 +158,6 @@ def matmul_toeplitz(
     c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None
 ) -> Array:
     """The product of a Toeplitz matrix and columns."""
-    x = operand(x)
+    x = inexact(x, "matmul_toeplitz", check_finite)
     matrix = toeplitz(*c_or_cr) if isinstance(c_or_cr, tuple) else toeplitz(c_or_cr)
     return matrix @ x

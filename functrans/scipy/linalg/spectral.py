@@ -71,7 +71,7 @@ def eigh(
         raise no_option(
             "eigh(subset_by_value=)", "how many values are in it is not known; use subset_by_index"
         )
-    a = matrices(a)
+    a = matrices(a, "eigh", check_finite)
     chosen = slice(None)
     if subset_by_index is not None:
         first, last = subset_by_index
@@ -82,9 +82,9 @@ def eigh(
     factor = None
     if b is not None:
         factor = (
-            cholesky_factor(matrices(b), True)
+            cholesky_factor(matrices(b, "eigh", check_finite), True)
             if lower
-            else adjoint(cholesky_factor(matrices(b), False))
+            else adjoint(cholesky_factor(matrices(b, "eigh", check_finite), False))
         )
         a = _standard(_hermitian(a, lower), factor, type)
     if eigvals_only:
@@ -159,7 +159,11 @@ def eig(
         raise no_option("eig(left=True)", "take the right eigenvectors of a.conj().T")
     if homogeneous_eigvals:
         raise no_option("eig(homogeneous_eigvals=True)", "use the eigenvalues themselves")
-    a = matrices(a) if b is None else np.linalg.solve(matrices(b), matrices(a))
+    a = (
+        matrices(a, "eig", check_finite)
+        if b is None
+        else np.linalg.solve(matrices(b, "eig", check_finite), matrices(a, "eig", check_finite))
+    )
     if not right:
         return _complex(p.eigvals(a))
     w, v = p.eig(a)
@@ -203,7 +207,7 @@ def eig_banded(
     check_finite: bool = True,
 ) -> Any:
     """Eigenvalues and eigenvectors of Hermitian banded matrices, given one triangle's diagonals."""
-    ab = matrices(a_band)
+    ab = matrices(a_band, finite=check_finite)
     a = from_bands(full_bands(ab, lower), shape_of(ab)[-2] - 1)
     subset = _subset("eig_banded", select, select_range)
     return eigh(a, eigvals_only=eigvals_only, subset_by_index=subset)
@@ -233,7 +237,7 @@ def eigh_tridiagonal(
     lapack_driver: str = "auto",
 ) -> Any:
     """Eigenvalues and eigenvectors of real symmetric matrices with these diagonals."""
-    d, e = inexact(d), inexact(e)
+    d, e = inexact(d, finite=check_finite), inexact(e, finite=check_finite)
     e = np.concatenate([e, np.zeros((*shape_of(e)[:-1], 1), dtype_of(e))], axis=-1)
     return eig_banded(
         np.stack([d, e], axis=-2), True, eigvals_only, select=select, select_range=select_range

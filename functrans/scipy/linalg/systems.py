@@ -71,7 +71,7 @@ def solve(
     >>> ft.grad(lambda b: np.sum(solve(a, b, assume_a="upper triangular")))(np.ones(2))
     array([0.5 , 0.25])
     """
-    a, b = inexact(a), inexact(b)
+    a, b = inexact(a, "solve", check_finite), inexact(b, "solve", check_finite)
     kind = STRUCTURES.get(assume_a or "gen", assume_a or "gen")
     if kind not in STRUCTURES.values():
         raise ValueError(f"{assume_a} is not a recognized matrix structure")
@@ -131,7 +131,10 @@ def solve_triangular(
     array([[ 0.5   ,  0.    ],
            [-0.25  ,  0.0625]])
     """
-    a, (columns, was_vector) = inexact(a), as_columns(inexact(b))
+    a, (columns, was_vector) = (
+        inexact(a, "solve_triangular", check_finite),
+        as_columns(inexact(b, "solve_triangular", check_finite)),
+    )
     code = {"N": 0, "T": 1, "C": 2}.get(trans, trans)
     if code not in (0, 1, 2):
         raise ValueError(f"solve_triangular: trans is {trans!r}; it must be 0, 1, 2, N, T or C")
@@ -160,7 +163,10 @@ def lu_solve(
 ) -> Array:
     """The solution of a system whose LU factors are given, as by ``lu_factor``."""
     lu, pivots = lu_and_piv
-    lu, (columns, was_vector) = inexact(lu), as_columns(inexact(b))
+    lu, (columns, was_vector) = (
+        inexact(lu, finite=check_finite),
+        as_columns(inexact(b, finite=check_finite)),
+    )
     order = triangular.lu_order(pivots, rows=shape_of(lu)[-2])
     if trans == 0:
         x = triangular.ordered_rows(columns, order)
@@ -195,7 +201,10 @@ def solve_banded(
     array([ 0.5 , -0.25])
     """
     below, above = l_and_u
-    ab, (columns, was_vector) = inexact(ab), as_columns(inexact(b))
+    ab, (columns, was_vector) = (
+        inexact(ab, finite=check_finite),
+        as_columns(inexact(b, finite=check_finite)),
+    )
     if below + above + 1 != shape_of(ab)[-2]:
         raise ValueError(
             f"invalid values for the number of lower and upper diagonals: l+u+1 "
@@ -216,7 +225,7 @@ def solveh_banded(
 
     Whether the matrix is positive definite is not tested.
     """
-    ab = inexact(ab)
+    ab = inexact(ab, finite=check_finite)
     count = shape_of(ab)[-2] - 1
     return solve_banded((count, count), full_bands(ab, lower), b)
 
@@ -226,7 +235,10 @@ def cho_solve_banded(
 ) -> Array:
     """The solution of a system whose banded Cholesky factor is given, as by ``cholesky_banded``."""
     cb, lower = cb_and_lower
-    cb, (columns, was_vector) = inexact(cb), as_columns(inexact(b))
+    cb, (columns, was_vector) = (
+        inexact(cb, finite=check_finite),
+        as_columns(inexact(b, finite=check_finite)),
+    )
     count = shape_of(cb)[-2] - 1
     turned = structured_systems.transposed_bands(cb, 0 if lower else count)
     turned = np.conjugate(turned) if dtype_of(turned).kind == "c" else turned
@@ -239,9 +251,9 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     """The solution of a Toeplitz system, given the first column, or a tuple of it and the first
     row (default: the conjugate of the column)."""
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    c = inexact(c)
-    r = np.conjugate(c) if r is None else inexact(r)
-    columns, was_vector = as_columns(inexact(b))
+    c = inexact(c, "solve_toeplitz", check_finite)
+    r = np.conjugate(c) if r is None else inexact(r, "solve_toeplitz", check_finite)
+    columns, was_vector = as_columns(inexact(b, "solve_toeplitz", check_finite))
     return like_given(structured_systems.solve_toeplitz(c, r, columns), was_vector)
 
 
@@ -269,7 +281,10 @@ def solve_circulant(
     """
     if singular not in ("raise", "lstsq"):
         raise ValueError(f"solve_circulant: singular is {singular!r}; it must be raise or lstsq")
-    c, b = np.atleast_1d(inexact(c)), np.atleast_1d(inexact(b))
+    c, b = (
+        np.atleast_1d(inexact(c, "solve_circulant")),
+        np.atleast_1d(inexact(b, "solve_circulant")),
+    )
     c, b = np.moveaxis(c, caxis, -1), np.moveaxis(b, baxis, -1)
     n = shape_of(c)[-1]
     if shape_of(b)[-1] != n:
@@ -302,21 +317,21 @@ def inv(
     lower: bool = False,
 ) -> Array:
     """The inverse; `assume_a` and `lower` as for ``solve``."""
-    a = inexact(a)
+    a = inexact(a, "inv", check_finite)
     n = shape_of(a)[-1]
     return solve(a, np.eye(n, dtype=dtype_of(a)), lower=lower, assume_a=assume_a)
 
 
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The determinant. Its first and second derivatives are exact at singular matrices too."""
-    return np.linalg.det(inexact(a))
+    return np.linalg.det(inexact(a, "det", check_finite))
 
 
 def norm(
     a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True
 ) -> Array:
     """The norm of a vector or matrix. Its derivative at 0 is 0."""
-    return np.linalg.norm(inexact(a), ord, axis, keepdims)
+    return np.linalg.norm(inexact(a, "norm", check_finite), ord, axis, keepdims)
 
 
 def _ratio(a: Array, s: Array, atol: Any, rtol: Any) -> Any:
@@ -338,7 +353,7 @@ def pinv(
     check_finite: bool = True,
 ) -> Any:
     """The pseudoinverse. Its derivative takes the rank to stay as it is."""
-    a = inexact(a)
+    a = inexact(a, "pinv", check_finite)
     return _pseudoinverse(a, np.linalg.svdvals(a), atol, rtol, return_rank, hermitian=False)
 
 
@@ -351,7 +366,7 @@ def pinvh(
     check_finite: bool = True,
 ) -> Any:
     """The pseudoinverse of a Hermitian matrix, of which one triangle is read."""
-    a = from_triangle(inexact(a), lower)
+    a = from_triangle(inexact(a, "pinvh", check_finite), lower)
     s = np.sort(np.abs(np.linalg.eigvalsh(a)))[..., ::-1]
     return _pseudoinverse(a, s, atol, rtol, return_rank, hermitian=True)
 
@@ -377,10 +392,13 @@ def lstsq(
     lapack_driver: str | None = None,
 ) -> Any:
     """Least squares: solution, residuals, rank and singular values."""
-    a, b = inexact(a), inexact(b)
+    a, b = inexact(a, "lstsq", check_finite), inexact(b, "lstsq", check_finite)
     if cond is None:
         cond = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps)
+    if lapack_driver not in (None, "gelsd", "gelsy", "gelss"):
+        raise ValueError(f'LAPACK driver "{lapack_driver}" is not found')
     x, residuals, rank, s = p.lstsq(a, b, rcond=cond)
     if ndim_of(b) == 1 and shape_of(residuals)[-1]:
         residuals = residuals[..., 0]
-    return x, residuals, rank, s
+    rank = p.astype(rank, dtype=np.dtype(np.intp))
+    return x, residuals, rank, None if lapack_driver == "gelsy" else s
