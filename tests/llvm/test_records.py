@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -357,7 +358,7 @@ def test_damaged_records_are_not_read(
     made: list[Any] = []
     plan = planned.NativeProgram
     monkeypatch.setattr(planned, "NativeProgram", lambda *a: made.append(plan(*a)) or made[-1])
-    engine._loaded.clear()
+    monkeypatch.setattr(engine, "_loaded", WeakValueDictionary())
     assert bits(again(lambda: ft.jit(sinc)(X))) == bits(first)
     assert len(made) == 1
     background.finish()
