@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.compile.lowering import lowered
-from functrans.compile.source import Source
 from functrans.core.garbage import no_collection
 from functrans.graph.graph import Variable
-from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from functrans.compile.source import Source
     from functrans.core.types import Array
     from functrans.graph.graph import Equation, Graph
 
@@ -74,6 +72,11 @@ class Program:
     ) -> None:
         """`in_any_order`: suppose nothing about the layout of arguments; `donated`: see
         :func:`program`."""
+        # A process that finds its native code on the disk needs none of these.
+        from functrans.compile.lowering import lowered
+        from functrans.compile.source import Source
+        from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
+
         steps = lowered(use_sparsity(graph, ordered=True, smallest=SMALLEST_OF_CALLS))
         given_up = [steps.inputs[i] for i in donated]
         source = Source(steps, "program", not in_any_order, given_up)

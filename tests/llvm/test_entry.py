@@ -15,7 +15,7 @@ pytest.importorskip("llvmlite")
 
 import functrans as ft
 from functrans.compile import background
-from functrans.compile.llvm.calling import entry, memory, structs
+from functrans.compile.llvm.calling import entry, entry_text, memory, structs
 from functrans.compile.llvm.calling.signature import Array, Donated, Number, Same
 from functrans.compile.llvm.code.builder import Builder, Module, Value
 from functrans.compile.llvm.code.engine import load
@@ -529,7 +529,7 @@ def test_native_text_is_valid() -> None:
     fields = structs.layouts()
     if fields is None:
         pytest.skip("no layouts here")
-    assert load(entry.text(fields), ["functrans_entry"], verify=True)["functrans_entry"]
+    assert load(entry_text.text(fields), ["functrans_entry"], verify=True)["functrans_entry"]
 
 
 def test_large_results_take_memory_of_results_that_are_gone(way: str) -> None:

@@ -39,7 +39,10 @@ def recorded(
     if record.numbers is not None:  # it is not this program's alone
         return None
     for part, offered in record.quick:
-        code = _loaded(record, part, [] if offered else function.names, offered)
+        last = part == record.quick[-1][0]
+        if not last and engine.SYMBOLS.keys() >= set(offered):
+            continue
+        code = _loaded(record, part, function.names if last else [], offered)
         if code is None:
             return None
     if code is None:

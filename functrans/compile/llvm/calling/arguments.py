@@ -279,7 +279,7 @@ class _Donations(Writer):
         inputs = self.part(Head.INPUT_PART)
 
         def one(i: Value) -> None:
-            record = b.at(table, b.mul(i, len(Input)), "i64")
+            record = b.at(table, b.mul(i, Input.SIZE), "i64")
             thing = self.word(objects, self.word(record, Input.SOURCE), "ptr")
 
             def grow(j: Value, size: list[Value]) -> list[Value]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from enum import IntEnum
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -37,7 +36,23 @@ UNKNOWN = -1
 """A size that no argument has told yet."""
 
 
-class Head(IntEnum):
+class Words:
+    """Numbers with names, of words or of kinds; to make an ``Enum`` of them takes ten times as
+    long.
+
+    Attributes
+    ----------
+    SIZE : int
+        How many there are.
+    """
+
+    SIZE: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        cls.SIZE = len([x for x in vars(cls).values() if type(x) is int])
+
+
+class Head(Words):
     """Words of the header. What ends in S counts the records of a table, whose address follows."""
 
     BODY = 0
@@ -84,7 +99,7 @@ class Head(IntEnum):
     """The address of the numbers that the body gets in place of sizes, or 0."""
 
 
-class Input(IntEnum):
+class Input(Words):
     """Words of the record of a leaf of the arguments."""
 
     KIND = 0
@@ -103,7 +118,7 @@ class Input(IntEnum):
     ITEMSIZE = 12
 
 
-class InputKind(IntEnum):
+class InputKind(Words):
     """What a leaf of the arguments is to be."""
 
     ARRAY = 0
@@ -113,7 +128,7 @@ class InputKind(IntEnum):
     SAME = 4
 
 
-class Container(IntEnum):
+class Container(Words):
     """Words of the record of a container among the arguments."""
 
     KIND = 0
@@ -124,7 +139,7 @@ class Container(IntEnum):
     KEYS = 5
 
 
-class ContainerKind(IntEnum):
+class ContainerKind(Words):
     """Kinds of containers."""
 
     TUPLE = 0
@@ -134,7 +149,7 @@ class ContainerKind(IntEnum):
     """Among results; a named tuple among arguments is a tuple."""
 
 
-class Output(IntEnum):
+class Output(Words):
     """Words of the record of a result that is data."""
 
     KIND = 0
@@ -150,7 +165,7 @@ class Output(IntEnum):
     """Of an array; where its dimensions vary, of an element."""
 
 
-class OutputKind(IntEnum):
+class OutputKind(Words):
     """What a result that is data is."""
 
     ARRAY = 0
@@ -162,14 +177,14 @@ class OutputKind(IntEnum):
     COMPLEX = 6
 
 
-class Constant(IntEnum):
+class Constant(Words):
     """Words of the record of a result that is no data."""
 
     TO = 0
     OBJECT = 1
 
 
-class Build(IntEnum):
+class Build(Words):
     """Words of the record of a container among the results; its items stand in pairs of a key and
     the number of a result."""
 
@@ -181,7 +196,7 @@ class Build(IntEnum):
     """What makes a named tuple of a tuple."""
 
 
-class Donation(IntEnum):
+class Donation(Words):
     """Words of the record of an argument that is given up."""
 
     RECORD = 0
@@ -190,7 +205,7 @@ class Donation(IntEnum):
 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400  # flags of arrays, in NumPy's interface
 
-_CONTAINER_KINDS: dict[Any, ContainerKind] = {
+_CONTAINER_KINDS: dict[Any, int] = {
     tuple: ContainerKind.TUPLE,
     list: ContainerKind.LIST,
     dict: ContainerKind.DICT,
@@ -256,7 +271,7 @@ class Plan:
         self._slots = 0
         self._nowhere = len(inputs.leaves)
         tables = self._tables(inputs, outputs)
-        head = [0] * len(Head)
+        head = [0] * Head.SIZE
         if isinstance(body, int):
             head[Head.BODY] = self._put([body])
         else:
@@ -283,7 +298,7 @@ class Plan:
         self._lay_out(head, inputs, outputs, opened)
         self.words = self._joined(head, tables)
 
-    def _tables(self, inputs: Structure, outputs: Structure) -> dict[Head, list[list[int]]]:
+    def _tables(self, inputs: Structure, outputs: Structure) -> dict[int, list[list[int]]]:
         """The records of all tables."""
         donated = {x.content.place for x in outputs.leaves if isinstance(x.content, Donated)}
         nodes, results = list(enumerate(inputs.nodes)), list(enumerate(outputs.nodes))
@@ -322,7 +337,7 @@ class Plan:
         for i in range(len(parts)):
             head[Head.INPUT_PART + i] = sum(parts[: i + 1])
 
-    def _joined(self, head: list[int], tables: dict[Head, list[list[int]]]) -> Any:
+    def _joined(self, head: list[int], tables: dict[int, list[list[int]]]) -> Any:
         """All in one array, with addresses in place of places."""
         words: list[int] = list(head)
         starts = {}
@@ -359,7 +374,7 @@ class Plan:
 
     def _input(self, i: int, node: Node, donated: set[int]) -> list[int]:
         x: Leaf = node.content
-        record = [0] * len(Input)
+        record = [0] * Input.SIZE
         record[Input.SOURCE] = i
         record[Input.TO] = node.number if node.number >= 0 else self._nowhere
         if isinstance(x, Same):
@@ -402,7 +417,7 @@ class Plan:
 
     def _container(self, i: int, node: Node) -> list[int]:
         x = node.content
-        record = [0] * len(Container)
+        record = [0] * Container.SIZE
         record[Container.KIND] = _CONTAINER_KINDS.get(type(x), ContainerKind.TUPLE)
         record[Container.SOURCE] = i
         record[Container.TYPE] = self._address(type(x))
@@ -417,7 +432,7 @@ class Plan:
 
     def _output(self, i: int, node: Node, places: dict[int, int]) -> list[int]:
         x: Leaf = node.content
-        record = [0] * len(Output)
+        record = [0] * Output.SIZE
         record[Output.TO] = i
         record[Output.NUMBER] = node.number
         if isinstance(x, Donated):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.calling.plan import Head
 from functrans.compile.llvm.code.builder import NULL, TRUE, Builder, Module, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from enum import IntEnum
 
+    from functrans.compile.llvm.calling.plan import Words
     from functrans.compile.llvm.calling.structs import Layouts
 
 
@@ -70,11 +69,11 @@ class Writer:
         """Write a word of a table."""
         self.b.store(x, self.b.at(base, index, "i64"))
 
-    def head(self, which: Head, kind: str = "i64") -> Value:
+    def head(self, which: int, kind: str = "i64") -> Value:
         """A word of the header."""
         return self.word(self.plan, which, kind)
 
-    def part(self, which: Head) -> Value:
+    def part(self, which: int) -> Value:
         """A part of the frame."""
         return self.b.at(self.frame, self.head(which), "i64")
 
@@ -105,11 +104,11 @@ class Writer:
         self.require(self.b.icmp("ne", thing, NULL))
         return thing
 
-    def each(self, count: Head, kind: type[IntEnum], body: Callable[[Value], None]) -> None:
+    def each(self, count: int, kind: type[Words], body: Callable[[Value], None]) -> None:
         """Do something with each record of a table."""
-        table = self.head(Head(count + 1), "ptr")
+        table = self.head(count + 1, "ptr")
         self.b.repeat(
-            0, self.head(count), lambda i: body(self.b.at(table, self.b.mul(i, len(kind)), "i64"))
+            0, self.head(count), lambda i: body(self.b.at(table, self.b.mul(i, kind.SIZE), "i64"))
         )
 
     def choose(self, kind: Value, cases: dict[int, Callable[[], None]]) -> None:
