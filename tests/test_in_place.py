@@ -257,7 +257,7 @@ def test_copies_belong_to_the_inner_transform() -> None:
     "change",
     [
         lambda b, x: np.add(x, 1.0, out=b),
-        lambda b, x: np.sum(x, axis=0, out=b[0]),
+        lambda b, x: np.sum(x, axis=0, out=b[0, ...]),
         lambda b, x: b.__iadd__(x),
         lambda b, x: np.add.at(b, 0, x[0]),
         lambda b, x: np.copyto(b, x),
