@@ -32,10 +32,20 @@ from functrans.core.explain import (
 )
 from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
-from functrans.core.types import OPERANDS, PERHAPS_WEAK, PYTHON_TYPES, WEAK, ArrayType, shape_of
+from functrans.core.types import (
+    OPERANDS,
+    PERHAPS_WEAK,
+    PYTHON_TYPES,
+    WEAK,
+    ArrayType,
+    dtype_of,
+    is_weak,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Self
 
     from functrans.core.types import Shape
 
@@ -392,6 +402,34 @@ class TracedArray:
 
     def __format__(self, spec: str) -> str:
         return format(self.concrete("formatted number"), spec) if spec else str(self)
+
+
+class Likeness(TracedArray):
+    """A traced array that has the type of the value below it, with something besides: a tangent, a
+    place on a tape."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.underlying)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return dtype_of(self.underlying)
+
+    @property
+    def weak(self) -> bool:
+        return is_weak(self.underlying)
+
+    def number(self) -> Self:
+        # The slot itself.
+        self.underlying = python_number(self.underlying)  # type: ignore[misc]  # pyright: ignore
+        return self
+
+    def concrete(self, wanted: str) -> Any:
+        value = self.underlying
+        return value.concrete(wanted) if isinstance(value, TracedArray) else value
 
 
 def snapshot(x: Any) -> Any:

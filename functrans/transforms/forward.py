@@ -8,14 +8,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import (
-    TracedArray,
-    duplicate,
-    for_reading,
-    own_handle,
-    python_number,
-    snapshot,
-)
+from functrans.core.array import Likeness, duplicate, for_reading, own_handle, snapshot
 from functrans.core.cotangent import (
     Masked,
     add_masked,
@@ -34,11 +27,8 @@ from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import (
     Array,
     ArrayType,
-    Shape,
     dtype_of,
     is_inexact,
-    is_weak,
-    shape_of,
     type_of,
 )
 from functrans.transforms.accelerated import Accelerated, below
@@ -60,7 +50,7 @@ R = TypeVar("R")
 A = TypeVar("A")
 
 
-class ForwardArray(TracedArray, below="primal"):
+class ForwardArray(Likeness, below="primal"):
     """A primal with its tangent."""
 
     __slots__ = ("primal", "tangent")
@@ -90,26 +80,6 @@ class ForwardArray(TracedArray, below="primal"):
         else:
             self.check_constant(content)
             self.primal, self.tangent = snapshot(content), None
-
-    @property
-    def shape(self) -> Shape:
-        return shape_of(self.primal)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return dtype_of(self.primal)
-
-    @property
-    def weak(self) -> bool:
-        return is_weak(self.primal)
-
-    def number(self) -> ForwardArray:
-        self.primal = python_number(self.primal)
-        return self
-
-    def concrete(self, wanted: str) -> Any:
-        primal = self.primal
-        return primal.concrete(wanted) if isinstance(primal, TracedArray) else primal
 
 
 class SealedError(Exception):

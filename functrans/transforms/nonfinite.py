@@ -11,7 +11,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, duplicate, python_number, snapshot
+from functrans.core.array import Likeness, TracedArray, duplicate, snapshot
 from functrans.core.cotangent import Masked, Scattered
 from functrans.core.errors import InputTypeError, NonFiniteError, describe_function
 from functrans.core.generators import traced
@@ -20,10 +20,7 @@ from functrans.core.types import (
     Array,
     ArrayType,
     Shape,
-    dtype_of,
     is_array,
-    is_weak,
-    shape_of,
     type_of,
 )
 from functrans.transforms.arguments import leaf_label
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-class WatchArray(TracedArray, below="value"):
+class WatchArray(Likeness, below="value"):
     """A value, with what made the NaN and the infinities in it."""
 
     __slots__ = ("origins", "value")
@@ -55,22 +52,6 @@ class WatchArray(TracedArray, below="value"):
         self.value = value
         self.origins = origins  # of NaN, and of infinities
 
-    @property
-    def shape(self) -> Shape:
-        return shape_of(self.value)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return dtype_of(self.value)
-
-    @property
-    def weak(self) -> bool:
-        return is_weak(self.value)
-
-    def number(self) -> WatchArray:
-        self.value = python_number(self.value)
-        return self
-
     def snapshot(self) -> WatchArray:
         return WatchArray(self.interpreter, self.value, self.origins)
 
@@ -84,10 +65,6 @@ class WatchArray(TracedArray, below="value"):
         self.value, self.origins = content.value, content.origins
 
     # There is no derivative to lose: a conversion gives the plain value, as without this transform.
-
-    def concrete(self, wanted: str) -> Any:
-        value = self.value
-        return value.concrete(wanted) if isinstance(value, TracedArray) else value
 
     def __float__(self) -> float:  # type: ignore[override]
         return float(self.value)

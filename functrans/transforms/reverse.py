@@ -14,10 +14,16 @@ import threading
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy import ndarray
 
-from functrans.core.array import TracedArray, duplicate, for_reading, python_number, snapshot
+from functrans.core.array import (
+    Likeness,
+    TracedArray,
+    duplicate,
+    for_reading,
+    python_number,
+    snapshot,
+)
 from functrans.core.constants import Constants
 from functrans.core.cotangent import zeros
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
@@ -27,12 +33,9 @@ from functrans.core.types import (
     SCALARS,
     WEAK,
     Array,
-    Shape,
     dtype_of,
     is_array,
     is_inexact,
-    is_weak,
-    shape_of,
     type_of,
 )
 from functrans.transforms.origins import origin
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class ReverseArray(TracedArray, below="value"):
+class ReverseArray(Likeness, below="value"):
     """A primal value and its place on the tape.
 
     Without an ``__init__``, which costs more than the object: see :meth:`Reverse.array`.
@@ -78,26 +81,6 @@ class ReverseArray(TracedArray, below="value"):
                 tape.append((primitive, ((pull, self.index, kept, None, None),)))
                 return out
         return TracedArray.__array_ufunc__(self, ufunc, method, x, *more, **kwargs)
-
-    @property
-    def shape(self) -> Shape:
-        return shape_of(self.value)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return dtype_of(self.value)
-
-    @property
-    def weak(self) -> bool:
-        return is_weak(self.value)
-
-    def number(self) -> ReverseArray:
-        self.value = python_number(self.value)
-        return self
-
-    def concrete(self, wanted: str) -> Any:
-        value = self.value
-        return value.concrete(wanted) if isinstance(value, TracedArray) else value
 
     def snapshot(self) -> ReverseArray:
         return self.interpreter.array(self.value, self.index)
