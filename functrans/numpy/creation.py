@@ -310,7 +310,8 @@ def filled(value: Any, shape: Any, dtype: Any) -> Array:
 @method("copy")
 def _copy_method(x: Any, order: Any = "C") -> Array:
     """An array of its own with the same elements, which belongs to the innermost transform."""
-    checked_order(order)
+    if order != "C":
+        checked_order(order)
     if stack.top is x.interpreter:
         return x.duplicate()
     x.check_active()
@@ -348,7 +349,9 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
     if plain_outside(a):
         return np.array(a, order=order, subok=subok)
     if isinstance(a, TracedArray):
-        new = _copy_method(a, order)
+        if order != "K":
+            checked_order(order)
+        new = a.duplicate() if stack.top is a.interpreter else _copy_method(a)
         return new if a.shape else shapes.as_array(new)
     if stack.top is not None and isinstance(x := operand(a), TracedArray):  # of a list
         return _copy_method(x)
@@ -366,10 +369,12 @@ def _astype_method(
 ) -> Array:
     """The elements in another dtype."""
     wanted = np.dtype(dtype)
-    checked_order(order)
-    checked_subok(subok)
-    checked_casting(casting)
-    if not np.can_cast(dtype_of(x), wanted, casting):
+    if order != "K" or subok is not True:
+        checked_order(order)
+        checked_subok(subok)
+    if casting != "unsafe":
+        checked_casting(casting)
+    if casting != "unsafe" and not np.can_cast(dtype_of(x), wanted, casting):
         raise TypeError(
             f"Cannot cast array data from {dtype_of(x)!r} to {wanted!r} according to the rule "
             f"{casting!r}"

@@ -23,9 +23,9 @@ from functrans.numpy.registry import implements, method
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Array:
     """The entries of an axis at some positions."""
     x, axis = in_one_axis(operand(a), axis)
-    if not isinstance(indices, np.ndarray | TracedArray):
+    if type(indices) is not np.ndarray and not isinstance(indices, TracedArray):
         indices = writing.whole_positions(indices)
-    return p.take(x, indices, axis=axis, mode=clip_mode(mode))
+    return p.take(x, indices, axis=axis, mode=mode if mode == "raise" else clip_mode(mode))
 
 
 @implements(np.take_along_axis)

@@ -36,18 +36,19 @@ def concatenate(
     ranks = {ndim_of(x) for x in parts}
     if ranks == {0}:
         raise ValueError("zero-dimensional arrays cannot be concatenated")
+    if type(axis) is not int:
+        axis = true_axis(axis)
     if len(ranks) > 1:
         raise ValueError(
             "all the input arrays must have the same number of dimensions; got shapes "
             f"{[shape_of(x) for x in parts]}"
         )
-    return p.concatenate(
-        *_cast_all(parts, dtype, casting), axis=one_axis(true_axis(axis), ranks.pop())
-    )
+    return p.concatenate(*_cast_all(parts, dtype, casting), axis=one_axis(axis, ranks.pop()))
 
 
 def _cast_all(parts: list[Array], dtype: Any, casting: Any) -> list[Array]:
-    checked_casting(casting)
+    if casting != "same_kind":
+        checked_casting(casting)
     if dtype is None:
         return parts
     wanted = np.dtype(dtype)

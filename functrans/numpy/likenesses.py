@@ -27,8 +27,9 @@ _empty_like = np.empty_like  # looked up once: numpy's attributes take long
 
 def _like(prototype: Any, dtype: Any, shape: Any, order: Any, subok: Any) -> tuple[Any, Any]:
     """The shape and dtype of a new array like another."""
-    checked_order(order)
-    checked_subok(subok)
+    if order != "K" or subok is not True:
+        checked_order(order)
+        checked_subok(subok)
     x = operand(prototype)
     return (shape_of(x) if shape is None else shape), (dtype_of(x) if dtype is None else dtype)
 

@@ -130,8 +130,8 @@ def view(x: TracedArray, dtype: Any = None, type: Any = None) -> Any:
             )
     same = dtype in (None, np.ndarray) or np.dtype(dtype) == x.dtype
     if same and type in (None, np.ndarray):
-        whole = ... if isinstance(x, np.ndarray) else ()
-        return x[whole]  # type: ignore[index]
+        seen: Any = x
+        return seen[...] if isinstance(seen, np.ndarray) else seen[()]
     x.refuse_conversion("a view of another dtype or type", "use astype to convert the elements")
 
 

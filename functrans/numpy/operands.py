@@ -92,7 +92,7 @@ def in_one_axis(x: Array, axis: Any) -> tuple[Array, int]:
     ndim = len(shape_of(x))
     if axis is None or is_of_number(axis, ndim):
         return flattened(x), 0
-    return x, one_axis(true_axis(axis), ndim)
+    return x, one_axis(axis if type(axis) is int else true_axis(axis), ndim)
 
 
 def converted_all(xs: Any) -> list[Array]:

@@ -14,10 +14,10 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import OPERANDS, PERHAPS_WEAK, is_weak
 from functrans.numpy.operands import converted, is_operand
+from functrans.numpy.outputs import write_result
 from functrans.numpy.python_numbers import PYTHONS, among_numbers
 from functrans.numpy.selected import Selection, select, written
 from functrans.numpy.views import getitem, is_zero_dimensional_array, write, write_all
-from functrans.numpy.writing import write_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from functrans.core.array import FUNCTIONS, TracedArray
 from functrans.core.errors import RegistrationError
 from functrans.core.interpreter import stack
 from functrans.numpy.operands import contains_traced
+from functrans.numpy.outputs import taking_out
 from functrans.numpy.views import showing
-from functrans.numpy.writing import taking_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def method(*names: str, views: bool = False) -> Callable[[F], F]:
     def enter(implementation: F) -> F:
         for name in names:
             assert name not in vars(TracedArray), name
-            numpys = getattr(np.ndarray, name, None)
+            numpys: Any = getattr(np.ndarray, name, None)
             own = taking_out(implementation, f"ndarray.{name}", numpys)
             if views:
                 own = showing(numpys)(own)

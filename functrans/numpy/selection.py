@@ -37,8 +37,8 @@ def where(condition: Any, x: Any = MISSING, y: Any = MISSING, /) -> Any:
     if x is MISSING or y is MISSING:
         raise ValueError("either both or neither of x and y should be given")
     mask = operand(condition)
-    if dtype_of(mask).kind not in NUMERIC_KINDS:  # texts, dates, objects: plain ones
-        mask = np.asarray(mask).astype(bool)
+    if type(mask) is np.ndarray and mask.dtype.kind not in NUMERIC_KINDS:
+        mask = mask.astype(bool)  # of texts, dates and objects
     return p.where(mask, operand(x), operand(y))
 
 
@@ -187,17 +187,18 @@ def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Array:
     """NaN replaced by a number, infinities by the largest finite ones or by given numbers."""
-    checked_copy(copy)
+    if copy is not True:
+        checked_copy(copy)
     x = operand(x)
     if dtype_of(x).kind not in "fc":
         return x
-    if dtype_of(x).kind == "f" and any(issubclass(type(z), complex) for z in (nan, posinf, neginf)):
-        raise TypeError("numpy.nan_to_num: a complex number cannot stand in a real array")
     if all(issubclass(type(value), int | float | NoneType) for value in (nan, posinf, neginf)):
         return p.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
     if dtype_of(x).kind == "c":
         parts = [nan_to_num(part, True, nan, posinf, neginf) for part in (p.real(x), p.imag(x))]
         return p.make_complex(*parts)
+    if any(issubclass(type(value), complex) for value in (nan, posinf, neginf)):
+        raise TypeError("numpy.nan_to_num: a complex number cannot stand in a real array")
     largest = np.finfo(dtype_of(x)).max
     high, low = (
         sign * largest if value is None else value for sign, value in ((1, posinf), (-1, neginf))

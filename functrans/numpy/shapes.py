@@ -58,7 +58,8 @@ def reshape(
     own = shape_of(x)
     shape = shape if newshape is None else newshape
     wanted = own if shape is None else full_shape(math.prod(own), shape)
-    checked_copy(copy)
+    if copy is not None:
+        checked_copy(copy)
     if order in ("C", None):
         return x if wanted == own else p.reshape(x, shape=wanted)
     if order == "F":

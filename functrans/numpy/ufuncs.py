@@ -27,9 +27,10 @@ from functrans.numpy import contraction, specimens, ufunc_methods
 from functrans.numpy.mistakes import numpys_error
 from functrans.numpy.operands import converted, operand
 from functrans.numpy.operators import divmod_
+from functrans.numpy.outputs import broadcast_to_target, delivered
 from functrans.numpy.reductions import as_mask
 from functrans.numpy.ufunc_methods import pairs
-from functrans.numpy.writing import at, broadcast_to_target, delivered
+from functrans.numpy.writing import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
