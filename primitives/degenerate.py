@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.core.declining import DeclinedError, declined
 from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.kinds import elementwise, general, nondifferentiable
 from functrans.core.primitive import ZERO
@@ -20,19 +21,13 @@ from functrans.core.types import Array, ArrayType, shape_of
 from .arithmetic import multiply, negative, subtract
 from .comparison import where
 from .contraction import column, row
+from .nearness import alike_values, equal_pairs, near_pairs, width_of
 from .samples import Sample, draw, draw_complex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functrans.core.kinds import Function
-
-
-def _alike_impl(w: Array) -> Array:
-    gaps = w[..., None, :] - w[..., None]
-    size = np.abs(w).sum(-1)[..., None, None]
-    found: Array = np.abs(gaps) <= 4 * np.finfo(w.dtype).eps * size
-    return found
 
 
 def unlike_others(operands: Sequence[Array], params: dict[str, Any]) -> Array:
@@ -48,7 +43,7 @@ def pairs_of(w: ArrayType) -> ArrayType:
 
 alike: Function = nondifferentiable(
     "alike",  # where two values are equal up to rounding; a value is like itself
-    _alike_impl,
+    alike_values,
     batch=lambda w: alike(w),
     shape=pairs_of,
     when_parted=unlike_others,
@@ -166,11 +161,6 @@ def constants(
 
 
 # Where the result is in doubt. All of these give a mask of pairs.
-
-
-def equal_pairs(w: Array) -> Array:
-    """Pairs of different lanes with equal values."""
-    return alike(w) & ~np.eye(w.shape[-1], dtype=bool)
 
 
 def countable_pairs(w: Array, name: str) -> Array:
@@ -316,9 +306,16 @@ svd_doubt = _of_pairs(
 # Leaving out the turn.
 
 
+def decline_near(w: Array, name: str, order: int) -> None:
+    """Leave a program that takes quotients over gaps where a transform would do better."""
+    if declined.category is not None and near_pairs(w, name, width_of(w.dtype, order)).any():
+        raise DeclinedError
+
+
 def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
     if doubt.any():
         warn_user(message(w, doubt, name), DegenerateWarning)
+    decline_near(w, name, 1)
     pairs = equal_pairs(w)
     return np.where(pairs, 0, x) if pairs.any() else x
 
@@ -449,6 +446,7 @@ settled: Function = general(
 
 
 def _unsettled_impl(x: Array, w: Array, counts: Array, *, name: str, pulled: bool) -> Array:
+    decline_near(w, name, 2)
     pairs = equal_pairs(w)
     if not pairs.any():
         return x

@@ -16,7 +16,6 @@ import numpy as np
 from functrans.core.kinds import nondifferentiable
 from functrans.core.types import Array, ArrayType
 
-from .degenerate import equal_pairs
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -24,6 +23,19 @@ if TYPE_CHECKING:
 
 _STEP = 8
 """By how much the next smaller width is smaller."""
+
+
+def alike_values(w: Array) -> Array:
+    """Pairs of values that are equal up to rounding of their own; a value is like itself."""
+    gaps = w[..., None, :] - w[..., None]
+    size = np.abs(w).sum(-1)[..., None, None]
+    found: Array = np.abs(gaps) <= 4 * np.finfo(w.dtype).eps * size
+    return found
+
+
+def equal_pairs(w: Array) -> Array:
+    """Pairs of different lanes with equal values."""
+    return alike_values(w) & ~np.eye(w.shape[-1], dtype=bool)
 
 
 def width_of(dtype: np.dtype[Any], order: int) -> float:
@@ -80,11 +92,6 @@ def _linked(near: Array) -> Array:
         reach = further
 
 
-def together_with(w: Array, family: str, width: float) -> Array:
-    """`near_pairs`, and each value with itself."""
-    return near_pairs(w, family, width) | np.eye(w.shape[-1], dtype=bool)
-
-
 def _near_gap_impl(w: Array, *, family: str, width: float) -> Array:
     found = near_pairs(w, family, width) & ~equal_pairs(w)
     real = w.real.dtype
@@ -118,7 +125,7 @@ near_gap: Function = nondifferentiable(
 def _near_values_impl(w: Array, *, family: str, width: float, at: str) -> Array:
     near = near_pairs(w, family, width) | np.eye(w.shape[-1], dtype=bool)
     if not w.size:
-        return w
+        return w.copy()
     first = np.take_along_axis(w, near.argmax(-1), -1)
     last = np.take_along_axis(w, w.shape[-1] - 1 - near[..., ::-1].argmax(-1), -1)
     found = {"first": first, "last": last, "middle": first + (last - first) / 2}[at]

@@ -19,8 +19,8 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
-from .degenerate import COMPUTED, NO_LIMIT, equal_pairs, message
-from .nearness import near_pairs, small_values
+from .degenerate import COMPUTED, NO_LIMIT, message
+from .nearness import equal_pairs, near_pairs, small_values
 from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
 

@@ -25,10 +25,10 @@ from .comparison import (
 from .degenerate import (
     alike,
     column_noise,
-    equal_pairs,
     mirrored,
     turn,
 )
+from .nearness import equal_pairs
 from .paths import at_the_bottom, values_among
 from .samples import Sample, draw, draw_complex
 from .shape import stack, transpose

@@ -106,6 +106,11 @@ WAYS: dict[str, Any] = {
     "vmap": lambda f, a: ft.vmap(ft.grad(f))(np.stack([near(0.1), a, near(0.0)]))[1],
     "stack": lambda f, a: ft.grad(lambda x: np.sum(ft.vmap(f)(x)))(np.stack([near(1e-9), a]))[1],
     "checkpoint": lambda f, a: ft.grad(ft.checkpoint(f))(a),
+    "a program of a branch": lambda f, a: ft.jit(
+        ft.grad(lambda x: ft.cond(x[0, 0] > -9, f, lambda x: np.sum(x), x))
+    )(a),
+    "of a program": lambda f, a: ft.grad(ft.jit(f))(a),
+    "linear": lambda f, a: ft.vjp(f, a)[1](1.0)[0],
     "loop": lambda f, a: ft.grad(lambda x: ft.fori_loop(0, 1, lambda i, s: s + f(x), 0.0))(a),
 }
 
