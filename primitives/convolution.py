@@ -383,22 +383,30 @@ def unmerged(x: Array, axis: int, lanes: int, groups: int = 1) -> Array:
     return reshape(permuted(reshape(x, shape=split), order), shape=whole)
 
 
-def no_lanes(kind: ArrayType) -> Array:
-    """The result for a batch of no examples."""
-    return np.zeros((0, *kind.shape), kind.dtype)
+def for_any_lanes(shape: Function) -> Function:
+    """A batching rule made of one that is told how many lanes there are, and needs some; `shape` is
+    the shape rule of the primitive."""
+
+    def decorate(rule: Function) -> Function:
+        def batch(x: Array, y: Array, *, batched: tuple[bool, bool], **params: Any) -> Array:
+            lanes = x.shape[0] if batched[0] else y.shape[0]
+            if lanes:
+                return rule(x, y, lanes, batched=batched, **params)
+            kind = shape(
+                *[ArrayType(z.shape[b:], z.dtype) for z, b in zip((x, y), batched, strict=True)],
+                **params,
+            )
+            return np.zeros((0, *kind.shape), kind.dtype)
+
+        return batch
+
+    return decorate
 
 
-def one_lane(x: Array, batched: bool) -> ArrayType:
-    return ArrayType(x.shape[batched:], x.dtype)
-
-
+@for_any_lanes(convolution_shape)
 def convolution_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
+    x: Array, y: Array, lanes: int, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
-    lanes = x.shape[0] if batched[0] else y.shape[0]
-    if lanes == 0:
-        kinds = [one_lane(z, b) for z, b in zip((x, y), batched, strict=True)]
-        return no_lanes(convolution_shape(*kinds, groups=groups, **params))
     if batched == (True, False):
         return unmerged(convolution(merged(x, 0), y, groups=groups, **params), 0, lanes)
     if batched == (False, True):
@@ -408,13 +416,10 @@ def convolution_batch(
     return unmerged(out, 1, lanes)
 
 
+@for_any_lanes(convolution_input_shape)
 def convolution_input_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
+    x: Array, y: Array, lanes: int, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
-    lanes = x.shape[0] if batched[0] else y.shape[0]
-    if lanes == 0:
-        kinds = [one_lane(z, b) for z, b in zip((x, y), batched, strict=True)]
-        return no_lanes(convolution_input_shape(*kinds, groups=groups, **params))
     if batched == (True, False):
         return unmerged(convolution_input(merged(x, 0), y, groups=groups, **params), 0, lanes)
     if batched == (False, True):
@@ -423,13 +428,10 @@ def convolution_input_batch(
     return unmerged(out, 1, lanes)
 
 
+@for_any_lanes(convolution_weight_shape)
 def convolution_weight_batch(
-    x: Array, y: Array, *, batched: tuple[bool, bool], groups: int, **params: Any
+    x: Array, y: Array, lanes: int, *, batched: tuple[bool, bool], groups: int, **params: Any
 ) -> Array:
-    lanes = x.shape[0] if batched[0] else y.shape[0]
-    if lanes == 0:
-        kinds = [one_lane(z, b) for z, b in zip((x, y), batched, strict=True)]
-        return no_lanes(convolution_weight_shape(*kinds, groups=groups, **params))
     if batched == (True, False):
         out = convolution_weight(merged(x, 1, groups), y, groups=groups, **params)
         return unmerged(out, 0, lanes, groups)
