@@ -345,6 +345,11 @@ SNAPSHOTS: dict[str, Row] = {
         errors.RegistrationError,
         "t: a rule is <built-in function cos>; it must be a Python function",
     ),
+    "an implementation that is no function": (
+        lambda: ft.extend.elementwise("t", 3, lambda x: x, samples=ft.extend.unary(0, 1)),
+        errors.RegistrationError,
+        "t: the implementation is 3; give a ufunc, or a function of arrays",
+    ),
     "a ufunc that has a primitive": (
         lambda: ft.extend.elementwise("t", np.sin, lambda x: np.cos(x), samples=list),
         errors.RegistrationError,

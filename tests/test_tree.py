@@ -349,8 +349,8 @@ def test_a_tree_is_a_prefix_of_itself(value: Any) -> None:
     ("prefix", "value", "text"),
     [
         ((0, [0, 0]), (1, (2, 3)), "at in_axes[1]: list of 2 in in_axes, tuple of 2 in the tree"),
-        ((0,), (1, 2), "at in_axes: tuple of 1 in in_axes, tuple of 2 in the tree"),
-        ((0, 0, 0), (1, 2), "at in_axes: tuple of 3 in in_axes, tuple of 2 in the tree"),
+        ((0,), (1, 2), "at the root: tuple of 1 in in_axes, tuple of 2 in the tree"),
+        ((0, 0, 0), (1, 2), "at the root: tuple of 3 in in_axes, tuple of 2 in the tree"),
         (({"w": 0},), ({"w": 1, "b": 2},), "at in_axes[0]: in_axes lacks the key 'b'"),
         (({"w": 0, "x": 0},), ({"w": 1},), "at in_axes[0]: the tree it applies to lacks the key"),
         (((0,),), (1,), "at in_axes[0]: tuple of 1 in in_axes, leaf in the tree it applies to"),
@@ -362,6 +362,6 @@ def test_prefix_that_does_not_fit(prefix: Any, value: Any, text: str) -> None:
     """The message names the argument, the path, the difference and the remedy."""
     with pytest.raises(TreeError) as info:
         tree.flatten_prefix(prefix, value, what="in_axes")
-    assert str(info.value).startswith("in_axes does not match at in_axes")
+    assert str(info.value).startswith("in_axes does not match at ")
     assert text in str(info.value)
     assert "; use the same containers, or one value for a whole subtree (at " in str(info.value)

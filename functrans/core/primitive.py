@@ -382,6 +382,10 @@ class Primitive:
                 f"a primitive named {name!r} is registered already; "
                 "choose another name, or replace single rules with functrans.extend.override"
             )
+        if not callable(impl):
+            raise RegistrationError(
+                f"{name}: the implementation is {impl!r}; give a ufunc, or a function of arrays"
+            )
         self.name = name
         self.kind = kind
         self.impl = impl

@@ -202,7 +202,7 @@ def sentence(difference: _Difference | None, names: tuple[str, str], root: str =
     """What a message says of a difference between trees that have these names."""
     assert difference is not None, "the structures are the same"
     path, a, b = difference
-    where = f"at {root}{key_string(path)}" if path or root else "at the root"
+    where = f"at {root}{key_string(path)}" if path else "at the root"
     both = a._kind.cls is b._kind.cls
     if both and isinstance(a._kind, _DictKind):
         keys = [{entry.key: None for entry in n._kind.entries(n.static, 0)} for n in (a, b)]
