@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -82,11 +82,9 @@ class NativeSegment:
         self.types = types
         self.forms = forms
         self._function = function
-        inputs, outputs = types[0], self.results()
-        fallback: Callable[..., Any] = by_numpy
-        if not exact:
-            fallback = partial(_in_order, self.builtin(inputs, outputs, by_numpy), by_numpy)
-        self.run: Callable[..., list[Array]] = self.builtin(inputs, outputs, fallback)
+        self._by_numpy = by_numpy
+        fallback = by_numpy if exact else self._in_order
+        self.run: Callable[..., list[Array]] = self.builtin(types[0], self.results(), fallback)
 
     def builtin(
         self,
@@ -125,13 +123,17 @@ class NativeSegment:
                 found.append(ArrayLeaf((), kind.dtype, form) if form else kind)  # type: ignore[arg-type]
         return found
 
+    @cached_property
+    def _ordered(self) -> Callable[..., list[Array]]:
+        """What runs on values in C order."""
+        return self.builtin(self.types[0], self.results(), self._by_numpy)
 
-def _in_order(run: Callable[..., Any], otherwise: Callable[..., Any], *values: Any) -> Any:
-    try:
-        ordered = [np.ascontiguousarray(x) if getattr(x, "ndim", 0) else x for x in values]
-    except MemoryError:  # a view may show more than there is memory for
-        return otherwise(*values)
-    return run(*ordered)
+    def _in_order(self, *values: Any) -> list[Array]:
+        try:
+            ordered = [np.ascontiguousarray(x) if getattr(x, "ndim", 0) else x for x in values]
+        except MemoryError:  # a view may show more than there is memory for
+            return self._by_numpy(*values)
+        return self._ordered(*ordered)
 
 
 class NativeProgram(Protocol):

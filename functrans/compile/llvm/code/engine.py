@@ -128,9 +128,9 @@ _codes: OrderedDict[str, Code] = OrderedDict()
 
 CODES = 256
 
-_VARIABLE = re.compile(r"^@.* = internal global ", re.MULTILINE)
+_VARIABLE = r"(?m)^@.* = internal global "
 
-_NAMED = re.compile(r"^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)", re.MULTILINE)
+_NAMED = r"(?m)^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)"
 """What a module names and does not define."""
 
 
@@ -543,7 +543,7 @@ def _found(key: str) -> Code | None:
 def _made(here: Machine, text: str, key: str, passes: Sequence[str]) -> Code:
     """The code of a module, compiled."""
     content = _leaving_no_lock(here.compiled, text, passes)
-    code = Code(content, tuple(_NAMED.findall(text)), _VARIABLE.search(text) is not None)
+    code = Code(content, tuple(re.findall(_NAMED, text)), re.search(_VARIABLE, text) is not None)
     cache.keep(key, code.written())
     return _kept_at_hand(key, code)
 

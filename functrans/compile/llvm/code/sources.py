@@ -43,7 +43,6 @@ def now() -> str | None:
 
 def told(folders: Iterable[str], loaded: float) -> str | None:
     """The text of the sources in some folders, for what was loaded at a time."""
-    found = blake2b(digest_size=32)
     files = []
     try:
         for folder in folders:
@@ -51,11 +50,10 @@ def told(folders: Iterable[str], loaded: float) -> str | None:
     except OSError:  # they are in an archive
         return None
     latest = int((loaded - _MARGIN) * 1e9)
-    for path, size, changed, entered in sorted(files):
-        if changed > latest or entered > latest:
-            return None
-        found.update(f"{path}\0{size} {changed} {entered}\n".encode("utf-8", "surrogateescape"))
-    return found.hexdigest() if files else None
+    if not files or max([max(changed, entered) for _, _, changed, entered in files]) > latest:
+        return None
+    text = repr(sorted(files)).encode("utf-8", "surrogateescape")
+    return blake2b(text, digest_size=32).hexdigest()
 
 
 def _files(folder: str) -> Iterator[tuple[str, int, int, int]]:
