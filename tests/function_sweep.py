@@ -66,6 +66,7 @@ VALUES: dict[str, list[Any]] = {
     "window_shape": [(2, 2), 2, (1,), 9, 2.0, "2", -1],
     "ndmin": [0, 3, -1, 2.0, "1", 99],
     "k": [*_COUNTS, 5, 1.5],
+    "pad_width": [0, 1, (1, 2), ((1, 2), (0, 1)), -1, 1.0, "1", None, [[1]], {0: 1}, (1, 2, 3)],
     "offset": [*_COUNTS, 5, 1.5],
     "N": _COUNTS,
     "M": _COUNTS,
@@ -184,6 +185,7 @@ _enter(
     "result_type meshgrid broadcast_arrays mask_indices",
     _first,
 )
+_enter("pad", lambda f, x, **kw: f(x, **{"pad_width": 1, **kw}))
 _enter("empty_like", lambda f, x, **kw: np.zeros_like(f(x, **kw)))
 _enter("trim_zeros vander ix_", lambda f, x, **kw: f(x[0], **kw))
 _enter("reshape", lambda f, x, **kw: f(x, **{"shape": (4, 3), **kw}))

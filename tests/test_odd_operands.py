@@ -215,3 +215,53 @@ def test_reductions_begin_in_the_array_that_they_go_into(name: str, dtype: str) 
             assert isinstance(found, (FunctransError, TypeError))
         else:
             np.testing.assert_array_equal(found, expected)
+
+
+OPERATORS: dict[str, Callable[[Any], Any]] = {
+    "== None": lambda x: x == None,  # noqa: E711
+    "!= a text": lambda x: x != "a",
+    "== a text": lambda x: x[0] == "a",
+    "a number == None": lambda x: x[0, 0] == None,  # noqa: E711
+    "if == None": lambda x: 1.0 if x == None else x,  # noqa: E711
+    "bools ** 2": lambda x: (x > 1) ** 2,
+    "bools ** 3": lambda x: (x > 1) ** 3,
+    "sort(axis=None)": lambda x: x.copy().sort(axis=None),
+    "partition(order=None)": lambda x: x.copy().partition(1, order=None),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators(name: str) -> None:
+    """None and texts differ from each element; NumPy squares bools into int8."""
+    assert differences(OPERATORS[name], X, eps=1e-15) == {}
+
+
+ARRAY_OPTIONS = {
+    "a number": {},
+    "order that is none": {"order": "Z"},
+    "order that is no text": {"order": 1},
+    "no copy": {"copy": False},
+    "a text for copy": {"copy": "x"},
+    "two axes": {"ndmin": 2},
+    "axes that are no integer": {"ndmin": 2.0},
+    "like a number": {"like": 1},
+    "a dtype": {"dtype": "c8"},
+}
+
+
+@pytest.mark.parametrize("name", ARRAY_OPTIONS)
+@pytest.mark.parametrize("number", [True, False])
+def test_options_of_array(name: str, number: bool) -> None:
+    """The namespace's own `array`: of a scalar it makes an array, as NumPy's does."""
+
+    def make(x: Any, namespace: Any = ft.numpy) -> Any:
+        return namespace.array(x[0, 0] if number else [x, x], **ARRAY_OPTIONS[name])
+
+    expected = outcome(lambda x: make(x, np), X)
+    if number and name == "no copy":
+        return  # a traced scalar is its own array
+    for transform, apply in TRANSFORMS.items():
+        wanted = expected
+        if transform == "vmap" and not isinstance(expected, Exception):
+            wanted = outcome(lanes, lambda x: make(x, np), X)
+        assert judged(outcome(apply, make, X), wanted, transform != "vmap") == "", transform

@@ -25,6 +25,7 @@ from functrans.numpy.options import (
 from functrans.numpy.registry import implements, method
 
 # Looked up once: numpy's attributes take long.
+_NOTHING = np.zeros(0)
 _array, _asarray, _empty, _zeros = np.array, np.asarray, np.empty, np.zeros
 
 
@@ -76,7 +77,12 @@ def array(
         return _array(object, dtype)  # the keywords of the general call cost as much as it does
     if plain or not contains_traced(object):
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
+    np.array(_NOTHING, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)  # if it may be
     x = reductions.cast(operand(object), dtype)
+    if copy is False and x is not object:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    if not shape_of(x) and ndmin < 1 and not isinstance(object, ndarray):
+        return shapes.as_array(x)
     if copy and x is object:
         x = _copy_method(x)
     missing = ndmin - ndim_of(x)
@@ -132,6 +138,8 @@ def asarray(
         new: Any = np.asarray(a, dtype, order, device=device, copy=copy, like=like)
         return writable(new) if copy else new
     checked_device(device)
+    if copy is not None or order is not None or like is not None:
+        np.asarray(_NOTHING, order=order, copy=copy, like=like)  # if it may be
     x = reductions.cast(operand(a), dtype)
     return _copy_method(x) if copy and x is a else x
 

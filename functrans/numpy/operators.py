@@ -51,10 +51,11 @@ def unary(function: Function) -> Function:
     return operator
 
 
-def forward(function: Function) -> Function:
+def forward(function: Function, unlike: bool | None = None) -> Function:
     """The operator ``x ? y`` of a primitive, with `x` traced.
 
     It is the primitive's own dispatch, with a check of `y` in place of the check for plain NumPy.
+    `unlike` is what a comparison says of each element beside None or a text.
     """
     primitive = primitive_of(function)
     python = PYTHONS.get(primitive)
@@ -62,7 +63,9 @@ def forward(function: Function) -> Function:
     def operator(x: Any, y: Any) -> Any:
         if type(y) not in OPERANDS:
             if not is_operand(y):
-                return NotImplemented
+                if unlike is None or not x.shape or not (y is None or isinstance(y, str | bytes)):
+                    return NotImplemented
+                return np.full(x.shape, unlike)
             y = converted(y)
         interpreter = x.interpreter
         if stack.top is not interpreter:
@@ -150,12 +153,18 @@ _FAST_POWERS: dict[float, Function] = {
 }
 
 
+_SQUARES_BOOLS = (np.zeros(1, bool) ** 2).dtype == np.square(np.zeros(1, bool)).dtype
+"""Whether NumPy's operator does so, which gives int8 where the power gives int64."""
+
+
 def pow_(x: Any, n: Any, modulus: Any = None) -> Any:
     """``x ** n``, by a faster function for the exponents for which ndarray takes one."""
     if modulus is not None:
         return NotImplemented
     if (type(n) is int or type(n) is float) and n in _FAST_POWERS and x.dtype.kind in "fc":
         return _FAST_POWERS[n](x)
+    if type(n) is int and n == 2 and x.dtype.kind == "b" and x.shape and _SQUARES_BOOLS:
+        return p.square(x)
     if type(n) is int and n < 0 and x.weak and x.dtype.kind in "bi":
         x = p.astype(x, dtype=np.dtype(float))  # as Python's, where NumPy's refuse
         return python_number(power_operator(x, n))
@@ -235,8 +244,8 @@ def attach() -> None:
         "le": forward(p.less_equal),
         "gt": forward(p.greater),
         "ge": forward(p.greater_equal),
-        "eq": forward(p.equal),
-        "ne": forward(p.not_equal),
+        "eq": forward(p.equal, unlike=False),
+        "ne": forward(p.not_equal, unlike=True),
         "pow": pow_,
         "rpow": reflected(p.power),
         "ipow": in_place_operator("power", pow_),

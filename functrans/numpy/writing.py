@@ -7,6 +7,7 @@ says how to make an array that can.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -212,12 +213,16 @@ def sort(
     x: TracedArray, axis: Any = -1, kind: Any = None, order: Any = None, **stable: Any
 ) -> None:
     """Sort the elements along an axis."""
+    axis = operator.index(axis)  # not None, for which the function flattens
     views.write_all(x, np.sort(x, axis, kind, order, **stable))
 
 
-def partition(x: TracedArray, kth: Any, axis: Any = -1, kind: Any = "introselect") -> None:
+def partition(
+    x: TracedArray, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None
+) -> None:
     """Reorder the elements along an axis so that the kth has its place."""
-    views.write_all(x, np.partition(x, kth, axis, kind))
+    axis = operator.index(axis)
+    views.write_all(x, np.partition(x, kth, axis, kind, order))
 
 
 def fill(x: TracedArray, value: Any) -> None:
