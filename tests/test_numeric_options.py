@@ -151,17 +151,78 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
             "a table": lambda x: np.isin(x.astype(int), [1, 2], kind="table"),
         },
     ),
+    "systems": (
+        SQUARE,
+        {
+            "of a number": lambda x: np.linalg.solve(x, 2.0),
+            "least squares of a stack": lambda x: np.linalg.lstsq(x[None], x),
+            "least squares of a number": lambda x: np.linalg.lstsq(x, 2.0),
+            "an old name of a mode": lambda x: np.linalg.qr(x, "full"),
+        },
+    ),
+    "searches": (
+        V,
+        {
+            "a sorter of another size": lambda x: np.searchsorted(np.sort(V), x, sorter=[0, 1]),
+            "a sorter": lambda x: np.searchsorted(x, V, sorter=np.argsort(V)),
+            "bins of complex numbers": lambda x: np.digitize(x * 1j, [0.5, 1.0]),
+        },
+    ),
     "grids": (
         V,
         {
             "through infinity": lambda x: np.interp(x, np.sort(V), x * np.array([1, np.inf, 1, 1])),
             "through NaN": lambda x: np.interp(x, np.sort(V), x * np.array([1, 1, np.nan, 1])),
             "all in one place": lambda x: np.interp(x, x * 0, V),
+            "a complex end": lambda x: np.interp(x, np.sort(V), V, left=1j),
+            "ends in a list": lambda x: np.interp(x, np.sort(V), V, right=[1.0]),
+            "trapezoids of a row": lambda x: np.trapezoid(x, np.stack([V, 2 * V])),
+            "trapezoids of a stack": lambda x: np.trapezoid(np.stack([x, x])[None], X[:2]),
             "slopes beside infinity": lambda x: np.gradient(x * np.array([1, np.inf, 1, 1])),
             "bool steps": lambda x: np.gradient(x, True),
         },
     ),
 }
+
+
+OUTPUTS: dict[str, Callable[..., Any]] = {
+    "dot": lambda x, **o: np.dot(x, SQUARE, **o),
+    "multi_dot": lambda x, **o: np.linalg.multi_dot([x, SQUARE, SQUARE], **o),
+    "outer": lambda x, **o: np.outer(x[0], x[1], **o),
+    "einsum": lambda x, **o: np.einsum("ij,jk->ik", x, SQUARE, **o),
+    "nanmedian": lambda x, **o: np.nanmedian(x, axis=0, **o),
+    "nanquantile": lambda x, **o: np.nanquantile(x, 0.4, axis=0, **o),
+    "quantile": lambda x, **o: np.quantile(x, 0.4, axis=0, **o),
+    "hfft": np.fft.hfft,
+    "ifft2": np.fft.ifft2,
+    "irfft2": np.fft.irfft2,
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_results_go_into(name: str) -> None:
+    function, found = OUTPUTS[name], {}
+    shape, dtype = function(X).shape, function(X).dtype
+
+    def call(x: Any, out: Any) -> Any:
+        array = out[0] if isinstance(out, tuple) else out
+        result = function(x, out=out)
+        return result, array, np.float64(result is array)
+
+    for wanted in ("f4", "f8", "c8", "c16"):
+        words = differences(
+            lambda x, d=wanted: call(x, np.zeros_like(x, dtype=d, shape=shape)), X, eps=1e-6
+        )
+        found[wanted] = words
+    for label, size in (("more", (2, *shape)), ("fewer", shape[1:]), ("others", (7,))):
+        found[label] = differences(
+            lambda x, s=size: call(x, np.zeros_like(x, dtype=dtype, shape=s)), X, eps=1e-14
+        )
+    if name != "quantile":  # which returns the tuple
+        found["tuple"] = differences(
+            lambda x: call(x, (np.zeros_like(x, dtype=dtype, shape=shape),)), X, eps=1e-14
+        )
+    assert {k: v for k, v in found.items() if v} == {}
 
 
 @pytest.mark.parametrize(("name", "call"), [(n, c) for n, (_, cs) in CALLS.items() for c in cs])

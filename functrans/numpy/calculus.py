@@ -134,8 +134,8 @@ def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Arra
 @implements(np.trapezoid, getattr(np, "trapz", None))
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Array:
     """The integral by the trapezoidal rule."""
-    values = operand(y)
-    axis = one_axis(true_axis(axis), ndim_of(values))
+    values, given = operand(y), true_axis(axis)
+    axis = one_axis(given, ndim_of(values))
     if x is None:
         steps = operand(dx)
     else:
@@ -143,9 +143,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Array:
         if ndim_of(points) == 1:
             steps = shapes.reshape(diff(points), (-1,) + (1,) * (ndim_of(values) - axis - 1))
         else:
-            steps = diff(points, axis=axis)
+            steps = diff(points, axis=given)  # of points that may have other axes
     sums = p.add(_part(values, axis, 1, None), _part(values, axis, None, -1))
-    return reductions.sum(p.divide(p.multiply(steps, sums), 2.0), axis)
+    return reductions.sum(p.divide(p.multiply(steps, sums), 2.0), given)
 
 
 @implements(np.interp)
@@ -181,6 +181,9 @@ def interp(
         values = joining.concatenate([values[-1:], values, values[:1]])
         left = right = None
         size += 2
+    for name, end in (("left", left), ("right", right)):
+        if end is not None and (ndim_of(operand(end)) or not _fits(operand(end), values)):
+            raise TypeError(f"numpy.interp({name}=) is a single number, real if those of fp are")
     low = values[0] if left is None else operand(left)
     high = values[-1] if right is None else operand(right)
     if size == 1:
@@ -205,6 +208,10 @@ def interp(
             inside = p.where(p.isnan(inside), other, inside)
     ans = p.where(p.less(at, points[0]), low, p.where(p.greater(at, points[-1]), high, inside))
     return scalar(p.where(p.isnan(at), at, ans))
+
+
+def _fits(end: Array, values: Array) -> bool:
+    return dtype_of(end).kind != "c" or dtype_of(values).kind == "c"
 
 
 @implements(np.convolve)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
+from functrans.core.errors import warn_user
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
@@ -90,7 +91,10 @@ def _stack_of_squares(a: Any) -> Array:
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Array:
     """The solution of ``a @ x = b``; `b` holds columns unless it is one vector."""
-    return p.solve(_stack_of_squares(a), operand(b))
+    x, y = _stack_of_squares(a), operand(b)
+    if not ndim_of(y):
+        raise ValueError("solve: Input operand 1 does not have enough dimensions (has 0)")
+    return p.solve(x, y)
 
 
 @implements(np.linalg.inv)
@@ -133,7 +137,13 @@ def _relative_cutoff(x: Array) -> float:
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Array, Array, Array, Array]:
     """Least squares: the solution, residuals, rank and singular values."""
-    ans: tuple[Array, Array, Array, Array] = p.lstsq(operand(a), operand(b), rcond=rcond)
+    x, y = operand(a), operand(b)
+    for z, ranks in ((x, (2,)), (y, (1, 2))):
+        if ndim_of(z) not in ranks:
+            raise LinAlgError(
+                f"{ndim_of(z)}-dimensional array given. Array must be two-dimensional"
+            )
+    ans: tuple[Array, Array, Array, Array] = p.lstsq(x, y, rcond=rcond)
     return ans
 
 
@@ -255,6 +265,9 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Array:
 def qr(a: Any, mode: str = "reduced") -> Any:
     """A matrix with orthonormal columns, and a triangle."""
     x = _matrices(a)
+    if mode in ("f", "full"):
+        warn_user(f"numpy.linalg.qr(mode={mode!r}) is deprecated: reduced", DeprecationWarning)
+        mode = "reduced"
     if mode in ("reduced", "complete"):
         return QRResult(*p.qr(x, complete=mode == "complete"))
     if mode == "r":

@@ -123,6 +123,23 @@ def one_broadcast_out(result: Any, out: Any, name: str) -> Any:
     return broadcast_out(result, _one_array(out, name), name)
 
 
+def assigned_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, into which NumPy assigns: it may have more elements, and any dtype."""
+    if _one_array(out, name).shape != shape_of(result):
+        result = broadcast_to_target(result, out, name)
+    return delivered(result, out, name, "unsafe")
+
+
+def safe_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, to whose dtype that of the result must be cast safely."""
+    return delivered(result, _one_array(out, name), name, "safe")
+
+
+def unused_out(result: Any, out: Any, name: str) -> Any:
+    """The result alone, where NumPy passes over its argument."""
+    return result
+
+
 def _one_array(out: Any, name: str) -> Any:
     if not isinstance(out, np.ndarray | TracedArray):
         raise TypeError(
@@ -146,15 +163,26 @@ def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
     return p.broadcast_to(result, shape=target.shape)
 
 
+def _passes_over_out(function: Any) -> bool:
+    """Whether this NumPy has the fault that a transform does not write to where it is told to."""
+    out = np.zeros((2, 2), complex)
+    return function(np.ones((2, 2)), out=out) is not out
+
+
 _RULES: dict[Function, str] = {
     cast_out: "sum prod max min mean var any all cumsum cumprod median cumulative_sum "
     "cumulative_prod nansum nanprod nancumsum nancumprod trace choose",
     partial(delivered, casting="unsafe"): "nanmax nanmin",
     converted_out: "argmax argmin nanargmax nanargmin take compress _compress_method",
-    exact_out: "dot",
+    exact_out: "dot multi_dot",
     joined_out: "concatenate stack round ptp std nanmean nanvar nanstd",
-    broadcast_out: "fix clip",
-    one_broadcast_out: "isposinf isneginf",
+    broadcast_out: "quantile percentile fix clip",
+    one_broadcast_out: "outer isposinf isneginf",
+    assigned_out: "nanmedian nanquantile nanpercentile",
+    safe_out: "einsum",
+    unused_out: " ".join(
+        f.__name__ for f in (np.fft.hfft, np.fft.ifft2, np.fft.irfft2) if _passes_over_out(f)
+    ),
 }
 OUTPUTS: dict[str, Function] = {
     name: deliver for deliver, names in _RULES.items() for name in names.split()

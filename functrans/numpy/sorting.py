@@ -133,6 +133,8 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Arra
     if ndim_of(x) != 1:
         raise ValueError("object too deep for desired array")
     if sorter is not None:
+        if shape_of(operand(sorter)) != shape_of(x):
+            raise ValueError("sorter.size must equal a.size")
         x = indexing.take(x, sorter)
     return p.searchsorted(x, operand(v), side=side)
 
@@ -141,6 +143,8 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Arra
 def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     """The number of the bin that each element is in."""
     edges = operand(bins)
+    if "c" in (dtype_of(operand(x)).kind, dtype_of(edges).kind):
+        raise TypeError("numpy.digitize: complex numbers have no order; x and bins may hold none")
     steps = np.diff(indexing.plain(edges, "numpy.digitize"))
     if not ((steps >= 0).all() or (steps <= 0).all()):
         raise ValueError("bins must be monotonically increasing or decreasing")
