@@ -136,7 +136,10 @@ def safe_out(result: Any, out: Any, name: str) -> Any:
 
 
 def unused_out(result: Any, out: Any, name: str) -> Any:
-    """The result alone, where NumPy passes over its argument."""
+    """The result alone, where NumPy passes over its argument; one that could not be written to is
+    refused all the same."""
+    if isinstance(result, TracedArray) and issubclass(type(out), np.ndarray):
+        refuse_plain(name, out)
     return result
 
 
