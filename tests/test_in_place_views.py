@@ -82,6 +82,14 @@ def test_layout_decides_between_view_and_copy() -> None:
     x = np.arange(6.0).reshape(2, 3)
     assert ft.value_and_grad(g)(x)[0] == plain(g, x)
 
+    def h(x: Any) -> Any:
+        for y in (x[:, 0].ravel(), np.ravel(x[:, 1]), x[1].ravel(), np.ravel(x[0])):
+            y[:] = y * 2.0 + 1.0
+        return np.sum(x)
+
+    assert ft.value_and_grad(h)(x)[0] == ft.make_graph(h)(x)(x) == plain(h, x)
+    assert ft.vmap(h)(x[None]) == plain(h, x)
+
 
 def test_views_by_einsum_and_copies_by_flat() -> None:
     def f(x: Any) -> Any:

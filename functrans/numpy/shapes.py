@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, own_handle
 from functrans.core.types import Array, Shape, shape_of
 from functrans.numpy.axes import (
     a_shape,
@@ -82,7 +82,7 @@ def ravel(a: Any, order: Any = "C") -> Array:
         raise unsupported(
             "ravel", f"order={order!r}", "the layout in memory is not known; take C or F"
         )
-    return flattened(x)
+    return own_handle(x) if ndim_of(x) == 1 else flattened(x)  # of elements apart NumPy's is a copy
 
 
 @implements(np.transpose, views=True)
