@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import functrans as ft
 from functrans import tree
 from functrans.core.errors import LeakedArrayError
 from functrans.core.interpreter import stack
+from tests.llvm.processes import run
 from tests.programs import PROGRAMS
 
 TIMEOUT = 30.0
@@ -319,3 +321,67 @@ def test_leaked_array(transform: str) -> None:
             use(kept[0])
         with pytest.raises(LeakedArrayError):
             ft.grad(lambda y, use=use: np.sum(use(kept[0])) * y)(1.0)
+
+
+FORKED = """
+import os, signal, threading
+import functrans.torch as torch
+from functrans.torch import backward
+
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+begun, go = threading.Event(), threading.Event()
+
+def wait():
+    begun.set()
+    go.wait()
+
+def fork():  # while a thread does something; a child that waits for it is ended
+    thread.start()
+    begun.wait()
+    threading.Timer(0.2, go.set).start()
+    child = os.fork()
+    signal.alarm(30)
+    return child
+
+def end(child):
+    if not child:
+        os._exit(0)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forks_while_a_thread_compiles() -> None:
+    """Tensors hold no values meanwhile: the fork waits until they do."""
+    code = """
+torch.compile(lambda x: (x * 2.0).sum(), fullgraph=True)(x)  # which imports what it needs
+
+@torch.compile(fullgraph=True)
+def f(x):
+    wait()
+    return (x * x).sum()
+
+thread = threading.Thread(target=f, args=(x,))
+child = fork()
+f(x).backward()
+assert x.grad.tolist() == [2.0, 4.0]
+end(child)
+"""
+    assert run(FORKED + code) == (0, "", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forks_while_a_thread_makes_a_tape() -> None:
+    code = """
+def hold():
+    with backward._building:
+        wait()
+
+thread = threading.Thread(target=hold)
+child = fork()
+(x * x).sum().backward(create_graph=True)
+assert x.grad.tolist() == [2.0, 4.0]
+end(child)
+"""
+    assert run(FORKED + code) == (0, "", "")

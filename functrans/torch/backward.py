@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -105,6 +106,16 @@ def bottom() -> Any:
 
 _building = threading.Lock()
 """Held while a graph becomes a tape: the nodes keep their places on it for as long."""
+
+
+def _forked() -> None:
+    """A child would wait for ever for a thread that it has not. It gives nodes new places."""
+    global _building
+    _building = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def walk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -37,7 +38,13 @@ _VALUES = (Tensor, *PLAIN, *NUMBERS)
 """Types of arguments that are told apart by what they are; others are read as objects."""
 
 _lock = threading.RLock()
-"""Held while a function is staged: its tensors hold no values then."""
+"""Held while a function is staged: its tensors hold no values then. A fork waits for it, as the
+child has no thread that would give them back."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 all_compiled: WeakSet[Compiled] = WeakSet()
 
