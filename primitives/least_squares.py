@@ -106,7 +106,7 @@ def cutoff(x: Array, rcond: float | None) -> float:
     """
     eps = float(np.finfo(float).eps)
     if rcond is None:
-        return eps * builtins.max(x.shape[-2:])
+        return eps * int(builtins.max(x.shape[-2:]))
     return rcond if 0 < rcond < 1 else eps
 
 

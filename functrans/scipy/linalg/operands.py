@@ -50,11 +50,11 @@ def working_dtype(name: str, given: np.dtype[Any]) -> np.dtype[Any]:
         operands[0] = np.zeros(shape, given)  # where it has a solution
     if name == "fractional_matrix_power":
         operands[1] = 0.5
-    found: Any = function(*operands)
-    found = np.asarray(found[0] if isinstance(found, tuple) else found).dtype
+    result: Any = function(*operands)
+    found = np.asarray(result[0] if isinstance(result, tuple) else result).dtype
     if given.kind == "c":
         return np.result_type(found, np.complex64)
-    return found if found.kind != "c" else found.type().real.dtype
+    return found if found.kind != "c" else np.dtype(found.type().real.dtype)
 
 
 def matrices(x: Any, name: str = "", finite: bool = False) -> Array:
