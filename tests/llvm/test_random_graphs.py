@@ -40,11 +40,11 @@ def check(seed: int, quick: bool = False) -> bool:
         if not loose or x.dtype.kind not in "fc":
             np.testing.assert_array_equal(out, x, err_msg=str(seed))
         else:
-            _close(out, x, graph, seed)
+            close(out, x, graph, seed)
     return True
 
 
-def _close(out: Any, x: Any, graph: Graph, seed: int) -> None:
+def close(out: Any, x: Any, graph: Graph, seed: int) -> None:
     """Rounding differs by what the narrowest number on the way allows, of the largest one."""
     narrow = [v.type.dtype for e in graph.equations for v in e.outputs if type(v) is Variable]
     eps = max([float(np.finfo(d).eps) for d in narrow if d.kind in "fc"])
