@@ -29,6 +29,8 @@ _STATISTICS: dict[str, Any] = {
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """The array with elements put around it."""
     x = operand(array)
+    if not shape_of(x):
+        x = shapes.as_array(x)
     widths = pairs(pad_width, ndim_of(x), "pad_width")
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError("index can't contain negative values")
