@@ -37,10 +37,16 @@ def numpys_error(function: Any, args: Any, kwargs: Any, error: Exception) -> Exc
     except np.linalg.LinAlgError:  # of values
         return error
     except Exception as own:
-        # Of the same class, ours say more.
-        same = isinstance(error, FunctransError) and isinstance(error, type(own))
-        return error if same else own
+        # Of the same class, ours say more where they name the function.
+        told = isinstance(error, FunctransError) or function.__name__ in str(error)
+        return error if told and isinstance(error, _public(type(own))) else own
     return error
+
+
+def _public(kind: type[Exception]) -> type[Exception]:
+    """The class by which users know an error: NumPy derives some of its own from Python's."""
+    known = (c for c in kind.__mro__ if not c.__module__.startswith("numpy._"))
+    return next(known)  # type: ignore[arg-type]
 
 
 def _plain(x: Any) -> Any:
