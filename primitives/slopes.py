@@ -19,7 +19,6 @@ from .arithmetic import add
 from .comparison import (
     isnan,
     logical_and,
-    logical_not,
     where,
 )
 from .degenerate import (
@@ -28,7 +27,7 @@ from .degenerate import (
     mirrored,
     turn,
 )
-from .nearness import equal_pairs
+from .nearness import equal_pairs, near_pairs, width_of
 from .paths import at_the_bottom, values_among
 from .samples import Sample, draw, draw_complex
 from .shape import stack, transpose
@@ -46,13 +45,22 @@ def probing_ranks(pairs: Array) -> Array:
     return ranks - np.where(together, ranks, 0).sum(-1) / together.sum(-1)
 
 
+def _parting_pairs(w: Array) -> tuple[Array, Array]:
+    """Pairs of values that part, and those of them that are near each other but not equal."""
+    equal = equal_pairs(w)
+    pairs = near_pairs(w, "eigh", width_of(w.dtype, 1))
+    return pairs, pairs & ~equal
+
+
 def tie_rates_impl(w: Array, *, path: int) -> Array:
-    pairs = equal_pairs(w)
+    pairs, near = _parting_pairs(w)
     n = w.shape[-1]
     before = np.arange(n) < np.arange(n)[:, None]
     ranks = (pairs & before).sum(-1) + (w == 0)  # what vanishes gets a rate of its own
     if path == 0:
-        return ranks.astype(w.dtype)
+        # Near values part from their middle, where a slope is as good as the square of the gap.
+        middles = pairs.sum(-1) / 2
+        return (ranks - np.where(near.any(-1), middles, 0)).astype(w.dtype)
     # Both paths part the values of each matrix as far, to those who compare them by these ranks.
     rates = 1 / (1 + ranks)
     together = pairs | np.eye(n, dtype=bool)
@@ -100,13 +108,13 @@ def both_rates(w: Array) -> Array:
 
 
 def _turn_slopes_impl(b: Array, w: Array, x: Array, *, name: str) -> Array:
-    return np.where(equal_pairs(w), np.nan, np.zeros((), b.dtype))
+    return np.full(b.shape, np.nan, b.dtype)
 
 
 def _split_turns_impl(slopes: Array, b: Array, rates: Array, w: Array, *, name: str) -> Array:
     """The slopes of the part of `b` that is not Hermitian, which vanishes between equal values
     unless the function depends on their vectors."""
-    pairs = equal_pairs(w)
+    pairs, near = _parting_pairs(w)
     if name == "svd":  # vectors of vanishing values turn on each side by itself
         pairs = pairs & (w != 0)[..., None]
     if not pairs.any():
@@ -121,8 +129,16 @@ def _split_turns_impl(slopes: Array, b: Array, rates: Array, w: Array, *, name: 
         change, step = rates[..., path, :, :], tie_rates_impl(w, path=path)
         steps = np.where(pairs, step[..., None, :] - step[..., None], 1)
         found.append((change - mirrored(change)) / (2 * steps))
-    alike_slopes = np.abs(found[0] - found[1]) <= np.finfo(w.dtype).eps ** 0.5 * largest
-    return np.where(known & alike_slopes, found[0], slopes)
+    difference = np.abs(found[0] - found[1])
+    alike_slopes = difference <= np.finfo(w.dtype).eps ** 0.5 * largest
+    slopes = np.where(known & alike_slopes & ~near, found[0], slopes)
+    if not (pairs & near).any():
+        return slopes
+    # Near values have a quotient: it is replaced by the slope if this explains the change.
+    gaps = np.where(near, w[..., None, :] - w[..., None], 1)
+    explained = np.abs(apart - found[0] * gaps) <= noise + noise.mT + spread * largest
+    alike_slopes = difference <= 1e-3 * largest
+    return np.where(pairs & near & explained & alike_slopes, found[0], slopes)
 
 
 split_turns: Any = nondifferentiable(
@@ -164,12 +180,12 @@ def turns_when_split(
 
 
 turn_slopes: Any = nondifferentiable(
-    "turn_slopes",  # b / (w[j] - w[i]) between equal values, which only a transform tells: or NaN
+    "turn_slopes",  # b / (w[j] - w[i]) where a slope tells it, which only a transform does: or NaN
     _turn_slopes_impl,
     batch=lambda b, w, x, *, name: turn_slopes(b, w, x, name=name),
     shape=lambda b, w, x, *, name: b,
     when_split=turns_when_split,
-    when_parted=lambda operands, params: np.zeros(shape_of(operands[0])),
+    when_parted=lambda operands, params: np.full(shape_of(operands[0]), np.nan),
     samples=lambda: [
         *(
             Sample(
@@ -178,18 +194,9 @@ turn_slopes: Any = nondifferentiable(
                 np.eye(2),
                 name=name,
                 smooth=False,
-                value=np.zeros((2, 2)),
+                value=np.full((2, 2), np.nan),
             )
             for x, name in ((draw((2, 2), -1, 1), "eigh"), (draw_complex((2, 2), -1, 1), "svd"))
-        ),
-        Sample(
-            np.eye(2),
-            np.ones(2),
-            np.eye(2),
-            name="eigh",
-            smooth=False,
-            value=[[0, np.nan], [np.nan, 0]],
-            label="equal values",
         ),
     ],
 )
@@ -200,8 +207,7 @@ def turned(b: Array, w: Array, x: Array, doubt: Array, name: str) -> Array:
     transform tells it, or 0, with a warning where that is in `doubt`."""
     slope = turn_slopes(b, w, x, name=name)
     unknown = isnan(slope)
-    known = logical_and(between_equal(w), logical_not(unknown))
-    far = turn(b, w, logical_and(doubt, logical_not(known)), name)
+    far = turn(where(unknown, b, 0), w, logical_and(doubt, unknown), name)
     return add(far, where(unknown, 0, slope))
 
 

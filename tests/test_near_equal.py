@@ -109,6 +109,7 @@ WAYS: dict[str, Any] = {
     "a program of a branch": lambda f, a: ft.jit(
         ft.grad(lambda x: ft.cond(x[0, 0] > -9, f, lambda x: np.sum(x), x))
     )(a),
+    "graph": lambda f, a: ft.make_graph(ft.grad(f))(near(0.1))(a),
     "of a program": lambda f, a: ft.grad(ft.jit(f))(a),
     "linear": lambda f, a: ft.vjp(f, a)[1](1.0)[0],
     "loop": lambda f, a: ft.grad(lambda x: ft.fori_loop(0, 1, lambda i, s: s + f(x), 0.0))(a),
@@ -281,6 +282,7 @@ def test_single_vectors(gap: float) -> None:
     expected = projector_slope(a)
     exact(lambda: ft.grad(projector)(a), expected, 1e-14 / gap + 1e-14)
     exact(lambda: ft.jacfwd(projector)(a), expected, 1e-14 / gap + 1e-14)
+    exact(lambda: ft.make_graph(ft.grad(projector))(near(0.1))(a), expected, 1e-14 / gap + 1e-14)
     value = ft.value_and_grad(projector)(a)[0]
     assert value == projector(a)
 
