@@ -312,10 +312,25 @@ def decline_near(w: Array, name: str, order: int) -> None:
         raise DeclinedError
 
 
+def _lost_pairs(x: Array, w: Array, name: str) -> Array:
+    """Pairs of near values whose quotients are rounding over their gaps, as of functions of the
+    matrix, which transforms would take together."""
+    eps = np.finfo(w.dtype).eps
+    pairs = near_pairs(w, name, float(eps**0.6)) & ~equal_pairs(w)
+    if not pairs.any():
+        return pairs
+    size = np.linalg.norm(x, axis=(-2, -1), keepdims=True)
+    apart = np.abs(x - mirrored(x)) if name != "eig" else np.abs(x)  # the rest cancels
+    return pairs & (apart != 0) & (apart <= eps**0.5 * size)
+
+
 def _settled_impl(x: Array, w: Array, doubt: Array, *, name: str) -> Array:
     if doubt.any():
         warn_user(message(w, doubt, name), DegenerateWarning)
     decline_near(w, name, 1)
+    lost = _lost_pairs(x, w, name)
+    if lost.any():
+        warn_user(message(w, lost, name, result=LOST), DegenerateWarning)
     pairs = equal_pairs(w)
     return np.where(pairs, 0, x) if pairs.any() else x
 
@@ -369,6 +384,10 @@ _ASSUMED = (
 AGAIN = (
     "It is NaN: it depends on more than these {values} and their {vectors}, which transforms know "
     "that are one in another, and no tape that is kept."
+)
+LOST = (
+    "The result has quotients of rounding over the gaps of these {values}. Transforms take such "
+    "{values} together, but neither a tape that is kept does, nor a graph in forward mode."
 )
 NO_LIMIT = (
     "It is NaN: along other ways to these {values} it tends to something else or to infinity. "

@@ -350,3 +350,23 @@ def test_values_are_those_of_the_matrix_itself() -> None:
     function = weighted(lambda a: through_eigh(np.sqrt, a))
     assert ft.value_and_grad(function)(a)[0] == function(a)
     assert ft.jvp(function, (a,), (DIRECTION,))[0] == function(a)
+
+
+def test_quotients_of_rounding_are_told() -> None:
+    """A tape that is kept knows no more than the rules of its operations."""
+    import functrans.torch as torch  # noqa: PLC0415
+
+    def gradient(gap: float, function: Any) -> None:
+        a = torch.tensor(near(gap), requires_grad=True)
+        w, v = torch.linalg.eigh(a)
+        torch.autograd.grad(function(w, v), a, create_graph=True)
+
+    def root(w: Any, v: Any) -> Any:
+        return (torch.tensor(WEIGHTS) * ((v * torch.sqrt(w)) @ v.T)).sum()
+
+    def single(w: Any, v: Any) -> Any:
+        return (torch.tensor(WEIGHTS) * (v[:, 1:2] @ v[:, 1:2].T)).sum()
+
+    assert noisy(lambda: gradient(1e-12, root))
+    assert not noisy(lambda: gradient(1e-6, root))
+    assert not noisy(lambda: gradient(1e-12, single))
