@@ -14,10 +14,15 @@ if not _os.path.isdir(_os.path.join(__path__[0], "primitives")):
 from functrans._version import __version__ as __version__  # isort: split
 
 from functrans import extend as extend, numpy as numpy, primitives as primitives
-from functrans.core import errors as errors, generators as _generators, tree as tree
+from functrans.core import (
+    errors as errors,
+    generators as _generators,
+    interpreter as _interpreter,
+    tree as tree,
+)
 from functrans.core.types import ArrayType as ArrayType
 from functrans.graph.graph import Graph as Graph
-from functrans.transforms import accelerated as _accelerated
+from functrans.transforms import accelerated as _accelerated, meeting as _meeting
 from functrans.transforms.batching import vmap as vmap
 from functrans.transforms.custom import custom as custom
 from functrans.transforms.forward import jvp as jvp
@@ -71,6 +76,7 @@ def _load_generators() -> _Any:
 
 
 _generators.hook.load = _load_generators
+_interpreter.Interpreter.ties = _meeting.TIES
 
 
 def _load_kernels() -> _Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.kinds import nondifferentiable
+from functrans.core.kinds import general, nondifferentiable
 from functrans.core.types import Array, ArrayType
 
 from .samples import Sample
@@ -132,9 +132,11 @@ def _near_values_impl(w: Array, *, family: str, width: float, at: str) -> Array:
     return np.where(small_values(w, family), 0, found).astype(w.dtype)
 
 
-near_values: Function = nondifferentiable(
+near_values: Function = general(
     "near_values",  # values, of which those near each other are one of them, or in their middle
     _near_values_impl,
+    pushes=(lambda t, *, family, width, at: t,),
+    pulls=(lambda g, *, family, width, at: g,),
     batch=lambda w, **params: near_values(w, **params),
     shape=lambda w, **params: w,
     samples=lambda: [

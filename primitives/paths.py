@@ -19,7 +19,7 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
-from .degenerate import COMPUTED, NO_LIMIT, message
+from .degenerate import AGAIN, COMPUTED, NO_LIMIT, message
 from .nearness import equal_pairs, near_pairs, small_values
 from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
@@ -94,12 +94,17 @@ def _together_impl(w: Array, *, family: str) -> Array:
     return np.where(small_values(w, family), 0, found).astype(w.dtype)
 
 
-together: Any = nondifferentiable(
+together: Any = general(
     "together",  # values, of which those that are equal up to rounding are equal
     _together_impl,
+    pushes=(lambda t, *, family: t,),
+    pulls=(lambda g, *, family: g,),
     batch=lambda w, *, family: together(w, family=family),
     shape=lambda w, *, family: w,
     samples=lambda: [
+        Sample(np.array([1.0, 3.0]), family="eigh", label="apart"),
+        Sample(np.array([1.0 + 2j, 3.0]), family="eig", label="apart, complex"),
+        *(
         Sample(np.array(w), family=family, smooth=False, value=value, label=label)
         for w, family, value, label in (
             ([1.0, 1.0, 2.0], "eigh", [1, 1, 2], "a pair"),
@@ -109,6 +114,70 @@ together: Any = nondifferentiable(
             ([1.0 + 1j, 1.0 + 1j], "eig", [1 + 1j, 1 + 1j], "complex"),
             (np.zeros(0), "svd", np.zeros(0), "none"),
         )
+        ),
+    ],
+)
+
+
+def _staged_impl(t: Array, w: Array, *, family: str, width: float) -> Array:
+    vanishing = small_values(w, family)[..., None] & np.eye(w.shape[-1], dtype=bool)
+    pairs = near_pairs(w, family, width) | vanishing
+    if not pairs.any():
+        return t
+    warn_user(message(w, pairs, family, "derivative of a derivative", AGAIN), DegenerateWarning)
+    undetermined = pairs.any((-2, -1))
+    return np.where(undetermined[(..., *(None,) * (t.ndim - w.ndim + 1))], np.nan, t)
+
+
+def staged_again(t: Array, y: Array, *, family: str, width: float) -> Array:
+    """The derivative of `staged_factor`, a linear function that is its own transpose."""
+    return staged_tangent(t, y, family=family, width=width)
+
+
+staged_tangent: Function = general(
+    "staged_tangent",  # of a factor of a matrix with values w: NaN if some are near, or vanish
+    _staged_impl,
+    pushes=(staged_again, ZERO),
+    pulls=(staged_again, ZERO),
+    batch=lambda t, w, **params: staged_tangent(t, w, **params),
+    shape=lambda t, w, **params: t,
+    samples=lambda: [
+        *(
+            Sample(x, np.array([1.0, 2.0]), family="eigh", width=0.0, label=label)
+            for x, label in ((draw((2,), -1, 1), ""), (draw_complex((2, 2), -1, 1), "complex"))
+        ),
+        *(
+            Sample(
+                *(np.ones(np.array(value).shape), np.array(w)),
+                family=family,
+                width=0.0,
+                smooth=False,
+                value=value,
+                label=label,
+            )
+            for w, family, value, label in (
+                ([[1.0, 1.0], [1.0, 2.0]], "eigh", [[np.nan, np.nan], [1, 1]], "a pair"),
+                ([2.0, 0.0], "svd", [[np.nan, np.nan]], "vanishing"),
+            )
+        ),
+    ],
+)
+
+staged_factor: Function = general(
+    "staged_factor",  # a factor of a matrix with values w, in a graph that has its derivatives
+    lambda x, w, **params: x,
+    pushes=(staged_again, ZERO),
+    pulls=(staged_again, ZERO),
+    batch=lambda x, w, **params: staged_factor(x, w, **params),
+    shape=lambda x, w, **params: x,
+    samples=lambda: [
+        Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), family="eigh", width=0.0),
+        Sample(
+            *(draw_complex((2,), -1, 1), np.array([1.0, 2.0])),
+            family="eig",
+            width=0.0,
+            label="complex",
+        ),
     ],
 )
 

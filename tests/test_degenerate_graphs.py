@@ -1,5 +1,6 @@
 """Equal eigenvalues and singular values in graphs that have derivatives in them: a jitted function
-gives what the function itself gives, whatever its program cannot know."""
+gives what the function itself gives, whatever its program cannot know, and graphs that are made
+without values have derivatives that wait for these."""
 
 from __future__ import annotations
 
@@ -156,3 +157,102 @@ def test_errors_of_the_function_itself_are_the_users() -> None:
 
     with pytest.raises(FloatingPointError), np.errstate(divide="raise"):
         quietly(lambda: function(IDENTITY))
+
+
+# Graphs that are made without values.
+
+GRAPHS: dict[str, Any] = {
+    "grad": ft.grad,
+    "jvp": along,
+    "linearize": lambda f: lambda a: ft.linearize(f, a)[1](T),
+    "vmap of grad": lambda f: one_lane(ft.grad(f)),
+    "jvp of grad": lambda f: along(ft.grad(f)),
+    "grad of jvp": lambda f: ft.grad(along(f)),
+    "jvp of jvp": lambda f: along(along(f)),
+    "hessian": ft.hessian,
+}
+QUICK_GRAPHS = {("grad", "scan"), ("jvp", "jit"), ("jvp of grad", "while_loop"), ("jvp", "cond")}
+
+
+@pytest.mark.parametrize(
+    ("way", "program"),
+    [
+        pytest.param(way, program, marks=[] if (way, program) in QUICK_GRAPHS else pytest.mark.slow)
+        for way in GRAPHS
+        for program in ("jit", "scan", "map", "while_loop", "cond", "scan in cond")
+        if not ("vmap" in way and "cond" in program)
+    ],
+)
+def test_graphs_of_derivatives_of_loops_wait_for_values(way: str, program: str) -> None:
+    function = PROGRAMS[program](lambda a: np.sum(WEIGHTS * through_eigh(np.exp, a)))
+    exact = GRAPHS[way](lambda a: np.sum(WEIGHTS * eigh_function(np.exp, a)))
+    graph = ft.make_graph(GRAPHS[way](function))(APART)
+    for a in (APART, IDENTITY, TURNED):
+        found: list[Any] = []
+        assert not noisy(lambda a=a, r=found: r.append(graph(a)))
+        np.testing.assert_allclose(found[0], exact(a), rtol=0, atol=2e-11)
+
+
+@pytest.mark.parametrize("program", ["scan", "while_loop", "cond"])
+def test_derivatives_of_a_graph_with_derivatives_of_loops(program: str) -> None:
+    function = PROGRAMS[program](lambda a: np.sum(WEIGHTS * through_eigh(np.exp, a)))
+    exact = along(ft.grad(lambda a: np.sum(WEIGHTS * eigh_function(np.exp, a))))
+    graph = ft.make_graph(ft.grad(function))(APART)
+    for a in (APART, IDENTITY, TURNED):
+        found: list[Any] = []
+        assert not noisy(lambda a=a, r=found: r.append(along(graph)(a)))
+        np.testing.assert_allclose(found[0], exact(a), rtol=0, atol=2e-11)
+
+
+def test_graphs_of_loops_say_what_has_no_derivative() -> None:
+    for program in ("scan", "cond"):
+        function = PROGRAMS[program](lambda a: np.linalg.eigvalsh(a)[0] ** 2)
+        for derivative in (ft.grad, along):
+            graph = ft.make_graph(derivative(function))(APART)
+            assert noisy(lambda g=graph: g(TURNED))
+            assert not noisy(lambda g=graph: g(APART))
+        graph = ft.make_graph(along(ft.grad(function)))(APART)
+        assert noisy(lambda g=graph: g(TURNED))
+        assert np.isnan(quietly(lambda g=graph: g(TURNED))).all()
+
+
+@pytest.mark.parametrize("name", ["vectors", "values", "singular values"])
+def test_a_graph_of_derivatives_has_derivatives_where_values_are_apart(name: str) -> None:
+    """And says that it has none where they are not."""
+    function, plain = {
+        "vectors": (
+            lambda a: np.sum(WEIGHTS * through_eigh(np.exp, a)),
+            lambda a: np.sum(WEIGHTS * eigh_function(np.exp, a)),
+        ),
+        "values": (
+            lambda a: np.sum(np.exp(np.linalg.eigvalsh(a))) * a[0, 0],
+            lambda a: np.trace(eigh_function(np.exp, a)) * a[0, 0],
+        ),
+        "singular values": (
+            lambda a: np.sum(np.linalg.svdvals(a) ** 4),
+            lambda a: np.sum((a.T @ a) ** 2),
+        ),
+    }[name]
+    for derivative in (ft.hessian, lambda f: along(ft.grad(f)), along):
+        graph, exact = ft.make_graph(derivative(function))(APART), derivative(plain)
+        np.testing.assert_allclose(along(graph)(APART), along(exact)(APART), rtol=0, atol=1e-10)
+        found = quietly(lambda g=graph: along(g)(TURNED))
+        if not np.allclose(found, along(exact)(TURNED), rtol=0, atol=1e-10):
+            assert np.isnan(found).any()
+            assert noisy(lambda g=graph: along(g)(TURNED))
+
+
+@pytest.mark.parametrize("outer", ["grad", "jvp"])
+def test_derivatives_at_a_matrix_that_another_transform_does_not_know(outer: str) -> None:
+    """The outermost transform of the matrix is not the outermost of all."""
+
+    def scaled(derivative: Any, f: Any) -> Any:
+        inner = lambda t: np.sum(np.sin(t) * derivative(f)(TURNED))  # noqa: E731
+        return ft.grad(inner)(0.5) if outer == "grad" else ft.jvp(inner, (0.5,), (1.0,))[1]
+
+    for derivative in (ft.grad, along, ft.hessian):
+        found: list[Any] = []
+        function = lambda a: np.sum(WEIGHTS * through_eigh(np.exp, a))  # noqa: E731
+        assert not noisy(lambda d=derivative, r=found, f=function: r.append(scaled(d, f)))
+        expected = scaled(derivative, lambda a: np.sum(WEIGHTS * eigh_function(np.exp, a)))
+        np.testing.assert_allclose(found[0], expected, rtol=1e-12)

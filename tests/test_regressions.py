@@ -363,6 +363,19 @@ def test_hvp_of_arguments_that_are_no_tuples() -> None:
         ft.hvp(np.sin, 1.0, 1.0)
 
 
+def test_hvp_names_itself_and_the_argument_of_a_wrong_tangent() -> None:
+    def loss(w: Any, x: Any) -> Any:
+        return np.sum(w * x)
+
+    x = np.ones(2)
+    with pytest.raises(
+        errors.InputTypeError, match=r"^hvp\(loss .*the tangent of argument 'x' has"
+    ):
+        ft.hvp(loss, (x, x), (x, np.ones(3)))
+    with pytest.raises(errors.TreeError, match=r"^hvp\(loss .*argument 'w'"):
+        ft.hvp(loss, ([x], x), ((x,), x))
+
+
 def test_pullback_of_a_checkpointed_function_in_several_threads() -> None:
     block = ft.checkpoint(lambda x: (time.sleep(0.002), np.sin(x) * x)[1])
     _, pullback = ft.vjp(lambda x: block(block(block(x))), 1.0)

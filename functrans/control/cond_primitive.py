@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.compile import program
 from functrans.control.call import in_pieces
-from functrans.control.decompositions import decomposes, shiftable, shifted
+from functrans.control.decompositions import decomposes, postponed, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
     batch_graph,
@@ -26,9 +26,9 @@ from functrans.control.derived import (
 )
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
 from functrans.control.lanes import flattened, lanes_of, padded, unflattened
+from functrans.control.late import Late
 from functrans.core.algebra import algebra
 from functrans.core.cotangent import zeros
-from functrans.core.primitive import HigherOrder
 from functrans.core.types import ArrayType, shape_of
 from functrans.graph.graph import Graph, Variable
 
@@ -70,7 +70,7 @@ def _types(
     return tuple(ArrayType((*index.shape, *kind.shape), kind.dtype) for kind in outs)
 
 
-class _Cond(HigherOrder):
+class _Cond(Late):
     def opened(
         self, params: Params, alone: bool, backward: bool, whole: bool = False
     ) -> Callable[..., list[Any] | None] | None:
@@ -97,6 +97,8 @@ class _Cond(HigherOrder):
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:
+        if postponed(*params["branches"]):
+            return super().jvp(primals, tangents, params)
         branches, lanes = params["branches"], params["lanes"]
         nonzero = flags_of(tangents[1:])
         found = [jvp_graph(branch, nonzero)[1] for branch in branches]
@@ -113,6 +115,8 @@ class _Cond(HigherOrder):
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        if postponed(*params["branches"]):
+            return super().vjp(values, wanted, params)
         branches, lanes = params["branches"], params["lanes"]
         flags = tuple(wanted[1:])
         halves = cached(
@@ -231,4 +235,8 @@ def _residual_types(half: Pullback) -> list[ArrayType]:
     return half.forward.output_types[len(half.live) :]
 
 
-cond_primitive = higher_order("cond", _run, _types, _Cond())
+def _primitive() -> Any:
+    return cond_primitive
+
+
+cond_primitive = higher_order("cond", _run, _types, _Cond(_primitive))

@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from functrans.control.derived import cached
-from functrans.control.late import late_jvp, late_vjp
+from functrans.control.derived import cached, staged
+from functrans.core.interpreter import is_left
 from functrans.core.primitive import Shifted, primitive_of
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in
 from functrans.primitives import SHIFTS, check_within, shifted_rates
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Params = dict[str, Any]
-
-LATE_JVP, LATE_VJP = primitive_of(late_jvp), primitive_of(late_vjp)
-"""What stands in a graph for the derivative of another."""
 
 SHIFTED = primitive_of(shifted_rates)
 """What adds shifts to rates."""
@@ -47,6 +44,30 @@ def _special(equation: Equation, vectors: bool = False) -> bool:
     return any(decomposes(graph, vectors) for graph in graphs_in(equation.params))
 
 
+def has_vectors(graph: Graph) -> bool:
+    """Whether some decomposition in a graph returns vectors."""
+
+    def found() -> bool:
+        return any(map(_with_vectors, graph.equations))
+
+    return cached(graph, "has vectors", found)
+
+
+def _with_vectors(equation: Equation) -> bool:
+    primitive = equation.primitive
+    if primitive.higher is not None:
+        return any(map(has_vectors, graphs_in(equation.params)))
+    if primitive.tells is None:
+        return False
+    rank = len(equation.inputs[0].type.shape)
+    return any(len(v.type.shape) == rank for v in equation.outputs)
+
+
+def postponed(*graphs: Graph) -> bool:
+    """Whether derivatives of these have to wait for the values in them (late.py)."""
+    return staged() and not is_left() and any(map(decomposes, graphs))
+
+
 def derives(graph: Graph) -> bool:
     """Whether a graph has rules of derivatives of decompositions in it: where values are equal
     these need more than it tells."""
@@ -64,9 +85,8 @@ def _of_rules(equation: Equation) -> bool:
         factors = primitive.parts is not None and not primitive.differentiable
         return factors or primitive.when_parted is not None
     graphs = graphs_in(equation.params)
-    if primitive in (LATE_JVP, LATE_VJP) and any(map(decomposes, graphs)):
-        return True
-    return any(map(derives, graphs))
+    found = decomposes if primitive.higher.derives else derives
+    return any(map(found, graphs))
 
 
 def calls_within(graph: Graph) -> tuple[tuple[str, str], ...]:
@@ -147,7 +167,9 @@ def shiftable(graph: Graph) -> Graph:
 
 def shifted(place: int, params: Params, *graphs: Graph) -> Shifted | None:
     """An operation of these graphs, with shifts for an operand there that `params` know of; None
-    where the graphs hold no decomposition."""
+    where the graphs hold no decomposition, or a series will tell of its vectors."""
+    if postponed(*graphs) and any(map(has_vectors, graphs)):
+        return None
     calls = [call for graph in graphs for call in calls_within(graph)]
     return Shifted(place, params, partial(check_within, tuple(calls))) if calls else None
 

@@ -4,12 +4,16 @@ A program that is being recorded does not know how often a ``while_loop`` will r
 cannot say beforehand what it keeps. These operations stand in the graph for "the pullback of this
 graph", and run the transform on the values once these are known. Their own derivatives are such
 operations again, to any order.
+
+So have the derivatives of loops and branches with matrix decompositions in them, in graphs that are
+made without values: where these turn out to be equal, it takes transforms that know of each other.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functrans.control.decompositions import has_vectors, postponed
 from functrans.control.derived import (
     batch_graph,
     deferred,
@@ -19,12 +23,16 @@ from functrans.control.derived import (
 )
 from functrans.control.higher_order import chosen, filled, flags_of, higher_order, merged
 from functrans.core.cotangent import Cotangents, plain, zeros
-from functrans.core.interpreter import under
+from functrans.core.declining import DeclinedError, declined, declining
+from functrans.core.errors import DegenerateWarning
+from functrans.core.interpreter import deriving, stack, under
 from functrans.core.primitive import HigherOrder
 from functrans.core.types import ArrayType, type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.transforms.forward import Forward
 from functrans.transforms.reverse import Reverse
+from functrans.transforms.splitting import walk_back
+from functrans.transforms.telling import differentiated
 from functrans.transforms.walk import pull_back
 
 if TYPE_CHECKING:
@@ -55,7 +63,8 @@ class Late(HigherOrder):
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:
         graph = self._graph(primals, params)
-        found = late_jvp(*merged(primals, tangents), graph=graph, nonzero=flags_of(tangents))
+        values, exact = merged(primals, tangents), postponed(graph)
+        found = late_jvp(*values, graph=graph, nonzero=flags_of(tangents), exact=exact)
         count = len(graph.outputs)
         carry = differentiable(graph.output_types)
         return list(found[:count]), filled(carry, list(found[count:]))
@@ -65,17 +74,20 @@ class Late(HigherOrder):
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
         graph = self._graph(values, params)
         outs = list(self.operation()(*values, **params))
-        live = differentiable(graph.output_types)
+        live, exact = differentiable(graph.output_types), postponed(graph)
 
         def pull(gs: list[Any]) -> list[Any]:
             cotangents = chosen(live, gs)
-            found = late_vjp(*values, *cotangents, graph=graph, wanted=tuple(wanted))
+            operands = *values, *cotangents
+            found = late_vjp(*operands, graph=graph, wanted=tuple(wanted), exact=exact)
             return filled(tuple(wanted), list(found))
 
         return outs, pull
 
 
 class _LateJvp(Late):
+    derives = True
+
     def batch(
         self, size: int, values: list[Any], batched: list[bool], params: Params
     ) -> tuple[list[Any], list[bool]]:
@@ -86,11 +98,14 @@ class _LateJvp(Late):
         lanes = tuple(b or bool(t) for b, t in zip(batched[:count], tangents, strict=True))
         needed = [*lanes, *chosen(nonzero, list(lanes))]
         graph, flags = batch_graph(params["graph"], size, lanes)
-        outs = late_jvp(*_spread(size, values, batched, needed), graph=graph, nonzero=nonzero)
+        full = _spread(size, values, batched, needed)
+        outs = late_jvp(*full, graph=graph, nonzero=nonzero, exact=params["exact"])
         return list(outs), [*flags, *chosen(differentiable(graph.output_types), list(flags))]
 
 
 class _LateVjp(Late):
+    derives = True
+
     def batch(
         self, size: int, values: list[Any], batched: list[bool], params: Params
     ) -> tuple[list[Any], list[bool]]:
@@ -101,7 +116,8 @@ class _LateVjp(Late):
         every = (True,) * len(params["graph"].outputs)
         graph, _ = batch_graph(params["graph"], size, lanes, every)
         needed = [*lanes, *[True] * (len(values) - count)]
-        outs = late_vjp(*_spread(size, values, batched, needed), graph=graph, wanted=wanted)
+        full = _spread(size, values, batched, needed)
+        outs = late_vjp(*full, graph=graph, wanted=wanted, exact=params["exact"])
         return list(outs), [True] * len(outs)
 
 
@@ -132,25 +148,56 @@ def _operation(
     return operation
 
 
-def _jvp(*values: Any, graph: Graph, nonzero: tuple[bool, ...]) -> tuple[Any, ...]:
+def _carried_out(exact: bool, run: Callable[[bool], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """A transform of a graph, by the transforms of the programs within; if it is to be `exact`, and
+    values in it turn out to be equal, once more by one that meets its decompositions itself."""
+    if not exact or declined.category is not None:
+        return run(False)
+    if not differentiated(stack.top):
+        try:
+            with declining(DegenerateWarning):
+                return run(False)
+        except DeclinedError:
+            pass
+    return run(True)
+
+
+def _jvp(
+    *values: Any, graph: Graph, nonzero: tuple[bool, ...], exact: bool = False
+) -> tuple[Any, ...]:
+    return _carried_out(exact, lambda splits: _pushed(values, graph, nonzero, splits))
+
+
+def _pushed(
+    values: Sequence[Any], graph: Graph, nonzero: tuple[bool, ...], splits: bool
+) -> tuple[Any, ...]:
     count = len(nonzero)
     tangents = filled(nonzero, list(values[count:]))
-    with Forward() as forward:
+    # Of values alone it is for the transform to say that asked whether they are told apart.
+    alone = not has_vectors(graph)
+    with deriving(stack.top) if alone else under(stack.top), Forward(splits=splits) as forward:
         outs = graph.evaluate(list(map(forward.dual, values[:count], tangents)))
-    primals, ts = forward.split_all(outs)
-    full = [zeros(strong(type_of(p))) if t is None else t for p, t in zip(primals, ts, strict=True)]
+    pairs = [forward.delivered(o) for o in outs]
+    full = [zeros(strong(type_of(p))) if t is None else t for p, t in pairs]
+    primals = [p for p, _ in pairs]
     return (*primals, *chosen(differentiable(graph.output_types), full))
 
 
-def _jvp_types(*types: ArrayType, graph: Graph, nonzero: tuple[bool, ...]) -> tuple[ArrayType, ...]:
+def _jvp_types(*types: ArrayType, graph: Graph, **params: Any) -> tuple[ArrayType, ...]:
     outs = graph.output_types
     return (*outs, *map(strong, chosen(differentiable(outs), outs)))
 
 
-def _vjp(*values: Any, graph: Graph, wanted: tuple[bool, ...]) -> tuple[Any, ...]:
+def _vjp(
+    *values: Any, graph: Graph, wanted: tuple[bool, ...], exact: bool = False
+) -> tuple[Any, ...]:
     count = len(wanted)
-    _, tape = run_keeping(values[:count], graph, wanted)
-    return pull_kept(tape, values[count:], graph, wanted, keep=False)
+
+    def run(splits: bool) -> tuple[Any, ...]:
+        _, tape = run_keeping(values[:count], graph, wanted, splits)
+        return pull_kept(tape, values[count:], graph, wanted, keep=False)
+
+    return _carried_out(exact, run)
 
 
 class Kept(NamedTuple):
@@ -162,13 +209,13 @@ class Kept(NamedTuple):
 
 
 def run_keeping(
-    values: Sequence[Any], graph: Graph, wanted: tuple[bool, ...]
+    values: Sequence[Any], graph: Graph, wanted: tuple[bool, ...], splits: bool = False
 ) -> tuple[list[Any], Kept]:
     """The outputs of a graph, and what its pullback needs."""
-    with Reverse() as reverse:
+    with Reverse(splits=splits) as reverse:
         args = [reverse.variable(x) if w else x for x, w in zip(values, wanted, strict=True)]
         outs = graph.evaluate(args)
-    return list(map(reverse.lower, outs)), Kept(reverse, args, outs)
+    return list(map(reverse.delivered, outs)), Kept(reverse, args, outs)
 
 
 def pull_kept(
@@ -181,7 +228,11 @@ def pull_kept(
     for o, g in zip(outs, filled(differentiable(graph.output_types), list(given)), strict=True):
         if g is not None and reverse.owns(o):
             cotangents.add(o.index, g, strong(type_of(o.value)))
-    pull_back(reverse.tape, cotangents, keep=keep)
+    if reverse.splitting is None:
+        pull_back(reverse.tape, cotangents, keep=keep)
+    else:
+        places = [x.index for x in chosen(wanted, args)]
+        walk_back(reverse.splitting, reverse.tape, cotangents, places, keep=keep)
     grads = [plain(cotangents.values[x.index]) for x in chosen(wanted, args)]
     return tuple(
         zeros(strong(type_of(x.value))) if g is None else g
@@ -189,7 +240,9 @@ def pull_kept(
     )
 
 
-def _vjp_types(*types: ArrayType, graph: Graph, wanted: tuple[bool, ...]) -> tuple[ArrayType, ...]:
+def _vjp_types(
+    *types: ArrayType, graph: Graph, wanted: tuple[bool, ...], exact: bool = False
+) -> tuple[ArrayType, ...]:
     return tuple(map(strong, chosen(wanted, graph.input_types)))
 
 

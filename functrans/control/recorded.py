@@ -83,7 +83,7 @@ def recorded(graph: Graph) -> Graph:
 
 def _pulled(equation: Equation) -> Equation | None:
     """The one operation that an equation is the pullback of, if it is one."""
-    if equation.primitive is not _PULLBACK:
+    if equation.primitive is not _PULLBACK or equation.params["exact"]:
         return None
     graph = equation.params["graph"]
     if len(graph.equations) != 1:

@@ -63,6 +63,8 @@ class Recording(Stage):
 
     __slots__ = ("_done", "_known", "follow", "outcomes")
 
+    leaves = True
+
     stepwise = False
     """Whether the operations are carried out as they are recorded."""
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from functrans.compile import program
 from functrans.control.call import in_pieces
-from functrans.control.decompositions import decomposes, shiftable, shifted
+from functrans.control.decompositions import decomposes, postponed, shiftable, shifted
 from functrans.control.derived import (
     Pullback,
     batch_graph,
@@ -144,6 +144,8 @@ class _Scan(Late):
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:
+        if postponed(params["body"]):
+            return super().jvp(primals, tangents, params)
         body, consts, carry = params["body"], params["consts"], params["carry"]
         fixed, start, moved = parts(flags_of(tangents), consts, carry)
         moving = fixed_point(start, lambda c: jvp_graph(body, fixed + c + moved)[1][:carry])
@@ -175,6 +177,8 @@ class _Scan(Late):
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        if postponed(params["body"]):
+            return super().vjp(values, wanted, params)
         schedule: Schedule | None = params["checkpoint"]
         if schedule is not None:
             if deferred() and not schedule.static:

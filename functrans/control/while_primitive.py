@@ -11,7 +11,7 @@ import numpy as np
 
 from functrans.compile import program
 from functrans.control.call import call, in_pieces
-from functrans.control.decompositions import decomposes, shiftable, shifted
+from functrans.control.decompositions import decomposes, postponed, shiftable, shifted
 from functrans.control.derived import (
     Flags,
     batch_graph,
@@ -131,6 +131,8 @@ class _While(Late):
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: Params
     ) -> tuple[list[Any], list[Any]]:
+        if postponed(params["body"]):
+            return super().jvp(primals, tangents, params)
         test, body, consts = params["test"], params["body"], params["consts"]
         given = flags_of(tangents)
         moving = fixed_point(given[consts:], lambda c: jvp_graph(body, given[:consts] + c)[1])
@@ -163,6 +165,8 @@ class _While(Late):
     def vjp(
         self, values: list[Any], wanted: list[bool], params: Params
     ) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
+        if postponed(params["body"]):
+            return super().vjp(values, wanted, params)
         if deferred() and any(known(x) is None for x in values):
             return super().vjp(values, wanted, params)
         body, consts = params["body"], params["consts"]

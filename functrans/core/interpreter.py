@@ -8,7 +8,7 @@ started inside a transform, ``asyncio.to_thread``) would carry the interpreter t
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from functrans.core.errors import describe_function
 from functrans.core.explain import explained
@@ -57,6 +57,23 @@ def outside() -> bool:
 _NO_PARAMS: dict[str, Any] = {}
 
 
+class Ties(NamedTuple):
+    """What transforms do where a matrix decomposition may have equal values, as
+    transforms/meeting.py says.
+
+    Attributes
+    ----------
+    operands : callable
+        ``operands(transform, primitive, args, params)``: the operands that it is to take.
+    outputs : callable
+        ``outputs(transform, primitive, rates_of, values, ans)``: what it returned, with how equal
+        values part; an interpreter that carries that may come below the transform.
+    """
+
+    operands: Callable[..., Any]
+    outputs: Callable[..., Any]
+
+
 class Interpreter:
     """One active transform: what it does with each operation, and which interpreter is below.
 
@@ -67,6 +84,9 @@ class Interpreter:
     __slots__ = ("__weakref__", "_below", "closed", "function", "parent", "thread")
 
     parent: Interpreter | None
+
+    ties: ClassVar[Ties]
+    """Set when all transforms are there, those included that come below others."""
 
     transform = "transform"
 
@@ -86,6 +106,9 @@ class Interpreter:
 
     later = False
     """Whether derivatives of what runs above me are taken when that is over."""
+
+    leaves = False
+    """Whether what is made of what runs above me declines warnings (declining.py)."""
 
     remembers = False
     """Whether derivatives by values of mine may be asked for later, beyond all transforms."""
@@ -265,6 +288,16 @@ class deriving(under):
     def __exit__(self, *exc: object) -> None:
         stack.deriving = self.already
         super().__exit__()
+
+
+def is_left() -> bool:
+    """Whether a program is made that declines warnings."""
+    interpreter = stack.top
+    while interpreter is not None:
+        if interpreter.leaves:
+            return True
+        interpreter = interpreter.parent
+    return False
 
 
 def is_active(interpreter: Interpreter) -> bool:

@@ -197,6 +197,9 @@ class HigherOrder:
     or cotangent.
     """
 
+    derives = False
+    """Whether the operation is a derivative of the graphs in its parameters."""
+
     def jvp(
         self, primals: list[Any], tangents: list[Any], params: dict[str, Any]
     ) -> tuple[list[Any], list[Any]]:

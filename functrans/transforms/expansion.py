@@ -42,7 +42,6 @@ fourth lane, in which they stay at zero.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, nullcontext
 from functools import reduce
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,7 @@ import numpy as np
 from functrans.core.array import snapshot
 from functrans.core.cotangent import Masked, zeros
 from functrans.core.errors import DegenerateWarning, warn_user
-from functrans.core.interpreter import CustomCall, Interpreter, stack, under
+from functrans.core.interpreter import CustomCall, Interpreter, under
 from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import Array, dtype_of, is_inexact, is_plain, shape_of, type_of
 from functrans.primitives.arithmetic import (
@@ -77,11 +76,18 @@ from functrans.primitives.comparison import (
     where,
 )
 from functrans.primitives.decompositions import svd_constants
-from functrans.primitives.degenerate import at_matrix, decomposed, parting_reciprocal, told_apart
+from functrans.primitives.degenerate import (
+    at_matrix,
+    decomposed,
+    every_lane,
+    parting_reciprocal,
+    told_apart,
+)
 from functrans.primitives.nearness import near_gap, width_of
 from functrans.primitives.paths import (
     apart,
     away_from_zero,
+    staged_factor,
     values_among,
     with_limit,
     zero_at_zero,
@@ -110,7 +116,7 @@ from functrans.transforms.nearby import at_middle
 from functrans.transforms.series import ExpandedArray, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from functrans.core.primitive import Primitive
 
@@ -156,17 +162,6 @@ class Expansion(Series):
         self.kinked: Any = np.zeros((), bool)
         self.turn = threading.RLock()
 
-    @contextmanager
-    def walking(self) -> Iterator[None]:
-        """Current for a backward walk, above what is current now; one walk at a time."""
-        with self.turn, nullcontext() if self.before is None else self.before.walking():
-            before, self.paths.parent = self.paths.parent, stack.top
-            try:
-                with under(self):
-                    yield
-            finally:
-                self.paths.parent = before
-
     # Operations.
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
@@ -182,7 +177,11 @@ class Expansion(Series):
         if not mine:
             with under(self.paths.parent):
                 ans = self.handed(primitive, args, params)
-                return ans if primitive.parts is None else self.parted(primitive, ans)
+                if primitive.parts is None:
+                    return ans
+                if primitive in _NAMED:
+                    ans = self.named(primitive, args[0], ans)
+                return self.parted(primitive, ans)
         if primitive.parts is not None:
             return self.again(primitive, args[0], params)
         if primitive is _DECOMPOSED:
@@ -259,6 +258,14 @@ class Expansion(Series):
             return primitive.impl(*args, **params)
         return parent.process(primitive, args, params)
 
+    def named(self, primitive: Primitive, x: Array, ans: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Factors that rules take for numbers: in a graph, which may be differentiated, they are
+        functions of the matrix."""
+        w = ans[values_among(ans)]
+        if apart(w, primitive.parts, self.width) is not None:  # type: ignore[arg-type]
+            return ans
+        return _NAMED[primitive](x, *ans, every_lane(w))  # type: ignore[no-any-return]
+
     def parted(self, primitive: Primitive, ans: Any, depth: int = 0, doubt: Any = None) -> Any:
         """The outputs of a decomposition, whose equal values part; `doubt` is NaN where the matrix
         is not one that near values of another had no part in."""
@@ -266,8 +273,12 @@ class Expansion(Series):
         outs = list(ans) if type(ans) is tuple else [ans]
         place = values_among(outs)
         w = outs[place]
-        if apart(w, family, self.width):
+        known = apart(w, family, self.width)
+        if known:
             return ans
+        if known is None:  # derivatives of a graph know of no path
+            outs = [staged_factor(o, w, family=family, width=self.width) for o in outs]
+            w = outs[place]
         self.found.append((family, w))
         self.see_gap(w, family)
         series: list[Any] = [None] * (len(self.levels) + 1)
@@ -567,6 +578,12 @@ _TOO_DEEP = (
 
 _KNOWN = set(map(primitive_of, (known_eigh, known_eig, known_svd)))
 """Rules of derivatives take factors from these."""
+
+_NAMED: dict[Primitive, Any] = {
+    primitive_of(eigh_constants): known_eigh,
+    primitive_of(eig_constants): known_eig,
+    primitive_of(svd_constants): known_svd,
+}
 
 _CHECK = primitive_of(told_apart)
 

@@ -33,6 +33,7 @@ from functrans.core.types import (
 )
 from functrans.transforms.accelerated import Accelerated, below
 from functrans.transforms.arguments import (
+    Selection,
     check_pairs,
     output_leaves,
     primal_leaves,
@@ -40,6 +41,7 @@ from functrans.transforms.arguments import (
     split_aux,
     tangent_leaves,
 )
+from functrans.transforms.telling import opened, told, told_within
 from functrans.transforms.transposition import transpose_linear
 from functrans.transforms.watching import watching
 
@@ -153,9 +155,7 @@ class Forward(Interpreter):
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         if primitive.parts is not None and primitive.differentiable and stack.top is self:
-            from functrans.transforms.meeting import on_series  # it imports this module
-
-            args = on_series(self, primitive, args, params)
+            args = self.ties.operands(self, primitive, args, params)
         primals = []
         tangents: list[Any] = []
         mine = False
@@ -173,9 +173,7 @@ class Forward(Interpreter):
         if not mine or not primitive.differentiable:
             return ans
         if primitive.parts is not None and self.splits:
-            from functrans.transforms.meeting import parted  # which imports this module
-
-            ans = parted(self, primitive, None, primals, ans)
+            ans = self.ties.outputs(self, primitive, None, primals, ans)
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
             return ans
         if all(t is None for t in tangents):
@@ -191,8 +189,6 @@ class Forward(Interpreter):
             if watching.pushed is not None:
                 watching.pushed(primitive, tangents, primals, out)
         if primitive.tells is not None and self.splits and out is not None:
-            from functrans.transforms.telling import told  # which imports this module
-
             out = told(self, primitive, ans, out, primals, tangents, params)
         if primitive.outputs is None:
             return self.dual(ans, out)
@@ -212,8 +208,6 @@ class Forward(Interpreter):
         params: dict[str, Any],
     ) -> tuple[Any, ...]:
         if self.splits:
-            from functrans.transforms.telling import opened, told_within  # it imports this module
-
             outs = opened(self, higher, args, params, backward=False)
             if outs is not None:
                 return outs
@@ -501,15 +495,24 @@ def jvp(
     >>> ft.jvp(np.sin, (0.0,), (2.0,))
     (np.float64(0.0), np.float64(2.0))
     """
+    return along(check_pairs(fun, "jvp", primals, tangents), fun, primals, tangents, has_aux)
+
+
+def along(
+    selection: Selection,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: bool,
+) -> Any:
+    """What `jvp` returns; messages name the function and the transform of the selection."""
     floor = below(primals, tangents)
     if floor is not None:
-        again: Any = jvp
         with floor:
-            return again(fun, primals, tangents, has_aux=has_aux)
-    selection = check_pairs(fun, "jvp", primals, tangents)
+            return along(selection, fun, primals, tangents, has_aux)
     leaves, all_leaves, trees = primal_leaves(selection, list(primals), allow_int=True)
     given = tangent_leaves(selection, leaves, trees, tangents)
-    with Forward(fun, "jvp", splits=True) as forward:
+    with Forward(fun, selection.transform, splits=True) as forward:
         new = [
             leaf if x is None else forward.dual(own_handle(x), own_handle(t))
             for x, leaf, t in zip(leaves, all_leaves, given, strict=True)

@@ -16,7 +16,7 @@ from functrans.graph.passes.rewriting import bound
 from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
 from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
-from functrans.transforms.forward import jvp
+from functrans.transforms.forward import along
 from functrans.transforms.gradient import grad, value_and_pullback
 from functrans.transforms.linearize import value_and_linear
 from functrans.transforms.staging import make_graph
@@ -203,9 +203,9 @@ def hvp(
     >>> ft.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     (array([6., 0.]),)
     """
-    check_pairs(fun, "hvp", primals, tangents)
+    selection = check_pairs(fun, "hvp", primals, tangents)
     gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)  # type: ignore[call-overload]
-    _, product, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)  # type: ignore[call-overload]
+    _, product, *aux = along(selection, gradient, primals, tangents, has_aux)
     return (product, *aux) if has_aux else product
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import TracedArray
 from functrans.core.declining import DeclinedError, declined
-from functrans.core.interpreter import stack, under
+from functrans.core.interpreter import Ties, is_left, stack, under
 from functrans.core.primitive import primitive_of
 from functrans.core.types import Array, dtype_of
 from functrans.primitives.degenerate import decomposed
@@ -20,10 +20,12 @@ from functrans.transforms.expansion import Expansion
 from functrans.transforms.forward import Forward
 from functrans.transforms.series import ExpandedArray
 from functrans.transforms.splitting import remembered, split
+from functrans.transforms.telling import differentiated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from functrans.core.interpreter import Interpreter, Ties, is_left
     from functrans.core.primitive import Primitive
 
 _DECOMPOSED = primitive_of(decomposed)
@@ -45,6 +47,16 @@ def on_series(
     return args
 
 
+def _known_below(x: Any, below: Interpreter | None) -> bool:
+    """Whether a transform below takes derivatives by a matrix, or by what a graph is to be given
+    for it: that one carries the series."""
+    while isinstance(x, TracedArray):
+        if x.interpreter.differentiates:
+            return True
+        x = x.underlying
+    return x is None and differentiated(below)
+
+
 def parted(
     transform: Any, primitive: Primitive, rates_of: Any, primals: Sequence[Any], ans: Any
 ) -> Any:
@@ -52,9 +64,11 @@ def parted(
 
     By `rates_of` a derivative that is not differentiated knows it (splitting.py).
     """
+    if _known_below(primals[0], transform.parent):
+        return ans
     below = transform.parent
     while below is not None:
-        if below.differentiates or type(below) is Expansion:
+        if type(below) is Expansion:
             return ans
         below = below.parent
     order, above = 0, stack.top
@@ -68,9 +82,12 @@ def parted(
         known = apart(w, primitive.parts, width_of(dtype_of(w), order))  # type: ignore[arg-type]
         if known:
             return ans
-    # In a graph a series is carried whatever the values will be: not for first derivatives.
     expansion: Any
-    if (order > 1 or known is False) and not remembered(primals[0]):
+    series = order > 1 or known is False
+    if known is None and rates_of is None and primitive in _WITH_VECTORS:
+        # In a graph a series is carried whatever the values will be, unless it can be left.
+        series = series or not is_left()
+    if series and not remembered(primals[0]):
         if declined.category is not None:  # of what the transforms around do not know of
             raise DeclinedError
         dtype = dtype_of(outs[values_among(outs)])
@@ -88,3 +105,6 @@ def parted(
         transform.refuse_if_sealed()
     transform.parent = transform.splitting = expansion
     return ans
+
+
+TIES = Ties(on_series, parted)

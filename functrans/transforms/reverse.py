@@ -41,6 +41,7 @@ from functrans.core.types import (
 from functrans.transforms.origins import origin
 from functrans.transforms.overwriting import Overwrite, that_stay
 from functrans.transforms.replay import Replay
+from functrans.transforms.telling import opened
 from functrans.transforms.transposition import derived_pull, links_of, transpose_linear
 
 if TYPE_CHECKING:
@@ -191,9 +192,7 @@ class Reverse(Interpreter):
         if single and len(args) == 1 and self.recording and primitive.pulls:
             return self._record_one(primitive, args[0], params)
         if primitive.parts is not None and primitive.differentiable and stack.top is self:
-            from functrans.transforms.meeting import on_series  # it imports this module
-
-            args = on_series(self, primitive, args, params)
+            args = self.ties.operands(self, primitive, args, params)
         values = []
         mine = []
         for i, x in enumerate(args):
@@ -203,8 +202,6 @@ class Reverse(Interpreter):
             else:
                 values.append(x)
         if primitive.higher is not None and mine and self.recording:
-            from functrans.transforms.telling import opened  # it imports this module
-
             outs = opened(self, primitive.higher, args, params, True) if self.splits else None
             return outs or self._higher(primitive, args, values, mine, params)
         parent = self.parent
@@ -215,9 +212,7 @@ class Reverse(Interpreter):
         if not mine or not primitive.differentiable:
             return ans
         if primitive.parts is not None and self.splits:
-            from functrans.transforms.meeting import parted  # it imports this module
-
-            ans = parted(self, primitive, primitive.splits, values, ans)
+            ans = self.ties.outputs(self, primitive, primitive.splits, values, ans)
         if not self.recording:
             self.touched = True
             return self._unrecorded(ans)

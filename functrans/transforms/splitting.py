@@ -12,7 +12,7 @@ Forward, whose own tangents part equal values, it tells the same of singular val
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import TracedArray
@@ -39,6 +39,7 @@ class Splitting(Forward):
 
     __slots__ = ("paths", "turn")
 
+    before = None
     differentiates = False
 
     def __init__(self, parent: Interpreter | None) -> None:
@@ -56,17 +57,6 @@ class Splitting(Forward):
         with under(self.paths.parent):
             rates = [None if t is None else t.value for t in full]
             return primitive.when_split(primals, rates, params)
-
-    @contextmanager
-    def walking(self) -> Iterator[None]:
-        """Current for a backward walk, above what is current now; one walk at a time."""
-        with self.turn:
-            before, self.paths.parent = self.paths.parent, stack.top
-            try:
-                with under(self):
-                    yield
-            finally:
-                self.paths.parent = before
 
     def bare(self, x: Any, derivative: bool = False) -> Any:
         """A value, tangent or cotangent without how it parts."""
@@ -94,11 +84,7 @@ def split(
     """The outputs of an operation of the outermost Reverse or Forward, with how they part where
     some are equal (`Primitive.splits`), and the interpreter that carries it; `parent` is the one
     that the operation went to."""
-    below, x = parent, values[0]
-    while below is not None:
-        if below.differentiates:
-            return splitting, outs
-        below = below.parent
+    x = values[0]
     if remembered(x):
         return splitting, outs
     while isinstance(x, TracedArray):
@@ -117,11 +103,25 @@ def split(
     )
 
 
+@contextmanager
+def walking(carrier: Any) -> Iterator[None]:
+    """Make a Splitting or an Expansion current for a backward walk, with what lay there before it,
+    above what is current now; one walk at a time."""
+    paths = carrier.paths
+    with carrier.turn, nullcontext() if carrier.before is None else walking(carrier.before):
+        before, paths.parent = paths.parent, stack.top
+        try:
+            with under(carrier):
+                yield
+        finally:
+            paths.parent = before
+
+
 def walk_back(
     splitting: Splitting, tape: list[Any], cotangents: Cotangents, places: Iterable[Any], keep: bool
 ) -> None:
     """Walk a tape whose values part; the cotangents at these places are left without that."""
-    with splitting.walking():
+    with walking(splitting):
         pull_back(tape, cotangents, keep=keep)
         for place in places:
             if place is not None and isinstance(cotangents.values[place], TracedArray | Masked):

@@ -18,7 +18,7 @@ from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray, snapshot
 from functrans.core.cotangent import plain
 from functrans.core.errors import user_line
-from functrans.core.interpreter import stack, under
+from functrans.core.interpreter import is_left, stack, under
 from functrans.transforms.batching import Batch, BatchArray
 
 if TYPE_CHECKING:
@@ -196,7 +196,8 @@ def told_within(
 ) -> tuple[list[Any], list[Any], dict[str, Any]]:
     """An operation with graphs, with shifts of the rates of equal values within for an operand."""
     shifted = higher.shifted(params)
-    if shifted is None or not innermost(forward):
+    series = differentiated(forward.parent) and not is_left()  # then these tell
+    if shifted is None or series or not innermost(forward):
         return primals, tangents, params
     telling = told_below(forward)
     telling.within.append(shifted.check)
