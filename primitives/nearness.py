@@ -140,15 +140,24 @@ near_values: Function = general(
     batch=lambda w, **params: near_values(w, **params),
     shape=lambda w, **params: w,
     samples=lambda: [
-        Sample(
-            *(np.array([1.0, 1.0 + 2**-30, 3.0]),),
-            family="eigh",
-            width=1e-5,
-            at=at,
-            smooth=False,
-            value=[value, value, 3],
-            label=at,
-        )
-        for at, value in (("first", 1.0), ("middle", 1 + 2**-31), ("last", 1 + 2**-30))
+        *(
+            Sample(x, family="eigh", width=1e-5, at="middle", label=label)
+            for x, label in (
+                (np.array([1.0, 2.0, 3.0]), "apart"),
+                (np.array([[1.0 + 1j, 2.0]]), "apart, complex"),
+            )
+        ),
+        *(
+            Sample(
+                *(np.array([1.0, 1.0 + 2**-30, 3.0]),),
+                family="eigh",
+                width=1e-5,
+                at=at,
+                smooth=False,
+                value=[value, value, 3],
+                label=at,
+            )
+            for at, value in (("first", 1.0), ("middle", 1 + 2**-31), ("last", 1 + 2**-30))
+        ),
     ],
 )

@@ -105,15 +105,15 @@ together: Any = general(
         Sample(np.array([1.0, 3.0]), family="eigh", label="apart"),
         Sample(np.array([1.0 + 2j, 3.0]), family="eig", label="apart, complex"),
         *(
-        Sample(np.array(w), family=family, smooth=False, value=value, label=label)
-        for w, family, value, label in (
-            ([1.0, 1.0, 2.0], "eigh", [1, 1, 2], "a pair"),
-            ([[1.0, 3.0], [2.0, 2.0]], "eigh", [[1, 3], [2, 2]], "stack"),
-            ([1.0, 1.0 + 2**-52], "eigh", [1 + 2**-53] * 2, "up to rounding"),
-            ([1.0, 1e-17], "svd", [1, 0], "vanishing"),
-            ([1.0 + 1j, 1.0 + 1j], "eig", [1 + 1j, 1 + 1j], "complex"),
-            (np.zeros(0), "svd", np.zeros(0), "none"),
-        )
+            Sample(np.array(w), family=family, smooth=False, value=value, label=label)
+            for w, family, value, label in (
+                ([1.0, 1.0, 2.0], "eigh", [1, 1, 2], "a pair"),
+                ([[1.0, 3.0], [2.0, 2.0]], "eigh", [[1, 3], [2, 2]], "stack"),
+                ([1.0, 1.0 + 2**-52], "eigh", [1 + 2**-53] * 2, "up to rounding"),
+                ([1.0, 1e-17], "svd", [1, 0], "vanishing"),
+                ([1.0 + 1j, 1.0 + 1j], "eig", [1 + 1j, 1 + 1j], "complex"),
+                (np.zeros(0), "svd", np.zeros(0), "none"),
+            )
         ),
     ],
 )

@@ -24,6 +24,7 @@ from tests.degenerate import (
     ZERO,
     Array,
     cases,
+    eigh_function,
     noisy,
     through_eigh,
 )
@@ -141,15 +142,19 @@ def test_single_precision_and_stacks() -> None:
 
 
 def test_a_derivative_by_another_variable() -> None:
-    """The gradient has no doubt at these weights; its derivative along others has."""
+    """The gradient is linear in these weights: it is its own derivative along them."""
 
-    def gradient(weights: Array) -> Array:
-        return ft.grad(lambda a: np.sum(weights * through_eigh(np.exp, a)))(PAIR)
+    def gradient(weights: Array, of: Any = through_eigh) -> Array:
+        return ft.grad(lambda a: np.sum(weights * of(np.exp, a)))(PAIR)
 
-    assert not noisy(lambda: gradient(IDENTITY))
-    assert noisy(lambda: ft.jvp(gradient, (IDENTITY,), (SYMMETRIC,)))
-    assert noisy(lambda: ft.grad(lambda c: np.sum(SYMMETRIC * gradient(c)))(IDENTITY))
-    assert not noisy(lambda: ft.jvp(gradient, (IDENTITY,), (np.diag([1.0, 2.0, 3.0]),)))
+    for along in (SYMMETRIC, np.diag([1.0, 2.0, 3.0])):
+        found: list[Any] = []
+        assert not noisy(lambda t=along, r=found: r.append(ft.jvp(gradient, (IDENTITY,), (t,))[1]))
+        expected = gradient(along, eigh_function)
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-12)
+        backward = lambda c, t=along: np.sum(t * gradient(c))  # noqa: E731
+        assert not noisy(lambda f=backward, r=found: r.append(ft.grad(f)(IDENTITY)))
+        np.testing.assert_allclose(found[1], expected, rtol=0, atol=1e-12)
 
 
 def test_tangents_of_singular_vectors() -> None:
