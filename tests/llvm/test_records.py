@@ -284,9 +284,14 @@ def test_sources_are_told_by_their_contents(tmp_path: Path) -> None:
 def test_nothing_is_left_by_other_sources(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that was changed while the process ran."""
     monkeypatch.setattr(records, "now", lambda: "other sources")
+    monkeypatch.setattr(records, "_looked_at", 0)
     monkeypatch.setattr(recorded, "recorded", lambda *_: pytest.fail("it was found"))
     for _ in range(2):
         again(lambda: ft.jit(lambda x: np.sin(x) * 0.8125)(X))
+    monkeypatch.undo()
+    assert records._as_loaded()
+    monkeypatch.setattr(records, "now", lambda: pytest.fail("they were looked at again"))
+    assert records._as_loaded()  # as no module was loaded since
 
 
 def test_graphs_that_are_not_told_have_no_key(where: Path) -> None:

@@ -140,9 +140,25 @@ def find(key: Key) -> Record | None:
 
 def keep(key: Key, record: Record) -> None:
     """Write a record to the disk, unless the sources have changed meanwhile."""
-    if now() == fingerprint():
+    if _as_loaded():
         parts = {name: getattr(record, name) for name in Record.__slots__}
         cache.keep(key.name, marshal.dumps(parts))
+
+
+_looked_at = 0
+"""Modules that were loaded when the sources were last looked at."""
+
+
+def _as_loaded() -> bool:
+    """Whether all modules that are loaded are those of the fingerprint: a file that was changed
+    after that was taken matters where a module has been loaded since."""
+    global _looked_at
+    count = len(sys.modules)
+    if count != _looked_at:
+        if now() != fingerprint():
+            return False
+        _looked_at = count
+    return True
 
 
 def stored(
