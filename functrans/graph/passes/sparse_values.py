@@ -60,7 +60,8 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
     some = np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)
-    few = np.sort(np.moveaxis(bits.take(some, axis), axis, 0), axis=0)
+    few = bits[(slice(None),) * axis + (some,)]  # numpy.take copies all of what is not in C order
+    few = np.sort(np.moveaxis(few, axis, 0), axis=0)
     base = few[_IN_CONSTANT]
     if np.count_nonzero(few != base) > _IN_CONSTANT * base.size:
         return None
