@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import Array, dtype_of, is_plain, shape_of
+from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, joining, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes, true_axis
 from functrans.numpy.operands import flattened, operand, scalar
@@ -199,7 +199,8 @@ def interp(
         distance = p.subtract(at, p.getitem(points, knot))
         start = p.getitem(values, knot)
         inside = p.add(p.multiply(slope, distance), start)
-        if not (is_plain(values) and np.isfinite(values).all()):
+        numbers = indexing.known(values, lanes=True)
+        if numbers is None or not np.isfinite(numbers).all():
             # Beside infinity or NaN NumPy takes the knot itself, or comes from the other end.
             end = p.getitem(values, piece + 1)
             back = p.multiply(slope, p.subtract(at, p.getitem(points, piece + 1)))
