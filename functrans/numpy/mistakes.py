@@ -46,7 +46,7 @@ def numpys_error(function: Any, args: Any, kwargs: Any, error: Exception) -> Exc
 def _public(kind: type[Exception]) -> type[Exception]:
     """The class by which users know an error: NumPy derives some of its own from Python's."""
     known = (c for c in kind.__mro__ if not c.__module__.startswith("numpy._"))
-    return next(known)  # type: ignore[arg-type]
+    return next(known)
 
 
 def _plain(x: Any) -> Any:

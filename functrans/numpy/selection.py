@@ -165,7 +165,8 @@ def clip(
     high = _bound(max if max is not MISSING else a_max)
     x = operand(a)
     if kwargs:  # NumPy says which it takes
-        np.clip(*(z if z is None else specimen(z) for z in (x, low, high)), **kwargs)
+        samples: list[Any] = [z if z is None else specimen(z) for z in (x, low, high)]
+        np.clip(*samples, **kwargs)
     dtype = kwargs.get("dtype")
     x = reductions.cast(x, dtype)
     low, high = (z if z is None else reductions.cast(z, dtype) for z in (low, high))
