@@ -173,7 +173,8 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
         {
             "through infinity": lambda x: np.interp(x, np.sort(V), x * np.array([1, np.inf, 1, 1])),
             "through NaN": lambda x: np.interp(x, np.sort(V), x * np.array([1, 1, np.nan, 1])),
-            "all in one place": lambda x: np.interp(x, x * 0, V),
+            "all in one place": lambda x: np.interp(x * 0, x * 0, x * 0),
+            "places with NaN": lambda x: np.interp(x, np.sort(V) * np.array([1, 1, 1, np.nan]), V),
             "a complex end": lambda x: np.interp(x, np.sort(V), V, left=1j),
             "ends in a list": lambda x: np.interp(x, np.sort(V), V, right=[1.0]),
             "trapezoids of a row": lambda x: np.trapezoid(x, np.stack([V, 2 * V])),

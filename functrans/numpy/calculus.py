@@ -199,7 +199,7 @@ def interp(
         distance = p.subtract(at, p.getitem(points, knot))
         start = p.getitem(values, knot)
         inside = p.add(p.multiply(slope, distance), start)
-        numbers = indexing.known(values, lanes=True)
+        numbers = indexing.known(slope, lanes=True)
         if numbers is None or not np.isfinite(numbers).all():
             # Beside infinity or NaN NumPy takes the knot itself, or comes from the other end.
             end = p.getitem(values, piece + 1)
