@@ -242,6 +242,18 @@ def test_leading_zeros_of_products() -> None:
     np.testing.assert_allclose(found, np.convolve(V * [0, 0, 1, 1], V), rtol=1e-15)
 
 
+def test_masks_of_points_are_kept_or_refused() -> None:
+    points = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+    coefficients = np.ones((2, 2))
+    ours = ft.numpy.polynomial.polynomial.polyval2d
+    expected = np.polynomial.polynomial.polyval2d(points, points, coefficients)
+    found = ours(points, points, coefficients)
+    assert type(found) is np.ma.MaskedArray
+    np.testing.assert_array_equal(found.mask, expected.mask)
+    with pytest.raises(OperandError, match="the mask would be lost"):
+        ft.vjp(lambda c: ours(points, points, c), coefficients)
+
+
 def test_remainders_with_nan_keep_their_length() -> None:
     u = V * np.array([1, np.nan, 1, 1])
     for found, expected in zip(

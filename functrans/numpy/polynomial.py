@@ -17,6 +17,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.polynomial import (
     chebyshev as _chebyshev,
     hermite as _hermite,
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
 class _Namespace:
     """What stands for the name ``np`` in NumPy's functions."""
 
-    asanyarray = staticmethod(fnp.asarray)
+    @staticmethod
+    def asanyarray(a: Any, *args: Any, **options: Any) -> Any:
+        """An array; masked ones stay what they are, and take part in nothing traced."""
+        make = np.asanyarray if issubclass(type(a), np.ndarray) else fnp.asarray
+        return make(a, *args, **options)
 
     @staticmethod
     def array(*args: Any, **options: Any) -> Any:
