@@ -38,6 +38,7 @@ PEERS: Mapping[str, Peer] = {
     "torch": Peer("PyTorch eager", "torch"),
     "torch_compile": Peer("torch.compile", "torch"),
     "jax_jit": Peer("JAX jit", "jax"),
+    "jax_cached": Peer("JAX jit, code on the disk", "jax"),
     "jax_eager": Peer("JAX eager", "jax"),
     "autograd": Peer("HIPS autograd", "autograd"),
     # Truncation error h f''/2 at the step h = 1.5e-8 and rounding error eps f / h are both near

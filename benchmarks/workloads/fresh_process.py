@@ -23,6 +23,6 @@ WORKLOAD = ProbeWorkload(
     size_label="of",
     sizes=tuple(program + how for program in PROGRAMS for how in ("", APART)),
     quick_sizes=("chain",),
-    contestants=("functrans", "functrans_native", "functrans_cached", "jax_jit"),
+    contestants=("functrans", "functrans_native", "functrans_cached", "jax_jit", "jax_cached"),
     command=command,
 )
