@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from functrans.compile import background
 from functrans.compile.llvm.code.engine import at_hand, key_of, load, load_quickly
+from functrans.compile.llvm.code.postponed import optimize_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +61,7 @@ class Body:
 
     def optimize_later(self) -> None:
         """Have a thread do that, once nothing else is to be compiled."""
-        background.when_calm(partial(_optimize, ref(self)))
+        optimize_later(partial(_optimize, ref(self)))
 
 
 class Compiled(Body):
@@ -145,13 +144,5 @@ class Compiled(Body):
 
 def _optimize(reference: ReferenceType[Body]) -> None:
     compiled = reference()
-    if compiled is None:  # nobody has it any more
-        return
-    try:
+    if compiled is not None:  # otherwise nobody has it any more
         compiled.optimize()
-    except Exception as error:
-        warnings.warn(
-            f"native code could not be compiled with optimisations, and goes on without: {error}",
-            RuntimeWarning,
-            stacklevel=1,
-        )

@@ -11,6 +11,7 @@ import numpy as np
 from functrans.compile.llvm.calls import lowering_of
 from functrans.compile.llvm.code import polling
 from functrans.compile.llvm.code.builder import Builder, Value, number
+from functrans.compile.llvm.code.library import optimize_libraries
 from functrans.compile.llvm.code.threads import PARALLEL
 from functrans.compile.llvm.compiled import Compiled
 from functrans.compile.llvm.elements import conversions
@@ -43,6 +44,10 @@ optimisations; 300 to 2000 were measured."""
 
 SAVED_SINGLY = 20_000.0
 """The same for an equation that is compiled for one element at a time, in place of vectors."""
+
+SAVED_BY_LIBRARY = 5e7
+"""Nanoseconds by which quick code of the library of factorisations is there earlier; 80 to 100
+milliseconds were measured."""
 
 
 def supported(equation: Equation, exact: bool) -> bool:
@@ -244,6 +249,8 @@ class NativeFunction:
         found = None if self._member is None else self._member.find(written, compiled)
         plain = costs is not None and costs.singly < costs.equations * SAVED_SINGLY
         segment = Segment(graph, exact, plain) if found is None else found.segment
+        if costs is None or costs.library >= SAVED_BY_LIBRARY:
+            optimize_libraries(segment.module.outside)
         self.graph = graph
         self.aliased: dict[int, int] = {}
         if donated and not segment.checked:

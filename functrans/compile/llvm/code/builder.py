@@ -126,6 +126,11 @@ class Module:
         tail = " cold" if rare else ""
         self._declared[name] = f"declare {result} @{name}({', '.join(operands)}){tail}"
 
+    @property
+    def outside(self) -> list[str]:
+        """What it names and does not define."""
+        return [name for name in self._declared if name not in self.functions]
+
     def external(self, name: str) -> Value:
         """The address of an object that is defined elsewhere."""
         self._declared[name] = f"@{name} = external global i8"
@@ -335,7 +340,11 @@ class Builder:
         """Call a function of the module, of LLVM or of the outside, which is declared."""
         if name not in self.module.functions:
             self.module.declare(name, result, *[x.type for x in operands])
-        text = f"call {result} @{name}({', '.join(map(str, operands))})"
+        return self.call_at(Value("ptr", f"@{name}"), result, *operands)
+
+    def call_at(self, address: Value, result: str, *operands: Value) -> Value:
+        """Call the function at an address."""
+        text = f"call {result} {address.text}({', '.join(map(str, operands))})"
         if result == "void":
             self.line(text)
             return Value("void", "")

@@ -426,7 +426,9 @@ def _load(
             here.llvm.parse_assembly(_given(text)).verify()
         passes = QUICK if quick else PASSES
         if key is None:
-            key = _key(here, _given(text) if known_as is None else known_as, passes)
+            if known_as is None:
+                text = known_as = _given(text)
+            key = _key(here, known_as, passes)
         loaded = _loaded.get(key)
         if loaded is None:
             code = _found(key) or _made(here, _given(text), key, passes)

@@ -37,10 +37,12 @@ def load_standing(
     return load(write, names, quick=quick, known_as=_known_as(name))
 
 
-def find_standing(name: str, names: list[str]) -> Loaded | None:
-    """A module that was loaded quickly under this name, if the disk has it."""
+def find_standing(name: str, names: list[str], *, quick: bool = True) -> Loaded | None:
+    """A module that was loaded under this name, if the disk has it."""
     known_as = _known_as(name)
-    return None if known_as is None else load_known(key_of(known_as, quick=True), names, kept=True)
+    if known_as is None:
+        return None
+    return load_known(key_of(known_as, quick=quick), names, kept=True)
 
 
 def _known_as(name: str) -> str | None:

@@ -18,5 +18,6 @@ LIBRARY = Library(
         "lu": Entry(partial(lu, element=ELEMENT), LU, "i1"),
         "substitution": Entry(partial(substitution, element=ELEMENT), SUBSTITUTION),
         "transposing": Entry(partial(transposing, element=ELEMENT), TRANSPOSING),
-    }
+    },
+    quick=True,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functrans.compile.llvm.mathematics import FUNCTIONS
 from functrans.compile.llvm.plans.calls import CONVOLUTIONS, PRODUCTS
+from functrans.compile.llvm.plans.systems import spelt
 from functrans.graph.graph import graphs_in, operand_types
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ ELEMENT, MULTIPLICATION = 0.3, 0.2
 
 # The same of code that takes one element at a time, for one of an operation and of a function.
 SINGLE, FUNCTION = 1.5, 60.0
+
+# The same of what systems, inverses and determinants call, for an element of an operand and a row:
+# a factorisation takes 0.02 to 0.05 more, each of the two substitutions that may follow 0.07.
+FACTORISATION = 0.15
 
 
 class Effort(NamedTuple):
@@ -32,6 +37,8 @@ class Effort(NamedTuple):
         The same with these loops turning once; about what optimised code takes for all of it.
     singly : float
         The same where one element is taken at a time.
+    library : float
+        What the library of factorisations costs a call without optimisations; infinity as above.
     equations : int
         How many there are, those within others too.
     """
@@ -39,17 +46,18 @@ class Effort(NamedTuple):
     delay: float
     once: float
     singly: float
+    library: float
     equations: int
 
 
 def effort(graph: Graph) -> Effort:
     """What code made quickly costs a call of a graph."""
-    delay = once = singly = 0.0
+    delay = once = singly = library = 0.0
     count = len(graph.equations)
     for equation in graph.equations:
         name = equation.primitive.name
         if name == "while_loop":
-            delay = singly = inf
+            delay = singly = library = inf
         bodies = list(graphs_in(equation.params))
         if bodies:
             turns = equation.params.get("length", 1)
@@ -58,6 +66,7 @@ def effort(graph: Graph) -> Effort:
                 delay += turns * within.delay
                 once += turns * within.once
                 singly += turns * within.singly
+                library += turns * within.library
                 count += within.equations
             continue
         values = (*equation.inputs, *equation.outputs)
@@ -68,8 +77,11 @@ def effort(graph: Graph) -> Effort:
             delay += product
             once += product
             singly += product
+        if spelt(equation):
+            operands = operand_types(equation.inputs)
+            library += FACTORISATION * operands[0].shape[-1] * sum([kind.size for kind in operands])
         most = max(sizes)
         delay += ELEMENT * most
         once += ELEMENT * most
         singly += (FUNCTION if name in FUNCTIONS else SINGLE) * most
-    return Effort(delay, once, singly, count)
+    return Effort(delay, once, singly, library, count)
