@@ -11,7 +11,7 @@ from functrans.compile import program
 from functrans.graph.graph import Graph
 from functrans.graph.passes import check
 from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
-from functrans.transforms import jacobian
+from functrans.transforms import directions
 
 N = 12
 
@@ -180,7 +180,7 @@ def test_large_derivatives_without_jit_are_followed_too(
     )
     with np.errstate(all="ignore"):
         wanted = hessian(x)
-        monkeypatch.setattr(jacobian, "SPARSE", 0)
+        monkeypatch.setattr(directions, "SPARSE", 0)
         found = hessian(x)
     assert found.strides == wanted.strides
     assert bits(np.where(np.isnan(found), np.nan, found)) == bits(
@@ -194,7 +194,7 @@ def test_large_derivatives_of_trees_and_with_aux(monkeypatch: pytest.MonkeyPatch
 
     p = {"x": np.linspace(0.0, 1.0, 70), "y": np.arange(2.0)}
     wanted = ft.jacfwd(fun, has_aux=True)(p)
-    monkeypatch.setattr(jacobian, "SPARSE", 0)
+    monkeypatch.setattr(directions, "SPARSE", 0)
     found = ft.jacfwd(fun, has_aux=True)(p)
     for a, b in zip(ft.tree.leaves(found), ft.tree.leaves(wanted), strict=True):
         assert a.tobytes() == b.tobytes() and a.shape == b.shape

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 from functrans.control.call import call
 from functrans.control.carry import array_leaves
 from functrans.control.checkpoint_policies import nothing_saveable
-from functrans.control.closure import lifted, stage
+from functrans.control.closure import stage
 from functrans.core import tree
 from functrans.core.errors import InputTypeError, RandomnessError, describe_function, user_line
 from functrans.core.generators import (
@@ -24,6 +24,7 @@ from functrans.core.interpreter import stack
 from functrans.core.primitive import primitive_of
 from functrans.core.types import type_of
 from functrans.graph.graph import Graph, Variable
+from functrans.transforms.lifting import lifted
 from functrans.transforms.staging import Stage, StageArray
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from functrans.control.call import call
-from functrans.control.closure import lifted
 from functrans.control.rolling import roll
 from functrans.core.interpreter import under
 from functrans.core.primitive import primitive_of
@@ -18,6 +17,7 @@ from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes import optimize
 from functrans.graph.passes.rewriting import rewritten
 from functrans.graph.passes.running import REWRITES
+from functrans.transforms.lifting import lifted
 from functrans.transforms.staging import CUSTOM_CALL, Stage
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from functrans.compile import program
 from functrans.compile.executors import NUMPY, Executor
 from functrans.control.call import call
-from functrans.control.closure import lifted
 from functrans.control.decompositions import derives
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import GUARD, PathLeft, Recording, Stepping
@@ -33,6 +32,7 @@ from functrans.core.types import WEAK, is_array, is_plain, type_of
 from functrans.graph.graph import Equation, Variable, graphs_in
 from functrans.graph.passes import optimize
 from functrans.transforms.arguments import leaf_label
+from functrans.transforms.lifting import lifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,21 +5,16 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-import numpy as np
-
 from functrans.core import tree
 from functrans.core.algebra import algebra
 from functrans.core.errors import InputTypeError, OutputTypeError
-from functrans.core.interpreter import outside
 from functrans.core.types import Array, ArrayType, Shape, shape_of, type_of
-from functrans.graph.passes.rewriting import bound
-from functrans.graph.passes.sparsity import SMALLEST_OF_CALLS, use_sparsity
 from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
+from functrans.transforms.directions import in_directions
 from functrans.transforms.forward import along
 from functrans.transforms.gradient import grad, value_and_pullback
 from functrans.transforms.linearize import value_and_linear
-from functrans.transforms.staging import make_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -227,13 +222,21 @@ def _columns(
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
         out, linear, *aux = value_and_linear(selection, inner, picked, has_aux)
         out_spaces, out_tree = _output_spaces(selection, out, "c" if holomorphic else "fc")
-        basis = tree.regroup(_basis(spaces), trees)
+
+        def every(*basis: Any) -> list[list[Array]]:
+            columns = vmap(linear, chunk_size=chunk_size)(*tree.regroup(basis, trees))
+            return [
+                _split(column, space.shape, spaces, rows=False)
+                for space, column in zip(out_spaces, tree.leaves(columns), strict=True)
+            ]
+
         # Without arrays among the arguments there is no direction, and nothing of each output.
-        columns = _in_directions(linear, basis, chunk_size) if spaces else out_spaces
-        blocks = []
-        for space, column in zip(out_spaces, tree.leaves(columns), strict=True):
-            parts = _split(column, space.shape, spaces, rows=False)
-            blocks.append(_bare(selection, tree.regroup(parts, trees)))
+        parts = (
+            in_directions(every, spaces, chunk_size, forward=True)
+            if spaces
+            else [[] for _ in out_spaces]
+        )
+        blocks = [_bare(selection, tree.regroup(part, trees)) for part in parts]
         result = tree.unflatten(out_tree, blocks)
         return (result, *aux) if has_aux else result
 
@@ -342,50 +345,19 @@ def _in_rows(
     if len(out_spaces) == 1 and out_spaces[0].shape == ():
         gradients = pullback(tree.unflatten(out_tree, [out_spaces[0].dtype.type(1)]))
         return tree.unflatten(out_tree, [_bare(selection, list(gradients))])
-    basis = tree.unflatten(out_tree, _basis(out_spaces))
-    rows = tree.leaves(vmap(pullback, chunk_size=chunk_size)(basis))
-    by_input = [
-        _split(row, space.shape, out_spaces, rows=True)
-        for row, space in zip(rows, spaces, strict=True)
-    ]
+
+    def every(*basis: Any) -> list[list[Array]]:
+        rows = vmap(pullback, chunk_size=chunk_size)(tree.unflatten(out_tree, basis))
+        return [
+            _split(row, space.shape, out_spaces, rows=True)
+            for row, space in zip(tree.leaves(rows), spaces, strict=True)
+        ]
+
+    by_input = in_directions(every, out_spaces, chunk_size, forward=False)
     by_output = zip(*by_input, strict=True) if spaces else [()] * len(out_spaces)
     return tree.unflatten(
         out_tree, [_bare(selection, tree.regroup(list(parts), trees)) for parts in by_output]
     )
-
-
-def _basis(spaces: list[ArrayType]) -> list[Array]:
-    """The standard basis of all leaves together, one direction a row."""
-    total = sum(space.size for space in spaces)
-    basis = []
-    start = 0
-    for space in spaces:
-        block = np.zeros((total, space.size), space.dtype)
-        np.fill_diagonal(block[start : start + space.size], 1)  # what is zero is not touched
-        basis.append(block.reshape((total, *space.shape)))
-        start += space.size
-    return basis
-
-
-SPARSE = 1 << 19
-"""Elements of a basis from which on its directions are followed as what they are, a unit matrix:
-staging costs some 20 microseconds an operation, which takes several hundred on so many elements."""
-
-
-def _in_directions(linear: Callable[..., Any], basis: Sequence[Any], chunk_size: int | None) -> Any:
-    """What a linear function gives in all directions of a basis."""
-    every = vmap(linear, chunk_size=chunk_size)
-    leaves = tree.leaves(basis)
-    if chunk_size is not None or not outside() or sum([x.size for x in leaves]) < SPARSE:
-        return every(*basis)
-    graph = make_graph(every)(*basis)
-    if graph.effects:
-        return every(*basis)
-    known = use_sparsity(bound(graph, leaves), ordered=True, smallest=SMALLEST_OF_CALLS)
-    with np.errstate(all="ignore"):  # as in a linear function
-        outs = known.evaluate([])
-    assert graph.out_tree is not None
-    return tree.unflatten(graph.out_tree, outs)
 
 
 def _split(stacked: Array, shape: Shape, spaces: list[ArrayType], *, rows: bool) -> list[Array]:

@@ -31,6 +31,7 @@ from functrans.compile.llvm.plans.transposition import sink_transposes
 from functrans.compile.lowering import lowered
 from functrans.graph.graph import graphs_in, operand_types
 from functrans.graph.passes.sparsity import use_sparsity
+from functrans.graph.passes.turned import turn_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +80,7 @@ def prepared(graph: Graph, *, exact: bool) -> Graph:
     are arrays, composed operations what they consist of, and arrays are walked through as they
     lie."""
     graph = use_sparsity(graph, ordered=exact)
+    graph = graph if exact else turn_places(graph)
     moved = hoisted(predicated(graph, lambda g: nested(g, exact) is not None), exact=exact)
     fits = partial(supported, exact=exact)
     made = taped(decomposed(lowered(moved, scalars=True), fits), fits)

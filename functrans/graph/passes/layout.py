@@ -45,6 +45,7 @@ class Layouts:
     ) -> None:
         self._made: set[Variable] = set()
         self._contiguous: set[Variable] = set(contiguous)
+        self._sliced: set[Variable] = set()  # in order, with gaps
         self._users = equations, outputs
         self._pinned: set[Variable] | None = None  # those that some user minds; if anybody asks
 
@@ -66,6 +67,9 @@ class Layouts:
                 known = self.contiguous(x) or (type(x) is np.ndarray and not any(x.strides))
             elif primitive.name in FILLED:
                 known = True
+            elif primitive.name == "index" and self._in_order(x) and _keeps_order(equation):
+                known = False
+                self._sliced.add(out)
             else:
                 known = primitive.name == "where" and self._all_contiguous(equation, out)
             if known:
@@ -87,7 +91,7 @@ class Layouts:
     def _in_order(self, x: Any) -> bool:
         """Whether the axes of an array lie in memory in their order, gaps or not."""
         if type(x) is not np.ndarray:
-            return self.contiguous(x)
+            return x in self._sliced or self.contiguous(x)
         steps = [s for s, n in zip(x.strides, x.shape, strict=True) if n > 1]
         return steps == sorted(steps, reverse=True) and all([s > 0 for s in steps])
 
@@ -119,6 +123,14 @@ class Layouts:
                     if type(x) is Variable and not _indifferent(equation, x):
                         self._pinned.add(x)
         return self._pinned.isdisjoint(outputs)
+
+
+def _keeps_order(equation: Equation) -> bool:
+    """Whether an indexing leaves the axes as they follow each other in memory."""
+    if len(equation.inputs) > 1:
+        return False
+    entries = equation.params["index"].entries
+    return not any([type(e) is bool or (type(e) is slice and (e.step or 1) < 0) for e in entries])
 
 
 def _typed(x: Any) -> Any:

@@ -13,7 +13,7 @@ from functrans.primitives.index_expression import Index
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.core.types import Shape
+    from functrans.core.types import ArrayType, Shape
 
 KINDS = "biuf"
 """The kinds of numbers that are followed."""
@@ -52,10 +52,14 @@ class Sparse(NamedTuple):
     computed: bool
 
 
+def _is_followed(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in KINDS and dtype.itemsize <= 8
+
+
 def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     """A constant as sparse along an axis, if it is: compared to the bit."""
     length = x.shape[axis]
-    if length <= MOST or x.dtype.kind not in KINDS or x.dtype.itemsize > 8:
+    if length <= MOST or not _is_followed(x.dtype):
         return None
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
@@ -91,6 +95,27 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
         values[columns[which]] = bits[tuple([p[order][which] for p in places])]
         entries.append((along(own), along(values.view(x.dtype))))
     return Sparse(axis, length, along(base.view(x.dtype)), tuple(entries), False)
+
+
+def unit_rows(start: int, total: int, space: ArrayType) -> list[Sparse]:
+    """Rows of a unit matrix as sparse along their axes, told without a look at them: of so many
+    rows in `total`, those from `start` on have their one among the columns of `space`."""
+    shape = (total, *space.shape)
+    if not _is_followed(space.dtype):
+        return []
+    lanes = np.arange(start, start + space.size)
+    places = [lanes, *np.indices(space.shape).reshape(space.ndim, space.size)]
+    found = []
+    for axis, length in enumerate(shape):
+        if length <= MOST:
+            continue
+        small = with_one(shape, axis)
+        columns = tuple([np.zeros_like(p) if i == axis else p for i, p in enumerate(places)])
+        rows = np.full(small, NOWHERE)
+        rows[columns] = places[axis]
+        base = np.zeros(small, space.dtype)
+        found.append(Sparse(axis, length, base, ((rows, (rows >= 0).astype(space.dtype)),), False))
+    return found
 
 
 def tell_apart(all_rows: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:

@@ -43,7 +43,7 @@ from functrans.primitives.indexing import index_, index_update
 from functrans.primitives.shape import inverse_permutation, reshape, transpose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 SMALLEST = 64
@@ -54,7 +54,13 @@ SMALLEST_OF_CALLS = 4096
 """The same where each operation is a call of NumPy: below, calls cost more than elements."""
 
 
-def use_sparsity(graph: Graph, *, ordered: bool, smallest: int = SMALLEST) -> Graph:
+def use_sparsity(
+    graph: Graph,
+    *,
+    ordered: bool,
+    smallest: int = SMALLEST,
+    known: Mapping[Variable, list[Sparse]] | None = None,
+) -> Graph:
     """The graph with results made out of bases and entries, where unit matrices lead to such.
 
     Parameters
@@ -64,16 +70,18 @@ def use_sparsity(graph: Graph, *, ordered: bool, smallest: int = SMALLEST) -> Gr
         Keep how results lie in memory, as sums of NumPy over them depend on it.
     smallest : int
         Elements of a result from which on it is made so.
+    known : mapping, optional
+        Inputs that are arrays in C order, as what they are along their axes.
 
     Returns
     -------
     Graph
         Its results have the same bits; the graph itself if there was nothing to do.
     """
-    if not any([_is_large(x) for e in graph.equations for x in e.inputs]):
+    if not known and not any([_is_large(x) for e in graph.equations for x in e.inputs]):
         return graph
-    walk = _Walk(graph, ordered, smallest)
-    if not any([walk.constant(x) for e in graph.equations for x in e.inputs]):
+    walk = _Walk(graph, ordered, smallest, known or {})
+    if not known and not any([walk.constant(x) for e in graph.equations for x in e.inputs]):
         return graph
     return walk.run()
 
@@ -86,13 +94,19 @@ Columns = Callable[[int, "np.ndarray[Any, Any]"], "np.ndarray[Any, Any]"]
 
 
 class _Walk:
-    def __init__(self, graph: Graph, ordered: bool, smallest: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        ordered: bool,
+        smallest: int,
+        known: Mapping[Variable, list[Sparse]],
+    ) -> None:
         self._graph = graph
         self._ordered = ordered
         self._smallest = smallest
-        self._layouts = Layouts(graph.equations, graph.outputs)
+        self._layouts = Layouts(graph.equations, graph.outputs, tuple(known))
         self._equations: list[Equation] = []
-        self._known: dict[Variable, list[Sparse]] = {}
+        self._known: dict[Variable, list[Sparse]] = {**known}
         self._constants: dict[int, list[Sparse]] = {}
         self._makers: dict[Variable, Equation] = {}
         self._made: dict[Variable, Any] = {}
@@ -137,9 +151,10 @@ class _Walk:
         return self._made[x] or x
 
     def _made_of(self, x: Variable) -> Any:
-        sparse, maker = self._known[x][0], self._makers[x]
+        sparse = self._known[x][0]
         if not sparse.computed:
             return None
+        maker = self._makers[x]
         self._line = maker.line
         ranks = tuple(range(x.type.ndim))
         order = self._order(x) if self._ordered else ranks
