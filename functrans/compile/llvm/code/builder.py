@@ -111,9 +111,16 @@ class Module:
         How those of them are declared that are of use to other modules too.
     tables : dict of str to str
         Text of each table of constants and each variable.
+
+    Parameters
+    ----------
+    plain : bool
+        Whether kernels are to have few lines where that changes no bit, for LLVM to compile them
+        quickly.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        self.plain = plain
         self.common: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self.tables: dict[str, str] = {}
@@ -150,7 +157,7 @@ class Module:
 
     def rewritten(self, tables: dict[str, str], functions: dict[str, str]) -> Module:
         """A module with other texts of its tables and functions; common ones keep their names."""
-        made = Module()
+        made = Module(plain=self.plain)
         made._declared = {x: y for x, y in self._declared.items() if x not in self.functions}
         made.tables, made.functions = tables, functions
         made.common = {name: x for name, x in self.common.items() if name in functions}

@@ -124,8 +124,8 @@ class Library:
         return module.text()
 
     def _text_with_jumps(self) -> str:
-        """The same module with other names, and functions that jump to where places say."""
-        module = Module()
+        """A plain module with other names, and functions that jump to where places say."""
+        module = Module(plain=True)
         self._enter(module, _quickly)
         for name, entry in zip(self._names, self._functions.values(), strict=True):
             b = Builder(module, name, entry.result, entry.operands)

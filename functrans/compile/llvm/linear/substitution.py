@@ -67,7 +67,9 @@ def _over_strips(
 ) -> None:
     """``body(strip, first column, columns)`` for all columns, wide strips first."""
     lanes = lanes_of(element)
-    kinds = [_Strip(2, lanes, False), _Strip(1, lanes, masks())]
+    kinds = [_Strip(1, lanes, masks())]
+    if not b.module.plain:
+        kinds.insert(0, _Strip(2, lanes, False))
     if not masks():
         kinds.append(_Strip(1, 1, False))
     start = number(0, "i64")
@@ -82,9 +84,10 @@ def _over_strips(
         start = stop
 
 
-def block_rows() -> int:
-    """Of a register tile, and of the blocks of triangles that are solved in registers."""
-    return 8 if registers() == 32 else 4
+def block_rows(module: Module) -> int:
+    """Of a register tile, and of the blocks of triangles that are solved in registers. An element
+    is computed by the same steps in blocks of any rows."""
+    return 8 if registers() == 32 and not module.plain else 4
 
 
 def subtraction(module: Module, element: str) -> str:
@@ -135,7 +138,6 @@ def subtraction_alone(module: Module, element: str) -> str:
     c, c_row, a, a_row, a_column, y, y_row, m, n, k, panel = b.operands
     zero, one = number(0, "i64"), number(1, "i64")
     width = 2 * lanes_of(element)
-    pack = packing(module, element, lanes_of(element), width, "rows")
 
     def tiles(
         strip: _Strip, j: Value, columns: Value, start: Value, source: Value, step: Value, k: Value
@@ -144,7 +146,7 @@ def subtraction_alone(module: Module, element: str) -> str:
         factors = b.at(a, b.mul(start, a_column), element)
         target = b.at(c, j, element)
         done = zero
-        for size in dict.fromkeys((block_rows(), 4, 1)):
+        for size in dict.fromkeys((block_rows(module), 4, 1)):
             tile = Tile(element, size, strip.vectors, strip.width, strip.masked, negative=True)
             left = b.sub(m, done)
             height = b.sub(left, b.binary("srem", left, size)) if size > 1 else left
@@ -166,6 +168,7 @@ def subtraction_alone(module: Module, element: str) -> str:
         def copied(start: Value) -> None:
             depth = b.intrinsic("smin", b.sub(k, start), PANEL_ROWS)
             rows = b.at(source, b.mul(start, y_row), element)
+            pack = packing(module, element, lanes_of(element), width, "rows")
             b.call(pack, "void", rows, y_row, one, panel, depth, columns)
             tiles(strip, j, columns, start, panel, number(width, "i64"), depth)
 
@@ -214,7 +217,7 @@ def _substitution(module: Module, element: str) -> str:
     module.functions[name] = ""  # it calls itself
     b = Builder(module, name, "void", SUBSTITUTION, internal=True)
     a, a_row, a_column, x, x_row, n, m, unit, memory = b.operands
-    rows = block_rows()
+    rows = block_rows(module)
 
     def halves() -> None:
         top = b.mul(b.binary("sdiv", b.add(n, 2 * rows - 1), 2 * rows), rows)
@@ -238,7 +241,7 @@ def _blocks(module: Module, element: str) -> None:
     """The function for few rows: some columns at a time, block after block."""
     b = Builder(module, f"substitution_{element}_alone_blocks", "void", SUBSTITUTION, internal=True)
     a, a_row, a_column, x, x_row, n, m, unit, _ = b.operands
-    size = block_rows()
+    size = block_rows(module)
     whole = b.sub(n, b.binary("srem", n, size))
 
     def compute(strip: _Strip, j: Value, columns: Value) -> None:

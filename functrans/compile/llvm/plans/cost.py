@@ -21,8 +21,8 @@ ELEMENT, MULTIPLICATION = 0.3, 0.2
 SINGLE, FUNCTION = 1.5, 60.0
 
 # The same of what systems, inverses and determinants call, for an element of an operand and a row:
-# a factorisation takes 0.02 to 0.05 more, each of the two substitutions that may follow 0.07.
-FACTORISATION = 0.15
+# a factorisation takes 0.05 to 0.08 more, each of the two substitutions that may follow 0.16.
+FACTORISATION = 0.3
 
 
 class Effort(NamedTuple):
