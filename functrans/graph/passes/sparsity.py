@@ -87,7 +87,18 @@ def use_sparsity(
 
 
 def _is_large(x: Any) -> bool:
-    return type(x) is np.ndarray and x.ndim > 1 and x.size >= SMALLEST and any(x.strides)
+    return _is_matrix(x) and x.size >= SMALLEST
+
+
+def _is_matrix(x: Any) -> bool:
+    """Whether it is a constant that is longer than 1 along several axes: of others there is nothing
+    to gain."""
+    return (
+        type(x) is np.ndarray
+        and x.ndim > 1
+        and any(x.strides)
+        and sum([n != 1 for n in x.shape]) > 1
+    )
 
 
 Columns = Callable[[int, "np.ndarray[Any, Any]"], "np.ndarray[Any, Any]"]
@@ -130,7 +141,7 @@ class _Walk:
 
     def constant(self, x: Any) -> list[Sparse]:
         """A constant as sparse along its axes."""
-        if type(x) is not np.ndarray or x.ndim < 2 or not any(x.strides):
+        if not _is_matrix(x):
             return []
         if id(x) not in self._constants:
             self._constants[id(x)] = [s for i in range(x.ndim) if (s := sparse_constant(x, i))]
