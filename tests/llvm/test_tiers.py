@@ -140,12 +140,35 @@ def test_plain_code_takes_one_element_at_a_time() -> None:
         return np.tanh(np.sin(x) * x)
 
     graph, _ = staged(slopes, X)
-    assert "<" in Segment(graph).text and "<" not in Segment(graph, plain=True).text
+    assert "<" in Segment(graph).text and "<" not in Segment(graph, plain=np.inf).text
     assert "<" not in compiled_quickly(graph) and "<" in NativeFunction(graph, quick=True).text
     graph, _ = staged(lambda x: np.sum(slopes(x)), X)
-    assert Segment(graph, plain=True).text == Segment(graph).text
+    assert Segment(graph, plain=np.inf).text == Segment(graph).text
     graph, _ = staged(slopes, np.ones(100_000))
     assert "<" in compiled_quickly(graph)
+
+
+def test_small_loops_beside_large_ones_are_plain() -> None:
+    """A few loops that pay for vectors leave the others as they are compiled soonest."""
+
+    def few(x: Any, y: Any) -> Any:
+        for i in range(8):
+            x = np.sin(x[1:]) * x[:-1] + np.cumsum(x)[i]
+        return x, y * x[0]
+
+    for turns in (
+        lambda x, y: few(x, y),
+        lambda x, y: ft.fori_loop(0, 2, lambda i, y: few(x, y)[1], y),
+    ):
+        graph, values = staged(turns, X, np.ones(1_000_000))
+        plain, whole = compiled_quickly(graph), Segment(graph).text
+        assert 0 < plain.count(" x double>") < whole.count(" x double>") / 2
+        function = NativeFunction(graph, quick=True)
+        assert not function.optimized
+        first, _ = called(function, graph, *values)
+        background.finish()
+        assert function.optimized
+        assert all(map(same_bits, called(function, graph, *values)[0], first))
 
 
 def compiled_quickly(graph: Graph) -> str:

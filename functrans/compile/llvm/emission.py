@@ -9,6 +9,7 @@ all walks that are alike have one.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,8 +69,8 @@ class Code:
         What loops need for that, if so.
     long : bool
         Whether a call of a library takes so long that other threads of Python should run.
-    plain : bool
-        Whether loops take one element at a time where they can: LLVM compiles that quickly.
+    plain : float
+        Elements up to which loops take one at a time where they can: LLVM compiles that quickly.
     """
 
     status: Value
@@ -79,7 +80,7 @@ class Code:
         self,
         lowering_of: Callable[[Equation], Lowering | None],
         prepared: Callable[[Graph], Graph],
-        plain: bool = False,
+        plain: float = 0,
     ) -> None:
         self.plain = plain
         self.module = Module()
@@ -221,7 +222,11 @@ class Frame:
         }
         if code.plain:
             for step in self.plan.steps:
-                if isinstance(step, Nest) and step not in self.chunks:
+                if (
+                    isinstance(step, Nest)
+                    and step not in self.chunks
+                    and sum([prod(kernel.space) for kernel in step.kernels]) <= code.plain
+                ):
                     for loops in loops_of(self.plan, step):
                         loops.take_singly()
         self.places = self._arrange(graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from functrans.compile.llvm.families import Member
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.plans.aliasing import aliased_outputs
 from functrans.compile.llvm.plans.components import by_components
-from functrans.compile.llvm.plans.cost import effort
+from functrans.compile.llvm.plans.cost import FEW, Effort, effort
 from functrans.compile.llvm.plans.decomposing import decomposed
 from functrans.compile.llvm.plans.forms import MOVEMENTS, REDUCTIONS, elementwise, stated
 from functrans.compile.llvm.plans.hoisting import hoisted
@@ -45,6 +46,9 @@ optimisations; 300 to 2000 were measured."""
 
 SAVED_SINGLY = 20_000.0
 """The same for an equation that is compiled for one element at a time, in place of vectors."""
+
+LENGTH = 300
+"""Characters of a module for an equation, at least: 290 to 1500 were met."""
 
 SAVED_BY_LIBRARY = 5e7
 """Nanoseconds by which quick code of the library of factorisations is there earlier; 80 to 100
@@ -123,12 +127,12 @@ class Segment:
     ----------
     graph : Graph
     exact : bool
-    plain : bool
-        Whether loops take one element at a time where that changes no bit, for LLVM to compile
-        them quickly. All else is as it would be otherwise.
+    plain : float
+        Elements up to which loops take one at a time where that changes no bit, for LLVM to
+        compile them quickly. All else is as it would be otherwise.
     """
 
-    def __init__(self, graph: Graph, exact: bool = False, plain: bool = False) -> None:
+    def __init__(self, graph: Graph, exact: bool = False, plain: float = 0) -> None:
         def within(inner: Graph) -> Graph:
             found = nested(inner, exact)
             assert found is not None, inner
@@ -175,6 +179,16 @@ class Segment:
 
 def _pointers(builder: Builder, table: Value, count: int) -> list[Value]:
     return [builder.load("ptr", builder.at(table, i, "ptr")) for i in range(count)]
+
+
+def _taken_singly(costs: Effort) -> float:
+    """Elements up to which loops of a program are compiled for one at a time at first."""
+    if costs.singly < costs.equations * SAVED_SINGLY:
+        return inf
+    mostly = 2 * costs.equations_few > costs.equations
+    pays = costs.delay < costs.equations * LENGTH * SAVED  # as it will be found to be
+    few = costs.singly_few < costs.equations_few * SAVED_SINGLY
+    return FEW if mostly and pays and few else 0
 
 
 def whole_module(
@@ -249,7 +263,7 @@ class NativeFunction:
 
         self._member = None if alone else Member(graph, exact)
         found = None if self._member is None else self._member.find(written, compiled)
-        plain = costs is not None and costs.singly < costs.equations * SAVED_SINGLY
+        plain = 0.0 if costs is None else _taken_singly(costs)
         segment = Segment(graph, exact, plain) if found is None else found.segment
         if costs is None or costs.library >= SAVED_BY_LIBRARY:
             optimize_libraries(segment.module.outside)

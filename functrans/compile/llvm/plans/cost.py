@@ -24,6 +24,9 @@ SINGLE, FUNCTION = 1.5, 60.0
 # a factorisation takes 0.05 to 0.08 more, each of the two substitutions that may follow 0.16.
 FACTORISATION = 0.3
 
+FEW = 4096
+"""Elements up to which vectors gain less in one call than LLVM takes to compile them."""
+
 
 class Effort(NamedTuple):
     """What code made quickly costs a call.
@@ -41,6 +44,10 @@ class Effort(NamedTuple):
         What the library of factorisations costs a call without optimisations; infinity as above.
     equations : int
         How many there are, those within others too.
+    singly_few : float
+        What operations on few elements have of `singly`.
+    equations_few : int
+        How many equations these are.
     """
 
     delay: float
@@ -48,16 +55,18 @@ class Effort(NamedTuple):
     singly: float
     library: float
     equations: int
+    singly_few: float
+    equations_few: int
 
 
 def effort(graph: Graph) -> Effort:
     """What code made quickly costs a call of a graph."""
-    delay = once = singly = library = 0.0
-    count = len(graph.equations)
+    delay = once = singly = library = singly_few = 0.0
+    count, count_few = len(graph.equations), 0
     for equation in graph.equations:
         name = equation.primitive.name
         if name == "while_loop":
-            delay = singly = library = inf
+            delay = singly = library = singly_few = inf
         bodies = list(graphs_in(equation.params))
         if bodies:
             turns = equation.params.get("length", 1)
@@ -68,6 +77,8 @@ def effort(graph: Graph) -> Effort:
                 singly += turns * within.singly
                 library += turns * within.library
                 count += within.equations
+                singly_few += turns * within.singly_few
+                count_few += within.equations_few
             continue
         values = (*equation.inputs, *equation.outputs)
         sizes = [kind.size for kind in operand_types(values)]
@@ -83,5 +94,9 @@ def effort(graph: Graph) -> Effort:
         most = max(sizes)
         delay += ELEMENT * most
         once += ELEMENT * most
-        singly += (FUNCTION if name in FUNCTIONS else SINGLE) * most
-    return Effort(delay, once, singly, library, count)
+        more = (FUNCTION if name in FUNCTIONS else SINGLE) * most
+        singly += more
+        if most <= FEW:
+            singly_few += more
+            count_few += 1
+    return Effort(delay, once, singly, library, count, singly_few, count_few)
