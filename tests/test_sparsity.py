@@ -86,6 +86,8 @@ def test_jacobians_of_stencils_by_columns_and_rows() -> None:
 EYE = np.eye(N)
 ONE_HOT = np.eye(N)[np.random.default_rng(0).permutation(np.repeat(np.arange(N // 2), 2))]
 
+SAME_ROWS, SAME_COLUMNS = (np.broadcast_to(x, (N, N)) for x in (EYE[2], EYE[:, 3:4] * 2.0))
+
 
 def shifted_sum(a: Any, b: Any, row: Any) -> Any:
     a = a * (row * 0.0 + 1.0)
@@ -101,7 +103,7 @@ def test_random_graphs_of_sparse_matrices() -> None:
         choices = rng.integers(0, 2**31, 12)
 
         def fun(x: Any, choices: Any = choices) -> Any:
-            known = [EYE, ONE_HOT, EYE * 2.0, np.ones((N, 1)) * EYE[2]]
+            known = [EYE, ONE_HOT, EYE * 2.0, np.ones((N, 1)) * EYE[2], SAME_ROWS, SAME_COLUMNS]
             for c in choices:
                 a, b = known[c % len(known)], known[c // 7 % len(known)]
                 row = x * float(c % 5 - 2)

@@ -61,6 +61,8 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     length = x.shape[axis]
     if length <= MOST or not _is_followed(x.dtype):
         return None
+    if not all(x.strides):
+        return _of_broadcast(x, axis)
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
     some = np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)
@@ -95,6 +97,23 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
         values[columns[which]] = bits[tuple([p[order][which] for p in places])]
         entries.append((along(own), along(values.view(x.dtype))))
     return Sparse(axis, length, along(base.view(x.dtype)), tuple(entries), False)
+
+
+def _of_broadcast(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
+    """The same of an array that is broadcast along some of its axes: what lies in memory is looked
+    at once."""
+    if not x.strides[axis]:
+        return Sparse(axis, x.shape[axis], x[(slice(None),) * axis + (slice(1),)], (), False)
+    lying = x[tuple([slice(None if step else 1) for step in x.strides])].copy()
+    found = sparse_constant(lying, axis)
+    if found is None:
+        return None
+    shape = with_one(x.shape, axis)
+    entries = [
+        (np.broadcast_to(rows, shape), np.broadcast_to(values, shape))
+        for rows, values in found.entries
+    ]
+    return Sparse(axis, found.length, np.broadcast_to(found.base, shape), tuple(entries), False)
 
 
 def unit_rows(start: int, total: int, space: ArrayType) -> list[Sparse]:
