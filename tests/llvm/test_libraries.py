@@ -20,7 +20,7 @@ from tests.llvm.processes import run
 KINDS = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64, "i1": ctypes.c_bool, "void": None}
 
 BEGINNING = """
-import numpy as np, functrans as ft
+import os, numpy as np, functrans as ft
 from functrans.compile import background
 from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.linear.library import LIBRARY
@@ -170,14 +170,29 @@ assert bits(step(x)) == first
     assert told(code) == ["quick", "more"]
 
 
-def test_small_stacks() -> None:
-    """A thread with a small one has others compile, and does not wait for itself."""
-    code = """
+IN_A_THREAD = """
 import threading
-threading.stack_size(1 << 18)
-thread = threading.Thread(target=lambda: ft.jit(np.linalg.inv)(np.eye(900)), daemon=True)
-thread.start()
-thread.join(60)
-print(kind(), thread.is_alive())
+
+def within(size):
+    thread = threading.Thread(target=lambda: ft.jit(np.linalg.inv)(np.eye(size)), daemon=True)
+    thread.start()
+    thread.join(20)
+    print(kind(), thread.is_alive(), flush=True)
+    if thread.is_alive():
+        os._exit(0)
 """
-    assert told(code) == ["optimized", "False"]
+
+
+def test_threads() -> None:
+    """Where a thread's stack may be small another compiles, and neither waits for the other."""
+    assert told(IN_A_THREAD + "within(900)") == ["optimized", "False"]
+    code = IN_A_THREAD + "within(30); within(900)"
+    assert told(code) == ["quick", "False", "optimized", "False"]
+
+
+def test_threads_find_code_on_the_disk(tmp_path: Path) -> None:
+    """So it is with a library that a program from the disk needs."""
+    code = IN_A_THREAD + "within(30)"
+    environment = {"FUNCTRANS_CACHE": "1", "FUNCTRANS_CACHE_DIR": str(tmp_path)}
+    assert told(code, **environment) == ["quick", "False"]
+    assert told(code, **environment) == ["quick", "False"]

@@ -457,6 +457,13 @@ def load_known(
     kept : bool
         As for :func:`load`.
     """
+    # What it names may have to be compiled, and a thread that has the lock must not wait for one.
+    return on_large_stack(_load_known, key, names, offered, kept)
+
+
+def _load_known(
+    key: str, names: Sequence[str], offered: Sequence[str], kept: bool
+) -> Loaded | None:
     with taking(lock):
         here = machine()
         loaded = _loaded.get(key)

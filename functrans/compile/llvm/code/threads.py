@@ -16,6 +16,7 @@ from functrans.compile.llvm.code.builder import Builder, Value, number
 from functrans.compile.llvm.code.engine import PROVIDERS, SYMBOLS, lock
 from functrans.compile.llvm.code.pool import MOST, Pool
 from functrans.compile.llvm.code.varying import marking
+from functrans.compile.stacks import on_large_stack
 from functrans.core.errors import InputTypeError, OptionError
 
 if TYPE_CHECKING:
@@ -110,9 +111,12 @@ def told(environment: Mapping[str, str]) -> int:
 
 def prepare() -> None:
     """Let there be the function that modules of :func:`parallel` call."""
+    if _pool is None:  # otherwise there is no need to wait for who compiles
+        on_large_stack(_prepare)
+
+
+def _prepare() -> None:
     global _pool
-    if _pool is not None:  # no need to wait for who compiles
-        return
     with taking(lock):
         if _pool is None:
             with marking(None):  # it is no part of the text that is being written
