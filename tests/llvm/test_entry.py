@@ -564,3 +564,25 @@ def test_large_results_take_memory_of_results_that_are_gone(way: str) -> None:
     finally:
         found.leave(before)
     assert handler() == "default_allocator"
+
+
+def test_threads_that_ask_for_memory_at_a_time_are_given_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Native code has the address of its handler, which one that is dropped would leave dangling:
+    ``Capsule must be named 'mem_handler'``."""
+    together, functions = threading.Barrier(2), memory._functions
+
+    def slowly() -> Any:
+        together.wait(timeout=60)
+        return functions()
+
+    monkeypatch.setattr(memory, "_found", {})
+    monkeypatch.setattr(memory, "_functions", slowly)
+    found: list[Any] = []
+    threads = [threading.Thread(target=lambda: found.append(memory.memory())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] is found[1] is memory.memory() is not None

@@ -13,7 +13,6 @@ import ctypes
 import importlib
 import os
 import threading
-from functools import lru_cache
 from typing import Any
 
 from functrans.compile.background import when_calm
@@ -78,7 +77,7 @@ def keep_results() -> None:
 
 def forget() -> None:
     """Give the blocks back that are kept."""
-    found = memory() if memory.cache_info().currsize else None
+    found = _found.get("memory")
     if found is not None:
         found.clear()
 
@@ -116,9 +115,20 @@ class Memory:
         self._clear()
 
 
-@lru_cache(maxsize=1)
+_found: dict[str, Memory | None] = {}
+
+
 def memory() -> Memory | None:
-    """The memory of this process; None where NumPy or the C library do not have what it needs."""
+    """The memory of this process; None where NumPy or the C library do not have what it needs.
+
+    Native code has its address: threads that ask for it at a time are given the same, which stays.
+    """
+    if not _found:
+        _found.setdefault("memory", _made())
+    return _found["memory"]
+
+
+def _made() -> Memory | None:
     usable = next(
         (f for name in ("malloc_usable_size", "malloc_size") if (f := _symbol(name))), None
     )
