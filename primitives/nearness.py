@@ -96,12 +96,12 @@ def _near_gap_impl(w: Array, *, family: str, width: float) -> Array:
     found = near_pairs(w, family, width) & ~equal_pairs(w)
     real = w.real.dtype
     if not found.any():
-        return np.full(w.shape[:-1], np.inf, real)
+        return np.full(w.shape[:-1], np.inf, real)[()]
     gaps = np.abs(w[..., None, :] - w[..., None])
     size = np.max(np.abs(w), -1)
     least = np.min(np.where(found, gaps, np.inf), (-2, -1))
     apart = np.isinf(least)
-    return np.where(apart, np.inf, least / np.where(apart, 1, size)).astype(real)
+    return np.where(apart, np.inf, least / np.where(apart, 1, size)).astype(real)[()]
 
 
 near_gap: Function = nondifferentiable(

@@ -146,6 +146,12 @@ staged_tangent: Function = general(
             Sample(x, np.array([1.0, 2.0]), family="eigh", width=0.0, label=label)
             for x, label in ((draw((2,), -1, 1), ""), (draw_complex((2, 2), -1, 1), "complex"))
         ),
+        Sample(
+            *(draw_complex((2,), -1, 1), np.array([1.0 + 2j, 2.0])),
+            family="eig",
+            width=0.0,
+            label="complex values",
+        ),
         *(
             Sample(
                 *(np.ones(np.array(value).shape), np.array(w)),
@@ -173,7 +179,7 @@ staged_factor: Function = general(
     samples=lambda: [
         Sample(draw((2, 2), -1, 1), np.array([1.0, 2.0]), family="eigh", width=0.0),
         Sample(
-            *(draw_complex((2,), -1, 1), np.array([1.0, 2.0])),
+            *(draw_complex((2,), -1, 1), np.array([1.0 + 2j, 2.0])),
             family="eig",
             width=0.0,
             label="complex",

@@ -244,7 +244,8 @@ def flip(m: Any, axis: Any = None) -> Array:
     x = operand(m)
     ndim = ndim_of(x)
     axes = tuple(range(ndim)) if axis is None else several_axes(axis, ndim)
-    return p.flip(x, axes=axes) if axes else scalar(x)
+    ans = p.flip(x, axes=axes)
+    return ans if ndim else scalar(ans)
 
 
 @implements(np.flipud, views=True)

@@ -35,7 +35,6 @@ DEVIATIONS: list[tuple[str, str, str]] = [
     ("x.nanquantile(0.4, 1)", "hard ties", SHARED),
     ("x.logcumsumexp(1)", "hard", "a row with an infinite element"),
     ("x.renorm(2, 0, 1.0)", "hard", "a row with an infinite norm, by which it is divided"),
-    ("torch.gradient(x, dim=1)", "hard", "the difference of two infinite numbers"),
     (
         "torch.searchsorted(x.sort(1).values, y) | "
         "torch.searchsorted(x.sort(1).values, y, right=True)",

@@ -49,6 +49,8 @@ SUBSTITUTES = {
     "functrans.core.errors:warn_user": (
         "def NAME(message, category):\n    warnings.warn(message, category, stacklevel=3)"
     ),
+    # No transform is there that would do better.
+    "functrans.primitives.degenerate:decline_near": "def NAME(w, name, order):\n    pass",
     "functrans.compile.numpy_program:program": (
         "def NAME(graph, donated=()):\n"
         "    def run(*values):\n"

@@ -150,7 +150,8 @@ _MAY_SHARE = frozenset(
     (
         *("at_matrix", "cosm", "cumprod", "cumsum", "decomposed", "einsum"),
         *("known_eig", "known_eigh", "known_svd"),
-        *("relabelled", "settled", "shifted_rates", "sinm", "tie_mean"),
+        *("relabelled", "settled", "shifted_rates", "sinm", "staged_factor", "staged_tangent"),
+        "tie_mean",
         *("told_again", "told_apart", "told_rates", "told_within", "unsettled", "watched"),
         "with_limit",
     )
