@@ -129,8 +129,8 @@ def _keeps_order(equation: Equation) -> bool:
     """Whether an indexing leaves the axes as they follow each other in memory."""
     if len(equation.inputs) > 1:
         return False
-    entries: tuple[Any, ...] = equation.params["index"].entries
-    return not any([type(e) is bool or (type(e) is slice and (e.step or 1) < 0) for e in entries])
+    entries = equation.params["index"].entries
+    return not any([type(e) is bool or (isinstance(e, slice) and (e.step or 1) < 0) for e in entries])
 
 
 def _typed(x: Any) -> Any:
