@@ -130,7 +130,9 @@ def _keeps_order(equation: Equation) -> bool:
     if len(equation.inputs) > 1:
         return False
     entries = equation.params["index"].entries
-    return not any([type(e) is bool or (isinstance(e, slice) and (e.step or 1) < 0) for e in entries])
+    return not any(
+        [type(e) is bool or (isinstance(e, slice) and (e.step or 1) < 0) for e in entries]
+    )
 
 
 def _typed(x: Any) -> Any:
