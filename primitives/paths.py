@@ -154,7 +154,7 @@ staged_tangent: Function = general(
         ),
         *(
             Sample(
-                *(np.ones(np.array(value).shape), np.array(w)),
+                *(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array(w)),
                 family=family,
                 width=0.0,
                 smooth=False,
@@ -162,8 +162,8 @@ staged_tangent: Function = general(
                 label=label,
             )
             for w, family, value, label in (
-                ([[1.0, 1.0], [1.0, 2.0]], "eigh", [[np.nan, np.nan], [1, 1]], "a pair"),
-                ([2.0, 0.0], "svd", [[np.nan, np.nan]], "vanishing"),
+                ([[1.0, 1.0], [1.0, 2.0]], "eigh", [[np.nan, np.nan], [3, 4]], "a pair"),
+                ([2.0, 0.0], "svd", np.full((2, 2), np.nan), "vanishing"),
             )
         ),
     ],
