@@ -150,7 +150,7 @@ def check_program(seed: int) -> None:
             continue
         finite = np.isfinite(x) & np.isfinite(y)
         scale = max(1.0, float(np.max(np.abs(y[finite]), initial=0.0)))
-        assert np.max(np.abs(x[finite] - y[finite]), initial=0.0) <= eps * scale, seed
+        assert float(np.max(np.abs(x[finite] - y[finite]), initial=0.0)) <= eps * scale, seed
         assert np.array_equal(np.isnan(x), np.isnan(y)), seed
 
 
