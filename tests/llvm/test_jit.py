@@ -356,7 +356,7 @@ class TestNative:
         def broken(*_: Any, **__: Any) -> Any:
             raise RuntimeError("it could not be compiled")
 
-        monkeypatch.setattr("functrans.compile.llvm.planned.NativeProgram", broken)
+        monkeypatch.setattr("functrans.compile.llvm.planned.PlannedProgram", broken)
         step = ft.jit(lambda x: long_chain(x) + 2.0, backend="llvm", background=True)
         x = np.ones(3)
         with contextlib.suppress(RuntimeError):  # it may have been quick

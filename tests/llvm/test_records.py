@@ -361,8 +361,8 @@ def test_damaged_records_are_not_read(
     else:
         path.write_bytes({"cut": content[:-1], "flipped": bytes(changed), "empty": b""}[damage])
     made: list[Any] = []
-    plan = planned.NativeProgram
-    monkeypatch.setattr(planned, "NativeProgram", lambda *a: made.append(plan(*a)) or made[-1])
+    plan = planned.PlannedProgram
+    monkeypatch.setattr(planned, "PlannedProgram", lambda *a: made.append(plan(*a)) or made[-1])
     monkeypatch.setattr(engine, "_loaded", WeakValueDictionary())
     assert bits(again(lambda: ft.jit(sinc)(X))) == bits(first)
     assert len(made) == 1

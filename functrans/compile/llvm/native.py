@@ -265,7 +265,7 @@ def _planned(
     """A program that is made anew, and left on the disk."""
     from functrans.compile.llvm import planned
 
-    made = planned.NativeProgram(graph, donated, exact, quick)
+    made = planned.PlannedProgram(graph, donated, exact, quick)
     record = None if key is None else made.record(key)
     if key is not None and record is not None:
         records.keep(key, record)

@@ -36,19 +36,9 @@ def in_native_form(graph: Graph, exact: bool) -> Graph:
     return run_graphs(graph, partial(prepared, exact=exact))
 
 
-class NativeProgram:
-    """A graph whose segments are native code, to be used as a :class:`functrans.compile.Program`.
-
-    Attributes
-    ----------
-    name : str
-        That of the graph.
-    segment : NativeSegment or None
-        What carries all of it out, where there is such.
-    run : callable
-    source : str
-        The text of the part in Python.
-    """
+class PlannedProgram:
+    """A graph whose segments are native code, compiled now; see
+    :class:`functrans.compile.llvm.native.NativeProgram`."""
 
     def __init__(
         self, graph: Graph, donated: tuple[int, ...], exact: bool, quick: bool = False

@@ -169,9 +169,9 @@ class RecordedProgram:
     @property
     def native(self) -> str:
         if self._planned is None:
-            from functrans.compile.llvm.planned import NativeProgram
+            from functrans.compile.llvm.planned import PlannedProgram
 
-            self._planned = NativeProgram(*self._arguments)
+            self._planned = PlannedProgram(*self._arguments)
         return self._planned.native
 
     def _by_numpy(self, *values: Any) -> list[Array]:
