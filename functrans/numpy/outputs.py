@@ -7,7 +7,7 @@ says how to make an array that can. What NumPy asks of the array differs from fu
 from __future__ import annotations
 
 import sys
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -135,9 +135,11 @@ def safe_out(result: Any, out: Any, name: str) -> Any:
     return delivered(result, _one_array(out, name), name, "safe")
 
 
-def unused_out(result: Any, out: Any, name: str) -> Any:
-    """The result alone, where NumPy passes over its argument; one that could not be written to is
-    refused all the same."""
+def perhaps_out(result: Any, out: Any, name: str) -> Any:
+    """The array to write to, or the result alone where this NumPy passes over its argument; one
+    that could not be written to is refused all the same."""
+    if not _passes_over_out(name.rpartition(".")[2]):
+        return delivered(result, out, name)
     if isinstance(result, TracedArray) and issubclass(type(out), np.ndarray):
         refuse_plain(name, out)
     return result
@@ -166,10 +168,11 @@ def broadcast_to_target(result: Array, target: Array, name: str) -> Array:
     return p.broadcast_to(result, shape=target.shape)
 
 
-def _passes_over_out(function: Any) -> bool:
+@cache
+def _passes_over_out(name: str) -> bool:
     """Whether this NumPy has the fault that a transform does not write to where it is told to."""
     out = np.zeros((2, 2), complex)
-    return function(np.ones((2, 2)), out=out) is not out
+    return getattr(np.fft, name)(np.ones((2, 2)), out=out) is not out
 
 
 _RULES: dict[Function, str] = {
@@ -183,9 +186,7 @@ _RULES: dict[Function, str] = {
     one_broadcast_out: "outer isposinf isneginf",
     assigned_out: "nanmedian nanquantile nanpercentile",
     safe_out: "einsum",
-    unused_out: " ".join(
-        f.__name__ for f in (np.fft.hfft, np.fft.ifft2, np.fft.irfft2) if _passes_over_out(f)
-    ),
+    perhaps_out: "hfft ifft2 irfft2",
 }
 OUTPUTS: dict[str, Function] = {
     name: deliver for deliver, names in _RULES.items() for name in names.split()
