@@ -25,7 +25,7 @@ from functrans.transforms.telling import differentiated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functrans.core.interpreter import Interpreter, Ties, is_left
+    from functrans.core.interpreter import Interpreter
     from functrans.core.primitive import Primitive
 
 _DECOMPOSED = primitive_of(decomposed)
