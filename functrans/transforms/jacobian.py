@@ -66,7 +66,8 @@ def jacfwd(
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
-    return _columns(fun, "jacfwd", argnums, argnames, has_aux, holomorphic, chunk_size)
+    selection = Selection(fun, "jacfwd", argnums, argnames)
+    return _columns(selection, has_aux, holomorphic, chunk_size)
 
 
 def jacrev(
@@ -91,7 +92,8 @@ def jacrev(
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
-    return _rows(fun, "jacrev", argnums, argnames, has_aux, holomorphic, chunk_size)
+    selection = Selection(fun, "jacrev", argnums, argnames)
+    return _rows(selection, has_aux, holomorphic, chunk_size)
 
 
 def jacobian(
@@ -117,7 +119,7 @@ def jacobian(
            [0., 4.]])
     """
     selection = Selection(fun, "jacobian", argnums, argnames)
-    forward = _columns(fun, "jacobian", argnums, argnames, has_aux, holomorphic, chunk_size)
+    forward = _columns(selection, has_aux, holomorphic, chunk_size)
 
     @wraps(fun)
     def either(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -163,9 +165,12 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    first = _rows(fun, "hessian", argnums, argnames, has_aux, holomorphic, None)
-    second = _columns(first, "hessian", argnums, argnames, has_aux, holomorphic, chunk_size)
-    return wraps(fun)(second)
+
+    def chosen(function: Callable[..., Any]) -> Selection:
+        return Selection(function, "hessian", argnums, argnames)
+
+    first = _rows(chosen(fun), has_aux, holomorphic, None)
+    return wraps(fun)(_columns(chosen(first), has_aux, holomorphic, chunk_size))
 
 
 def hvp(
@@ -205,19 +210,12 @@ def hvp(
 
 
 def _columns(
-    fun: Callable[P, Any],
-    transform: str,
-    argnums: Argnums | None,
-    argnames: Argnames,
-    has_aux: bool,
-    holomorphic: bool,
-    chunk_size: int | None,
-) -> Callable[P, Any]:
+    selection: Selection, has_aux: bool, holomorphic: bool, chunk_size: int | None
+) -> Callable[..., Any]:
     """:func:`jacfwd`, by the name that messages call it."""
-    selection = Selection(fun, transform, argnums, argnames)
 
-    @wraps(fun)
-    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+    @wraps(selection.fun)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=True)
         out, linear, *aux = value_and_linear(selection, inner, picked, has_aux)
@@ -244,19 +242,12 @@ def _columns(
 
 
 def _rows(
-    fun: Callable[P, Any],
-    transform: str,
-    argnums: Argnums | None,
-    argnames: Argnames,
-    has_aux: bool,
-    holomorphic: bool,
-    chunk_size: int | None,
-) -> Callable[P, Any]:
+    selection: Selection, has_aux: bool, holomorphic: bool, chunk_size: int | None
+) -> Callable[..., Any]:
     """:func:`jacrev`, by the name that messages call it."""
-    selection = Selection(fun, transform, argnums, argnames)
 
-    @wraps(fun)
-    def jacobian(*args: P.args, **kwargs: P.kwargs) -> Any:
+    @wraps(selection.fun)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
         picked, inner = _inner(selection, args, kwargs)
         spaces, trees = _input_spaces(selection, picked, holomorphic, forward=False)
         out, pullback, *aux = value_and_pullback(selection, inner, picked, has_aux)
