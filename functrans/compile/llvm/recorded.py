@@ -9,7 +9,8 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
-from functrans.compile.llvm.code import engine, providers
+from functrans.compile.llvm import providers
+from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.compiled import Body
 from functrans.compile.llvm.native import NativeSegment
 from functrans.compile.llvm.records import restored
