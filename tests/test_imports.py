@@ -159,3 +159,36 @@ def test_import_loads_only_declared_dependencies() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == []
+
+
+def test_jit_loads_no_loops() -> None:
+    """A jitted function without loops and branches loads no control flow; what needs some finds
+    it: its functions, graphs in files, names of primitives."""
+    program = (
+        "import sys, pickle, numpy as np, functrans as ft\n"
+        "assert ft.jit(ft.grad(lambda x: np.sin(x) * x), backend='numpy')(1.0) > 1.0\n"
+        "print(*sorted(x for x in sys.modules if x.startswith('functrans.control.')))\n"
+        "from functrans.core.primitive import REGISTRY, lookup\n"
+        "assert 'cond' not in REGISTRY and lookup('cond').name == 'cond'\n"
+        "try:\n"
+        "    ft.extend.elementwise('scan', np.sin, np.cos, samples=None)\n"
+        "except ft.errors.RegistrationError as error:\n"
+        "    assert 'registered already' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n"
+        "from functrans.control import scan, checkpoint_policies, map as mapped\n"
+        "assert scan is ft.scan and mapped is ft.map and 'scan' in REGISTRY\n"
+        "assert checkpoint_policies is ft.checkpoint_policies\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    loaded = {name.removeprefix("functrans.control.") for name in result.stdout.split()}
+    assert "jit" in loaded
+    assert not loaded & {"associative", "call", "conditional", "cond_primitive", "late", "recorded"}
+    assert not [name for name in loaded if name.startswith(("rolled", "scan", "while", "repet"))]

@@ -16,15 +16,12 @@ from functrans.core.types import type_of
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes import optimize
 from functrans.graph.passes.rewriting import rewritten
-from functrans.graph.passes.running import REWRITES
 from functrans.transforms.lifting import lifted
 from functrans.transforms.staging import CUSTOM_CALL, Stage
 
 
 def inlined(graph: Graph) -> Graph:
     """The graph with the operations of such functions in place of their calls."""
-    if not any([e.primitive is CUSTOM_CALL for e in graph.equations]):
-        return graph
     made = rewritten(graph, _called)
     return graph if made is graph else roll(optimize(made))
 
@@ -48,6 +45,3 @@ def _called(equation: Equation) -> Equation | None:
         equation.line,
         equation.errstate,
     )
-
-
-REWRITES.append(inlined)

@@ -22,7 +22,6 @@ from functrans.core.primitive import HigherOrder, primitive_of
 from functrans.core.types import ArrayType
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.passes.rewriting import like
-from functrans.graph.passes.running import REWRITES
 from functrans.graph.passes.values import Keys
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ class _Last(HigherOrder):
 
 def recorded(graph: Graph) -> Graph:
     """The graph with each loop that a pullback of it follows keeping what that needs."""
-    if not any([e.primitive is _PULLBACK for e in graph.equations]):
-        return graph
     keys = Keys()
 
     def operand(x: Any) -> Hashable:
@@ -261,5 +258,3 @@ late_record = higher_order("late_record", _record_late, _record_late_types, _Las
 late_replay = higher_order("late_replay", _replay_late, _replay_late_types, _Last())
 
 _PULLBACK = primitive_of(late_vjp)
-
-REWRITES.append(recorded)

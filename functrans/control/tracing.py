@@ -8,7 +8,6 @@ import numpy as np
 
 from functrans.compile import program
 from functrans.compile.executors import NUMPY, Executor
-from functrans.control.call import call
 from functrans.control.decompositions import derives
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import GUARD, PathLeft, Recording, Stepping
@@ -105,6 +104,8 @@ class Trace:
             given_up = () if self.outcomes else _given_up(leaves, donated)
             outs: Sequence[Any] = self.executor.program(self.graph, given_up)(*leaves)
         else:
+            from functrans.control.call import call
+
             outs = call(*self.closed, *leaves, graph=self.graph, **self.executor.params)
         return tree.unflatten(self.out_tree, outs)
 

@@ -8,6 +8,7 @@ parameters. Exactly what is named is kept until the rule runs.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
+
+HOMES: dict[str, str] = {}
+"""The modules of primitives that are loaded when one is needed, entered by those above."""
 
 BY_UFUNC: dict[np.ufunc, Primitive] = {}
 """The primitives that carry out a NumPy ufunc."""
@@ -380,7 +384,8 @@ class Primitive:
         in_place: InPlace | None = None,
         samples: Callable[[], list[Any]] | None = None,
     ) -> None:
-        if name in REGISTRY:
+        elsewhere = name in HOMES and HOMES[name] != getattr(impl, "__module__", None)
+        if name in REGISTRY or elsewhere:
             raise RegistrationError(
                 f"a primitive named {name!r} is registered already; "
                 "choose another name, or replace single rules with functrans.extend.override"
@@ -478,4 +483,6 @@ def primitive_of(function: Callable[..., Any]) -> Primitive:
 
 def lookup(name: str) -> Primitive:
     """The primitive of that name."""
+    if name not in REGISTRY and name in HOMES:
+        import_module(HOMES[name])
     return REGISTRY[name]

@@ -18,7 +18,7 @@ import numpy as np
 
 from functrans._version import __version__
 from functrans.core.errors import GraphFileError
-from functrans.core.primitive import REGISTRY, Primitive
+from functrans.core.primitive import HOMES, REGISTRY, Primitive
 from functrans.graph.files.values import (
     OURS,
     Damaged,
@@ -214,6 +214,7 @@ def _primitive(name: Any, module: Any, line: Any) -> Primitive:
     if name not in REGISTRY and OURS.fullmatch(str(module)):
         with contextlib.suppress(ImportError):  # a part of this package, as those that need SciPy
             importlib.import_module(module)
+            importlib.import_module(HOMES.get(name, module))
     if name not in REGISTRY:
         raise Damaged(
             f"the primitive {name!r} of {module}, used at {line}, is not registered here: import "

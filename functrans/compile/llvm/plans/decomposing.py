@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans.compile.llvm.plans.pooling import pooling
 from functrans.compile.llvm.plans.rearranging import rearranging
-from functrans.core.primitive import REGISTRY
+from functrans.core.primitive import HOMES, REGISTRY, lookup
 from functrans.core.types import ArrayType, dtype_of, shape_of, type_of
 from functrans.graph.graph import Equation, Graph, Variable, operand_types
 from functrans.graph.passes.rewriting import like
@@ -85,7 +85,7 @@ def _parts(equation: Equation, given: Collection[Any]) -> list[Equation] | None:
     if formula is None:
         return None
     if formula is norm and equation.inputs[0] in given and kinds[0].size > FEW:
-        formula = _norm_of_many if "cond" in REGISTRY else norm  # programs of users have loaded it
+        formula = _norm_of_many if "cond" in HOMES else norm  # programs of users have it
     allowed = "biufc" if name in _COMPLEX else "biuf"
     plain = [k.dtype.kind in allowed and k.dtype.itemsize != 2 for k in kinds]
     if name in _FORMULAS and not all(plain):
@@ -197,7 +197,7 @@ def _norm_of_many(x: Array, *, axes: Axes, keepdims: bool = False) -> Array:
         _staged(lambda x, total: norm(x, axes=axes, keepdims=keepdims), kind, type_of(total)),
     )
     index = astype(out_of_range, dtype=np.dtype(np.intp))
-    outs: tuple[Array, ...] = REGISTRY["cond"].call(index, x, total, branches=branches, lanes=None)
+    outs: tuple[Array, ...] = lookup("cond").call(index, x, total, branches=branches, lanes=None)
     return outs[0]
 
 
