@@ -32,6 +32,7 @@ from functrans.core.kinds import (
     reduction as reduction,
 )
 from functrans.core.primitive import (
+    OVERRIDDEN,
     ZERO as ZERO,
     Primitive as Primitive,
     Rule,
@@ -80,6 +81,7 @@ def override(
     np.float64(12.0)
     """
     primitive = primitive_of(function)
+    OVERRIDDEN.add(primitive.name)  # what is kept on the disk is of other rules
     primitive.pushes = _replaced(primitive, primitive.pushes, push)
     primitive.pulls = _replaced(primitive, primitive.pulls, pull)
     if batch is not None:

@@ -27,6 +27,9 @@ REGISTRY: dict[str, Primitive] = {}
 HOMES: dict[str, str] = {}
 """The modules of primitives that are loaded when one is needed, entered by those above."""
 
+OVERRIDDEN: set[str] = set()
+"""The names of primitives of which users have replaced rules."""
+
 BY_UFUNC: dict[np.ufunc, Primitive] = {}
 """The primitives that carry out a NumPy ufunc."""
 

@@ -20,6 +20,7 @@ from functrans.compile.llvm.code import cache, engine, sources
 from functrans.compile.llvm.recorded import RecordedProgram
 from functrans.compile.llvm.records import key_of
 from functrans.control import fori_loop
+from functrans.core import primitive
 from functrans.graph.files.identity import Identity
 from functrans.graph.files.values import Unsupported
 from functrans.graph.graph import Equation, Graph
@@ -431,3 +432,23 @@ def test_defects_of_optimised_code_are_told(where: Path, monkeypatch: pytest.Mon
     with pytest.warns(RuntimeWarning, match="goes on without: no memory"):
         background.finish()
     assert bits(jitted(X)) == bits(first)
+
+
+def test_rules_of_users_leave_and_find_nothing(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Derivatives of loops are made with the program, by whatever rules there are then."""
+    monkeypatch.setattr(primitive, "OVERRIDDEN", set())
+    monkeypatch.setattr(records, "OVERRIDDEN", primitive.OVERRIDDEN)
+    monkeypatch.setattr(ft.extend, "OVERRIDDEN", primitive.OVERRIDDEN)
+    graph = graph_of(lambda x: np.sin(x) * 2.0, X)
+    assert key_of(graph, ()) is not None
+    cube = ft.extend.elementwise(
+        "cube_recorded",
+        lambda x: x**3,
+        lambda x: x * x,
+        samples=ft.extend.unary(-2, 2),
+        shape=lambda x: x,
+    )
+    ft.extend.override(cube, pull={0: lambda g, x: 3 * g * x * x})
+    assert key_of(graph, ()) is None

@@ -17,6 +17,7 @@ import numpy as np
 from functrans.compile.llvm.code import cache
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.sources import fingerprint, now
+from functrans.core.primitive import OVERRIDDEN
 from functrans.graph.files.identity import Identity
 from functrans.graph.files.values import Unsupported
 
@@ -52,9 +53,10 @@ class Key:
 def key_of(graph: Graph, options: tuple[Any, ...]) -> Key | None:
     """The key of a graph with the options of its code, plain numbers and tuples of them.
 
-    None where nothing is kept on the disk, or the graph cannot be told by a text.
+    None where nothing is kept on the disk, or the graph cannot be told by a text. Programs of loops
+    have derivatives that are only made for them, of all kinds of rules: none may be the user's.
     """
-    if cache.folder() is None:
+    if cache.folder() is None or OVERRIDDEN:
         return None
     sources = fingerprint()
     if sources is None:
