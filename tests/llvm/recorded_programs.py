@@ -64,6 +64,37 @@ def donating(x: Any, y: Any) -> Any:
     return x * 2.0 + y, np.sum(y)
 
 
+def spectrum(x: Any) -> Any:
+    y = np.fft.fft(np.sin(x) * TABLE[:37] + np.cos(x))
+    return (
+        np.abs(y) * 0.5,
+        np.real(np.fft.ifft(y * np.exp(-0.1j * np.arange(37)))) + x,
+        TABLE[3] * 2,
+    )
+
+
+def eigenvalues(a: Any) -> Any:
+    w, v = np.linalg.eigh(a + a.T)
+    return np.exp(-w) @ np.abs(v) + np.linalg.svd(np.tanh(a), compute_uv=False)
+
+
+def filters(rows: Any) -> Any:
+    def step(c: Any, row: Any) -> Any:
+        c = np.real(np.fft.ifft(np.fft.fft(c) * np.cos(row))) * 0.5 + row
+        return c, np.sum(c * c)
+
+    return ft.scan(step, rows[0], rows)
+
+
+def condition(x: Any) -> Any:
+    return ft.cond(
+        np.sum(x) > 0.0,
+        lambda x: np.real(np.fft.fft(x * 2.0 + np.sin(x))) + 1.0,
+        lambda x: np.cos(x) * 0.25,
+        x,
+    )
+
+
 PROGRAMS: dict[str, Callable[[], Any]] = {
     "chain": lambda: ft.jit(chain)(X),
     "number": lambda: ft.jit(lambda x: np.sin(x) * np.exp(x) + x)(1.5),
@@ -85,6 +116,13 @@ PROGRAMS: dict[str, Callable[[], Any]] = {
     "sort": lambda: ft.jit(lambda x: np.sort(x * -1.0))(X),
     "solve": lambda: ft.jit(np.linalg.solve)(np.eye(6) * 3.0 + 0.5, np.ones(6)),
     "random": lambda: ft.jit(lambda k: random.normal(k, (50,)))(random.key(3)),
+    "spectrum": lambda: ft.jit(spectrum)(X),
+    "eigenvalues": lambda: ft.jit(eigenvalues)(np.diag(X[:6]) + 0.5),
+    "filters": lambda: ft.jit(filters)(np.ones((6, 8))),
+    "conditions": lambda: [ft.jit(condition)(x) for x in (X, X - 9.0)],
+    "given up": lambda: ft.jit(spectrum, donate_argnums=0)(X.copy()),
+    "exact spectrum": lambda: ft.jit(spectrum, exact=True)(X),
+    "none": lambda: ft.jit(np.fft.fft)(X),
 }
 
 PLANNING = ("plans", "emission", "kernels", "elements", "segment", "planned", "cutting", "families")

@@ -21,7 +21,7 @@ from functrans.compile.llvm.recorded import RecordedProgram
 from functrans.compile.llvm.records import key_of
 from functrans.control import fori_loop
 from functrans.core import primitive
-from functrans.graph.files.identity import Identity
+from functrans.graph.files.identity import Identity, graph_of as read
 from functrans.graph.files.values import Unsupported
 from functrans.graph.graph import Equation, Graph
 from tests.llvm.recorded_programs import PROGRAMS, X, bits
@@ -432,6 +432,107 @@ def test_defects_of_optimised_code_are_told(where: Path, monkeypatch: pytest.Mon
     with pytest.warns(RuntimeWarning, match="goes on without: no memory"):
         background.finish()
     assert bits(jitted(X)) == bits(first)
+
+
+CUT = ("spectrum", "eigenvalues", "filters", "conditions", "given up", "exact spectrum", "none")
+
+
+def test_cut_programs_are_found(where: Path) -> None:
+    """Programs with operations of NumPy between native ones, in loops and branches too: none of
+    them is planned again, and they have the same text."""
+    first = process(CUT)
+    made = len(list(where.iterdir()))
+    assert "functrans.compile.llvm.cutting" in first["loaded"]
+    second = process(CUT, "--unfinished")
+    assert second == {"bits": first["bits"], "loaded": []}
+    assert len(list(where.iterdir())) == made
+    assert process(CUT, FUNCTRANS_CACHE="0")["bits"] == first["bits"]
+
+    def f(x: Any) -> Any:
+        return np.real(np.fft.fft(np.sin(x) * 0.59375)) + x
+
+    wanted, source = ft.jit(f)(X), ft.jit(f).lower(X).source
+    background.finish()
+    jitted = ft.jit(f)
+    assert bits(again(lambda: jitted(X))) == bits(wanted)
+    found = program_of(jitted, X)
+    assert isinstance(found, RecordedProgram) and found.segment is None
+    assert source.partition("\n#")[0] == found.source.partition("\n#")[0]
+    assert found.native.count("define ") > 1
+
+
+def test_cut_programs_name_lines_of_their_own(where: Path) -> None:
+    """Where the same graph has been left by other lines of a user; which equations have the same
+    line is part of the key."""
+
+    def one(a: Any) -> Any:
+        b = np.sin(a) * 0.53125 + 1j
+        return np.linalg.cholesky(b) * 2.0
+
+    def other(a: Any) -> Any:
+        b = np.sin(a) * 0.53125 + 1j
+
+        return np.linalg.cholesky(b) * 2.0
+
+    def together(a: Any) -> Any:
+        return np.linalg.cholesky(np.sin(a) * 0.53125 + 1j) * 2.0
+
+    names = set()
+    for f in (one, other, together):
+        f.__name__ = "f"
+        graph = graph_of(f, np.ones((3, 3)))
+        key = key_of(graph, ())
+        assert key is not None
+        names.add(key.name)
+    assert len(names) == 2
+    lines = []
+    for f in (one, other):
+        jitted = ft.jit(f)
+        with pytest.raises(np.linalg.LinAlgError) as caught:
+            again(lambda jitted=jitted: jitted(np.ones((3, 3))))
+        background.finish()
+        (note,) = caught.value.__notes__
+        lines.append(int(note.rpartition(":")[2].partition(" ")[0]))
+    assert isinstance(program_of(jitted, np.ones((3, 3))), RecordedProgram)
+    assert lines[1] - lines[0] == other.__code__.co_firstlineno - one.__code__.co_firstlineno + 1
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_graphs_are_made_again_of_their_identity(
+    where: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """They have the same text, lines and constants."""
+    met: list[Graph] = []
+    monkeypatch.setattr(native, "_found", lambda graph, *_: met.append(graph))
+    again(PROGRAMS[name])
+    assert met
+    for graph in met:
+        told = Identity(graph, 1 << 20)
+        made = read(told.written, told.lines, told.arrays)
+        found = Identity(made, 1 << 20)
+        assert (found.text, found.lines) == (told.text, told.lines)
+        assert all([x is y for x, y in zip(found.arrays, told.arrays, strict=True)])
+        assert made.text(lines=True) == graph.text(lines=True)
+
+
+def test_cut_programs_that_are_not_told_have_no_record(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where reading gives another graph, or a line is from elsewhere."""
+
+    def f(x: Any) -> Any:
+        return np.real(np.fft.fft(np.sin(x) * 0.46875)) + x
+
+    graph = graph_of(f, X)
+    key = key_of(graph, ((), False))
+    assert key is not None
+    made = planned.PlannedProgram(graph, (), False)
+    assert isinstance(made.record(key), records.CutRecord)
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "graph_of", lambda *_: graph)
+        assert made.record(key) is None
+    key.lines[:] = ["elsewhere:1"]
+    assert made.record(key) is None
 
 
 def test_rules_of_users_leave_and_find_nothing(

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functrans.core.dispatch import public_function
-from functrans.core.primitive import Primitive
+from functrans.compile.llvm.native_primitive import native
 from functrans.graph.graph import Equation, Graph, Variable, graphs_in, with_graphs
 from functrans.graph.passes.rewriting import like, rewritten
 from functrans.graph.passes.running import runnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from functrans.core.types import ArrayType
 
     Chooser = Callable[[Equation], bool]
 
@@ -33,23 +30,6 @@ PRODUCTS = frozenset(("affine", "dot", "matmul", "tensordot"))
 RUNNING = frozenset(("call", "cond", "scan", "while_loop", "while_record", "while_replay"))
 """Operations that run their graphs as they are; others transform them while the program runs, and
 so do these for lanes of their own."""
-
-
-def _apart(*values: Any, graph: Graph, run: Callable[..., Sequence[Any]]) -> tuple[Any, ...]:
-    return tuple(run(*values))
-
-
-def _types(*types: ArrayType, graph: Graph, run: object) -> tuple[ArrayType, ...]:
-    return tuple(graph.output_types)
-
-
-_apart.bound = lambda graph, run: run  # type: ignore[attr-defined]
-
-native = Primitive("native", "higher-order", _apart, outputs=0, shape=_types)
-"""A segment, ``graph``, and what carries it out, ``run(*values) -> outputs``. It has no rules:
-graphs are cut when no transform will see them any more."""
-
-public_function(native, _apart, 0)
 
 
 def cut(graph: Graph, fits: Chooser, made: Callable[[Graph], Callable[..., Any]]) -> Graph:

@@ -11,9 +11,10 @@ from functrans.compile.llvm.code.blas import asked
 from functrans.compile.llvm.cutting import cut, run_graphs, whole
 from functrans.compile.llvm.families import Address
 from functrans.compile.llvm.native import NativeSegment
+from functrans.compile.llvm.native_primitive import with_runs
 from functrans.compile.llvm.plans.calls import CONVOLUTIONS, PRODUCTS
 from functrans.compile.llvm.recorded import join_families
-from functrans.compile.llvm.records import Record, stored
+from functrans.compile.llvm.records import Record, cut_record, stored
 from functrans.compile.llvm.segment import NativeFunction, prepared, supported
 from functrans.compile.numpy_program import program
 from functrans.core.types import dummy
@@ -21,7 +22,7 @@ from functrans.graph.graph import Variable, graphs_in
 from functrans.graph.passes.layout import Layouts
 
 if TYPE_CHECKING:
-    from functrans.compile.llvm.records import Key
+    from functrans.compile.llvm.records import CutRecord, Key
     from functrans.core.types import Array, ArrayType
     from functrans.graph.graph import Equation, Graph
 
@@ -48,12 +49,16 @@ class PlannedProgram:
         graph = in_native_form(graph, exact)
         fits = _Chooser(graph, exact)
         self._functions: list[NativeFunction] = []
+        self._segments: list[NativeSegment] = []
+        self._cut: Graph | None = None
 
         def segment(part: Graph, donated: tuple[int, ...] = ()) -> NativeSegment:
             function = NativeFunction(part, exact=exact, donated=donated, quick=quick)
             self._functions.append(function)
             types, by_numpy = (part.input_types, part.output_types), partial(_by_numpy, part)
-            return NativeSegment(part.name, types, _forms(part), function, exact, by_numpy)
+            made = NativeSegment(part.name, types, _forms(part), function, exact, by_numpy)
+            self._segments.append(made)
+            return made
 
         self.name = graph.name
         self.segment = segment(graph, donated) if whole(graph, fits) else None
@@ -61,8 +66,8 @@ class PlannedProgram:
         if self.segment is not None:
             self.run = self.segment.run
         else:
-            parts = cut(graph, fits, lambda part: segment(part).run)
-            inner = program(parts, donated)
+            self._cut = cut(graph, fits, lambda part: segment(part).run)
+            inner = program(self._cut, donated)
             self.run, self.source = inner.run, inner.source
 
     @property
@@ -70,41 +75,52 @@ class PlannedProgram:
         """The text of all modules for LLVM."""
         return "\n".join(dict.fromkeys([one.text for one in self._functions]))
 
-    def record(self, key: Key) -> Record | None:
+    def record(self, key: Key) -> Record | CutRecord | None:
         """What another process needs to have this program without planning it; None if that is too
-        much, or the program has parts in Python.
+        much, or cannot be told.
 
         Products of code for several sizes may add up in another order than those of code for one.
         So that results do not depend on what the disk has, such a program is planned each time.
         """
-        if self.segment is None or _told(self._types) != _told(self.segment.types):
+        found = list(map(partial(_record, key), self._functions, self._segments))
+        records = [x for x in found if x is not None]
+        if len(records) < len(found):
             return None
-        (function,) = self._functions
-        constants = stored(function.constants, key)
-        if constants is None:
-            return None
-        words = function.words
-        if words is not None and _multiplies(function.graph):
-            return None
-        return Record(
-            arena=function.arena,
-            checked=function.checked,
-            polls=function.polls,
-            long=function.long,
-            aliased=function.aliased,
-            forms=self.segment.forms,
-            code=function.code.key,
-            quick=function.code.first,
-            constants=constants,
-            numbers=words and [(x.place,) if type(x) is Address else x for x in words],
-            blas=asked(),
-        )
+        if self._cut is not None:
+            numbers = {id(x.run): i for i, x in enumerate(self._segments)}
+            numbered = with_runs(self._cut, lambda _, run: numbers.pop(id(run)))
+            return None if numbers else cut_record(numbered, records, key)
+        same = self.segment is not None and _told(self._types) == _told(self.segment.types)
+        return records[0] if same else None
 
     def __call__(self, *values: Array) -> list[Array]:
         return self.run(*values)
 
     def __repr__(self) -> str:
         return f"<native program of graph {self.name}>"
+
+
+def _record(key: Key, function: NativeFunction, segment: NativeSegment) -> Record | None:
+    """What another process needs to have a segment."""
+    constants = stored(function.constants, key)
+    if constants is None:
+        return None
+    words = function.words
+    if words is not None and _multiplies(function.graph):
+        return None
+    return Record(
+        arena=function.arena,
+        checked=function.checked,
+        polls=function.polls,
+        long=function.long,
+        aliased=function.aliased,
+        forms=segment.forms,
+        code=function.code.key,
+        quick=function.code.first,
+        constants=constants,
+        numbers=words and [(x.place,) if type(x) is Address else x for x in words],
+        blas=asked(),
+    )
 
 
 class _Chooser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, ref
 
@@ -13,10 +13,10 @@ from functrans.compile.llvm import providers
 from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.compiled import Body
 from functrans.compile.llvm.native import NativeSegment
-from functrans.compile.llvm.records import restored
+from functrans.compile.llvm.records import CutRecord, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from functrans.compile.llvm.code.engine import Loaded
     from functrans.compile.llvm.native import NativeProgram
@@ -26,17 +26,66 @@ if TYPE_CHECKING:
 
 
 def recorded(
-    graph: Graph, donated: tuple[int, ...], exact: bool, key: Key, record: Record
+    graph: Graph, donated: tuple[int, ...], exact: bool, key: Key, record: Record | CutRecord
 ) -> RecordedProgram | None:
     """The program of a record; None if the code is not there any more, or needs what is not here.
 
     Code that was made quickly does where there is no other; the other is then made by a thread.
     """
-    function = RecordedFunction(graph, exact, record, restored(record, key))
+    make = _cut if isinstance(record, CutRecord) else _whole
+    return make(graph, donated, exact, key, record)
+
+
+def _whole(
+    graph: Graph, donated: tuple[int, ...], exact: bool, key: Key, record: Any
+) -> RecordedProgram | None:
+    function = _function(graph, partial(_in_native_form, graph, exact), exact, key, record)
+    if function is None:
+        return None
+    types, by_numpy = (graph.input_types, graph.output_types), partial(_by_numpy, graph, exact)
+    segment = NativeSegment(graph.name, types, record.forms, function, exact, by_numpy)
+    return RecordedProgram(graph, donated, exact, segment.run, segment)
+
+
+def _cut(
+    graph: Graph, donated: tuple[int, ...], exact: bool, key: Key, record: Any
+) -> RecordedProgram | None:
+    from functrans.compile.llvm.native_primitive import with_runs
+    from functrans.compile.numpy_program import program
+    from functrans.graph.files.values import Damaged
+
+    try:
+        numbered = record.made(key)
+    except (Damaged, ImportError):
+        return None
+    parts: dict[int, Graph] = {}
+
+    def noted(part: Graph, number: int) -> int:
+        parts.setdefault(number, part)
+        return number
+
+    with_runs(numbered, noted)
+    runs = []
+    for number, one in enumerate(record.segments):
+        part = parts[number]
+        function = _function(graph, partial(_itself, part), exact, key, one)
+        if function is None:
+            return None
+        types, by_numpy = (part.input_types, part.output_types), partial(_itself_by_numpy, part)
+        runs.append(NativeSegment(part.name, types, one.forms, function, exact, by_numpy).run)
+    made = program(with_runs(numbered, lambda _, number: runs[number]), donated)
+    return RecordedProgram(graph, donated, exact, made.run, source=made.source)
+
+
+def _function(
+    whole: Graph, form: Callable[[], Graph], exact: bool, key: Key, record: Record
+) -> RecordedFunction | None:
+    """The function of a record, see :class:`RecordedFunction`; None as above."""
+    function = RecordedFunction(whole, form, exact, record, restored(record.constants, key))
     code = _loaded(record, record.code, function.names, [])
     if code is not None:
         function.use(code, optimized=True)
-        return RecordedProgram(graph, donated, exact, record, function)
+        return function
     if record.numbers is not None:  # it is not this program's alone
         return None
     for part, offered in record.quick:
@@ -50,7 +99,31 @@ def recorded(
         return None
     function.use(code, optimized=False)
     function.optimize_later()
-    return RecordedProgram(graph, donated, exact, record, function)
+    return function
+
+
+def _in_native_form(graph: Graph, exact: bool) -> Graph:
+    from functrans.compile.llvm.planned import in_native_form
+
+    key = "prepared", exact
+    if key not in graph.derived:
+        graph.derived[key] = in_native_form(graph, exact)
+    return graph.derived[key]  # type: ignore[no-any-return]
+
+
+def _by_numpy(graph: Graph, exact: bool, *values: Any) -> list[Array]:
+    return _itself_by_numpy(_in_native_form(graph, exact), *values)
+
+
+def _itself(part: Graph) -> Graph:
+    """A segment, which was cut from a graph in native form."""
+    return part
+
+
+def _itself_by_numpy(graph: Graph, *values: Any) -> list[Array]:
+    from functrans.compile.numpy_program import program
+
+    return program(graph).run(*values)
 
 
 _unplanned: list[ReferenceType[RecordedFunction]] = []
@@ -85,7 +158,10 @@ class RecordedFunction(Body):
 
     Parameters
     ----------
-    graph : Graph
+    whole : Graph
+        Of the program that it is, or is a segment of.
+    form : callable
+        Gives the graph that its code is of.
     exact : bool
     record : Record
     constants : list of ndarray
@@ -93,7 +169,8 @@ class RecordedFunction(Body):
 
     def __init__(
         self,
-        graph: Graph,
+        whole: Graph,
+        form: Callable[[], Graph],
         exact: bool,
         record: Record,
         constants: list[np.ndarray[Any, Any]],
@@ -112,14 +189,14 @@ class RecordedFunction(Body):
         self.polls = record.polls
         self.long = record.long
         self.aliased = record.aliased
-        self._graph, self._exact = graph, exact
+        self._graph, self._form, self._exact = whole, form, exact
         self._key = record.code
         self._constants = constants
         _unplanned.append(ref(self))
 
     @cached_property
     def signature(self) -> Hashable:
-        """What the graph is but for its sizes."""
+        """What the graph of the program is but for its sizes."""
         from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature
 
         return GraphSignature(self._graph).key
@@ -127,18 +204,15 @@ class RecordedFunction(Body):
     def join_family(self) -> None:
         """Be known to programs that differ in sizes alone."""
         from functrans.compile.llvm.families import Member
-        from functrans.compile.llvm.planned import in_native_form
 
-        self._member = Member(in_native_form(self._graph, self._exact), self._exact)
+        self._member = Member(self._form(), self._exact)
         self._member.settle()
 
     def optimize(self) -> None:
         """Compile the graph with all optimisations, into the same memory."""
-        from functrans.compile.llvm.planned import in_native_form
         from functrans.compile.llvm.segment import whole_module
 
-        graph = in_native_form(self._graph, self._exact)
-        module = whole_module(graph, self._exact, self.arena, self._constants)
+        module = whole_module(self._form(), self._exact, self.arena, self._constants)
         code = engine.load(module.text(), self.names, kept=False, key=self._key)
         self.use(code, optimized=True)
 
@@ -152,20 +226,16 @@ class RecordedProgram:
         graph: Graph,
         donated: tuple[int, ...],
         exact: bool,
-        record: Record,
-        function: RecordedFunction,
+        run: Callable[..., list[Array]],
+        segment: NativeSegment | None = None,
+        source: str = "",
     ) -> None:
-        self._graph = graph
-        self._exact = exact
         self._planned: NativeProgram | None = None
         self._arguments = graph, donated, exact
         self.name = graph.name
-        types = graph.input_types, graph.output_types
-        numpy = self._by_numpy
-        segment = NativeSegment(graph.name, types, record.forms, function, exact, numpy)
-        self.segment: NativeSegment | None = segment
-        self.run = segment.run
-        self.source = ""
+        self.run = run
+        self.segment = segment
+        self.source = source
 
     @property
     def native(self) -> str:
@@ -174,15 +244,6 @@ class RecordedProgram:
 
             self._planned = PlannedProgram(*self._arguments)
         return self._planned.native
-
-    def _by_numpy(self, *values: Any) -> list[Array]:
-        from functrans.compile.llvm.planned import in_native_form
-        from functrans.compile.numpy_program import program
-
-        key = "prepared", self._exact
-        if key not in self._graph.derived:
-            self._graph.derived[key] = in_native_form(self._graph, self._exact)
-        return program(self._graph.derived[key]).run(*values)
 
     def __call__(self, *values: Array) -> list[Array]:
         return self.run(*values)

@@ -18,7 +18,7 @@ from functrans.compile.llvm.code import cache
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.sources import fingerprint, now
 from functrans.core.primitive import OVERRIDDEN
-from functrans.graph.files.identity import Identity
+from functrans.graph.files.identity import Identity, graph_of
 from functrans.graph.files.values import Unsupported
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 22
 """Bytes of constants up to which there is a key, and up to which a record holds them."""
 
-_FORMAT = "record 1"
+_FORMAT = "record 2"
 
 _ELSEWHERE = frozenset(("FUNCTRANS_CACHE", "FUNCTRANS_CACHE_DIR", "FUNCTRANS_NUM_THREADS"))
 """Variables of the environment on which no code depends."""
@@ -41,13 +41,17 @@ class Key:
     name : str
     arrays : list of ndarray
         The constants of the graph.
+    lines : list of str
+        Those of the user's code, each once. What the graph is told by says which equations have
+        the same, not which these are.
     """
 
-    __slots__ = ("arrays", "name")
+    __slots__ = ("arrays", "lines", "name")
 
-    def __init__(self, name: str, arrays: list[np.ndarray[Any, Any]]) -> None:
+    def __init__(self, name: str, arrays: list[np.ndarray[Any, Any]], lines: list[str]) -> None:
         self.name = name
         self.arrays = arrays
+        self.lines = lines
 
 
 def key_of(graph: Graph, options: tuple[Any, ...]) -> Key | None:
@@ -70,7 +74,7 @@ def key_of(graph: Graph, options: tuple[Any, ...]) -> Key | None:
     )
     around = (_FORMAT, sys.version, _numpy(), sources, repr(environment), repr(options))
     name = cache.key_of(identity.text, *around, *machine().processor, contents=identity.contents())
-    return Key(name, identity.arrays)
+    return Key(name, identity.arrays, identity.lines)
 
 
 def _numpy() -> str:
@@ -80,7 +84,7 @@ def _numpy() -> str:
 
 
 class Record:
-    """What native code of a graph needs.
+    """What the native code of a graph, or of a segment of one, needs.
 
     Attributes
     ----------
@@ -134,17 +138,87 @@ class Record:
             setattr(self, name, parts[name])
 
 
-def find(key: Key) -> Record | None:
+class CutRecord:
+    """What a graph needs that is cut into segments.
+
+    Attributes
+    ----------
+    segments : list of Record
+        In the order in which they were made.
+    graph : object
+        What :class:`Identity` has written of the graph that calls them, in which the parameter
+        ``run`` of a segment is its number.
+    lines : list of int
+        The places of its lines among those of the key.
+    constants : list
+        Its arrays, as those of a record.
+    """
+
+    __slots__ = ("constants", "graph", "lines", "segments")
+
+    def __init__(
+        self, segments: list[Record], graph: Any, lines: list[int], constants: list[Any]
+    ) -> None:
+        self.segments = segments
+        self.graph = graph
+        self.lines = lines
+        self.constants = constants
+
+    def made(self, key: Key) -> Graph:
+        """The graph that calls the segments, with their numbers.
+
+        Raises
+        ------
+        Damaged
+            It needs what is not here.
+        """
+        return graph_of(
+            self.graph, [key.lines[i] for i in self.lines], restored(self.constants, key)
+        )
+
+
+def cut_record(graph: Graph, segments: list[Record], key: Key) -> CutRecord | None:
+    """The record of a graph that calls segments by their numbers; None where another would be read
+    of it, or it is too large."""
+    places = {line: i for i, line in enumerate(key.lines)}
+    try:
+        identity = Identity(graph, LARGEST)
+    except Unsupported:
+        return None
+    constants = stored(identity.arrays, key)
+    if constants is None or not places.keys() >= set(identity.lines):
+        return None
+    lines = [places[line] for line in identity.lines]
+    record = CutRecord(segments, identity.written, lines, constants)
+    again = Identity(_read(_written(record)).made(key), LARGEST)
+    same = again.text == identity.text and again.lines == identity.lines
+    return record if same and [*again.contents()] == [*identity.contents()] else None
+
+
+def find(key: Key) -> Record | CutRecord | None:
     """The record of a key, if the disk has it as it was written."""
     written = cache.find(key.name)
-    return None if written is None else Record(**marshal.loads(written))
+    return None if written is None else _read(written)
 
 
-def keep(key: Key, record: Record) -> None:
+def keep(key: Key, record: Record | CutRecord) -> None:
     """Write a record to the disk, unless the sources have changed meanwhile."""
     if _as_loaded():
-        parts = {name: getattr(record, name) for name in Record.__slots__}
-        cache.keep(key.name, marshal.dumps(parts))
+        cache.keep(key.name, _written(record))
+
+
+def _written(record: Record | CutRecord) -> bytes:
+    parts = {name: getattr(record, name) for name in record.__slots__}
+    if isinstance(record, CutRecord):
+        parts["segments"] = list(map(_written, record.segments))
+    return marshal.dumps(parts)
+
+
+def _read(written: bytes) -> Any:
+    parts = marshal.loads(written)
+    if "segments" not in parts:
+        return Record(**parts)
+    return CutRecord(**{**parts, "segments": list(map(_read, parts["segments"]))})
 
 
 _looked_at = 0
@@ -181,9 +255,11 @@ def stored(
     return found
 
 
-def restored(record: Record, key: Key) -> list[np.ndarray[Any, Any]]:
-    """The constants of a record, those of the graph itself where they are these."""
+def restored(
+    constants: list[int | tuple[str, tuple[int, ...], bytes]], key: Key
+) -> list[np.ndarray[Any, Any]]:
+    """Arrays that a record holds, those of the graph itself where they are these."""
     return [
         key.arrays[x] if isinstance(x, int) else np.frombuffer(x[2], x[0]).reshape(x[1]).copy()
-        for x in record.constants
+        for x in constants
     ]
