@@ -25,7 +25,7 @@ from functrans.primitives.comparison import (
 from functrans.transforms.departures import STRICT, way_back
 
 if TYPE_CHECKING:
-    from functrans.transforms.expansion import Expansion
+    from functrans.transforms.limits import Limits
     from functrans.transforms.series import ExpandedArray
 
 ROUNDINGS = 64
@@ -35,33 +35,33 @@ SMOOTH = 1e-3
 """By which part a derivative may change within a cluster: if by more, it is not known between."""
 
 
-def at_middle(expansion: Expansion, x: ExpandedArray, by_gaps: Any) -> tuple[Any, Any]:
+def at_middle(limits: Limits, x: ExpandedArray, by_gaps: Any) -> tuple[Any, Any]:
     """What a series tends to at the middle, moved back to the values themselves, and where this is
     to be taken."""
     place = -x.low
-    with under(expansion.paths):
-        coefficients = expansion.coefficients(x.content)
+    with under(limits.paths):
+        coefficients = limits.coefficients(x.content)
         poles = [c for c in coefficients[:place] if c is not None]
         known = place + 1 < min(x.known, len(coefficients))
         change = coefficients[place + 1] if known else None
-        value = expansion.value(x)
-        size = maximum(expansion.size(x), expansion.magnitude([value]))
-    middle, first, last, _ = expansion.lanes(value)[STRICT:]
-    size = expansion.lanes(size)[STRICT]
-    rounding, width = ROUNDINGS * expansion.eps, expansion.width
-    with under(expansion.paths.parent), np.errstate(all="ignore"):
-        ok: Any = isfinite(expansion.gap)
+        value = limits.value(x)
+        size = maximum(limits.size(x), limits.magnitude([value]))
+    middle, first, last, _ = limits.lanes(value)[STRICT:]
+    size = limits.lanes(size)[STRICT]
+    rounding, width = ROUNDINGS * limits.eps, limits.width
+    with under(limits.paths.parent), np.errstate(all="ignore"):
+        ok: Any = isfinite(limits.gap)
         for pole in poles:
-            for lane in expansion.lanes(pole)[STRICT:]:
+            for lane in limits.lanes(pole)[STRICT:]:
                 ok = logical_and(ok, _within(lane, 0, rounding, size))
         ok = logical_and(ok, _within(first, last, SMOOTH, size))
         between = multiply(0.5, add(first, last))
         ok = logical_and(ok, _within(middle, between, ROUNDINGS * width**2, size))
         if change is not None:
-            near, *_, far = expansion.lanes(change)[STRICT:]
+            near, *_, far = limits.lanes(change)[STRICT:]
             middle = add(middle, multiply(way_back(width), subtract(far, near)))
-        for _ in range(expansion.order if x.derived else 1):
-            rounding = divide(rounding, where(isfinite(expansion.gap), expansion.gap, 1))
+        for _ in range(limits.order if x.derived else 1):
+            rounding = divide(rounding, where(isfinite(limits.gap), limits.gap, 1))
         return middle, logical_and(ok, _within(middle, by_gaps, rounding, size))
 
 

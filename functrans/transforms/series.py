@@ -232,8 +232,6 @@ class Series(Interpreter):
                 found = size if found is None else maximum(found, size)
         return 0.0 if found is None else found
 
-    # Operations.
-
     def chosen(self, mask: Any, ones: list[Any], others: list[Any]) -> list[Any]:
         """Coefficients of one series where a mask is true, and of another elsewhere."""
         return [
