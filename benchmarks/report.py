@@ -217,6 +217,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> Path:
         [-row for row in range(len(rows))],
         [f"{outcome.workload.name}, {outcome.label}" for outcome in rows],
     )
+    axes.set_ylim(-len(rows), 1)
     axes.grid(alpha=0.3)
     if rows:
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
