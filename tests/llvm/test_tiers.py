@@ -225,6 +225,18 @@ def test_large_work_is_optimised_at_once() -> None:
     assert NativeFunction(graph, quick=True).optimized
 
 
+def test_what_stays_in_registers_costs_less() -> None:
+    """Vectors that go from one operation to the next do not wait; what is carried from element to
+    element does, by memory."""
+    x = np.linspace(-1.0, 1.0, 1_000_000)
+    graph, _ = staged(waves, x)
+    assert not NativeFunction(graph, quick=True).optimized
+    one, total, running = [effort(staged(f, x)[0]).delay for f in (np.sin, np.sum, np.cumsum)]
+    assert one < total / 5 and total < running / 2
+    graph, _ = staged(lambda x: np.cumsum(x) * 2.5, x)
+    assert NativeFunction(graph, quick=True).optimized
+
+
 def test_long_functions_are_optimised_at_once() -> None:
     """Otherwise all their values would lie on the stack."""
 

@@ -5,17 +5,30 @@ from __future__ import annotations
 from math import inf, prod, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from functrans.compile.llvm.mathematics import FUNCTIONS
 from functrans.compile.llvm.plans.calls import CONVOLUTIONS, PRODUCTS
+from functrans.compile.llvm.plans.extrema import EXTREMA
+from functrans.compile.llvm.plans.forms import MOVEMENTS, REDUCTIONS
 from functrans.compile.llvm.plans.systems import spelt
 from functrans.graph.graph import graphs_in, operand_types
 
 if TYPE_CHECKING:
-    from functrans.graph.graph import Graph
+    from functrans.core.primitive import Primitive
+    from functrans.graph.graph import Equation, Graph
 
-# Nanoseconds that code without optimisations takes more: for an element of an operation, and for a
-# multiplication of a product, whose kernels live on their registers.
-ELEMENT, MULTIPLICATION = 0.3, 0.2
+# Nanoseconds that code without optimisations takes more for an element of an operation. Vectors go
+# from one operation to the next in registers there too; what is carried from one element to the
+# next lies in memory. 0.002 to 0.07 were measured for elementwise operations and functions, 0.02 to
+# 0.3 for those of complex numbers, 0.2 to 1.4 for reductions, and 4 to 5 for running sums.
+IN_VECTORS, ELEMENT, REDUCED, ACCUMULATED = 0.05, 0.3, 1.0, 5.0
+
+VECTOR = 16
+"""Elements below which an operation takes no less: there a loop turns once."""
+
+# The same for a multiplication of a product, whose kernels live on their registers.
+MULTIPLICATION = 0.2
 
 # The same of code that takes one element at a time, for one of an operation and of a function.
 SINGLE, FUNCTION = 1.5, 60.0
@@ -23,6 +36,9 @@ SINGLE, FUNCTION = 1.5, 60.0
 # The same of what systems, inverses and determinants call, for an element of an operand and a row:
 # a factorisation takes 0.05 to 0.08 more, each of the two substitutions that may follow 0.16.
 FACTORISATION = 0.3
+
+ACCUMULATING = frozenset(("accumulate", "cumprod", "cumsum", "recurrence"))
+"""Primitives with results that each need the one before."""
 
 FEW = 4096
 """Elements up to which vectors gain less in one call than LLVM takes to compile them."""
@@ -37,7 +53,7 @@ class Effort(NamedTuple):
         Nanoseconds that a call takes longer without optimisations, about; infinity for loops of
         which nobody knows how often they turn.
     once : float
-        The same with these loops turning once; about what optimised code takes for all of it.
+        About what optimised code takes, with these loops turning once.
     singly : float
         The same where one element is taken at a time.
     library : float
@@ -85,14 +101,15 @@ def effort(graph: Graph) -> Effort:
         if name in PRODUCTS or name in CONVOLUTIONS:
             # (m, k) by (k, n) to (m, n): the root of all sizes is m n k.
             product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
-            delay += product
+            delay += product + ELEMENT * max(sizes)
             once += product
             singly += product
+        else:
+            delay += _delay(equation) * max(*sizes, VECTOR)
         if spelt(equation):
             operands = operand_types(equation.inputs)
             library += FACTORISATION * operands[0].shape[-1] * sum([kind.size for kind in operands])
         most = max(sizes)
-        delay += ELEMENT * most
         once += ELEMENT * most
         more = (FUNCTION if name in FUNCTIONS else SINGLE) * most
         singly += more
@@ -100,3 +117,27 @@ def effort(graph: Graph) -> Effort:
             singly_few += more
             count_few += 1
     return Effort(delay, once, singly, library, count, singly_few, count_few)
+
+
+def _delay(equation: Equation) -> float:
+    """Nanoseconds that an element of an operation takes more without optimisations."""
+    name = equation.primitive.name
+    if name in ACCUMULATING:
+        return ACCUMULATED
+    if name in REDUCTIONS or name in EXTREMA:
+        return REDUCED
+    kinds = operand_types((*equation.inputs, *equation.outputs))
+    if all([kind.dtype.kind != "c" for kind in kinds]) and _walks(equation.primitive):
+        return IN_VECTORS
+    return ELEMENT
+
+
+def _walks(primitive: Primitive) -> bool:
+    """Whether elements are taken as they lie, or computed each from one of each operand."""
+    name = primitive.name
+    return (
+        primitive.kind in ("elementwise", "chooser")
+        or isinstance(primitive.impl, np.ufunc)
+        or (name in MOVEMENTS and not name.startswith("index_"))
+        or name == "astype"
+    )
