@@ -10,6 +10,7 @@ underflow, are as good as others.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -25,7 +26,7 @@ from .samples import Sample, draw
 from .special_operands import double_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from functrans.core.kinds import Function
 
@@ -34,60 +35,70 @@ if TYPE_CHECKING:
 EPSILON = float(np.finfo(float).eps)
 LARGE = 200.0  # a shape whose series would need too many terms
 STEP = 1 / 24  # of the double exponential rule
-CHUNK = 1 << 12  # elements integrated at a time
+CHUNK = 1 << 12  # elements whose series is summed at a time
+ROWS = 64  # elements integrated at a time, each at all nodes
 
 
 def lower_series(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
     """For ``x <= a + 1`` with its logarithm w: the power series of the distribution function term
     by term, of one sign for order 1."""
     term = 1 / a
-    digamma = psi(a + 1)
     n, total = a + 1, np.zeros_like(x)
+    slopes = [w - psi(n), *(-polygamma_by_series(i, n) for i in range(1, order))]
     while True:
-        higher = [-polygamma_by_series(i, n) for i in range(1, order)]
-        factor = growth([w - digamma, *higher])
+        factor = growth(slopes)
         total = total + term * factor
         if np.all(term * np.maximum(1, np.abs(factor)) <= EPSILON / 8 * np.abs(total)):
             return total
-        digamma = digamma + 1 / n
+        # polygamma(i, n + 1) - polygamma(i, n)
+        steps = [(-1) ** i * math.factorial(i) / n ** (i + 1) for i in range(order)]
+        slopes = [slope - step for slope, step in zip(slopes, steps, strict=True)]
         term = term * x / n
         n = n + 1
 
 
-def nodes() -> Iterator[tuple[float, float]]:
-    """Those of the double exponential rule on (0, inf), at scale 1, with their weights."""
-    for k in range(-110, 121):
-        u = k * STEP
-        node = math.exp(u - math.exp(-u))
-        yield node, STEP * node * (1 + math.exp(-u))
+@cache
+def nodes() -> Array:
+    """Those of the double exponential rule on (0, inf), at scale 1, and their weights."""
+    u = STEP * np.arange(-110, 121)
+    node = np.exp(u - np.exp(-u))
+    return np.stack([node, STEP * node * (1 + np.exp(-u))])
+
+
+def integrals(integrand: Callable[..., Array], scale: Array, *operands: Array) -> Array:
+    """Those of ``integrand(s, *operands)`` over s > 0, which falls at this scale, for each element
+    of flat operands. The sum over the nodes of one does not depend on how many others there are."""
+    node, weight = nodes()
+    values = np.empty(scale.shape)
+    for start in range(0, scale.size, ROWS):
+        i = slice(start, start + ROWS)
+        at_nodes = integrand(scale[i, None] * node, *[x[i, None] for x in operands])
+        values[i] = np.sum(at_nodes * weight, axis=-1)
+    return scale * values
 
 
 def lower_integral(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
     """The integral of the derivative of the density over what lies below, over the density: for
     large shapes, whose series has too many terms. Its scale is that of the density's fall."""
+
+    def integrand(s: Any, a: Any, x: Any, offset: Any, *higher: Any) -> Any:
+        return np.exp(-a * s - x * np.expm1(-s)) * growth([offset - s, *higher])
+
     scale = 1 / (np.maximum(a - x, 0) + np.sqrt(x))
-    offset = w - psi(a)
     higher = [-polygamma_by_series(i, a) for i in range(1, order)]
-    total = np.zeros_like(x)
-    for node, weight in nodes():
-        s = scale * node
-        fall = np.exp(-a * s - x * np.expm1(-s))
-        total = total + fall * weight * growth([offset - s, *higher])
-    return scale * total
+    return integrals(integrand, scale, a, x, w - psi(a), *higher)
 
 
 def upper_integral(a: Any, x: Any, w: Any, order: int, psi: Digamma) -> Any:
     """For ``x > a + 1``: the same of what lies above, in terms of x, with its sign."""
-    scale = 1 / (1 - (a - 1) / x + np.sqrt(a) / x)
-    offset = w - psi(a)
-    higher = [-polygamma_by_series(i, a) for i in range(1, order)]
-    total = np.zeros_like(x)
-    for node, weight in nodes():
-        s = scale * node
+
+    def integrand(s: Any, a: Any, x: Any, offset: Any, *higher: Any) -> Any:
         ratio = np.log1p(s / x)
-        fall = np.exp((a - 1) * ratio - s)
-        total = total + fall * weight * growth([offset + ratio, *higher])
-    return -scale * total / x
+        return np.exp((a - 1) * ratio - s) * growth([offset + ratio, *higher])
+
+    scale = 1 / (1 - (a - 1) / x + np.sqrt(a) / x)
+    higher = [-polygamma_by_series(i, a) for i in range(1, order)]
+    return -integrals(integrand, scale, a, x, w - psi(a), *higher) / x
 
 
 def shape_ratio(

@@ -19,7 +19,7 @@ from functrans.core.types import Array, ArrayType, type_of
 
 from .arithmetic import add, divide, multiply, negative, square
 from .exponential import sqrt
-from .gamma_quantile import nodes
+from .gamma_quantile import integrals
 from .normal_quantile import mills_ratio
 from .random import KEY, KEYS, normal, unit
 from .samples import Sample, draw
@@ -36,12 +36,13 @@ def tail_moment_impl(x: Array, y: int) -> Array:
     at = np.asarray(x, float)
     if y == 0:
         return mills_ratio(at).reshape(at.shape)[()]
-    scale = 1 / (at + math.sqrt(y))
-    total = np.zeros_like(at)
-    for node, weight in nodes():
-        s = scale * node
-        total += s**y * np.exp(-s * (at + s / 2)) * weight
-    return (total * scale)[()]
+
+    def integrand(s: Array, x: Array) -> Array:
+        return s**y * np.exp(-s * (x + s / 2))
+
+    flat = at.reshape(-1)
+    found = integrals(integrand, 1 / (flat + math.sqrt(y)), flat)
+    return found.reshape(at.shape)[()]
 
 
 tail_moment: Function = elementwise(

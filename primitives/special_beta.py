@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +80,7 @@ CHUNK = 4096  # elements integrated at a time
 
 def mixed_growth(slope: Callable[[int, int], Any], orders: tuple[int, int]) -> Any:
     """The derivative of these orders of ``exp(g)`` over ``exp(g)``, given those of g."""
+    slope = cache(slope)  # each is used again and again
     known: dict[tuple[int, int], Any] = {(0, 0): 1.0}
     for i in range(orders[0] + 1):
         for j in range(orders[1] + 1):
