@@ -55,8 +55,6 @@ def test_outputs_that_a_segment_does_not_make() -> None:
         lambda x: (np.sin(x) + 1.0,) * 2,
     ):
         graph = ft.make_graph(function)(np.ones(3))
-        if len({id(x) for x in graph.outputs}) < 2 or len(graph.equations) == len(graph.outputs):
-            continue
         assert not whole(graph, fits)
         x = np.arange(3.0)
         outs = program(cut_up(graph))(x)
