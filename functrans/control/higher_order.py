@@ -26,8 +26,9 @@ def higher_order(
     `impl` works on plain values, and `shape` on their types.
     """
     primitive = Primitive(name, "higher-order", impl, outputs=0, shape=shape, higher=rules)
-
-    return public_function(primitive, impl, 0)
+    function = public_function(primitive, impl, 0)
+    function.__module__ = impl.__module__  # where files and records find it
+    return function
 
 
 def own(x: Any) -> Any:
