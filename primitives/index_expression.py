@@ -362,22 +362,20 @@ def index_arguments(x_shape: Shape, key: Any) -> tuple[Index, tuple[Array, ...]]
 
 
 def index_array(part: Any) -> Array:
-    """An integer or boolean array from an array, a number or nested lists of them."""
+    """An integer or boolean array from an array, a number, or what NumPy makes an array of: nested
+    lists, a range, a buffer."""
     array = part
-    if isinstance(part, list | tuple):
-        if _holds_traced(part):
-            array = stack([index_array(p) for p in part])
-        else:
-            array = np.asarray(part)
-            if array.size == 0:  # NumPy's [] is made of floats
-                array = array.astype(np.intp)
-    elif isinstance(part, bool) or hasattr(part, "__array__"):
+    if isinstance(part, bool) or hasattr(part, "__array__"):
         if not isinstance(part, np.ndarray | TracedArray):
             array = np.asarray(part)
     elif hasattr(part, "__index__"):
         array = np.asarray(operator.index(part))
+    elif isinstance(part, list | tuple) and _holds_traced(part):
+        array = stack([index_array(p) for p in part])
     else:
-        raise _invalid_index(part)
+        array = np.asarray(part)
+        if array.size == 0:  # NumPy's [] is made of floats
+            array = array.astype(np.intp)
     if array.dtype.kind not in "biu":
         raise _invalid_index(part)
     return array

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from array import array
+from collections import deque
 
 import numpy as np
 import pytest
@@ -58,6 +60,8 @@ def test_invalid_expressions_are_refused_as_numpy_refuses_them(case, data):
     [
         (1.0, "float"),
         ("a", "str"),
+        ({0}, "set"),
+        (range, "type"),
         (np.array([0.5]), r"float64\[1\]"),
         (np.array([]), r"float64\[0\]"),
         ((0, 0, 0), "too many indices"),
@@ -86,6 +90,12 @@ def test_what_is_wrong_with_an_index(key, names):
         ([], np.array([], int)),
         ([[]], np.array([[]], int)),
         (((0, 1), (1, 0)), ((0, 1), (1, 0))),
+        (range(1, -1, -1), [1, 0]),
+        (range(0), np.array([], int)),
+        ((range(2), range(2)), ([0, 1], [0, 1])),
+        ((slice(None), deque([1, 0])), (slice(None), [1, 0])),
+        (array("i", [0, 1, 0]), [0, 1, 0]),
+        (memoryview(np.array([True, False])), np.array([True, False])),
         (True, True),
         (np.False_, False),
         ((slice(None), True, [0, 1, 0]), (slice(None), True, [0, 1, 0])),

@@ -61,6 +61,7 @@ CALLS: dict[str, Any] = {
     "reduceat": lambda u, x: u.reduceat(x, [0, 2, 1, 3], axis=1),
     "reduceat, falling": lambda u, x: u.reduceat(x, [1, 0]),
     "reduceat, none": lambda u, x: u.reduceat(x, np.array([], int)),
+    "reduceat, an empty range": lambda u, x: u.reduceat(x, range(0)),
     "reduceat, outside": lambda u, x: u.reduceat(x, [0, 9]),
     "outer": lambda u, x: u.outer(x, ARRAYS["vector"].astype(x.dtype)),
 }

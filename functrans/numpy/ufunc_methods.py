@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, reductions, shapes
 from functrans.numpy.axes import axis_slice, ndim_of, one_axis, reduced_axes
@@ -222,7 +223,7 @@ def reduceat(
     """The reductions of slices along an axis: from each index to the next."""
     x = operand(a)
     starts = indexing.plain(indices, f"numpy.{ufunc.__name__}.reduceat (its indices)")
-    if isinstance(indices, list | tuple):  # cut to whole numbers; an array has to hold some
+    if not isinstance(indices, np.ndarray | TracedArray):  # cut to whole numbers; an array has some
         starts = starts.astype(np.intp)
     ones = np.broadcast_to(np.ones((), dtype_of(x)), shape_of(x))
     x = cast(x, ufunc.reduceat(ones, starts, axis=axis, dtype=dtype).dtype)
