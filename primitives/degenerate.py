@@ -383,11 +383,11 @@ _ASSUMED = (
 )
 AGAIN = (
     "It is NaN: it depends on more than these {values} and their {vectors}, which transforms know "
-    "that are one in another, and no tape that is kept."
+    "that are one in another, and no rules of operations by themselves."
 )
 LOST = (
     "The result has quotients of rounding over the gaps of these {values}. Transforms take such "
-    "{values} together, but neither a tape that is kept does, nor a graph in forward mode."
+    "{values} together, but rules of operations by themselves do not, nor a graph in forward mode."
 )
 NO_LIMIT = (
     "It is NaN: along other ways to these {values} it tends to something else or to infinity. "

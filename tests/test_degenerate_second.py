@@ -386,7 +386,7 @@ def test_stacks_whose_function_is_symmetric(way: str) -> None:
 
 
 def test_transforms_of_functions_of_tensors() -> None:
-    """Tensors that need no gradient are numbers like others; a tape that stays knows no slopes."""
+    """Tensors that need no gradient are numbers like others."""
     import functrans.torch as torch
 
     function = lambda a: (torch.linalg.eigvalsh(a) ** 3).sum()  # noqa: E731
@@ -394,7 +394,3 @@ def test_transforms_of_functions_of_tensors() -> None:
     expected = ft.hessian(lambda a: np.trace(a @ a @ a))(np.eye(2))
     symmetric = (expected + expected.swapaxes(2, 3)) / 2
     np.testing.assert_allclose(torch.func.hessian(function)(eye).numpy(), symmetric, atol=1e-13)
-    a = eye.clone().requires_grad_()
-    (first,) = torch.autograd.grad(function(a), a, create_graph=True)
-    with pytest.warns(DegenerateWarning, match="It is NaN"):
-        assert np.isnan(torch.autograd.grad(first.sum(), a)[0].numpy()).any()

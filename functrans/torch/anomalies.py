@@ -61,14 +61,14 @@ def _checking(node: Node, pull: Callable[..., Any], first: int) -> Callable[...,
     def call(g: Any, residuals: Any, params: Any = None) -> Any:
         d = pulled(pull, g, residuals, params)
         for i, part in enumerate(d if type(d) in (tuple, list) else (d,)):
-            if part is not None and _has_nan(part):
+            if part is not None and has_nan(part):
                 raise _anomaly(node, first + i)
         return d
 
     return call
 
 
-def _has_nan(d: Any) -> bool:
+def has_nan(d: Any) -> bool:
     value = plain(d.value if type(d) is Scattered else d)
     while hasattr(value, "underlying"):
         value = value.underlying

@@ -17,8 +17,11 @@ from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
 from functrans.torch.engine import ENGINE, EngineArray, mode, record
 from functrans.torch.names import backward_name
-from functrans.torch.operation import NEITHER, NOTHING, OUTPUT, Edge, Node, Output, Packed, Saved
+from functrans.torch.noting import living
+from functrans.torch.operation import NEITHER, NOTHING, OUTPUT, Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
+from functrans.torch.reaching import in_order, leading_to, reachable
+from functrans.torch.retracing import retraced
 from functrans.transforms.walk import pull_back, walk as carry
 
 _NONE: dict[str, Any] = {}
@@ -58,42 +61,6 @@ class _Hook:
 
 
 _HOOK = _Hook()
-
-
-def reachable(roots: Sequence[Edge]) -> tuple[dict[int, Node], list[Node]]:
-    """All nodes on which these depend, theirs included, by their orders, and by the places of
-    outputs; and which of them are leaves, or are not ready, as those that were released."""
-    found: dict[int, Node] = {edge.order: edge.node for edge in roots}
-    others: list[Node] = []
-    waiting = list(found.values())
-    for node in waiting:  # which grows
-        if node.ready:
-            edges: Any = node.edges
-        elif node.types is not None and found.get(node.order) is node:
-            continue  # come to by another output
-        else:
-            found[node.order] = node
-            others.append(node)
-            edges = [edge for edge in node.all_edges() if edge is not None]
-        for edge in edges:
-            place = edge.order
-            if place not in found:
-                found[place] = near = edge if type(edge) is Node else edge.node
-                waiting.append(near)
-    return found, others
-
-
-def leading_to(wanted: set[Any], nodes: Sequence[Node]) -> tuple[set[Node], set[Node]]:
-    """The nodes whose rules have to run for the cotangents of these leaves and outputs, and those
-    whose cotangents are needed."""
-    ends = {edge.node for edge in wanted}
-    needed: set[Node] = set()
-    for node in nodes:
-        for edge in node.all_edges():
-            if edge is not None and (edge.node in needed or edge.node in ends):
-                needed.add(node)
-                break
-    return needed, needed | ends
 
 
 def bottom() -> Any:
@@ -148,12 +115,38 @@ def walk(
     found : list
         The cotangents of `wanted`; None for what was not reached.
     """
+    upper = None
+    if living:
+        below = interpreter or (bottom() if create_graph else None)
+        upper = retraced(roots, wanted, create_graph, below)
+    if upper is None:
+        return _walked(roots, keep, create_graph, wanted, interpreter)
+    taken = upper.taken
+    left = [edge for edge in wanted if edge not in taken]
+    leaves: dict[Node, Any] = {}
+    found: list[Any] = []
+    if left or not wanted:
+        leaves, found = _walked(upper.roots, keep, create_graph, left, interpreter)
+    if not keep:
+        upper.release()
+    rest = iter(found)
+    return leaves, [taken[e] if e in taken else next(rest) for e in wanted]
+
+
+def _walked(
+    roots: Sequence[tuple[Any, Array]],
+    keep: bool,
+    create_graph: bool,
+    wanted: Sequence[Any],
+    interpreter: Any,
+) -> tuple[dict[Node, Any], list[Any]]:
+    """The same by the rules of all operations."""
     found, others = reachable([edge for edge, _ in roots])
     path: _Graph | _Tape
     if not (wanted or create_graph or Node.any_hooks or anomalies.state.check_nan):
         path = _Graph(found, others, keep)
     else:
-        nodes = [found[order] for order in sorted(found) if found[order].order == order]
+        nodes = in_order(found)
         asked = set(wanted)
         needed, carrying = leading_to(asked, nodes) if asked else (None, None)
         watched = Node.any_hooks and any(n.hooks or n.prehooks or n.posthooks for n in nodes)

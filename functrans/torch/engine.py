@@ -8,7 +8,7 @@ and goes when nobody needs it. A backward pass hands the nodes that it reaches t
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy import ndarray
@@ -175,7 +175,12 @@ class Engine(Interpreter):
     transform = "functrans.torch"
     remembers = True
 
+    met: ClassVar[Callable[..., None]]
+    """Looks at a decomposition that was recorded, whose values may be equal; set by noting.py."""
+
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
+        if primitive.parts is not None:
+            return self._decomposed(primitive, args, params)
         if len(args) == 1 and primitive.briefs and primitive.outputs is None:
             return self._one(primitive, args[0], params)
         values = []
@@ -202,9 +207,11 @@ class Engine(Interpreter):
         if not several and primitive.pull_all is None:
             return self._recorded(primitive, args, values, mine, params, ans)
         links = links_of(self, primitive, args, values, mine, params, ans)
-        if not links:
-            return self.constant(ans)
-        if not several:
+        return self._linked(primitive, links, ans) if links else self.constant(ans)
+
+    def _linked(self, primitive: Primitive, links: Any, ans: Any) -> Any:
+        """The outputs of an operation with links as they stand on a tape."""
+        if primitive.outputs is None:
             return EngineArray(ans, node(primitive, links, ans).output())
         types = tuple(map(type_of, ans))
         made = node(primitive, links, ans, types=types)
@@ -214,6 +221,22 @@ class Engine(Interpreter):
                 for j, (a, kind) in enumerate(zip(ans, types, strict=True))
             ]
         )
+
+    def _decomposed(
+        self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]
+    ) -> Any:
+        """The factors of a matrix."""
+        (x,) = args
+        if type(x) is not EngineArray:
+            return primitive.impl(x, **params)
+        ans = primitive.impl(x.value, **params)
+        if x.index is None or not primitive.differentiable or not mode.grad:
+            return self.constant(ans)
+        links = links_of(self, primitive, args, [x.value], [0], params, ans)
+        out = self._linked(primitive, links, ans)
+        made: EngineArray = out[0] if primitive.outputs else out
+        self.met(primitive, args, params, ans, made.index.node)
+        return out
 
     def _recorded(
         self,

@@ -29,6 +29,7 @@ class _Rare:
     hooks: Any = None
     metadata: Any = None
     name: str | None = None
+    note: Any = None
     posthooks: Any = None
     prehooks: Any = None
     types: Any = None
@@ -60,6 +61,8 @@ class Node(_Rare):
         Nodes made later have higher ones.
     place : int or list of int
         Where the outputs stand on the tape that is being built.
+    note : Note or None
+        How to run the operation again, if equal eigenvalues are among what it comes of (noting.py).
     version, at : list of one int, int
         The version of the memory of the output, and what it was when the node was made.
     types : tuple of ArrayType, or None
@@ -168,6 +171,8 @@ class Node(_Rare):
             self.edges, self._links = tuple(self.all_edges()), None
         self.ready = self.handles = ()
         self.out = None
+        if self.note is not None:
+            self.note = None
 
     def hooked(self, kind: str, empty: Callable[[], Any]) -> Any:
         """The hooks of a kind (``hooks``, ``prehooks``, ``posthooks``), to add to."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.cotangent import Masked, zeros
-from functrans.core.errors import DegenerateWarning, warn_user
 from functrans.core.interpreter import under
 from functrans.core.types import dtype_of, is_inexact, shape_of, type_of
 from functrans.primitives.arithmetic import absolute, multiply, subtract
@@ -28,6 +27,7 @@ from functrans.primitives.paths import with_limit
 from functrans.primitives.reduction import any as any_of, max as greatest
 from functrans.transforms.departures import PATHS
 from functrans.transforms.nearby import at_middle
+from functrans.transforms.orders import too_deep
 from functrans.transforms.series import ExpandedArray, Series
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Limits(Series):
             return x
         place = -x.low
         if x.known <= place:
-            warn_user(_TOO_DEEP, DegenerateWarning)
+            too_deep()
             return ExpandedArray(self, np.full(shape_of(x), np.nan, dtype_of(x)), derived=True)
         with under(self.paths):
             coefficients = self.coefficients(x.content)
@@ -131,7 +131,7 @@ class Limits(Series):
     def limit(self, x: ExpandedArray, derivative: bool) -> Any:
         """What a series tends to; NaN with a warning where it does not, or depends on the path."""
         if x.known <= -x.low:
-            warn_user(_TOO_DEEP, DegenerateWarning)
+            too_deep()
             return np.full(shape_of(x), np.nan, dtype_of(x))
         value = self.value(x)
         if not x.derived or not is_inexact(dtype_of(value)):
@@ -169,7 +169,7 @@ class Limits(Series):
         """What a series tends to on the first path, and where it does not, or to something else on
         another; and what it tends to where values are near each other, None if none are."""
         if x.known <= -x.low:
-            warn_user(_TOO_DEEP, DegenerateWarning)
+            too_deep()
             return np.zeros(shape_of(x), dtype_of(x)), np.ones(shape_of(x), bool), None
         one, other, beyond, *_ = self.lanes(self.value(x))
         doubts, bound = self.bounded(x)
@@ -200,10 +200,3 @@ def _largest(x: Any) -> Any:
 
 def _roundings(x: Any) -> float:
     return float(np.finfo(dtype_of(x)).eps ** 0.5)
-
-
-_TOO_DEEP = (
-    "a derivative depends on more orders of a series than are carried: a matrix is decomposed that "
-    "depends on single vectors of another decomposition with equal values. It is NaN. Decompose "
-    "functions of the matrix, or use functrans.numpy.linalg.eigh_function(h, a) for them."
-)

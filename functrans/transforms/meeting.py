@@ -18,6 +18,7 @@ from functrans.primitives.paths import apart, values_among
 from functrans.primitives.spectral import marked_eig, marked_eigh, marked_svd
 from functrans.transforms.expansion import Expansion
 from functrans.transforms.forward import Forward
+from functrans.transforms.orders import expected
 from functrans.transforms.series import ExpandedArray
 from functrans.transforms.splitting import remembered, split
 from functrans.transforms.telling import differentiated
@@ -76,6 +77,7 @@ def parted(
     while above is not None:
         order += above.differentiates
         above = above.parent
+    order = max(order, expected.order)
     known: bool | None = None  # first derivatives of values alone tell, and so do cotangents
     if order > 1 or primitive in _WITH_VECTORS:
         w = outs[values_among(outs)]
