@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from functrans.compile.llvm.code.processor import available
-from functrans.compile.numpy_program import program
 from functrans.core.errors import OptionError
 from functrans.core.reports import interrupting
 
@@ -73,6 +72,8 @@ class Executor(NamedTuple):
     def program(self, graph: Graph, donated: tuple[int, ...] = ()) -> Runnable:
         """What runs a graph, made once; see :func:`functrans.compile.program`."""
         if not self.native:
+            from functrans.compile.numpy_program import program
+
             return program(graph, donated)
         from functrans.compile.llvm.native import native_program
 

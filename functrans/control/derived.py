@@ -6,7 +6,6 @@ control flow are built of these.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -18,7 +17,6 @@ from functrans.core.errors import ConversionError
 from functrans.core.interpreter import stack, under
 from functrans.core.types import ArrayType, is_inexact, shape_of, type_of
 from functrans.graph.graph import Graph
-from functrans.graph.partition import Partition, partition
 from functrans.transforms.batching import Batch, BatchArray
 from functrans.transforms.forward import Forward
 from functrans.transforms.lines import BACKWARD, backward
@@ -28,6 +26,8 @@ from functrans.transforms.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from functrans.graph.partition import Partition
 
 T = TypeVar("T")
 Flags: TypeAlias = tuple[bool, ...]
@@ -126,6 +126,8 @@ def vjp_graph(graph: Graph, wanted: Flags, policy: Any = "cut") -> Pullback:
     the forward half is kept, see :func:`~functrans.graph.partition.partition`."""
 
     def halves() -> Pullback:
+        from functrans.graph.partition import partition
+
         joint, live, nonzero = joint_graph(graph, wanted)
         cut = partition(joint, len(graph.inputs), len(graph.outputs), policy, free_inputs=True)
         return Pullback(cut, live, nonzero)
@@ -136,6 +138,8 @@ def vjp_graph(graph: Graph, wanted: Flags, policy: Any = "cut") -> Pullback:
 def joint_graph(graph: Graph, wanted: Flags) -> tuple[Graph, Flags, Flags]:
     """The graph from inputs and cotangents to outputs and gradients, which outputs are live, and
     which inputs have a gradient."""
+    from bisect import bisect_right
+
     with under(None), Stage(None, "vjp") as stage:
         inputs = list(map(stage.variable, graph.input_types))
         with Reverse() as reverse:

@@ -11,7 +11,6 @@ import numpy as np
 
 from functrans.compile import eager
 from functrans.compile.executors import NUMPY, Backend, executor
-from functrans.control.jit_reports import CacheInfo, Lowered
 from functrans.control.quick import Quick, never, quickened
 from functrans.control.reads import Arrays, Reads
 from functrans.control.recording import LanesDecideError, in_lanes
@@ -38,6 +37,7 @@ from functrans.transforms.staging import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from functrans.control.jit_reports import CacheInfo, Lowered
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -257,11 +257,15 @@ class Jitted(Generic[P, R]):
             found = paths.entered(self._trace(self._reads, self._table, build, leaves))
         else:
             (found,) = paths.traces
+        from functrans.control.jit_reports import Lowered
+
         made = self.executor.program(found.graph)
         return Lowered(found.graph, made.source, getattr(made, "native", ""))
 
     def cache_info(self) -> CacheInfo:
         """Hits and misses of this object, and why each miss was one."""
+        from functrans.control.jit_reports import CacheInfo
+
         size = sum(len(paths.traces) for paths in self._table.paths.values())
         return CacheInfo(self._hits, self._misses, size, tuple(self._reasons))
 

@@ -6,7 +6,7 @@ What is left to Python is to see that nothing has changed which the program depe
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from functrans.control.reads import watch
 from functrans.core import tree
@@ -25,7 +25,7 @@ LONGEST = 8
 """Programs of which one after the other is tried."""
 
 
-class Quick(NamedTuple):
+class Quick:
     """What a call does first.
 
     Attributes
@@ -39,9 +39,14 @@ class Quick(NamedTuple):
         The signatures of these programs.
     """
 
-    fresh: Callable[[], bool]
-    run: Callable[..., Any]
-    known: frozenset[Hashable]
+    __slots__ = ("fresh", "known", "run")
+
+    def __init__(
+        self, fresh: Callable[[], bool], run: Callable[..., Any], known: frozenset[Hashable]
+    ) -> None:
+        self.fresh = fresh
+        self.run = run
+        self.known = known
 
 
 def quickened(

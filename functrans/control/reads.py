@@ -10,7 +10,7 @@ import functools
 import sys
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,17 @@ from functrans.core.errors import is_user_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from typing import TypeAlias
+
+    # An array, and what it was when it was read (its shape, its dtype, and all of its bytes if they
+    # are few, in the order of its elements, or else a copy); what messages call it.
+    Kept: TypeAlias = tuple[
+        np.ndarray[Any, Any],
+        tuple[int, ...],
+        np.dtype[Any],
+        bytes | np.ndarray[Any, Any],
+        str,
+    ]
 
 _PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), np.dtype)
 _NUMBERS = (float, complex, np.generic)  # equal numbers may differ in the sign of a zero
@@ -30,29 +41,18 @@ FEW_BYTES = 65_536
 """Up to which making them anew and comparing them takes less time than looking at an array."""
 
 
-class _Kept(NamedTuple):
-    """An array, and what it was when it was read: all of its bytes if they are few, in the order of
-    its elements, or else a copy."""
-
-    array: np.ndarray[Any, Any]
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    content: bytes | np.ndarray[Any, Any]
-    what: str
-
-
 class Arrays:
     """Arrays as they were when they were read."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, Kept] = {}
 
     def keep(self, array: np.ndarray[Any, Any], what: str) -> None:
         """Remember an array as it is now; `what` is what messages call it."""
         if id(array) not in self._kept:
             few = array.nbytes <= FEW_BYTES
             content = array.tobytes() if few else array.copy(order="K")
-            self._kept[id(array)] = _Kept(array, array.shape, array.dtype, content, what)
+            self._kept[id(array)] = array, array.shape, array.dtype, content, what
 
     def __bool__(self) -> bool:
         return bool(self._kept)

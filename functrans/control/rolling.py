@@ -8,7 +8,7 @@ every bit, as the same operations run on the same values that lie in memory the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from functrans.graph.graph import graphs_in, with_graphs
 from functrans.graph.passes.rewriting import rewritten
@@ -33,13 +33,18 @@ NATIVE = 96, 4, 512
 """The same three numbers for native code."""
 
 
-class Rule(NamedTuple):
+class Rule:
     """When a loop pays: see :func:`roll`."""
 
-    least: int
-    block: int
-    long: int
-    takes: Callable[[Equation], bool] | None = None
+    __slots__ = ("block", "least", "long", "takes")
+
+    def __init__(
+        self, least: int, block: int, long: int, takes: Callable[[Equation], bool] | None
+    ) -> None:
+        self.least = least
+        self.block = block
+        self.long = long
+        self.takes = takes
 
     def pays(self, run: Period) -> bool:
         return run.saved >= self.least and (run.period >= self.block or run.saved >= self.long)

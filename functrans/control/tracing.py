@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from functrans.compile import program
 from functrans.compile.executors import NUMPY, Executor
 from functrans.control.decompositions import derives
 from functrans.control.reads import Arrays, Reads
@@ -285,6 +284,8 @@ def _compare(
     """Raise unless the program gives what the steps gave."""
     if closed or any(type(x) not in WEAK and not is_plain(x) for x in leaves):
         return
+    from functrans.compile import program
+
     for made, wanted in zip(program(graph)(*leaves), stepwise, strict=True):
         a, b = np.asarray(made), np.asarray(wanted)
         if a.dtype != b.dtype or a.shape != b.shape or not same_bits(a, b):

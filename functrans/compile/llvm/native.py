@@ -13,7 +13,6 @@ from functrans.compile import background
 from functrans.compile.llvm import records
 from functrans.compile.llvm.calling.entry import builtin
 from functrans.compile.llvm.calling.signature import Array as ArrayLeaf, Donated
-from functrans.compile.numpy_program import program
 from functrans.core.garbage import no_collection
 from functrans.graph.graph import graphs_in
 
@@ -169,6 +168,8 @@ class Tiered:
     def __init__(
         self, graph: Graph, donated: tuple[int, ...], exact: bool, key: records.Key | None
     ) -> None:
+        from functrans.compile.numpy_program import program
+
         self._arguments = graph, donated, exact, False, key
         self._first = program(graph, donated)
         self._done = threading.Event()

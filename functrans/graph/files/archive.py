@@ -20,11 +20,11 @@ from functrans._version import __version__
 from functrans.core.errors import GraphFileError
 from functrans.core.primitive import HOMES, REGISTRY, Primitive
 from functrans.graph.files.values import (
-    OURS,
     Damaged,
     Reader,
     Unsupported,
     Writer,
+    is_ours,
     refused,
     type_of_json,
 )
@@ -211,7 +211,7 @@ def _graph_of(written: Any, reader: Reader) -> Graph:
 
 
 def _primitive(name: Any, module: Any, line: Any) -> Primitive:
-    if name not in REGISTRY and OURS.fullmatch(str(module)):
+    if name not in REGISTRY and is_ours(str(module)):
         with contextlib.suppress(ImportError):  # a part of this package, as those that need SciPy
             importlib.import_module(module)
             importlib.import_module(HOMES.get(name, module))

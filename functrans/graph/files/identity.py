@@ -17,7 +17,7 @@ import numpy as np
 
 from functrans.core.primitive import REGISTRY, lookup
 from functrans.core.types import ArrayType
-from functrans.graph.files.values import OURS, Damaged, Reader, Unsupported, Writer
+from functrans.graph.files.values import Damaged, Reader, Unsupported, Writer, is_ours
 from functrans.graph.graph import Equation, Graph, Variable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class _Writer(Writer):
             return {"dtype": [x.str, x.char]}
         if isinstance(x, np.generic):
             return {"scalar": [super().value(x)["scalar"], x.dtype.char]}
-        if isinstance(x, tuple) and OURS.fullmatch(cls.__module__) and hasattr(cls, "_fields"):
+        if isinstance(x, tuple) and is_ours(cls.__module__) and hasattr(cls, "_fields"):
             return {"named": [cls.__module__, cls.__qualname__, *self.values(x)]}
         return super().value(x)
 
@@ -125,7 +125,7 @@ class _Writer(Writer):
         for equation in graph.equations:
             primitive = equation.primitive
             module = str(primitive.call.__module__)
-            own = REGISTRY.get(primitive.name) is primitive and OURS.fullmatch(module)
+            own = REGISTRY.get(primitive.name) is primitive and is_ours(module)
             if not own or primitive.kind == "custom":
                 raise Unsupported(f"the primitive {primitive.name}")
             written.append(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import re
 import sys
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 FACTORIES = {t.__name__: t for t in (bool, int, float, complex, str, list, tuple, dict, set)}
 """What a defaultdict may make."""
 
-OURS = re.compile(r"functrans(\.\w+)+")
-"""The names of the modules of this package, which may be imported to read a file."""
-
 _POLICIES = "functrans.control.checkpoint_policies"
 
 _KINDS = "biufcSUmM"
@@ -46,6 +42,11 @@ _UFUNCS = ("numpy", "scipy.special")
 _OWN: dict[str, type[Any]] = {
     t.__name__: t for t in (dict, list, tuple, type(None), OrderedDict, defaultdict)
 }
+
+
+def is_ours(module: str) -> bool:
+    """Whether a name is that of a module of this package, which reading a file may import."""
+    return module.startswith("functrans.") and all([x.isidentifier() for x in module.split(".")])
 
 
 class Unsupported(Exception):
@@ -339,11 +340,11 @@ class Reader:
         path, fields = json
         module, _, name = path.partition(":")
         with contextlib.suppress(ImportError):
-            if OURS.fullmatch(module):
+            if is_ours(module):
                 importlib.import_module(module)
         cls = _imported(module, name)
         wanted = getattr(cls, "__dataclass_fields__", {})
-        if not (OURS.fullmatch(module) and wanted and set(fields) <= set(wanted)):
+        if not (is_ours(module) and wanted and set(fields) <= set(wanted)):
             raise Damaged(f"a record {path}")
         made = object.__new__(cls)  # nothing of it runs
         for key, value in fields.items():

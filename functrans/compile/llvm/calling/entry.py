@@ -12,7 +12,6 @@ import ctypes
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from functrans.compile.llvm.calling.foreign import Foreign
 from functrans.compile.llvm.calling.memory import prepare as prepare_memory
 from functrans.compile.llvm.calling.plan import Plan
 from functrans.compile.llvm.calling.scratch import bind, prepare
@@ -112,6 +111,8 @@ def builtin(
     structure, made = Structure(inputs, keywords or {}), Structure([outputs])
     found = layouts()
     if found is None or len(structure.nodes) + len(made.nodes) > LARGEST:
+        from functrans.compile.llvm.calling.foreign import Foreign
+
         return Foreign(name, body, structure, made, fallback, arena, status, polls, numbers, kept)
     plan = Plan(structure, made, found, body, arena, status or polls, long, polls, numbers)
     definition = _MethodDef(name.encode(), _native(), FASTCALL_AND_KEYWORDS, None)

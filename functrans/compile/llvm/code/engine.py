@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from functrans.compile.background import taking
@@ -134,7 +134,7 @@ _NAMED = r"(?m)^(?:declare [^@]*|(?=@.* = external ))@([^\s(]+)"
 """What a module names and does not define."""
 
 
-class Code(NamedTuple):
+class Code:
     """What a module was compiled to.
 
     Attributes
@@ -147,9 +147,12 @@ class Code(NamedTuple):
         Whether it has variables, so that each who loads it has some for himself.
     """
 
-    content: bytes
-    named: tuple[str, ...]
-    alone: bool
+    __slots__ = ("alone", "content", "named")
+
+    def __init__(self, content: bytes, named: tuple[str, ...], alone: bool) -> None:
+        self.content = content
+        self.named = named
+        self.alone = alone
 
     def written(self) -> bytes:
         """All of it, for the disk."""

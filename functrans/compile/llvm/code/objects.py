@@ -11,7 +11,7 @@ import mmap
 import sys
 from functools import lru_cache
 from struct import Struct, error as Malformed, pack_into
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,13 +49,17 @@ class RefusedError(Exception):
     """The object is none that this module puts into memory."""
 
 
-class _Part(NamedTuple):
-    """A section that takes memory."""
+class _Part:
+    """A section that takes memory: `size` bytes from `offset` on of an area, and from `file` on of
+    the object; -1 for zeros."""
 
-    area: int
-    offset: int  # in the area
-    file: int  # in the object; -1 for zeros
-    size: int
+    __slots__ = ("area", "file", "offset", "size")
+
+    def __init__(self, area: int, offset: int, file: int, size: int) -> None:
+        self.area = area
+        self.offset = offset
+        self.file = file
+        self.size = size
 
 
 class Placed:
