@@ -230,8 +230,19 @@ def test_several_cotangents_at_once() -> None:
     (rows,) = torch.autograd.grad(
         y, x, torch.eye(9, dtype=torch.float64).reshape(9, 3, 3), is_grads_batched=True
     )
-    expected = ft.jacobian(lambda a: eigh_function(np.exp, a))(TURNED).reshape(9, 3, 3)
+    matrix = lambda a: eigh_function(np.exp, a)  # noqa: E731
+    expected = ft.jacobian(matrix)(TURNED).reshape(9, 3, 3)
     np.testing.assert_allclose(rows.numpy(), expected, atol=1e-12)
+    found = functional.jacobian(
+        lambda a: through_eigh(torch.exp, a), x, create_graph=True, vectorize=True
+    )
+    np.testing.assert_allclose(found.detach().numpy().reshape(9, 3, 3), expected, atol=1e-12)
+    (found**3).sum().backward()
+    slope = ft.grad(lambda a: np.sum(ft.jacobian(matrix)(a) ** 3))(TURNED)
+    np.testing.assert_allclose(x.grad.numpy(), slope, rtol=1e-10)
+    function, plain, _ = FUNCTIONS["exponential"]
+    found = functional.hessian(function, x, vectorize=True)
+    np.testing.assert_allclose(found.numpy(), ft.hessian(plain)(TURNED), atol=1e-10)
 
 
 def test_graphs_are_let_go() -> None:

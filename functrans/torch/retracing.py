@@ -10,11 +10,13 @@ gradient of a gradient has.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.interpreter import under
+from functrans.core.array import TracedArray
+from functrans.core.interpreter import stack, under
 from functrans.core.types import type_of
 from functrans.primitives.arithmetic import add
 from functrans.torch import anomalies
@@ -22,12 +24,11 @@ from functrans.torch.engine import EngineArray, saved_handle
 from functrans.torch.noting import Note, keep_noting
 from functrans.torch.operation import Branch, Node, node
 from functrans.torch.reaching import in_order, leading_to, reachable
+from functrans.transforms.batching import BatchArray, vmap
 from functrans.transforms.gradient import vjp
 from functrans.transforms.orders import with_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from functrans.core.interpreter import Interpreter
     from functrans.core.types import Array
 
@@ -132,14 +133,14 @@ def retraced(
         [edge.order for edge, _ in own],
     )
     gs = [g for _, g in own]
-    if create_graph and not all(type(g) is EngineArray for g in gs):
-        return None  # a transform lies on the pass
     operands = [*arrays.values(), *zeros]
-    if create_graph:
-        found = _recorded(program, order, operands, gs)
-    else:
+    if not create_graph:
         with under(below):
             found = with_orders(order, lambda: pulled(program, [x.value for x in operands], gs))
+    elif _recordable(gs):
+        found = _recorded(_gradient(program, len(operands)), order, [*operands, *gs])
+    else:
+        return None  # a transform lies on the pass
     if anomalies.state.check_nan and any(map(anomalies.has_nan, found)):
         return None  # the rules say which of them it is
     further = [root for root in roots if root[0].node not in inside]
@@ -177,17 +178,29 @@ def pulled(function: Callable[..., Any], values: Sequence[Any], gs: Sequence[Any
     return list(pull(tuple(gs)))
 
 
-def _recorded(
-    function: Callable[..., Any], order: int, arrays: Sequence[Any], gs: Sequence[Any]
-) -> list[EngineArray]:
-    """The same with a node, so that they have derivatives themselves: of a function of this
-    order of derivatives."""
-    count = len(arrays)
+Run = Callable[[Sequence[Any]], Sequence[Any]]
+"""Takes operands, and returns outputs."""
 
-    def run(operands: Sequence[Any]) -> list[Any]:
-        return pulled(function, operands[:count], operands[count:])
 
-    operands = [x.snapshot() if type(x) is EngineArray else x for x in (*arrays, *gs)]
+def _gradient(function: Callable[..., Any], count: int) -> Run:
+    """What takes the arguments of a function, so many, and cotangents of what it returns."""
+    return lambda operands: pulled(function, operands[:count], operands[count:])
+
+
+def _recordable(operands: Sequence[Any]) -> bool:
+    return all(
+        type(x) is EngineArray or type(x) is BatchArray or not isinstance(x, TracedArray)
+        for x in operands
+    )
+
+
+def _recorded(run: Run, order: int, operands: Sequence[Any]) -> list[Any]:
+    """What a function returns that takes derivatives of this order, with a node, so that it has
+    derivatives itself."""
+    batches = {x.interpreter for x in operands if type(x) is BatchArray}
+    if batches:
+        return _recorded_lanes(run, order, operands, batches)
+    operands = [x.snapshot() if type(x) is EngineArray else x for x in operands]
     values = [x.value if type(x) is EngineArray else x for x in operands]
     with under(None):
         outs = with_orders(order, lambda: run(values))
@@ -195,10 +208,12 @@ def _recorded(
     spaces = [type_of(operands[i]) for i in mine]
 
     def pull(gs: Any, residuals: Any, params: Any) -> list[Any]:
-        if any(type(x) is EngineArray for x in (*gs, *residuals)):
-            found = _recorded(_tuple_of(run), order + 1, residuals, gs)
+        further = [*residuals, *gs]
+        function = lambda *operands: tuple(run(operands))  # noqa: E731
+        if any(type(x) is EngineArray for x in residuals) and _recordable(gs):
+            found = _recorded(_gradient(function, len(residuals)), order + 1, further)
         else:
-            found = pulled(_tuple_of(run), residuals, gs)
+            found = pulled(function, residuals, gs)
         return [found[i] for i in mine]
 
     saved = tuple([saved_handle(x) for x in operands])
@@ -210,8 +225,18 @@ def _recorded(
     return [EngineArray(o, made.output(j)) for j, o in enumerate(outs)]
 
 
-def _tuple_of(run: Callable[[Sequence[Any]], list[Any]]) -> Callable[..., tuple[Any, ...]]:
-    return lambda *operands: tuple(run(operands))
+def _recorded_lanes(run: Run, order: int, operands: Sequence[Any], batches: set[Any]) -> list[Any]:
+    """The same for all lanes of a batch."""
+    top = stack.top
+    while top is not None and top not in batches:
+        top = top.parent
+    batch: Any = top or next(iter(batches))
+    axes = tuple(
+        [0 if type(x) is BatchArray and x.interpreter is batch else None for x in operands]
+    )
+    lanes = vmap(lambda *xs: run(xs), axes)
+    values = [x if axis is None else x.value for x, axis in zip(operands, axes, strict=True)]
+    return [BatchArray(batch, o) for o in _recorded(lambda xs: lanes(*xs), order, values)]
 
 
 def _zeros(edge: Any) -> Any:
