@@ -44,6 +44,18 @@ _T = TypeVar("_T", int, float)
 
 NAN = float("nan")
 
+LEAST = 5
+"""Coefficients of a polynomial from which on its even and odd powers are summed up apart."""
+
+IN_ORDER = frozenset(
+    (
+        *("erfc", "normal", "log_gamma", "digamma"),
+        *("bessel_i0", "bessel_i1", "bessel_i0_far", "bessel_i1_far"),
+    )
+)
+"""Polynomials whose terms do not fall soon: even and odd ones cancel, and errors grow by half an
+ulp to one and a half."""
+
 
 class Whole(NamedTuple):
     """A whole number, and bits that end in those of it as an integer."""
@@ -96,8 +108,19 @@ class Formula(Builder):
         return self.fma(x, y, z) if self.fused else self.fadd(self.fmul(x, y), z)
 
     def polynomial(self, name: str, x: Value) -> Value:
-        """A fitted polynomial."""
+        """A fitted polynomial.
+
+        Even and odd powers are summed up apart: neither sum waits for the other, and what takes
+        time is that each step waits for the one before.
+        """
         coefficients = POLYNOMIALS[name, element_of(x.type)]
+        if len(coefficients) < LEAST or name in IN_ORDER:
+            return self._horner(coefficients, x)
+        square = self.fmul(x, x)
+        even, odd = [self._horner(coefficients[i::2], square) for i in (0, 1)]
+        return self.mad(odd, x, even)
+
+    def _horner(self, coefficients: Sequence[float], x: Value) -> Value:
         total = number(coefficients[-1], x.type)
         for coefficient in coefficients[-2::-1]:
             total = self.mad(total, x, coefficient)
