@@ -218,10 +218,6 @@ def _matrix_transposed(x: Array) -> Array:
     return shapes.swapaxes(x, -1, -2)
 
 
-def _attribute(module: Any, name: str) -> Callable[[Any], Any]:
-    return getattr(module, name)  # type: ignore[no-any-return]
-
-
 def _refuse_setting(name: str) -> Callable[[Any, Any], NoReturn]:
     """The setter of an attribute that changes how an array is seen."""
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
 
-_NO_PARAMS: dict[str, Any] = {}
-
 
 def unary(function: Function) -> Function:
     """The operator ``?x`` of a primitive."""

@@ -163,11 +163,6 @@ def _with_params(key: str) -> Operator:
     )
 
 
-def _of_other_operand(other: Rule) -> Operator:
-    """The rule of another operand, which would need its own residuals: so it is a Rule of it."""
-    return lambda apply, g, res, params, types, watch: other.apply(g, res, params)
-
-
 def _sliced(i: int) -> Operator:
     def operator(apply: Apply, g: Any, res: Any, params: Any, types: Any, watch: Watch) -> Any:
         result = apply(g, res, params)
