@@ -100,6 +100,33 @@ assert bits(step(x)) == first == bits(ft.jit(lambda x: work(x))(x))
     assert told(code) == ["quick", "optimized"]
 
 
+def test_random_numbers_come_quickly() -> None:
+    """Each kind by itself, with the bits of optimised code, which is made at once for loops of
+    which nobody knows how often they turn."""
+    code = """
+from functrans import random
+from functrans.compile.llvm.random import filling
+
+def draw(key):
+    one, other = random.split(key)
+    whole = random.randint(one, (40,), 0, 1000)
+    return random.normal(other, (20_000,)), random.uniform(random.fold_in(key, 3), (5,)), whole
+
+def kinds():
+    used = {k: v for k, v in filling.FILLINGS.items() if v._places or v._optimized}
+    return {v._optimized is not None for v in (filling.LIBRARY, *used.values())}
+
+step = ft.jit(draw)
+first = bits(step(random.key(3)))
+print(kinds() == {False}, first == bits(draw(random.key(3))))
+background.finish()
+later = ft.jit(lambda key: draw(key))(random.key(3))
+print(kinds() == {True}, bits(step(random.key(3))) == bits(later) == first)
+"""
+    assert told(code) == ["True"] * 4
+    assert told(code.replace("{False}", "{True}"), FUNCTRANS_QUICK="0") == ["True"] * 4
+
+
 def test_quick_code_can_be_off() -> None:
     """FUNCTRANS_QUICK=0."""
     code = "ft.jit(work)(x); print(kind(), len(LIBRARY._places))"

@@ -333,6 +333,10 @@ class Builder:
         kind = with_element(x.type, element)
         return x if kind == x.type else self.emit(kind, f"{op} {x} to {kind}")
 
+    def frozen(self, x: Value) -> Value:
+        """The same value, of whose making LLVM is to make nothing."""
+        return self.emit(x.type, f"freeze {x}")
+
     def intrinsic(self, name: str, *operands: Value | float) -> Value:
         """``llvm.<name>`` of operands of one type; a number takes the type of the first."""
         first = next(x for x in operands if isinstance(x, Value))
