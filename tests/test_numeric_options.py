@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import functrans as ft
-from functrans.core.errors import OperandError
-from tests.test_ufunc_options import MASK, TRANSFORMS, differences
+from functrans.core.errors import FunctransError, OperandError
+from tests.test_ufunc_options import MASK, TRANSFORMS, differences, outcome
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -66,6 +66,8 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
         {
             "one column": lambda x: np.vecdot(x, x[:, :1]),
             "one column first": lambda x: np.linalg.vecdot(x[:, :1], x),
+            "along True": lambda x: np.linalg.vecdot(x, x, axis=True),
+            "along a list": lambda x: np.linalg.vecdot(x, x, axis=[0]),
         },
     ),
     "spectra": (
@@ -132,6 +134,10 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
             "float16": lambda x: np.nanpercentile(x.astype("f2"), V.astype("f2")),
             "by float32": lambda x: np.nanpercentile(x, V.astype("f4")),
             "of nothing": lambda x: np.nanquantile(x[:0], V / 3, axis=0),
+            "of bools": lambda x: np.quantile(x > 1, 0.3),
+            "of bools, middle": lambda x: np.percentile(x > 1, 30.0, method="midpoint"),
+            "of bools, lower": lambda x: np.quantile(x > 1, 0.3, method="lower"),
+            "of bools, no NaN": lambda x: np.nanquantile(x > 1, x[0] / 3),
             "median of nothing": lambda x: np.nanmedian(x[:0], axis=0, keepdims=True),
         },
     ),
@@ -140,6 +146,11 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
         {
             "of weights": lambda x: np.histogram_bin_edges(x, weights=[1, 2]),
             "of weights, a number": lambda x: np.histogram_bin_edges(x, weights=0),
+            "of a stack": lambda x: np.histogramdd(np.stack([x, x])[None], range=[(0, 3)] * 4),
+            "of two matrices": lambda x: np.histogram2d(x[None], x[None], range=[(0, 3)] * 2),
+            "of complex weights": lambda x: np.histogram2d(
+                x, x, range=[(0, 3)] * 2, weights=1j * x
+            ),
         },
     ),
     "sets": (
@@ -165,6 +176,10 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
         {
             "a sorter of another size": lambda x: np.searchsorted(np.sort(V), x, sorter=[0, 1]),
             "a sorter": lambda x: np.searchsorted(x, V, sorter=np.argsort(V)),
+            "a sorter of floats": lambda x: np.searchsorted(x, V, sorter=[0.0, 1, 2, 3]),
+            "a sorter of bools": lambda x: np.searchsorted(x[:2], V, sorter=[False, True]),
+            "places that are bools": lambda x: np.partition(x, True),
+            "places that are bools, arguments": lambda x: np.argpartition(x, [True, False]),
             "bins of complex numbers": lambda x: np.digitize(x * 1j, [0.5, 1.0]),
         },
     ),
@@ -181,6 +196,9 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
             "trapezoids of a stack": lambda x: np.trapezoid(np.stack([x, x])[None], X[:2]),
             "slopes beside infinity": lambda x: np.gradient(x * np.array([1, np.inf, 1, 1])),
             "bool steps": lambda x: np.gradient(x, True),
+            "ends of order 0": lambda x: np.gradient(x, edge_order=0),
+            "ends of order 3": lambda x: np.gradient(x, edge_order=3),
+            "ends of no order": lambda x: np.gradient(x, edge_order="x"),
         },
     ),
 }
@@ -219,10 +237,9 @@ def test_what_results_go_into(name: str) -> None:
         found[label] = differences(
             lambda x, s=size: call(x, np.zeros_like(x, dtype=dtype, shape=s)), X, eps=1e-14
         )
-    if name != "quantile":  # which returns the tuple
-        found["tuple"] = differences(
-            lambda x: call(x, (np.zeros_like(x, dtype=dtype, shape=shape),)), X, eps=1e-14
-        )
+    found["tuple"] = differences(
+        lambda x: call(x, (np.zeros_like(x, dtype=dtype, shape=shape),)), X, eps=1e-14
+    )
     assert {k: v for k, v in found.items() if v} == {}
 
 
@@ -240,6 +257,25 @@ def test_leading_zeros_of_products() -> None:
             np.testing.assert_allclose(found, np.polymul(x, V), rtol=1e-15)
     found = TRANSFORMS["jit"](lambda x: np.polymul(x, V), V * [0, 0, 1, 1])
     np.testing.assert_allclose(found, np.convolve(V * [0, 0, 1, 1], V), rtol=1e-15)
+
+
+def test_functions_of_numpy_polynomial_raise_its_errors() -> None:
+    theirs, ours = np.polynomial.chebyshev, ft.numpy.polynomial.chebyshev
+    days = np.arange(4).astype("M8[D]")
+    for name, args in {
+        "chebadd": ("x",),
+        "chebmul": (days,),
+        "chebdiv": ([],),
+        "chebval": (),
+        "chebfit": (V, "x"),
+    }.items():
+        expected = outcome(getattr(theirs, name), V, *args)
+        assert isinstance(expected, Exception)
+        for transform in ("vjp", "jvp", "vmap", "graph", "jit"):
+            found = outcome(
+                TRANSFORMS[transform], lambda x, n=name, a=args: getattr(ours, n)(x, *a), V
+            )
+            assert isinstance(found, (FunctransError, type(expected))), (name, transform, found)
 
 
 def test_masks_of_points_are_kept_or_refused() -> None:

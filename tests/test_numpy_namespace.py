@@ -65,6 +65,22 @@ def test_functions_of_types_and_positions() -> None:
         same(ft.tree.leaves(values), ft.tree.leaves(expected), exact=False)
 
 
+def test_arrays_of_anything_keep_subclasses_and_take_traced_values() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], [False, True])
+
+    def f(x: Any) -> Any:
+        assert fnp.asanyarray(masked) is masked
+        assert fnp.asanyarray(x) is x
+        y = fnp.asanyarray([x[0], x[1]], np.float32)
+        assert y.dtype == np.float32
+        return y * np.asanyarray([1.0, 2.0], like=x)
+
+    np.testing.assert_array_equal(ft.jacobian(f)(np.ones(2)), [[1, 0], [0, 2]])
+    for given in (masked, ["a text"]):
+        with pytest.raises(ft.core.errors.OperandError, match="cannot be combined with traced"):
+            ft.grad(lambda x, g=given: np.sum(np.asanyarray(g, like=x) * x))(np.ones(2))
+
+
 def test_the_fraction_at_whole_numbers() -> None:
     """modf is x minus a constant on either side of 0, and beside other whole numbers."""
     x = np.array([-2.0, -0.0, 0.0, 3.0, -np.inf, np.inf, 0.25])

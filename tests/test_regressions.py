@@ -376,6 +376,24 @@ def test_hvp_names_itself_and_the_argument_of_a_wrong_tangent() -> None:
         ft.hvp(loss, ([x], x), ((x,), x))
 
 
+@pytest.mark.parametrize(
+    ("function", "remedy"),
+    [
+        (lambda x: x * 2, r"got float64\[3\]\. Reduce it \(for example with numpy\.sum\)\."),
+        (lambda x: None, r"got None\. Return one scalar, further results with has_aux=True\."),
+        (lambda x: np.sum(x) * 1j, r"got complex.* Take its real part or absolute value\."),
+        (lambda x: np.sum(x > 1), "has no gradient"),
+    ],
+)
+def test_hvp_of_what_is_no_scalar_names_hvp_and_what_helps_it(function: Any, remedy: str) -> None:
+    x = np.ones(3)
+    with pytest.raises(errors.OutputTypeError, match=r"^hvp\(.*" + remedy) as caught:
+        ft.hvp(function, (x,), (x,))
+    assert "jacrev" not in str(caught.value) and "holomorphic" not in str(caught.value)
+    with pytest.raises(errors.InputTypeError, match=r"^hvp\("):
+        ft.hvp(np.sum, (np.arange(3),), (None,))
+
+
 def test_pullback_of_a_checkpointed_function_in_several_threads() -> None:
     block = ft.checkpoint(lambda x: (time.sleep(0.002), np.sin(x) * x)[1])
     _, pullback = ft.vjp(lambda x: block(block(block(x))), 1.0)

@@ -99,6 +99,14 @@ UNTRACED: dict[str, list[tuple[tuple[object, ...], dict[str, object]]]] = {
         (([[1], [1, 2]],), {}),
     ],
     "asarray": [((TABLE,), {}), ((TABLE, int, "C"), {}), ((TABLE,), {"copy": True})],
+    "asanyarray": [
+        ((TABLE,), {}),
+        ((TABLE.view(_Tagged),), {}),
+        ((TABLE.view(_Tagged), "f4"), {"copy": True}),
+        (([[1, 2], [3, 4]], float, "F"), {}),
+        (("word",), {}),
+        (([[1], [1, 2]],), {}),
+    ],
 }
 
 

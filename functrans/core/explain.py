@@ -134,7 +134,7 @@ def array_remedy(called: str) -> str:
         return f"write x.astype(numpy.{called})"
     if remedy := _general_remedy(called):
         return remedy
-    if called in NAMESPACE and called not in ("asarray", "array"):
+    if called in NAMESPACE and called not in ("asarray", "asanyarray", "array"):
         return f"write functrans.numpy.{called}, which takes traced values"
     return "use numpy.stack or functrans.numpy.array to build an array of traced values"
 

@@ -2,9 +2,9 @@
 
 Inside a transformed function plain ``import numpy as np`` is enough for nearly everything: NumPy
 hands its functions over to traced arrays. So this namespace *is* NumPy's, with functions of its own
-where NumPy does not ask: `array` and `asarray` of lists that contain traced values; `zeros`,
-`ones`, `empty`, `full` and `copy` for arrays to write traced values into; `take` from a plain array
-by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
+where NumPy does not ask: `array`, `asarray` and `asanyarray` of lists that contain traced values;
+`zeros`, `ones`, `empty`, `full` and `copy` for arrays to write traced values into; `take` from a
+plain array by a traced index. It adds `index_update` and `index_add`, which stand for assignment,
 and `logsumexp`.
 
 It follows the Python array API standard, version 2024.12, where NumPy's own functions differ too
@@ -76,6 +76,7 @@ globals().update(
 
 from functrans.numpy.creation import (  # type: ignore[no-redef]  # noqa: E402
     array as array,
+    asanyarray as asanyarray,
     asarray as asarray,
     copy as copy,
     empty as empty,  # pyright: ignore[reportGeneralTypeIssues]

@@ -84,7 +84,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         raise TypeError("invalid number of arguments")
     spacings = varargs or (1.0,)
     spacings = spacings * len(axes) if len(spacings) == 1 else spacings
-    if edge_order not in (1, 2):
+    if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
     _no_bools("gradient", x)
     if dtype_of(x).kind in "iu":
@@ -124,7 +124,7 @@ def _axis_gradient(x: Array, spacing: Array, axis: int, edge_order: int) -> Arra
         across = p.subtract(_part(x, axis, 2, None), _part(x, axis, None, -2))
         middle = p.divide(across, p.multiply(spacing, 2.0))
     first, last = _part(slopes, axis, 0, 1), _part(slopes, axis, size - 2, None)
-    if edge_order == 2:
+    if edge_order != 1:
         bend = p.divide(p.subtract(right, left), width)
         first = p.subtract(first, p.multiply(steps[:1], _part(bend, axis, 0, 1)))
         last = p.add(last, p.multiply(steps[-1:], _part(bend, axis, size - 3, None)))

@@ -144,6 +144,32 @@ def asarray(
     return _copy_method(x) if copy and x is a else x
 
 
+def asanyarray(
+    a: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> Array:
+    """Make an array as :func:`asarray` does, but let instances of subclasses of ndarray pass.
+
+    Parameters, result and errors are those of :func:`asarray`. Masked arrays and the like stay what
+    they are, and are refused where they meet traced values.
+
+    Examples
+    --------
+    >>> import numpy as np, functrans as ft
+    >>> ft.vmap(lambda x: ft.numpy.asanyarray([x, 1.0]))(np.array([2.0, 3.0]))
+    array([[2., 1.],
+           [3., 1.]])
+    """
+    if issubclass(type(a), ndarray) and type(a) is not ndarray:
+        return np.asanyarray(a, dtype, order, device=device, copy=copy, like=like)
+    return asarray(a, dtype, order, device=device, copy=copy, like=like)
+
+
 def zeros(
     shape: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None
 ) -> Array:

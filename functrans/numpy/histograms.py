@@ -132,6 +132,14 @@ def histogramdd(
     x = _real_data(operand(sample))
     if isinstance(sample, list | tuple) or ndim_of(x) != 2:
         x = shapes.transpose(shapes.atleast_2d(x))
+    if ndim_of(x) != 2:
+        raise ValueError(
+            f"numpy.histogramdd: the sample has shape {shape_of(x)}; it holds a point a row, or is "
+            "a list of coordinates"
+        )
+    amounts = None if weights is None else operand(weights)
+    if amounts is not None and dtype_of(amounts).kind == "c":
+        raise TypeError("numpy.histogramdd: weights must be real, got complex numbers")
     axes = shape_of(x)[1]
     scalar = not isinstance(bins, TracedArray) and np.ndim(bins) == 0
     of_axes = [bins] * axes if scalar else list(bins)
@@ -149,7 +157,7 @@ def histogramdd(
     place: Any = np.intp(0)
     for column, edge, length in zip(columns, edges, lengths, strict=True):
         place = p.add(p.multiply(place, length), _place(column, edge))
-    amounts = None if weights is None else cast(operand(weights), float)
+    amounts = None if amounts is None else cast(amounts, float)
     ans = p.reshape(_sums(place, amounts, math.prod(lengths)), shape=lengths)
     ans = cast(ans, float)[(slice(1, -1),) * axes]
     if density:

@@ -23,7 +23,7 @@ from functrans import primitives as p
 from functrans.core.errors import warn_user
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
-from functrans.numpy.axes import ndim_of, one_axis, several_axes
+from functrans.numpy.axes import ndim_of, one_axis, several_axes, true_axis
 from functrans.numpy.householder import reflections
 from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.registry import implements
@@ -566,5 +566,6 @@ def matrix_transpose(x: Any, /) -> Array:
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Array:
     """Inner products along one axis, the elements of `x1` conjugated."""
+    axis = true_axis(axis)
     x, y = (shapes.moveaxis(operand(z), axis, -1) for z in (x1, x2))
     return contraction.vecdot(x, y)

@@ -6,6 +6,7 @@ Most are the functions of the same name.
 from __future__ import annotations
 
 import sys
+from functools import wraps
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -54,37 +55,28 @@ def flatten(x: Array, order: Any = "C") -> Array:
     return shapes.ravel(x, order).duplicate()
 
 
-# The methods lack an argument that the functions have.
-@method("var")
-def var(
-    x: Array,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = MISSING,
-) -> Array:
-    """Mean squared distance from the mean."""
-    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+def _spread(function: Callable[..., Array]) -> Callable[..., Array]:
+    """`var` or `std` without `correction`, which NumPy's methods lack."""
+
+    @wraps(function)
+    def own(
+        x: Array,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        keepdims: Any = False,
+        *,
+        where: Any = True,
+        mean: Any = MISSING,
+    ) -> Array:
+        return function(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+
+    return own
 
 
-@method("std")
-def std(
-    x: Array,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = MISSING,
-) -> Array:
-    """Standard deviation, with derivative zero where all elements are equal."""
-    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+for _moment in (reductions.var, reductions.std):
+    method(_moment.__name__)(_spread(_moment))
 
 
 @method("clip")

@@ -8,13 +8,17 @@ inside and outside of a transform. Calls that succeed cost nothing.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from functrans.core.array import TracedArray
 from functrans.core.errors import FunctransError, OperandError
 from functrans.core.types import PYTHON_TYPES, is_weak
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _NotAskable(Exception):
@@ -41,6 +45,23 @@ def numpys_error(function: Any, args: Any, kwargs: Any, error: Exception) -> Exc
         told = isinstance(error, FunctransError) or function.__name__ in str(error)
         return error if told and isinstance(error, _public(type(own))) else own
     return error
+
+
+def telling(own: Callable[..., Any], function: Any) -> Callable[..., Any]:
+    """`own`, which raises what NumPy's (or SciPy's) `function` raises where that refuses the call
+    too."""
+
+    @wraps(own)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return own(*args, **kwargs)
+        except Exception as error:
+            wrong = numpys_error(function, args, kwargs, error)
+            if wrong is error:
+                raise
+            raise wrong from None
+
+    return call
 
 
 def _public(kind: type[Exception]) -> type[Exception]:

@@ -118,6 +118,12 @@ def broadcast_out(result: Any, out: Any, name: str) -> Any:
     return delivered(result, out, name)
 
 
+def given_out(result: Any, out: Any, name: str) -> Any:
+    """The same; of a tuple NumPy returns the tuple."""
+    broadcast_out(result, out, name)
+    return out
+
+
 def one_broadcast_out(result: Any, out: Any, name: str) -> Any:
     """The same, not in a tuple."""
     return broadcast_out(result, _one_array(out, name), name)
@@ -182,7 +188,8 @@ _RULES: dict[Function, str] = {
     converted_out: "argmax argmin nanargmax nanargmin take compress _compress_method",
     exact_out: "dot multi_dot",
     joined_out: "concatenate stack round ptp std nanmean nanvar nanstd",
-    broadcast_out: "quantile percentile fix clip",
+    broadcast_out: "fix clip",
+    given_out: "quantile percentile",
     one_broadcast_out: "outer isposinf isneginf",
     assigned_out: "nanmedian nanquantile nanpercentile",
     safe_out: "einsum",

@@ -17,7 +17,6 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.polynomial import (
     chebyshev as _chebyshev,
     hermite as _hermite,
@@ -31,6 +30,7 @@ from numpy.polynomial import (
 import functrans.numpy as fnp
 from functrans.core.array import TracedArray
 from functrans.numpy.creation import fresh
+from functrans.numpy.mistakes import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 
 class _Namespace:
     """What stands for the name ``np`` in NumPy's functions."""
-
-    @staticmethod
-    def asanyarray(a: Any, *args: Any, **options: Any) -> Any:
-        """An array; masked ones stay what they are, and take part in nothing traced."""
-        make = np.asanyarray if issubclass(type(a), np.ndarray) else fnp.asarray
-        return make(a, *args, **options)
 
     @staticmethod
     def array(*args: Any, **options: Any) -> Any:
@@ -78,7 +72,7 @@ def _module(theirs: ModuleType, others: dict[str, Any], replaced: dict[Any, Any]
         if key in others:
             scope[key] = others[key]
         elif made_there and (hasattr(value, "__code__") or hasattr(value, "_implementation")):
-            scope[key] = _rebound(value, scope)
+            scope[key] = telling(_rebound(value, scope), value)
         elif not key.startswith("__"):
             scope[key] = replaced.get(id(value), value)
     sys.modules[module.__name__] = module

@@ -14,6 +14,7 @@ import numpy as np
 
 from functrans.core.array import TracedArray
 from functrans.numpy import creation
+from functrans.numpy.operands import operand
 from functrans.numpy.registry import implements
 
 
@@ -25,7 +26,7 @@ def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
 OWN: dict[Any, Any] = {
     np.array: creation.array,
     np.asarray: creation.asarray,
-    np.asanyarray: creation.asarray,
+    np.asanyarray: creation.asanyarray,
     np.ascontiguousarray: creation.asarray,
     np.asfortranarray: creation.asarray,
     np.require: require,
@@ -49,7 +50,7 @@ def made_like(function: Any) -> Any:
     @wraps(function)
     def make(*args: Any, **kwargs: Any) -> Any:
         made = own(*args, **kwargs)
-        return made if isinstance(made, TracedArray) else creation.fresh(made)
+        return made if isinstance(made, TracedArray) else creation.fresh(operand(made))
 
     return make
 

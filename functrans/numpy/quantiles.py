@@ -163,6 +163,8 @@ def _quantile_operand(
     if dtype_of(x).kind == "c":
         raise TypeError("a must be an array of real numbers")
     if dtype_of(x).kind in "biu" and not _takes_elements(method, fraction):
+        if dtype_of(x).kind == "b" and weights is None:
+            raise TypeError("quantiles of bools lie between none; convert them (x.astype(int))")
         x = p.astype(x, dtype=np.dtype(float))
     return x, kept
 

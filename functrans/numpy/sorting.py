@@ -90,7 +90,9 @@ def sort_complex(a: Any) -> Array:
 def _positions(kth: Any) -> Any:
     """The wanted places as one integer or a tuple of them."""
     table = np.asarray(kth)
-    if table.dtype.kind not in "iub":
+    if table.dtype.kind == "b":
+        raise ValueError("Booleans unacceptable as partition index")
+    if table.dtype.kind not in "iu":
         raise TypeError("Partition index must be integer")
     return int(table) if table.ndim == 0 else tuple(map(int, table))
 
@@ -133,6 +135,8 @@ def searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Arra
     if ndim_of(x) != 1:
         raise ValueError("object too deep for desired array")
     if sorter is not None:
+        if dtype_of(operand(sorter)).kind not in "iu":
+            raise TypeError("sorter must only contain integers")
         if shape_of(operand(sorter)) != shape_of(x):
             raise ValueError("sorter.size must equal a.size")
         x = indexing.take(x, sorter)

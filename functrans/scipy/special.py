@@ -249,7 +249,8 @@ from scipy.special import (
 from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import reduced_axes
-from functrans.numpy.operands import operand
+from functrans.numpy.indexing import known as _known
+from functrans.numpy.operands import operand, scalar
 from functrans.numpy.reductions import logsumexp as _logsumexp
 from functrans.primitives import special as _rules  # noqa: F401  (registers them)
 from functrans.primitives.special_gamma import polygamma as _polygamma
@@ -261,6 +262,7 @@ from functrans.primitives.special_spherical import (
     spherical_yn as _spherical_yn,
 )
 from functrans.primitives.special_ufuncs import undispatched as _undispatched
+from functrans.scipy.mistakes import told as _told
 from functrans.scipy.refusals import refused as _refused
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -317,9 +319,12 @@ def logsumexp(
     >>> ft.grad(logsumexp)(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
+    a = operand(a)
+    if dtype_of(a).kind in "biu":
+        a = p.astype(a, dtype=np.dtype(float))
     if b is None and not return_sign:
-        return _logsumexp(a, axis, keepdims=keepdims)
-    a, factors = operand(a), operand(1.0 if b is None else b)
+        return _logsumexp(a, axis, keepdims=bool(keepdims))
+    factors = operand(1.0 if b is None else b)
     axes = reduced_axes(axis, len(np.broadcast_shapes(shape_of(a), shape_of(factors))))
     counted = np.where(factors != 0, a, -np.inf)
     top = stop_gradient(np.max(counted, axis=axes, keepdims=True))
@@ -334,6 +339,14 @@ def logsumexp(
     return np.log(np.abs(total)) + top, np.sign(total)
 
 
+def _subtracted(x: Any, name: str) -> Array:
+    """An operand from which its largest element is subtracted."""
+    x = operand(x)
+    if dtype_of(x).kind == "b":
+        raise TypeError(f"{name}: bools are not subtracted; convert them (x.astype(int))")
+    return x
+
+
 def softmax(x: Any, axis: Any = None) -> Array:
     """Exponentials, divided by their sum along `axis` (None: all axes).
 
@@ -344,9 +357,13 @@ def softmax(x: Any, axis: Any = None) -> Array:
     >>> ft.grad(lambda x: softmax(x)[0])(np.array([0.0, 0.0]))
     array([ 0.25, -0.25])
     """
-    value = operand(x)
+    value = _subtracted(x, "softmax")
     axes = reduced_axes(axis, len(shape_of(value)))
-    return p.softmax(value, axes=axes)
+    ans = p.softmax(value, axes=axes)
+    if dtype_of(ans).kind == "c":
+        return ans
+    top = p.max(value, axes=axes, keepdims=True)
+    return scalar(p.where(p.isfinite(top), ans, np.nan))  # the rule has the limits at infinity
 
 
 def log_softmax(x: Any, axis: Any = None) -> Array:
@@ -361,7 +378,7 @@ def log_softmax(x: Any, axis: Any = None) -> Array:
     >>> ft.grad(lambda x: log_softmax(x)[0])(np.array([0.0, 0.0]))
     array([ 0.5, -0.5])
     """
-    value = operand(x)
+    value = _subtracted(x, "log_softmax")
     # The result does not depend on the shift; near 0 it is exact only with it.
     top = stop_gradient(p.max(value, axes=reduced_axes(axis, len(shape_of(value))), keepdims=True))
     value = p.subtract(value, p.where(p.isfinite(top), top, 0.0))
@@ -380,6 +397,9 @@ def multigammaln(a: Any, d: Any) -> Array:
     a = operand(a)
     if np.ndim(d) or d != math.floor(d):
         raise ValueError("d should be a positive integer (dimension)")
+    smallest = _known(a, lanes=True)
+    if smallest is not None and np.any(smallest <= 0.5 * (d - 1)):
+        raise ValueError(f"multigammaln: a must be greater than (d - 1) / 2 = {0.5 * (d - 1)}")
     shifts = 0.5 * np.arange(int(d))
     total = np.sum(gammaln(np.expand_dims(a, -1) - shifts), axis=-1)
     return total + d * (d - 1) / 4 * math.log(math.pi)
@@ -408,10 +428,12 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Ar
     if exact:
         return _special.comb(N, k, exact=True, repetition=repetition)
     n, k = operand(N), operand(k)
-    if repetition:
-        return comb(n + k - 1, k)
+    if repetition:  # of nothing there is one, none
+        none = (k == 0) & (n >= 0)
+        return np.where(none, 1.0, binom(np.where(none, 1, n + k - 1), k))[()]
     sensible = (k <= n) & (n >= 0) & (k >= 0)
-    value = binom(np.where(sensible, n, 1.0), np.where(sensible, k, 1.0))
+    one_n, one_k = (dtype_of(z).type(1) for z in (n, k))  # which leave small integers as they are
+    value = binom(np.where(sensible, n, one_n), np.where(sensible, k, one_k))
     return np.where(sensible, value, 0.0)[()]
 
 
@@ -517,6 +539,9 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any) -> Array:
     """
     m, phi = _order(m), operand(phi)
     return sph_legendre_p(n, m, theta) * np.exp(1j * m * phi)
+
+
+globals().update(_told(__name__, globals(), _special))
 
 
 # What has no rule.

@@ -272,6 +272,13 @@ def grad(
     )
 
 
+def gradient_for(
+    transform: str, fun: Callable[..., Any], argnums: Argnums, has_aux: bool
+) -> Callable[..., Any]:
+    """:func:`grad`, for a transform whose name messages are to give."""
+    return _gradient(fun, transform, argnums, None, has_aux, False, False, _gradient_and_aux)
+
+
 def _value_and_gradient(value: Any, gradient: Any, aux: Any, has_aux: bool) -> Any:
     return ((value, aux), gradient) if has_aux else (value, gradient)
 
@@ -396,21 +403,21 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool, leaves: l
         raise OutputTypeError(
             f"{selection}: the output must be a scalar, got "
             f"{'None' if value is None else describe_output(value)}. Return one scalar, "
-            "further results with has_aux=True, or use jacrev."
+            f"further results with has_aux=True{_unless_hvp(selection, ', or use jacrev')}."
         )
     kind = type_of(value)
     if kind.shape != ():
         remedy = (
             "Take its one element (numpy.squeeze)."
             if kind.size == 1
-            else "Reduce it (for example with numpy.sum), or use jacrev for the whole Jacobian."
+            else "Reduce it (for example with numpy.sum)"
+            f"{_unless_hvp(selection, ', or use jacrev for the whole Jacobian')}."
         )
         raise OutputTypeError(f"{selection}: the output must be a scalar, got {kind}. {remedy}")
     if kind.dtype.kind == "c" and not holomorphic:
         raise OutputTypeError(
             f"{selection}: the output must be real, got {kind}. Take its real part or absolute "
-            "value, or pass "
-            "holomorphic=True for the complex derivative of a holomorphic function."
+            f"value{_unless_hvp(selection, _HOLOMORPHIC)}."
         )
     if kind.dtype.kind not in "fc":
         raise OutputTypeError(
@@ -421,6 +428,14 @@ def _check_scalar(selection: Selection, value: Any, holomorphic: bool, leaves: l
         raise OutputTypeError(
             f"{selection}: with holomorphic=True the output must be complex, got {kind}."
         )
+
+
+_HOLOMORPHIC = ", or pass holomorphic=True for the complex derivative of a holomorphic function"
+
+
+def _unless_hvp(selection: Selection, remedy: str) -> str:
+    """A remedy that a second derivative along a direction does not know."""
+    return "" if selection.transform == "hvp" else remedy
 
 
 def _check_complex(selection: Selection, leaves: list[Any]) -> None:

@@ -13,7 +13,7 @@ from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
 from functrans.transforms.batching import vmap
 from functrans.transforms.directions import in_directions
 from functrans.transforms.forward import along
-from functrans.transforms.gradient import grad, value_and_pullback
+from functrans.transforms.gradient import gradient_for, value_and_pullback
 from functrans.transforms.linearize import value_and_linear
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def hvp(
     (array([6., 0.]),)
     """
     selection = check_pairs(fun, "hvp", primals, tangents)
-    gradient = grad(fun, argnums=range(len(primals)), has_aux=has_aux)  # type: ignore[call-overload]
+    gradient = gradient_for("hvp", fun, range(len(primals)), has_aux)
     _, product, *aux = along(selection, gradient, primals, tangents, has_aux)
     return (product, *aux) if has_aux else product
 

@@ -15,6 +15,7 @@ ROWS: dict[str, Row] = {
             "fnp.array([[x, 2], [3, x]], dtype=np.float32)": "s",
         }
     ),
+    "asanyarray": works({"fnp.asanyarray([x, 2.0])": "s"}),
     "asarray": works({"fnp.asarray(x)": "v", "fnp.asarray([x, 2.0], dtype=np.float32)": "s"}),
     "full": works({"fnp.full((2, 3), x)": "s u", "fnp.full(2, x, dtype=np.float32)": "s"}),
     "full_like": works({"fnp.full_like(np.ones(3), x)": "s u"}),

@@ -4,6 +4,7 @@ Functions have SciPy's names, arguments and values. What they have no rule for s
 such as ``hilbert(n)``, are SciPy's own.
 """
 
+import scipy.linalg as _scipy_linalg
 from scipy.linalg import (
     LinAlgError as LinAlgError,
     LinAlgWarning as LinAlgWarning,
@@ -117,3 +118,6 @@ from functrans.scipy.linalg.systems import (
     solve_triangular as solve_triangular,
     solveh_banded as solveh_banded,
 )
+from functrans.scipy.mistakes import told as _told
+
+globals().update(_told(__name__, globals(), _scipy_linalg))

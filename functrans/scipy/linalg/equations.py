@@ -6,7 +6,7 @@ from typing import Any
 
 from functrans.core.types import Array
 from functrans.primitives import matrix_equations as rules
-from functrans.scipy.linalg.operands import adjoint, matrices, no_option
+from functrans.scipy.linalg.operands import adjoint, matrices, no_option, of_number
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
@@ -21,16 +21,16 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
            [0. , 0. ]])
     """
     return rules.sylvester(
-        matrices(a, "solve_sylvester"),
-        matrices(b, "solve_sylvester"),
+        matrices(a, "solve_sylvester", finite=True),
+        matrices(b, "solve_sylvester", finite=True),
         matrices(q, "solve_sylvester"),
     )
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
     """The solution x of ``a @ x + x @ a.conj().T = q``."""
-    a = matrices(a, "solve_continuous_lyapunov")
-    return rules.sylvester(a, adjoint(a), matrices(q, "solve_continuous_lyapunov"))
+    a, q = (matrices(of_number(x), "solve_continuous_lyapunov", finite=True) for x in (a, q))
+    return rules.sylvester(a, adjoint(a), q)
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -43,8 +43,8 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
         if method not in ("direct", "bilinear"):
             raise ValueError(f"Unknown solver {method}")
     return rules.stein(
-        matrices(a, "solve_discrete_lyapunov"),
-        matrices(q, "solve_discrete_lyapunov"),
+        matrices(a, "solve_discrete_lyapunov", finite=True),
+        matrices(q, "solve_discrete_lyapunov", finite=True),
         method=method,
     )
 

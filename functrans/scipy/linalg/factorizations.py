@@ -15,11 +15,13 @@ from functrans.primitives import structured_systems, triangular
 from functrans.primitives.arithmetic import real_dtype
 from functrans.scipy.linalg.operands import (
     adjoint,
+    check_choice,
     from_bands,
     from_triangle,
     known,
     matrices,
     no_option,
+    of_number,
     to_bands,
 )
 from functrans.scipy.linalg.systems import cholesky_factor
@@ -36,14 +38,14 @@ def cholesky(
     One triangle of `a` is read; the derivative is that of the function of the Hermitian matrix, so
     that a gradient is Hermitian.
     """
-    return cholesky_factor(matrices(a, "cholesky", check_finite), lower)
+    return cholesky_factor(matrices(of_number(a), "cholesky", check_finite), lower)
 
 
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
     """The Cholesky factor for ``cho_solve``; the other triangle is that of `a`."""
-    a = matrices(a, "cho_factor", check_finite)
+    a = matrices(of_number(a), "cho_factor", check_finite)
     read = np.tri(shape_of(a)[-1], dtype=bool)
     return np.where(read if lower else read.T, cholesky_factor(a, lower), a), lower
 
@@ -93,7 +95,8 @@ def lu(
         return triangular.ordered_rows(low, order, back=True), up
     if p_indices:
         return p.astype(np.argsort(order, axis=-1), dtype=np.dtype(np.int32)), low, up
-    places = np.arange(shape_of(a)[-2])[:, None] == order[..., None, :]
+    rows = shape_of(a)[-2] if shape_of(a)[-1] else 0  # SciPy permutes nothing without columns
+    places = np.arange(rows)[:, None] == order[..., None, :rows]
     return np.astype(places, real_dtype(dtype_of(low))), low, up
 
 
@@ -122,6 +125,7 @@ def qr(
     check_finite: bool = True,
 ) -> Any:
     """A matrix with orthonormal columns, and a triangle."""
+    check_choice("qr", "mode", mode, ("full", "r", "economic", "raw"))
     a = matrices(a, "qr", check_finite)
     if pivoting:
         raise no_option("qr(pivoting=True)", "permute the columns before: qr(a[:, order])")
@@ -131,9 +135,7 @@ def qr(
         return p.qr(a, complete=False)
     if mode == "r":
         return (p.qr(a, complete=True)[1],)
-    if mode == "raw":
-        raise no_option("qr(mode='raw')", "use mode='economic'")
-    raise ValueError("Mode argument should be one of ['full', 'r', 'economic', 'raw']")
+    raise no_option("qr(mode='raw')", "use mode='economic'")
 
 
 def rq(
@@ -144,8 +146,7 @@ def rq(
     check_finite: bool = True,
 ) -> Any:
     """A triangle, and a matrix with orthonormal rows: ``a = r @ q``."""
-    if mode not in ("full", "r", "economic"):
-        raise ValueError("Mode argument should be one of ['full', 'r', 'economic']")
+    check_choice("rq", "mode", mode, ("full", "r", "economic"))
     a = matrices(a, "rq", check_finite)
     q, r = p.qr(adjoint(a[..., ::-1, ::-1]), complete=mode != "economic")
     r, q = adjoint(r)[..., ::-1, ::-1], adjoint(q)[..., ::-1, ::-1]
@@ -164,8 +165,16 @@ def svd(
     lapack_driver: str = "gesdd",
 ) -> Any:
     """Left singular vectors, singular values, and the adjoint of the right singular vectors."""
+    _check_driver("svd", lapack_driver)
     a = matrices(a, "svd", check_finite)
     return p.svd(a, full=bool(full_matrices)) if compute_uv else p.svdvals(a)
+
+
+def _check_driver(name: str, driver: Any) -> None:
+    """Raise unless LAPACK has a routine of this name for singular values."""
+    if not isinstance(driver, str):
+        raise TypeError(f"{name}: lapack_driver must be a string, got {type(driver).__name__}")
+    check_choice(name, "lapack_driver", driver, ("gesdd", "gesvd"))
 
 
 def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
@@ -186,8 +195,7 @@ def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
     array([[ 0. ,  0.5],
            [-0.5,  0. ]])
     """
-    if side not in ("right", "left"):
-        raise ValueError("`side` must be either 'right' or 'left'")
+    check_choice("polar", "side", side, ("right", "left"))
     a = matrices(a, "polar")
     m, n = shape_of(a)[-2:]
     if m >= n:
@@ -228,6 +236,7 @@ def null_space(
 ) -> Array:
     """An orthonormal basis of the null space. Derivatives are those of functions of the space
     alone, at matrices of full rank."""
+    _check_driver("null_space", lapack_driver)
     a = matrices(A, "null_space", check_finite)
     _, s, vh = p.svd(a, full=True)
     return adjoint(vh[..., _range(s, shape_of(a), rcond) :, :])
@@ -235,7 +244,10 @@ def null_space(
 
 def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[Array, Array]:
     """The unitary matrix that takes `A` closest to `B`, and the sum of the singular values."""
-    m = adjoint(matrices(A, finite=check_finite)) @ matrices(B, finite=check_finite)
+    a, b = matrices(A, finite=check_finite), matrices(B, finite=check_finite)
+    if shape_of(a)[-2:] != shape_of(b)[-2:]:
+        raise ValueError(f"the shapes of A and B differ ({shape_of(a)} vs {shape_of(b)})")
+    m = adjoint(a) @ b
     u, positive = structured_systems.polar_decomposition(m)
     return u, np.real(np.trace(positive))
 

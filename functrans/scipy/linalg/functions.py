@@ -12,7 +12,8 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.types import Array
 from functrans.primitives import primary_functions as rules
-from functrans.scipy.linalg.operands import no_option, squares
+from functrans.scipy.linalg.operands import no_option, of_number, squares
+from functrans.scipy.linalg.systems import solve
 
 
 def expm(A: Any) -> Array:
@@ -30,7 +31,7 @@ def expm(A: Any) -> Array:
     array([[0., 1.],
            [0., 0.]])
     """
-    return rules.expm(squares(A))
+    return rules.expm(squares(of_number(A)))
 
 
 def expm_frechet(
@@ -113,7 +114,7 @@ def sinm(A: Any) -> Array:
 
 def tanm(A: Any) -> Array:
     """The tangent."""
-    return np.linalg.solve(cosm(A), sinm(A))
+    return solve(cosm(A), sinm(A))
 
 
 def coshm(A: Any) -> Array:
@@ -128,4 +129,4 @@ def sinhm(A: Any) -> Array:
 
 def tanhm(A: Any) -> Array:
     """The hyperbolic tangent."""
-    return np.linalg.solve(coshm(A), sinhm(A))
+    return solve(coshm(A), sinhm(A))

@@ -57,6 +57,12 @@ def working_dtype(name: str, given: np.dtype[Any]) -> np.dtype[Any]:
     return found if found.kind != "c" else np.dtype(found.type().real.dtype)
 
 
+def of_number(x: Any) -> Array:
+    """An operand; of a number the matrix of one element, which some functions of SciPy make."""
+    x = operand(x)
+    return x if ndim_of(x) else np.reshape(x, (1, 1))
+
+
 def matrices(x: Any, name: str = "", finite: bool = False) -> Array:
     """An operand that must hold matrices: the lanes of a batch of vectors make up none."""
     x = inexact(x, name, finite)
@@ -122,6 +128,13 @@ def full_bands(ab: Array, lower: bool) -> Array:
     count = shape_of(ab)[-2]
     a = from_bands(ab, 0 if lower else count - 1)
     return to_bands(from_triangle(a, lower), count - 1, count - 1)
+
+
+def check_choice(name: str, option: str, given: Any, choices: tuple[Any, ...]) -> None:
+    """Raise unless an option has one of the values that SciPy's function `name` takes."""
+    if given not in choices:
+        wanted = ", ".join(map(repr, choices))
+        raise ValueError(f"{name}: {option} is {given!r}; it must be one of {wanted}")
 
 
 def no_option(name: str, reason: str) -> MissingRuleError:

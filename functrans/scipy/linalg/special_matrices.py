@@ -10,7 +10,7 @@ from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import operand
 from functrans.primitives import structured_systems as rules
-from functrans.scipy.linalg.operands import inexact
+from functrans.scipy.linalg.operands import inexact, known
 
 
 def toeplitz(c: Any, r: Any = None) -> Array:
@@ -25,7 +25,7 @@ def toeplitz(c: Any, r: Any = None) -> Array:
     array([3., 4., 2.])
     """
     column = np.atleast_1d(operand(c))
-    row = np.conjugate(column) if r is None else np.atleast_1d(operand(r))
+    row = column.conjugate() if r is None else np.atleast_1d(operand(r))
     return rules.toeplitz(column, row)
 
 
@@ -38,8 +38,8 @@ def circulant(c: Any) -> Array:
 
 def hankel(c: Any, r: Any = None) -> Array:
     """The matrix with constant antidiagonals, from its first column and last row (default 0)."""
-    column = np.atleast_1d(operand(c))
-    row = np.zeros_like(column) if r is None else np.atleast_1d(operand(r))
+    column = operand(c)
+    row = np.zeros_like(column) if r is None else operand(r)
     values = np.concatenate([column, row[..., 1:]], axis=-1)
     return values[..., np.arange(shape_of(column)[-1])[:, None] + np.arange(shape_of(row)[-1])]
 
@@ -50,6 +50,9 @@ def companion(a: Any) -> Array:
     n = shape_of(a)[-1]
     if n < 2:
         raise ValueError("The length of `a` along the last axis must be at least 2.")
+    leading = known(a[..., 0], lanes=True)
+    if leading is not None and not np.all(leading):
+        raise ValueError("The first coefficient(s) of `a` (a[..., 0]) must not be zero.")
     first = -a[..., 1:] / a[..., :1]
     below = np.broadcast_to(np.eye(n - 2, n - 1), (*shape_of(a)[:-1], n - 2, n - 1))
     return np.concatenate([first[..., None, :], below.astype(dtype_of(first))], axis=-2)

@@ -14,6 +14,7 @@ from functrans import primitives as p
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.scipy.linalg.operands import (
     adjoint,
+    check_choice,
     from_bands,
     full_bands,
     inexact,
@@ -67,6 +68,8 @@ def eigh(
     array([[ 0. ,  0. ],
            [ 0. , -1.5]])
     """
+    subset = subset_by_index is not None or subset_by_value is not None
+    check_choice("eigh", "driver", driver, _drivers(b is not None, subset))
     if subset_by_value is not None:
         raise no_option(
             "eigh(subset_by_value=)", "how many values are in it is not known; use subset_by_index"
@@ -81,6 +84,7 @@ def eigh(
     uplo = "L" if lower else "U"
     factor = None
     if b is not None:
+        check_choice("eigh", "type", type, (1, 2, 3))
         factor = (
             cholesky_factor(matrices(b, "eigh", check_finite), True)
             if lower
@@ -93,6 +97,13 @@ def eigh(
     if factor is not None:
         v = factor @ v if type == 3 else solve_triangular(factor, v, trans=2, lower=True)
     return w[..., chosen], v[..., chosen]
+
+
+def _drivers(generalised: bool, subset: bool) -> tuple[str | None, ...]:
+    """The routines of LAPACK that solve a problem; derivatives are those of any."""
+    if generalised:
+        return (None, "gvx") if subset else (None, "gv", "gvd", "gvx")
+    return (None, "evr", "evx") if subset else (None, "ev", "evd", "evr", "evx")
 
 
 def _hermitian(a: Array, lower: bool) -> Array:
@@ -109,9 +120,7 @@ def _standard(a: Array, factor: Array, type: int) -> Array:
     if type == 1:
         half = solve_triangular(factor, a, lower=True)
         return solve_triangular(factor, adjoint(half), lower=True)
-    if type in (2, 3):
-        return adjoint(factor) @ a @ factor
-    raise ValueError(f"eigh: type is {type!r}; it must be 1, 2 or 3")
+    return adjoint(factor) @ a @ factor
 
 
 def eigvalsh(
@@ -134,8 +143,10 @@ def eigvalsh(
         lower=lower,
         eigvals_only=True,
         type=type,
+        check_finite=check_finite,
         subset_by_index=subset_by_index,
         subset_by_value=subset_by_value,
+        driver=driver,
     )
     return ans
 
@@ -184,7 +195,9 @@ def eigvals(
     homogeneous_eigvals: bool = False,
 ) -> Array:
     """Eigenvalues, which are complex numbers."""
-    ans: Array = eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
+    ans: Array = eig(
+        a, b, right=False, check_finite=check_finite, homogeneous_eigvals=homogeneous_eigvals
+    )
     return ans
 
 
@@ -210,7 +223,7 @@ def eig_banded(
     ab = matrices(a_band, finite=check_finite)
     a = from_bands(full_bands(ab, lower), shape_of(ab)[-2] - 1)
     subset = _subset("eig_banded", select, select_range)
-    return eigh(a, eigvals_only=eigvals_only, subset_by_index=subset)
+    return eigh(a, eigvals_only=eigvals_only, check_finite=check_finite, subset_by_index=subset)
 
 
 def eigvals_banded(
@@ -222,7 +235,14 @@ def eigvals_banded(
     check_finite: bool = True,
 ) -> Array:
     """Eigenvalues of Hermitian banded matrices."""
-    ans: Array = eig_banded(a_band, lower, True, select=select, select_range=select_range)
+    ans: Array = eig_banded(
+        a_band,
+        lower,
+        True,
+        select=select,
+        select_range=select_range,
+        check_finite=check_finite,
+    )
     return ans
 
 
@@ -240,7 +260,12 @@ def eigh_tridiagonal(
     d, e = inexact(d, finite=check_finite), inexact(e, finite=check_finite)
     e = np.concatenate([e, np.zeros((*shape_of(e)[:-1], 1), dtype_of(e))], axis=-1)
     return eig_banded(
-        np.stack([d, e], axis=-2), True, eigvals_only, select=select, select_range=select_range
+        np.stack([d, e], axis=-2),
+        True,
+        eigvals_only,
+        select=select,
+        select_range=select_range,
+        check_finite=check_finite,
     )
 
 
@@ -254,5 +279,5 @@ def eigvalsh_tridiagonal(
     lapack_driver: str = "auto",
 ) -> Array:
     """Eigenvalues of real symmetric matrices with these diagonals."""
-    ans: Array = eigh_tridiagonal(d, e, True, select=select, select_range=select_range)
+    ans: Array = eigh_tridiagonal(d, e, True, select, select_range, check_finite)
     return ans

@@ -11,17 +11,22 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of
 from functrans.primitives import structured_systems, triangular
 from functrans.scipy.linalg.operands import (
     adjoint,
     as_columns,
+    check_choice,
     from_triangle,
     full_bands,
     inexact,
     known,
     like_given,
+    matrices,
+    of_number,
+    squares,
 )
 from functrans.transforms.stop_gradient import stop_gradient
 
@@ -71,10 +76,14 @@ def solve(
     >>> ft.grad(lambda b: np.sum(solve(a, b, assume_a="upper triangular")))(np.ones(2))
     array([0.5 , 0.25])
     """
-    a, b = inexact(a, "solve", check_finite), inexact(b, "solve", check_finite)
+    a, b = matrices(of_number(a), "solve", check_finite), inexact(b, "solve", check_finite)
     kind = STRUCTURES.get(assume_a or "gen", assume_a or "gen")
     if kind not in STRUCTURES.values():
         raise ValueError(f"{assume_a} is not a recognized matrix structure")
+    if shape_of(a) == (1, 1):
+        if np.all(known(a, lanes=True) == 0):
+            raise LinAlgError("Matrix is singular.")
+        return np.atleast_1d(b) / a[0, 0]
     if transposed:
         if dtype_of(a).kind == "c":
             raise NotImplementedError(
@@ -135,9 +144,8 @@ def solve_triangular(
         inexact(a, "solve_triangular", check_finite),
         as_columns(inexact(b, "solve_triangular", check_finite)),
     )
+    check_choice("solve_triangular", "trans", trans, (0, 1, 2, "N", "T", "C"))
     code = {"N": 0, "T": 1, "C": 2}.get(trans, trans)
-    if code not in (0, 1, 2):
-        raise ValueError(f"solve_triangular: trans is {trans!r}; it must be 0, 1, 2, N, T or C")
     if code:
         a, lower = adjoint(a) if code == 2 else np.matrix_transpose(a), not lower
     x = triangular.solve_triangular(a, columns, lower=bool(lower), unit=bool(unit_diagonal))
@@ -162,6 +170,7 @@ def lu_solve(
     check_finite: bool = True,
 ) -> Array:
     """The solution of a system whose LU factors are given, as by ``lu_factor``."""
+    check_choice("lu_solve", "trans", trans, (0, 1, 2))
     lu, pivots = lu_and_piv
     lu, (columns, was_vector) = (
         inexact(lu, finite=check_finite),
@@ -172,8 +181,6 @@ def lu_solve(
         x = triangular.ordered_rows(columns, order)
         x = solve_triangular(lu, x, lower=True, unit_diagonal=True)
         return like_given(solve_triangular(lu, x), was_vector)
-    if trans not in (1, 2):
-        raise ValueError(f"lu_solve: trans is {trans!r}; it must be 0, 1 or 2")
     x = solve_triangular(lu, columns, trans=trans)
     x = solve_triangular(lu, x, trans=trans, lower=True, unit_diagonal=True)
     return like_given(triangular.ordered_rows(x, order, back=True), was_vector)
@@ -279,8 +286,7 @@ def solve_circulant(
         Below this an eigenvalue counts as zero.
     caxis, baxis, outaxis : int
     """
-    if singular not in ("raise", "lstsq"):
-        raise ValueError(f"solve_circulant: singular is {singular!r}; it must be raise or lstsq")
+    check_choice("solve_circulant", "singular", singular, ("raise", "lstsq"))
     c, b = (
         np.atleast_1d(inexact(c, "solve_circulant")),
         np.atleast_1d(inexact(b, "solve_circulant")),
@@ -336,6 +342,9 @@ def norm(
 
 def _ratio(a: Array, s: Array, atol: Any, rtol: Any) -> Any:
     """The ratio to the largest below which singular values count as zero."""
+    for tolerance in (atol, rtol):
+        if not isinstance(tolerance, TracedArray | None) and np.any(np.less(tolerance, 0)):
+            raise ValueError("atol and rtol values must be positive.")
     if rtol is None:
         rtol = max(shape_of(a)[-2:]) * np.finfo(dtype_of(a)).eps
     if atol is None or not shape_of(s)[-1]:
@@ -366,7 +375,7 @@ def pinvh(
     check_finite: bool = True,
 ) -> Any:
     """The pseudoinverse of a Hermitian matrix, of which one triangle is read."""
-    a = from_triangle(inexact(a, "pinvh", check_finite), lower)
+    a = from_triangle(squares(a, "pinvh", check_finite), lower)
     s = np.sort(np.abs(np.linalg.eigvalsh(a)))[..., ::-1]
     return _pseudoinverse(a, s, atol, rtol, return_rank, hermitian=True)
 
@@ -395,10 +404,11 @@ def lstsq(
     a, b = inexact(a, "lstsq", check_finite), inexact(b, "lstsq", check_finite)
     if cond is None:
         cond = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps)
-    if lapack_driver not in (None, "gelsd", "gelsy", "gelss"):
-        raise ValueError(f'LAPACK driver "{lapack_driver}" is not found')
+    check_choice("lstsq", "lapack_driver", lapack_driver, (None, "gelsd", "gelsy", "gelss"))
     x, residuals, rank, s = p.lstsq(a, b, rcond=cond)
     if ndim_of(b) == 1 and shape_of(residuals)[-1]:
         residuals = residuals[..., 0]
+    elif not shape_of(residuals)[-1]:
+        residuals = p.astype(residuals, dtype=dtype_of(x))
     rank = p.astype(rank, dtype=np.dtype(np.intp))
     return x, residuals, rank, None if lapack_driver == "gelsy" else s
