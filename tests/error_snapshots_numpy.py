@@ -56,6 +56,11 @@ SNAPSHOTS: dict[str, Row] = {
         errors.ConversionError,
         r"numpy\.add of the elements of two masks, at .*A mask that is used twice needs a name",
     ),
+    "objects beside a traced array": (
+        on_traced(lambda x: np.array([1, 2, 3], object) * x),
+        errors.OperandError,
+        r"multiply of a traced array and an array of dtype object, at .*has no derivative\. Convert",
+    ),
     "a function without rule": (
         on_traced(handed_over),
         errors.MissingRuleError,

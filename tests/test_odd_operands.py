@@ -265,3 +265,29 @@ def test_options_of_array(name: str, number: bool) -> None:
         if transform == "vmap" and not isinstance(expected, Exception):
             wanted = outcome(lanes, lambda x: make(x, np), X)
         assert judged(outcome(apply, make, X), wanted, transform != "vmap") == "", transform
+
+
+def test_objects_beside_what_is_differentiated_are_refused() -> None:
+    """Forward mode and graphs took their derivative to be zero, without a word."""
+    objects = np.array([1, 2, 3], object)
+    x = np.array([0.5, 1.0, 2.0])
+    for f in (
+        lambda x: np.sum(objects * x),
+        lambda x: np.sum(x - objects),
+        lambda x: np.sum((objects[:, None] * x).astype(float)),
+        lambda x: np.sum(np.einsum("i,j->ij", objects, x)),
+    ):
+        for transform in (
+            lambda f: ft.grad(f)(x),
+            lambda f: ft.jvp(f, (x,), (x,)),
+            lambda f: ft.hessian(f)(x),
+            lambda f: ft.grad(ft.jit(f))(x),
+            lambda f: ft.jit(ft.grad(f))(x),
+            lambda f: ft.linearize(f, x),
+        ):
+            with pytest.raises(FunctransError, match="dtype object|of type ndarray"):
+                transform(f)
+    np.testing.assert_array_equal(ft.vmap(lambda x: objects * x)(x[None])[0], objects * x)
+    np.testing.assert_array_equal(
+        ft.grad(lambda x: np.sum(objects.astype(float) * x))(x), [1, 2, 3]
+    )

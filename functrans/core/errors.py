@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from functrans.core.declining import DeclinedError, declined
 
@@ -463,6 +463,15 @@ def missing_rule(name: str) -> MissingRuleError:
         f"{name} has no rule for traced arrays (called at {user_line()}). Write it with functions "
         "that have one, declare its derivative with functrans.custom, or apply "
         "functrans.stop_gradient to its arguments if no derivative is wanted."
+    )
+
+
+def refuse_objects(name: str) -> NoReturn:
+    """Raise the error for an operation whose result is an array of Python's objects."""
+    raise OperandError(
+        f"{name} of a traced array and an array of dtype object, at {user_line()}: what Python "
+        "does with objects has no derivative. Convert them to numbers (numpy.asarray(x, "
+        "dtype=float))."
     )
 
 

@@ -156,6 +156,9 @@ def is_array(x: Any) -> bool:
     return type(x) in _PYTHON_DTYPES or (hasattr(x, "shape") and hasattr(x, "dtype"))
 
 
+OBJECTS: np.dtype[Any] = np.dtype(object)
+
+
 def is_inexact(dtype: np.dtype[Any]) -> bool:
     """Whether values of this dtype can carry a derivative (real or complex floating point)."""
     return dtype.kind in "fc"

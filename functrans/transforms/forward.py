@@ -20,11 +20,12 @@ from functrans.core.cotangent import (
     settle,
     zeros,
 )
-from functrans.core.errors import missing_derivative
+from functrans.core.errors import missing_derivative, refuse_objects
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
 from functrans.core.overwriting import holds_alone, is_large, overwritten
 from functrans.core.primitive import ZERO, HigherOrder, Primitive, types_of
 from functrans.core.types import (
+    OBJECTS,
     Array,
     ArrayType,
     dtype_of,
@@ -175,6 +176,8 @@ class Forward(Interpreter):
         if primitive.parts is not None and self.splits:
             ans = self.ties.outputs(self, primitive, None, primals, ans)
         if primitive.outputs is None and not is_inexact(dtype_of(ans)):
+            if dtype_of(ans) is OBJECTS:
+                refuse_objects(primitive.name)
             return ans
         if all(t is None for t in tangents):
             return self._constant(ans)

@@ -26,10 +26,12 @@ from functrans.core.array import (
 )
 from functrans.core.constants import Constants
 from functrans.core.cotangent import zeros
+from functrans.core.errors import refuse_objects
 from functrans.core.interpreter import CustomCall, Interpreter, deriving, stack, under
 from functrans.core.overwriting import holds_alone, overwritten
 from functrans.core.primitive import BY_UFUNC, X_TYPE, ZERO, Primitive, Rule
 from functrans.core.types import (
+    OBJECTS,
     SCALARS,
     WEAK,
     Array,
@@ -219,6 +221,8 @@ class Reverse(Interpreter):
         if primitive.outputs is not None:
             return self._record_outputs(primitive, args, values, mine, params, ans)
         if not is_inexact(dtype_of(ans)):
+            if dtype_of(ans) is OBJECTS:
+                refuse_objects(primitive.name)
             return ans
         links = links_of(self, primitive, args, values, mine, params, ans)
         if not links:
@@ -296,6 +300,8 @@ class Reverse(Interpreter):
             type(a) is type(b) is ndarray and a.dtype is b.dtype is ans.dtype and a.shape == b.shape
         ):
             shape, dtype = ans.shape, ans.dtype
+            if dtype is OBJECTS:
+                refuse_objects(primitive.name)
             # A Python number has its dtype and shape if what it met is one, too.
             if x_mine and (
                 (shape or dtype_of(a) is not dtype)
