@@ -148,6 +148,8 @@ CALLS: dict[str, tuple[Any, dict[str, Callable[[Any], Any]]]] = {
             "of weights, a number": lambda x: np.histogram_bin_edges(x, weights=0),
             "of a stack": lambda x: np.histogramdd(np.stack([x, x])[None], range=[(0, 3)] * 4),
             "of two matrices": lambda x: np.histogram2d(x[None], x[None], range=[(0, 3)] * 2),
+            "of one weight": lambda x: np.histogram2d(x, x, range=[(0, 3)] * 2, weights=0),
+            "of fewer weights": lambda x: np.histogram2d(x, x, range=[(0, 3)] * 2, weights=[1, 2]),
             "of complex weights": lambda x: np.histogram2d(
                 x, x, range=[(0, 3)] * 2, weights=1j * x
             ),

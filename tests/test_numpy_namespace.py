@@ -76,9 +76,8 @@ def test_arrays_of_anything_keep_subclasses_and_take_traced_values() -> None:
         return y * np.asanyarray([1.0, 2.0], like=x)
 
     np.testing.assert_array_equal(ft.jacobian(f)(np.ones(2)), [[1, 0], [0, 2]])
-    for given in (masked, ["a text"]):
-        with pytest.raises(ft.core.errors.OperandError, match="cannot be combined with traced"):
-            ft.grad(lambda x, g=given: np.sum(np.asanyarray(g, like=x) * x))(np.ones(2))
+    with pytest.raises(ft.core.errors.OperandError, match="cannot be combined with traced"):
+        ft.grad(lambda x: np.sum(np.asanyarray(masked, like=x) * x))(np.ones(2))
 
 
 def test_the_fraction_at_whole_numbers() -> None:

@@ -9,8 +9,14 @@ import numpy as np
 from functrans.control.carry import array_leaves
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.errors import AxisError, OutputTypeError, TreeError, describe_function
-from functrans.core.types import shape_of, type_of
+from functrans.core.errors import (
+    AxisError,
+    OutputTypeError,
+    TreeError,
+    describe_function,
+    describe_output,
+)
+from functrans.core.types import is_array, shape_of, type_of
 from functrans.primitives import Index, index_
 
 if TYPE_CHECKING:
@@ -76,10 +82,11 @@ def associative_scan(
             difference = tree.explain_difference(out_tree, treedef, names=names)
             raise TreeError(f"{who}: the function returned another structure: {difference}")
         for o, x in zip(out, a, strict=True):
-            if shape_of(o) != shape_of(x):
+            if not is_array(o) or shape_of(o) != shape_of(x):
+                got = type_of(o) if is_array(o) else describe_output(o)
                 raise OutputTypeError(
-                    f"{who}: the function returned {type_of(o)} for elements of {type_of(x)}; it "
-                    "has to keep their shape"
+                    f"{who}: the function returned {got} for elements of {type_of(x)}; it has to "
+                    "keep their shape"
                 )
         return out
 

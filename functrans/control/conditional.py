@@ -82,7 +82,7 @@ def cond(
     if type_of(pred).dtype.kind != "b":
         pred = pred != 0
     index = algebra.astype(pred, dtype=np.dtype(np.int64)) if type(pred) is not bool else pred
-    return _choose(who, index, (false_fun, true_fun), operands)  # type: ignore[no-any-return]
+    return _choose("cond", who, index, (false_fun, true_fun), operands)  # type: ignore[no-any-return]
 
 
 def switch(index: Any, branches: Sequence[Callable[..., R]], *operands: Any) -> R:
@@ -123,16 +123,20 @@ def switch(index: Any, branches: Sequence[Callable[..., R]], *operands: Any) -> 
         got = type_of(index) if is_array(index) else f"a {type(index).__name__}"
         raise InputTypeError(f"{who}: index must be one integer, got {got}")
     index = np.clip(index, 0, len(branches) - 1)
-    return _choose(who, index, branches, operands)  # type: ignore[no-any-return]
+    return _choose("switch", who, index, branches, operands)  # type: ignore[no-any-return]
 
 
 def _choose(
-    who: str, index: Any, functions: tuple[Callable[..., Any], ...], operands: tuple[Any, ...]
+    transform: str,
+    who: str,
+    index: Any,
+    functions: tuple[Callable[..., Any], ...],
+    operands: tuple[Any, ...],
 ) -> Any:
     leaves, in_tree = array_leaves(who, "the operands", operands)
     whole_tree = tree.structure((operands, {}))
     kinds = list(map(type_of, leaves))
-    stages = [stage(f, "cond", whole_tree, kinds) for f in functions]
+    stages = [stage(f, transform, whole_tree, kinds) for f in functions]
     _check_same(who, functions, stages)
     closed = union_of(stages)
     dtypes = [

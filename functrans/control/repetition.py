@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from functrans.control.carry import array_leaves, held, staged_round
-from functrans.control.closure import stage, union_of
-from functrans.control.scanning import scan
+from functrans.control.closure import Staged, stage, union_of
+from functrans.control.derived import evaluate
+from functrans.control.scanning import all_rounds
 from functrans.control.while_primitive import while_loop_primitive
 from functrans.core import tree
+from functrans.core.algebra import algebra
 from functrans.core.array import TracedArray
 from functrans.core.errors import InputTypeError, OutputTypeError, describe_function
+from functrans.core.interpreter import under
 from functrans.core.types import ArrayType, is_array, type_of
+from functrans.graph.graph import Graph
+from functrans.transforms.staging import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from functrans.control.schedules import Schedule
 
@@ -134,22 +139,60 @@ def fori_loop(
         if not is_array(value) or type_of(value).shape or type_of(value).dtype.kind not in "iu":
             got = type_of(value) if is_array(value) else f"a {type(value).__name__}"
             raise InputTypeError(f"{who}: {name} must be an integer, got {got}")
-    if isinstance(lower, TracedArray) or isinstance(upper, TracedArray):
+    init, carry_tree = array_leaves(who, "the initial carry", init_val)
+    known = not (isinstance(lower, TracedArray) or isinstance(upper, TracedArray))
+    kind = np.dtype(int) if known else np.result_type(type_of(lower).dtype, type_of(upper).dtype)
+    in_tree = tree.structure(((0, init_val), {}))
+    number = ArrayType((), kind)
+    body, start = staged_round(
+        who,
+        body_fun,
+        "fori_loop",
+        init,
+        carry_tree,
+        in_tree,
+        [number],
+        [],
+        lambda out_tree: out_tree,
+    )
+    if known:
+        numbers = np.arange(int(lower), max(int(lower), int(upper)))
+        outs: Sequence[Any] = all_rounds(
+            who,
+            _number_last(body),
+            body.closed,
+            start,
+            [numbers],
+            len(numbers),
+            unroll=unroll,
+            checkpoint=checkpoint,
+        )
+    else:
+        outs = _counted(body, start, [algebra.astype(x, dtype=kind) for x in (lower, upper)], kind)
+    return tree.unflatten(carry_tree, outs)  # type: ignore[no-any-return]
 
-        def step(state: tuple[Any, Any, Carry]) -> tuple[Any, Any, Carry]:
-            i, end, x = state
-            return i + 1, end, body_fun(i, x)
 
-        kind = np.result_type(type_of(lower).dtype, type_of(upper).dtype)
-        bounds: tuple[Any, Any] = (lower, upper)
-        ends = [x.astype(kind) if hasattr(x, "astype") else kind.type(x) for x in bounds]
-        _, _, found = while_loop(lambda s: s[0] < s[1], step, (ends[0], ends[1], init_val))
-        return found
-    numbers = np.arange(int(lower), max(int(lower), int(upper)))
-    return scan(
-        lambda x, i: (body_fun(i, x), None),
-        init_val,
-        numbers,
-        unroll=unroll,
-        checkpoint=checkpoint,
-    )[0]
+def _number_last(body: Staged) -> Graph:
+    """The graph of a round that takes its number behind the carry, as an element of a scan."""
+    inputs, closed = body.graph.inputs, len(body.closed)
+    inputs = [*inputs[:closed], *inputs[closed + 1 :], inputs[closed]]
+    return Graph(body.graph.name, inputs, body.graph.equations, body.graph.outputs)
+
+
+def _counted(body: Staged, start: list[Any], ends: list[Any], kind: np.dtype[Any]) -> Sequence[Any]:
+    """The carry after a round for each integer of a range that is not known: a while loop whose
+    carry counts."""
+    consts, number = len(body.closed), ArrayType((), kind)
+    kinds = [*body.graph.input_types[:consts], number, number, *map(type_of, start)]
+    with under(None), Stage(None, "fori_loop") as counting:
+        given = list(map(counting.variable, kinds))
+        i, end = given[consts : consts + 2]
+        outs = evaluate(counting, body.graph, [*given[:consts], i, *given[consts + 2 :]])
+        step = counting.graph(body.graph.name, [algebra.add(i, kind.type(1)), end, *outs])
+    with under(None), Stage(None, "fori_loop") as testing:
+        i, end = list(map(testing.variable, kinds))[consts : consts + 2]
+        test = testing.graph("goes_on", [np.less(i, end)])
+    _, _, *found = while_loop_primitive(
+        *body.closed, *ends, *start, test=test, body=step, consts=consts, lanes=None
+    )
+    return found

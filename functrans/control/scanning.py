@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from functrans.control.carry import array_leaves, staged_round
+from functrans.control.closure import stage
 from functrans.control.derived import cached, evaluate
 from functrans.control.scan_primitive import scan_primitive
 from functrans.control.schedules import Schedule, every
@@ -92,8 +93,6 @@ def scan(
     init_leaves, carry_tree = array_leaves(who, "the initial carry", init)
     sequences, _ = array_leaves(who, "xs", xs)
     rounds = _length(who, sequences, xs, length)
-    schedule = _schedule(who, checkpoint)
-    elements = [ArrayType(shape_of(x)[1:], type_of(x).dtype) for x in sequences]
     in_tree = tree.structure(((init, xs), {}))
 
     def carry_of(out_tree: tree.TreeDef) -> tree.TreeDef:
@@ -106,19 +105,10 @@ def scan(
         return out_tree.children[0]
 
     staged, start = staged_round(
-        who, f, "scan", init_leaves, carry_tree, in_tree, [], elements, carry_of
+        who, f, "scan", init_leaves, carry_tree, in_tree, [], _elements(sequences), carry_of
     )
-    outs = _unrolled(
-        staged.graph,
-        [*staged.closed, *start, *sequences],
-        _block(who, unroll, rounds),
-        dict(
-            consts=len(staged.closed),
-            carry=len(start),
-            length=rounds,
-            reverse=bool(reverse),
-            checkpoint=schedule,
-        ),
+    outs = all_rounds(
+        who, staged.graph, staged.closed, start, sequences, rounds, reverse, unroll, checkpoint
     )
     count = len(start)
     carry = tree.unflatten(carry_tree, outs[:count])
@@ -155,13 +145,15 @@ def map(  # noqa: A001  (the name that users of JAX know)
     >>> ft.map(lambda x: x.sum(), np.arange(6.0).reshape(3, 2))
     array([1., 5., 9.])
     """
-    if batch_size is None:
-        return scan(lambda _, x: (None, f(x)), None, xs)[1]  # type: ignore[no-any-return]
     who = f"map({describe_function(f)})"
-    if not isinstance(batch_size, int) or batch_size < 1:
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise InputTypeError(f"{who}: batch_size must be an int of at least 1, got {batch_size!r}")
     leaves, treedef = array_leaves(who, "xs", xs)
     rounds = _length(who, leaves, xs, None)
+    if batch_size is None:
+        staged = stage(f, "map", tree.structure(((xs,), {})), _elements(leaves))
+        outs = all_rounds(who, staged.graph, staged.closed, [], leaves, rounds)
+        return tree.unflatten(staged.out_tree, outs)  # type: ignore[no-any-return]
     blocks, rest = divmod(rounds, batch_size)
     pieces = []
     if blocks or not rest:
@@ -174,6 +166,38 @@ def map(  # noqa: A001  (the name that users of JAX know)
     if len(pieces) == 1:
         return pieces[0]  # type: ignore[no-any-return]
     return tree.map(lambda a, b: algebra.concatenate(a, b, axis=0), *pieces)  # type: ignore[no-any-return]
+
+
+def _elements(sequences: list[Any]) -> list[ArrayType]:
+    """The types of what each round takes of arrays."""
+    return [ArrayType(shape_of(x)[1:], type_of(x).dtype) for x in sequences]
+
+
+def all_rounds(
+    who: str,
+    body: Graph,
+    closed: list[Any],
+    start: list[Any],
+    sequences: list[Any],
+    rounds: int,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+    checkpoint: int | Schedule | None = None,
+) -> list[Any]:
+    """What a staged round, of what it closes over, the carry and the elements, comes to in the end:
+    the carry, and the outputs of all rounds."""
+    return _unrolled(
+        body,
+        [*closed, *start, *sequences],
+        _block(who, unroll, rounds),
+        dict(
+            consts=len(closed),
+            carry=len(start),
+            length=rounds,
+            reverse=bool(reverse),
+            checkpoint=_schedule(who, checkpoint),
+        ),
+    )
 
 
 def _length(who: str, sequences: list[Any], xs: Any, length: int | None) -> int:

@@ -138,6 +138,11 @@ def histogramdd(
             "a list of coordinates"
         )
     amounts = None if weights is None else operand(weights)
+    if amounts is not None and shape_of(amounts) != shape_of(x)[:1]:
+        raise ValueError(
+            f"numpy.histogramdd: weights has shape {shape_of(amounts)}; it holds a number for each "
+            f"of {shape_of(x)[0]} points"
+        )
     if amounts is not None and dtype_of(amounts).kind == "c":
         raise TypeError("numpy.histogramdd: weights must be real, got complex numbers")
     axes = shape_of(x)[1]

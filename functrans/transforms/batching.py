@@ -350,9 +350,8 @@ def vmap(
             f"argument, got {in_axes!r}. For axes within one argument write "
             "in_axes=({'a': 0, 'b': None},)."
         )
-    for name, value, least in (("axis_size", axis_size, 0), ("chunk_size", chunk_size, 1)):
-        if value is not None and (not isinstance(value, int | np.integer) or value < least):
-            raise AxisError(f"{who}: {name} must be an int of at least {least}, got {value!r}")
+    check_count(who, "axis_size", axis_size, 0)
+    check_count(who, "chunk_size", chunk_size, 1)
 
     @wraps(fun)
     def batched(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -397,6 +396,12 @@ def vmap(
         return joined(parts, out_axes, who)  # type: ignore[no-any-return]
 
     return batched
+
+
+def check_count(who: object, name: str, value: Any, least: int) -> None:
+    """Raise unless an argument is a number of examples or directions, or not given."""
+    if value is not None and (not isinstance(value, int | np.integer) or value < least):
+        raise AxisError(f"{who}: {name} must be an int of at least {least}, got {value!r}")
 
 
 def _run(

@@ -10,7 +10,7 @@ from functrans.core.algebra import algebra
 from functrans.core.errors import InputTypeError, OutputTypeError
 from functrans.core.types import Array, ArrayType, Shape, shape_of, type_of
 from functrans.transforms.arguments import Selection, check_pairs, primal_leaves
-from functrans.transforms.batching import vmap
+from functrans.transforms.batching import check_count, vmap
 from functrans.transforms.directions import in_directions
 from functrans.transforms.forward import along
 from functrans.transforms.gradient import gradient_for, value_and_pullback
@@ -213,6 +213,7 @@ def _columns(
     selection: Selection, has_aux: bool, holomorphic: bool, chunk_size: int | None
 ) -> Callable[..., Any]:
     """:func:`jacfwd`, by the name that messages call it."""
+    check_count(selection, "chunk_size", chunk_size, 1)
 
     @wraps(selection.fun)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
@@ -245,6 +246,7 @@ def _rows(
     selection: Selection, has_aux: bool, holomorphic: bool, chunk_size: int | None
 ) -> Callable[..., Any]:
     """:func:`jacrev`, by the name that messages call it."""
+    check_count(selection, "chunk_size", chunk_size, 1)
 
     @wraps(selection.fun)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
