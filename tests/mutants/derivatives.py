@@ -57,8 +57,14 @@ def _lead_stopped(apply: Apply, g: Any, res: Any, params: Any, types: Any, watch
 def _residuals_stopped(
     apply: Apply, g: Any, res: Any, params: Any, types: Any, watch: Watch
 ) -> Any:
+    if watch.looking:
+        return apply(g, res, params)
     if not watch.differs:
-        _look_for_slope(apply, g, res, params, watch)
+        watch.looking = True
+        try:
+            _look_for_slope(apply, g, res, params, watch)
+        finally:
+            watch.looking = False
     return apply(g, stopped(res), params)
 
 

@@ -18,6 +18,9 @@ class Watch:
     def __init__(self) -> None:
         self.ran = False
         self.differs = False
+        self.looking = (
+            False  # for the slope of the right rule, which may ask for other orders of it
+        )
 
     def compare(self, original: Any, mutated: Any) -> Any:
         """Note whether two results differ; return the second."""
