@@ -22,6 +22,9 @@ def ramp(x: Any) -> Any:
     return x if x > 0 else 0.0
 
 
+f = ramp  # also the name of a distribution of random generators
+
+
 def vectorized(x: Any) -> Any:
     return np.sum(ramp(x))
 
@@ -59,6 +62,11 @@ def numbers() -> Any:
 OBJECTS = np.array([1.0, 2.0], dtype=object)
 
 SNAPSHOTS: dict[str, Row] = {
+    "a function that numpy.vectorize made, with the name of a distribution": (
+        lambda: ft.grad(lambda x: f(x))(X),
+        errors.ConversionError,
+        r"\(by f\(x\)\), at .*map over it with functrans\.vmap in place of numpy\.vectorize",
+    ),
     "a function that numpy.vectorize made": (
         lambda: ft.grad(vectorized)(X),
         errors.ConversionError,

@@ -71,13 +71,23 @@ SNAPSHOTS: dict[str, Row] = {
         errors.ConversionError,
         r"cannot become a Python float \(by math\.floor\(x\)\), at .*Instead write numpy\.floor",
     ),
+    "math.lgamma": (
+        lambda: ft.grad(lambda x: math.lgamma(x))(1.0),
+        errors.ConversionError,
+        r"\(by math\.lgamma\(x\)\), at .*Instead write scipy\.special\.gammaln",
+    ),
+    "a number formatted by %": (
+        lambda: ft.grad(lambda x: len("%g" % x) * x)(1.0),  # noqa: UP031
+        errors.ConversionError,
+        r"\(by \"%g\" % x\), at .*Instead format it as f\"{x:g}\"",
+    ),
     "float() of lanes": (
         lambda: ft.vmap(lambda x: float(x))(X),
         errors.ConversionError,
         r"cannot become a Python float \(by float\(x\)\), at .*_values.py:\d+ in "
         r"<lambda>: each "
-        r"of its 3 lanes may have another value\. Instead use the NumPy function "
-        r"\(np\.sin, not math\.sin\)\.$",
+        r"of its 3 lanes may have another value\. Instead leave out float\(\), which changes "
+        r"nothing but the type\.$",
     ),
     "int() of lanes": (
         lambda: ft.vmap(lambda x: int(x) * x)(X),
@@ -239,6 +249,26 @@ SNAPSHOTS: dict[str, Row] = {
         lambda: ft.grad(lambda x: np.sum(np.fromiter([x], float)))(1.0),
         errors.ConversionError,
         "apply NumPy functions to the whole array, or map over it with functrans.vmap",
+    ),
+    "an array by numpy.r_": (
+        lambda: ft.grad(lambda x: np.sum(np.r_[x, 1.0]))(X),
+        errors.ConversionError,
+        r"\(by np\.r_\[x, 1\.0\]\), at .*Instead write numpy\.concatenate",
+    ),
+    "an initial value of plain elements": (
+        lambda: ft.grad(lambda c: np.max(X, initial=c))(1.0),
+        errors.ConversionError,
+        r"\(by np\.max\(X, initial=c\)\), at .*Instead write functrans\.numpy\.max, which takes",
+    ),
+    "coefficients of numpy.polynomial": (
+        lambda: ft.grad(lambda c: np.polynomial.chebyshev.chebval(0.5, c))(X),
+        errors.ConversionError,
+        r"Instead write functrans\.numpy\.polynomial\.chebyshev\.chebval, which takes traced",
+    ),
+    "a class of numpy.polynomial": (
+        lambda: ft.grad(lambda c: np.polynomial.Polynomial(c)(0.5))(X),
+        errors.ConversionError,
+        r"Instead use the functions of functrans\.numpy\.polynomial, which take traced",
     ),
     "random numbers with a traced parameter": (
         lambda: ft.grad(lambda x: np.random.default_rng(0).normal(x, 1.0))(1.0),

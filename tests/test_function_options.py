@@ -7,6 +7,7 @@ kind, of a right type or a wrong one. `tests/test_ufunc_options.py` does the sam
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -117,3 +118,82 @@ def test_results_do_not_broadcast_into_plain_arrays() -> None:
 def test_turns_by_a_part() -> None:
     """NumPy takes what is no number of right angles for three."""
     np.testing.assert_array_equal(ft.vjp(lambda x: np.rot90(x, 1.5), X)[0], np.rot90(X, 1.5))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "np.roll(x, n)",
+        "np.roll(x, n, 1)",
+        "np.roll(x, (n, -1), (0, 1))",
+        "np.roll(x, -n, (0, 1))",
+        "np.roll(x[:0], n, 0)",
+        "np.var(x, 0, ddof=n)",
+        "np.std(x, ddof=n)",
+        "np.std(x, 1, correction=n)",
+    ],
+)
+def test_numbers_that_may_be_traced(text: str) -> None:
+    """In programs, and one for each lane, with derivatives by the array."""
+    f = eval(f"lambda x, n: {text}", {"np": np})
+    numbers = np.array([0, 1, 5, -4, 1])
+    want = [f(X, int(n)) for n in numbers]
+    with np.errstate(all="ignore"):
+        for n, value in zip(numbers, want, strict=True):
+            np.testing.assert_allclose(ft.jit(f, backend="numpy")(X, int(n)), value)
+        stack = np.stack([X] * len(numbers))
+        np.testing.assert_allclose(ft.vmap(f)(stack, numbers), want)
+        slope = ft.vmap(ft.grad(lambda x, n: np.sum(np.cos(f(x, n)))))(stack, numbers)
+        each = [ft.grad(lambda x, n: np.sum(np.cos(f(x, n))))(X, int(n)) for n in numbers]
+    np.testing.assert_allclose(slope, each)
+
+
+KNOWN: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda x, n: np.flip(x, n),
+    lambda x, n: np.sum(x, n),
+    lambda x, n: np.quantile(x, 0.5, n),
+    lambda x, n: np.gradient(x, axis=n),
+    lambda x, n: np.expand_dims(x, n),
+    lambda x, n: np.moveaxis(x, n, 0),
+    lambda x, n: np.linalg.matrix_power(x[:2, :2], n),
+    lambda x, n: np.histogram(x, n),
+    lambda x, n: np.tril(x, n),
+    lambda x, n: np.pad(x, n),
+    lambda x, n: np.repeat(x, n),
+    lambda x, n: np.partition(x, n),
+    lambda x, n: np.take(x, 0, n),
+)
+
+
+@pytest.mark.parametrize("f", KNOWN, ids=lambda f: str(f.__code__.co_names[-1]))
+def test_numbers_that_have_to_be_known(f: Any) -> None:
+    """The error says so, and where to put them: it is none of what NumPy makes of them."""
+    with pytest.raises(ft.errors.ConversionError, match="has to be a plain number"):
+        ft.jit(f)(X, 1)
+    with pytest.raises(ft.errors.ConversionError, match="has to be a plain number"):
+        ft.vmap(f)(np.stack([X, X]), np.array([1, 1]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(a, initial=c)",
+        "prod(a, initial=c)",
+        "max(a, initial=c)",
+        "min(a, initial=c)",
+        "average(a, weights=[c, 1.0, c, 2.0], axis=1)",
+        "nan_to_num(a / 0.0, posinf=c)",
+        "std(a, ddof=c)",
+        "var(a, 1, correction=c)",
+    ],
+)
+def test_the_namespace_takes_what_only_an_option_has_traced(text: str) -> None:
+    """NumPy does not look there."""
+    theirs, ours = (eval(f"lambda c: n.sum(n.{text})", {"n": n, "a": X}) for n in (np, ft.numpy))
+    with np.errstate(all="ignore"):
+        value, slope = ft.value_and_grad(ours)(1.5)
+        np.testing.assert_allclose(value, theirs(1.5), rtol=1e-14)
+        near = (theirs(1.5 + 1e-6) - theirs(1.5 - 1e-6)) / 2e-6
+        np.testing.assert_allclose(slope, near, rtol=1e-6, atol=1e-8)
+        with pytest.raises(TypeError):
+            ft.grad(theirs)(1.5)

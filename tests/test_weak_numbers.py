@@ -123,6 +123,40 @@ def test_jit_gives_the_dtypes_of_numpy(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "np.linspace(x, n, 4)",
+        "np.linspace(n, h, 4)",
+        "np.linspace(x, k, 4)",
+        "np.logspace(c, x, 4)",
+        "np.quantile(x, b)",
+        "np.quantile(x, np.float64(0.3))",
+        "np.quantile(h, [0.25, 0.5])",
+        "np.nanquantile(x, np.array([0.25, 0.5]))",
+        "np.percentile(x, a)",
+        "np.percentile(h, n)",
+        "np.nanpercentile(x, np.float64(30))",
+        "np.dot(x, a)",
+        "np.dot(n, h)",
+        "np.outer(a, x)",
+        "np.clip(n, None, x)",
+        "np.clip(n, k, None)",
+        "np.clip(a, h, x)",
+    ],
+)
+def test_array_functions_give_the_dtypes_of_numpy(text: str) -> None:
+    """Whether the numbers are traced, the arrays, or both."""
+    given = NUMBERS | ARRAYS
+    expected = plain(function(text, ()))
+    for names in ((*NUMBERS,), (*ARRAYS,), (*given,)):
+        fun = function(text, names)
+        check(text, ft.jit(fun, backend="numpy")(*(given[name] for name in names)), expected)
+    for name in ("a", "x"):
+        fun, x = function(text, (name,)), given[name]
+        check(text, ft.jvp(fun, (x,), (x,))[0], expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "(a * 2.0) * x",
         "(a * 2.0) * h + b / 3",
         "(n + c) * k",

@@ -29,6 +29,7 @@ from functrans.core.explain import (
     from_masked_array,
     number_remedy,
     stores,
+    whole_remedy,
 )
 from functrans.core.interpreter import is_active, stack
 from functrans.core.primitive import BY_UFUNC
@@ -60,8 +61,11 @@ REFUSALS: dict[Any, Callable[[], Exception]] = {}
 
 _NO_PARAMS: dict[str, Any] = {}
 
-_LENGTHS = frozenset(("arange", "linspace", "eye", "identity", "tri", "zeros", "ones", "empty"))
-"""Functions of NumPy whose numbers say how long something is."""
+_LENGTHS = frozenset(
+    ("arange", "linspace", "eye", "identity", "tri", "zeros", "ones", "empty", "pad", "repeat")
+    + ("partition", "argpartition", "sliding_window_view")
+)
+"""Functions of NumPy whose numbers say how long something is, or how far."""
 
 
 class TracedArray:
@@ -251,16 +255,14 @@ class TracedArray:
                     f"{self.what} cannot be a length or a bound (of {text}), at {user_line()}: "
                     f"{self.interpreter.lost}. {SIZES}{self.origin}"
                 )
+            remedy = whole_remedy(text, called)
             raise ConversionError(
                 f"{self.what} cannot become a plain ndarray (by numpy.asarray or as an index into "
-                f"one), at {user_line()}: its values are not known here. To index a plain array "
-                "write functrans.numpy.take(x, i), for a mask numpy.where(mask, x, y), and to "
-                "build an array numpy.stack or functrans.numpy.array."
-                f"{self.origin}"
+                f"one), at {user_line()}: its values are not known here. {remedy}.{self.origin}"
             )
         text, called = asked_by(self.interpreter)
         how = text or "numpy.asarray, by storing it into an ndarray, or from a list"
-        self.refuse_conversion(f"a plain ndarray (by {how})", array_remedy(called))
+        self.refuse_conversion(f"a plain ndarray (by {how})", array_remedy(text, called))
 
     # Python's conversions.
 
@@ -363,7 +365,7 @@ class TracedArray:
             self.refuse_storing()
         text, called = asked_by(self.interpreter)
         how = text or "float() or a function of math"
-        self.refuse_conversion(f"a Python float (by {how})", number_remedy(called))
+        self.refuse_conversion(f"a Python float (by {how})", number_remedy(text, called))
 
     def __complex__(self) -> NoReturn:
         self.refuse_conversion(

@@ -69,13 +69,31 @@ def expression(code: CodeType, index: int) -> str:
 
 def called_in(text: str) -> str:
     """The name of the function of which an expression is a call; empty if it is none."""
+    head = _before_arguments(text)
+    name = re.search(r"\w+$", head)
+    return name.group(0) if name else called_in(head) if head else ""
+
+
+def _before_arguments(text: str) -> str:
+    """What is called in an expression that is a call: ``np.sin`` in ``np.sin(x)``."""
     depth = 0
     for k in range(len(text) - 1, -1, -1) if text.endswith(")") else ():
         depth += (text[k] == ")") - (text[k] == "(")
         if depth == 0:
-            name = re.search(r"\w+$", text[:k])
-            return name.group(0) if name else called_in(text[:k])
+            return text[:k]
     return ""
+
+
+def _callee(text: str) -> Any:
+    """The function of which an expression at the user's line is a call, if names lead to it."""
+    frame, head = user_frame(), _before_arguments(text)
+    if frame is None or not re.fullmatch(r"\w+(\.\w+)*", head):
+        return None
+    first, *path = head.split(".")
+    found = {**frame.f_builtins, **frame.f_globals, **frame.f_locals}.get(first)
+    for name in path:
+        found = getattr(found, name, None)
+    return found
 
 
 def asked_by(interpreter: Any) -> tuple[str, str]:
@@ -126,17 +144,40 @@ def _asked_from(folder: str) -> bool:
 # Remedies.
 
 
-def array_remedy(called: str) -> str:
-    """What to write in place of a function that needs a plain ndarray."""
+def array_remedy(text: str, called: str) -> str:
+    """What to write in place of an expression, a call perhaps, that needs a plain ndarray."""
     if remedy := scipy_remedy(called):
         return remedy
+    if builder := re.match(r"\w+\.([rc])_\[", text):
+        return f"write numpy.{'concatenate' if builder[1] == 'r' else 'column_stack'}"
     if called in ("float64", "float32", "float16", "complex128", "complex64"):
         return f"write x.astype(numpy.{called})"
-    if remedy := _general_remedy(called):
+    if remedy := _general_remedy(text, called) or _of_ours(text, called):
         return remedy
-    if called in NAMESPACE and called not in ("asarray", "asanyarray", "array"):
-        return f"write functrans.numpy.{called}, which takes traced values"
     return "use numpy.stack or functrans.numpy.array to build an array of traced values"
+
+
+def whole_remedy(text: str, called: str) -> str:
+    """What to write in place of a conversion of positions or a mask to a plain ndarray."""
+    if remedy := _of_ours(text, called):
+        return f"W{remedy[1:]}"
+    return (
+        "To index a plain array write functrans.numpy.take(x, i), for a mask numpy.where(mask, x, "
+        "y), and to build an array numpy.stack or functrans.numpy.array"
+    )
+
+
+def _of_ours(text: str, called: str) -> str:
+    """That we have a function of NumPy; empty if it is none."""
+    callee = _callee(text)
+    module = getattr(callee, "__module__", None) or ""
+    if module.startswith("numpy.polynomial."):
+        if isinstance(callee, type):
+            return "use the functions of functrans.numpy.polynomial, which take traced coefficients"
+        return f"write functrans.{module}.{called}, which takes traced values"
+    if called not in NAMESPACE or called in ("asarray", "asanyarray", "array"):
+        return ""
+    return f"write functrans.numpy.{called}, which takes traced values"
 
 
 def scipy_remedy(called: str) -> str:
@@ -173,16 +214,48 @@ def _distribution(owner: Any) -> str:
     return name if isinstance(name, str) else kind.removesuffix("_gen")
 
 
-def number_remedy(called: str) -> str:
-    """What to write in place of a function that needs a Python number."""
-    if remedy := _general_remedy(called):
+def number_remedy(text: str, called: str) -> str:
+    """What to write in place of an expression, a call perhaps, that needs a Python number."""
+    if remedy := _general_remedy(text, called):
         return remedy
+    callee = _callee(text)
+    if callee is float:
+        return "leave out float(), which changes nothing but the type"
+    if called in _MATH and getattr(callee, "__module__", "math") == "math":
+        return f"write {_MATH[called]}"
+    if (getattr(callee, "__module__", None) or "").startswith("numpy"):
+        return _of_ours(text, called)
     if called in NAMESPACE:
         return f"write numpy.{called}"
+    if re.match(r"[bruBRU]*['\"]", text):
+        return 'format it as f"{x:g}"'
     return "use the NumPy function (np.sin, not math.sin)"
 
 
-def _general_remedy(called: str) -> str:
+_MATH = {
+    "dist": "numpy.linalg.norm(x - y)",
+    "erf": "scipy.special.erf",
+    "erfc": "scipy.special.erfc",
+    "fsum": "numpy.sum",
+    "gamma": "scipy.special.gamma",
+    "lgamma": "scipy.special.gammaln",
+    "sumprod": "numpy.dot",
+}
+"""What stands for functions of ``math`` that have another name in NumPy, or are in SciPy."""
+
+
+def _draws(text: str, called: str) -> bool:
+    """Whether an expression draws random numbers."""
+    if not called or not hasattr(np.random.Generator, called):
+        return False
+    callee = _callee(text)
+    if callee is None:  # a method of what another call gives
+        return f".{called}(" in text
+    owner = getattr(callee, "__self__", None)
+    return isinstance(owner, np.random.Generator | np.random.RandomState)
+
+
+def _general_remedy(text: str, called: str) -> str:
     if _asked_from(SCIPY):
         enabled = getattr(sys.modules.get("scipy._lib._array_api"), "SCIPY_ARRAY_API", False)
         return "take the function from functrans.scipy if it has it, " + (
@@ -191,7 +264,7 @@ def _general_remedy(called: str) -> str:
             else "or let SciPy take traced arrays where it can: set SCIPY_ARRAY_API=1 before it is "
             "loaded and call functrans.scipy.enable_array_api()"
         )
-    if called and hasattr(np.random.Generator, called):
+    if _draws(text, called):
         return (
             "pass the generator as an argument of the transformed function too, or draw numbers "
             "that do not depend on it and transform them (loc + scale * rng.standard_normal(size); "

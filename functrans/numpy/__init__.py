@@ -104,7 +104,10 @@ globals().update(standard.missing_before(_numpy.lib.NumpyVersion(_numpy.__versio
 
 # NumPy looks for traced arrays in some of these functions' arguments only. The others stay its own,
 # so that a call outside of transforms costs nothing; lists of traced values go through `array`.
-for _name in ("take", "select", "piecewise", "interp", "pad", "lexsort", "polyint"):
+for _name in (
+    *("take", "select", "piecewise", "interp", "pad", "lexsort", "polyint", "roll", "nan_to_num"),
+    *("sum", "prod", "max", "min", "average", "var", "std"),
+):
     globals()[_name] = getattr(completed, _name)
 # Arrays like a plain one: inside a transform, traced values can be written into them.
 for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):

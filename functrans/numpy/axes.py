@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from functrans.core.array import TracedArray
 from functrans.core.types import Array, Shape, shape_of
 
 
@@ -29,6 +30,8 @@ def true_axis(axis: Any) -> Any:
 
 def several_axes(axis: Any, ndim: int, *, repeats: bool = False) -> tuple[int, ...]:
     """A tuple of axes, counted from the front, in the given order."""
+    if isinstance(axis, TracedArray):
+        axis = operator.index(axis)  # whose error NumPy's function would swallow
     return normalize_axis_tuple(axis, ndim, allow_duplicate=repeats)
 
 

@@ -8,19 +8,13 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.types import WEAK, Array, dtype_of, shape_of
+from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, views
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
-from functrans.numpy.operands import NUMERIC_KINDS, operand
+from functrans.numpy.operands import NUMERIC_KINDS, full_width, operand
 from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements, method
 from functrans.numpy.specimens import specimen
-
-
-def full_width(x: Any) -> Array:
-    """An operand of a product, where NumPy lets a Python number widen the other one."""
-    x = operand(x)
-    return np.asarray(x) if type(x) in WEAK else x
 
 
 @method("dot")

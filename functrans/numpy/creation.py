@@ -445,8 +445,9 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
-    low, high = _floating(start), _floating(stop)
-    kind = np.result_type(promoted(low), promoted(high), 1.0)
+    start, stop = operand(start), operand(stop)
+    kind = np.result_type(promoted(start), promoted(stop), 1.0)
+    low, high = (x if dtype_of(x).kind in "fc" else reductions.cast(x, kind) for x in (start, stop))
     spaces = num - 1 if endpoint else num
     span = p.subtract(high, low)
     shape = np.broadcast_shapes(shape_of(low), shape_of(high))

@@ -14,7 +14,7 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.errors import OperandError, user_line
+from functrans.core.errors import ConversionError, OperandError, user_line
 from functrans.core.types import Array, dtype_of, shape_of, type_of
 from functrans.numpy import calculus, creation, indexing, joining, reductions, shapes
 from functrans.numpy.axes import ndim_of
@@ -56,9 +56,11 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         ends = None if range is None else tuple(indexing.plain(end, "range") for end in range)
         known = indexing.plain(x, f"numpy.histogram(bins={bins!r})")
         bins = len(np.histogram_bin_edges(known, bins, ends)) - 1
-    if not isinstance(bins, TracedArray) and np.ndim(bins) == 0:
+    if np.ndim(bins) == 0:
         try:
             count = operator.index(bins)
+        except ConversionError:
+            raise
         except TypeError as error:
             raise TypeError("`bins` must be an integer, a string, or an array") from error
         if count < 1:

@@ -331,6 +331,8 @@ def triu(m: Any, k: Any = 0) -> Array:
 def _below(x: Array, k: Any) -> Any:
     """Which elements of matrices are on or below a diagonal."""
     rows, columns = (2 * shape_of(x))[-2:]
+    if isinstance(k, TracedArray):
+        k = operator.index(k)
     return np.tri(rows, columns, k=k, dtype=bool)
 
 

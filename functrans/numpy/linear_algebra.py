@@ -20,7 +20,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from functrans import primitives as p
-from functrans.core.errors import warn_user
+from functrans.core.errors import ConversionError, warn_user
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes, true_axis
@@ -185,6 +185,8 @@ def matrix_power(a: Any, n: Any) -> Array:
     x = _stack_of_squares(a)
     try:
         n = operator.index(n)
+    except ConversionError:
+        raise
     except TypeError as error:
         raise TypeError("exponent must be an integer") from error
     if n == 0:

@@ -14,7 +14,7 @@ import numpy as np
 from functrans import primitives as p
 from functrans.core.array import TracedArray
 from functrans.core.errors import OperandError, user_line
-from functrans.core.types import OPERANDS, Array, shape_of, type_of
+from functrans.core.types import OPERANDS, WEAK, Array, dtype_of, is_weak, shape_of, type_of
 from functrans.numpy.axes import is_of_number, one_axis, true_axis
 
 NUMERIC_KINDS = "?biufc"
@@ -98,6 +98,14 @@ def in_one_axis(x: Array, axis: Any) -> tuple[Array, int]:
 def converted_all(xs: Any) -> list[Array]:
     """Every array of a sequence, or of an array's first axis, in a form that primitives take."""
     return [operand(x) for x in xs]
+
+
+def full_width(x: Any) -> Array:
+    """An operand where NumPy lets a Python number widen the other one."""
+    x = operand(x)
+    if type(x) in WEAK:
+        return np.asarray(x)
+    return p.astype(x, dtype=dtype_of(x)) if is_weak(x) else x
 
 
 def promoted(x: Any) -> Any:

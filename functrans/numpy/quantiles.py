@@ -8,10 +8,10 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core.array import TracedArray
-from functrans.core.types import Array, dtype_of, shape_of
+from functrans.core.types import Array, dtype_of, is_weak, shape_of
 from functrans.numpy import indexing, nan_reductions, reductions, shapes
 from functrans.numpy.axes import ndim_of
-from functrans.numpy.operands import flattened, operand, promoted, scalar
+from functrans.numpy.operands import flattened, operand, scalar
 from functrans.numpy.reductions import truth
 from functrans.numpy.registry import implements
 from functrans.numpy.statistics import last_axis, weights_of
@@ -214,7 +214,7 @@ def _quantile_result(
     """Quantiles with the axes of `q` in front; `kept`: the reduced axes come back as 1."""
     lanes, own = ndim_of(x) - 1, ndim_of(fraction)
     ans = shapes.moveaxis(ans, tuple(range(lanes, lanes + own)), tuple(range(own)))
-    if promoted(fraction) is fraction and not issubclass(type(fraction), np.ndarray):
+    if is_weak(fraction):
         ans = reductions.cast(ans, dtype_of(x))  # a Python number does not widen float32
     return shapes.reshape(ans, shape_of(fraction) + kept) if truth(keepdims) else scalar(ans)
 
@@ -246,7 +246,7 @@ def percentile(
     weights: Any = None,
 ) -> Array:
     """The elements below which given percentages of all lie."""
-    fraction = p.divide(operand(q), 100)
+    fraction = operand(q) / 100
     return quantile(a, fraction, axis, out, False, method, keepdims, weights=weights)
 
 
@@ -263,5 +263,5 @@ def nanpercentile(
     weights: Any = None,
 ) -> Array:
     """The elements below which given percentages of those that are no NaN lie."""
-    fraction = p.divide(operand(q), 100)
+    fraction = operand(q) / 100
     return nanquantile(a, fraction, axis, out, False, method, keepdims, weights=weights)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
 from functrans.core.types import Array, Shape, dtype_of, shape_of
 from functrans.numpy.axes import ndim_of, one_axis, reduced_axes, true_axis
@@ -363,7 +364,8 @@ def var(
     if dtype is not None and np.dtype(dtype).kind not in "fc":
         raise unsupported("var", f"dtype={np.dtype(dtype)}", "a variance is no whole number")
     x = cast(x, _mean_dtype(kind) if dtype is None else dtype)
-    if mean is MISSING and (where is True or where is MISSING):
+    known = not isinstance(ddof, TracedArray)
+    if known and mean is MISSING and (where is True or where is MISSING):
         axes = reduced_axes(true_axis(axis), ndim_of(x), numbers=False)
         ans = p.var(x, axes=axes, ddof=ddof, keepdims=flag(keepdims))
     else:

@@ -15,6 +15,7 @@ from functrans.numpy.axes import ndim_of
 from functrans.numpy.operands import (
     NUMERIC_KINDS,
     converted_all,
+    full_width,
     no_number,
     operand,
     promoted,
@@ -163,7 +164,7 @@ def clip(
         raise ValueError("numpy.clip: give a_min and a_max, or min and max, not both")
     low = _bound(min if min is not MISSING else a_min)
     high = _bound(max if max is not MISSING else a_max)
-    x = operand(a)
+    x = full_width(a)
     if kwargs:  # NumPy says which it takes
         samples: list[Any] = [z if z is None else specimen(z) for z in (x, low, high)]
         np.clip(*samples, **kwargs)

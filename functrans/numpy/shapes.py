@@ -287,23 +287,27 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     x = operand(a)
     shape = shape_of(x)
     if axis is None:
-        if len(shape) != 1 and np.ndim(shift) < 2:
+        if len(shape) != 1:
             return reshape(roll(flattened(x), shift, 0), shape)
         axis = 0
     if type(shift) is int and type(axis) is int:
         return _rolled(x, shift, one_axis(axis, len(shape)))
-    if np.ndim(shift) > 1:
-        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
     axes = several_axes(axis, len(shape), repeats=True)
-    for s, i in np.broadcast(shift, axes):
-        x = _rolled(x, int(s), int(i))
+    shifts = list(shift) if np.iterable(shift) else [shift]
+    if any(map(np.ndim, shifts)):
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
+    for k, i in np.broadcast(range(len(shifts)), axes):
+        s = shifts[k]
+        x = _rolled(x, s if isinstance(s, TracedArray) else int(s), int(i))
     return x
 
 
-def _rolled(x: Array, shift: int, axis: int) -> Array:
+def _rolled(x: Array, shift: Any, axis: int) -> Array:
     shape = shape_of(x)
     size = shape[axis]
-    start = shift % size if size else 0
+    if size and isinstance(shift, TracedArray) and shift.dtype.kind in "iu":
+        return p.take(x, p.subtract(np.arange(size), shift), axis=axis, mode="wrap")
+    start = int(shift) % size if size else 0
     if start == 0:
         return x.copy()
     return p.roll(x, shift=start, axis=axis)
