@@ -12,11 +12,14 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from functrans.compile.llvm.code import engine
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.elements.operations import operation
 from functrans.compile.llvm.mathematics import FUNCTIONS
+from functrans.compile.llvm.segment import Segment
 from functrans.core.primitive import REGISTRY
 from tests.llvm.elementwise import evaluated, expected
+from tests.llvm.native import carried_out, staged
 from tests.modules import ROOT
 
 spec = importlib.util.spec_from_file_location("native", ROOT / "docs" / "native_accuracy.py")
@@ -203,6 +206,27 @@ def test_lanes_of_large_angles_leave_the_others_alone() -> None:
         found = accuracy.native(name, DTYPES[0], [mixed], 16)
         assert np.array_equal(np.delete(found, 5), np.delete(plain, 5))
         assert found[5] == pytest.approx(getattr(np, name)(1e300), rel=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_sine_and_cosine_together_are_those_alone(dtype: np.dtype[Any], size: int) -> None:
+    """Where a kernel has both of one value, one function computes them, with the same bits."""
+    x = np.linspace(-9, 9, size).astype(dtype)
+    x[::7] = 1e30
+    both, _ = staged(lambda x: (np.cos(x), np.sin(x) + np.sin(2 * x)), x)
+    functions = set(re.findall(r"define[^@]*@((?:sin|cos)_\w+)", Segment(both).text))
+    assert {name.partition("_")[0] for name in functions} == {"sin"}
+    assert any(name.startswith("sin_cos_") for name in functions)
+    graphs = [both, *[staged(f, x)[0] for f in (np.cos, lambda x: np.sin(x) + np.sin(2 * x))]]
+    engine.forget()  # another graph may have the same code
+    quick, whole = [
+        [out for graph in graphs for out in carried_out(graph, x, quick=quick)]
+        for quick in (True, False)
+    ]
+    for cosine, total, *others in (quick, whole):
+        assert all(map(np.array_equal, others, (cosine, total)))
+        assert np.array_equal(cosine, whole[0]) and np.array_equal(total, whole[1])
 
 
 @pytest.mark.parametrize(("name", "dtype"), ALL)

@@ -52,6 +52,11 @@ def vector(element: str, width: int) -> str:
     return element if width == 1 else f"<{width} x {element}>"
 
 
+def pair(kind: str) -> str:
+    """The type of two values of a type, as functions return them."""
+    return f"{{ {kind}, {kind} }}"
+
+
 def element_of(kind: str) -> str:
     """``double`` of ``<8 x double>`` and of ``double``."""
     return kind[1:-1].partition(" x ")[2] if kind.startswith("<") else kind
@@ -360,6 +365,17 @@ class Builder:
             self.line(text)
             return Value("void", "")
         return self.emit(result, text)
+
+    def paired(self, x: Value, y: Value) -> Value:
+        """Two values of one type as one."""
+        kind = pair(x.type)
+        first = self.emit(kind, f"insertvalue {kind} poison, {x}, 0")
+        return self.emit(kind, f"insertvalue {first}, {y}, 1")
+
+    def parted(self, both: Value, kind: str) -> tuple[Value, Value]:
+        """The two values of a pair."""
+        first = self.emit(kind, f"extractvalue {both}, 0")
+        return first, self.emit(kind, f"extractvalue {both}, 1")
 
     def any(self, mask: Value) -> Value:
         """Whether a condition holds in any lane."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.code.builder import Value, element_of, number, width_of
+from functrans.compile.llvm.code.builder import Value, element_of, number, pair, width_of
 from functrans.compile.llvm.elements.conversions import Pair
 from functrans.compile.llvm.elements.reals import INF, absolute, is_nan, maximum, signbit
-from functrans.compile.llvm.mathematics import function
+from functrans.compile.llvm.mathematics import function, sine_with_cosine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,13 @@ def apply(b: Builder, name: str, *operands: Value) -> Value:
     """A mathematical function of values of one type."""
     kind = operands[0].type
     return b.call(function(b.module, name, element_of(kind), width_of(kind)), kind, *operands)
+
+
+def sine_and_cosine(b: Builder, x: Value) -> tuple[Value, Value]:
+    """Both of one value, which have much in common."""
+    kind = x.type
+    name = sine_with_cosine(b.module, element_of(kind), width_of(kind))
+    return b.parted(b.call(name, pair(kind), x), kind)
 
 
 def _like(x: Value, constant: float) -> Value:
@@ -207,8 +214,8 @@ def complex_exp(b: Builder, x: Pair) -> Pair:
     """Half of the real part is exponentiated and multiplied twice: its exponential may overflow
     where the products do not."""
     half = apply(b, "exp", b.fmul(x.re, 0.5))
-    re = b.fmul(b.fmul(half, apply(b, "cos", x.im)), half)
-    im = b.fmul(b.fmul(half, apply(b, "sin", x.im)), half)
+    sine, cosine = sine_and_cosine(b, x.im)
+    re, im = b.fmul(b.fmul(half, cosine), half), b.fmul(b.fmul(half, sine), half)
     real = b.fcmp("oeq", x.im, 0)
     im = b.select(real, x.im, im)
     endless = b.xor(_finite(b, x.im), -1)
@@ -251,9 +258,10 @@ def complex_exp2(b: Builder, x: Pair) -> Pair:
 
 def complex_expm1(b: Builder, x: Pair) -> Pair:
     half = apply(b, "sin", b.fmul(x.im, 0.5))
-    turned = b.fmul(apply(b, "expm1", x.re), apply(b, "cos", x.im))
+    sine, cosine = sine_and_cosine(b, x.im)
+    turned = b.fmul(apply(b, "expm1", x.re), cosine)
     re = b.fsub(turned, b.fmul(b.fmul(half, 2), half))
-    return Pair(re, b.fmul(apply(b, "exp", x.re), apply(b, "sin", x.im)))
+    return Pair(re, b.fmul(apply(b, "exp", x.re), sine))
 
 
 def complex_log1p(b: Builder, x: Pair) -> Pair:
@@ -317,7 +325,7 @@ class _Hyperbolic:
         self.sinh = b.select(large, b.intrinsic("copysign", first, x), apply(b, "sinh", x))
         self.cosh = b.select(large, first, apply(b, "cosh", x))
         self.factor = b.select(large, half, _like(x, 1))
-        self.sin, self.cos = apply(b, "sin", y), apply(b, "cos", y)
+        self.sin, self.cos = sine_and_cosine(b, y)
         self.lost = b.xor(_finite(b, y), -1)
         self.zero = b.both(self.lost, b.fcmp("oeq", x, 0))
         self.endless = b.both(self.lost, b.fcmp("oeq", a, INF))
@@ -363,7 +371,7 @@ def complex_tanh(b: Builder, x: Pair) -> Pair:
     a = absolute(b, x.re)
     far = b.fcmp("ogt", a, 20.0 if element_of(a.type) == "double" else 9.5)
     e = apply(b, "exp", b.fneg(a))
-    turn = b.fmul(apply(b, "sin", x.im), apply(b, "cos", x.im))
+    turn = b.fmul(*sine_and_cosine(b, x.im))
     edge = b.fmul(b.fmul(b.fmul(turn, 4), e), e)
     unit = b.intrinsic("copysign", _like(a, 1), x.re)
     re = b.select(far, unit, b.fdiv(b.fmul(b.fmul(beta, rho), s), below))

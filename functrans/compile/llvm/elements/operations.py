@@ -50,12 +50,15 @@ class Operation(NamedTuple):
         the array. Casts of numbers that an integer type does not hold are left open too.
     emit : callable
         ``emit(builder, *operands) -> value``; complex numbers are each a ``Pair``.
+    function : str
+        Which mathematical function it is, if it is one alone.
     """
 
     operands: tuple[DType, ...]
     result: DType
     exact: bool
     emit: Emit
+    function: str = ""
 
 
 def operation(
@@ -203,8 +206,10 @@ def mathematical(name: str, dtype: DType) -> Operation:
     def emit(builder: Builder, *operands: Value) -> Value:
         return apply(builder, name, *operands)
 
-    half = dtype.itemsize == 2
-    return Operation((dtype,) * FUNCTIONS[name], dtype, False, _of_half(emit) if half else emit)
+    operands = (dtype,) * FUNCTIONS[name]
+    if dtype.itemsize == 2:
+        return Operation(operands, dtype, False, _of_half(emit))
+    return Operation(operands, dtype, False, emit, name)
 
 
 def _of_half(body: Callable[..., Value]) -> Emit:

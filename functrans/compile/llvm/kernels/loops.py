@@ -14,11 +14,12 @@ from functrans.compile.llvm.code.builder import Builder, Value, number, vector, 
 from functrans.compile.llvm.code.engine import machine
 from functrans.compile.llvm.code.varying import varies
 from functrans.compile.llvm.elements import conversions
+from functrans.compile.llvm.elements.composites import sine_and_cosine
 from functrans.compile.llvm.elements.conversions import Pair, convert, element
 from functrans.compile.llvm.kernels import combining
 from functrans.compile.llvm.kernels.extrema import Best, begin, found, in_lanes, meet
 from functrans.compile.llvm.kernels.memory import load, load_at, steps_of, store
-from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write
+from functrans.compile.llvm.kernels.nodes import Node, Nodes, Step, Write, partners
 from functrans.compile.llvm.plans.affine import Access
 from functrans.compile.llvm.plans.extrema import EXTREMA
 from functrans.core.types import ArrayType
@@ -117,6 +118,7 @@ class Loops:
         self.storage = plan.statements.storage
         self.writes = nodes.writes
         self.order = nodes.order
+        self.partners = partners(nodes.order)
         found = dict.fromkeys([n.place for n in nodes.order if n.place is not None])
         found.update(dict.fromkeys([self.storage(w.statement.target) for w in nodes.writes]))
         self.places = list(found)
@@ -376,18 +378,31 @@ class Loops:
 
     def _values(self, depth: int, width: int, mask: Value | None) -> None:
         """Compute all values that depend on an axis and none behind it."""
+        ready: dict[Node, Operand] = {}
         for node in self.order:
-            if node.depth == depth:
-                self.values[node] = self._value(node, width, mask)
+            if node.depth != depth:
+                continue
+            if node in self.partners:
+                self.values[node], ready[self.partners[node]] = self._both(node, width)
+            else:
+                self.values[node] = ready.get(node) or self._value(node, width, mask)
+
+    def _both(self, node: Node, width: int) -> tuple[Operand, Operand]:
+        """A sine or cosine, and its partner."""
+        (x,) = self._operands(node, width)
+        assert node.definition is not None and not isinstance(x, Pair)
+        sine, cosine = sine_and_cosine(self.b, x)
+        return (sine, cosine) if node.definition.operation.function == "sin" else (cosine, sine)
+
+    def _operands(self, node: Node, width: int) -> list[Operand]:
+        """The operands of an operation, as it wants them."""
+        assert node.definition is not None
+        pairs = zip(node.operands, node.definition.operation.operands, strict=True)
+        return [convert(self.b, self._seen(x, width), x.dtype, dtype) for x, dtype in pairs]
 
     def _value(self, node: Node, width: int, mask: Value | None) -> Operand:
         if node.definition is not None:
-            operation = node.definition.operation
-            operands = []
-            for x, dtype in zip(node.operands, operation.operands, strict=True):
-                value = self._seen(x, width)
-                operands.append(convert(self.b, value, x.dtype, dtype))
-            return operation.emit(self.b, *operands)
+            return node.definition.operation.emit(self.b, *self._operands(node, width))
         if node.access is None:
             return constant(node.number, node.dtype, width)
         address = self.addresses[node.place, node.access]

@@ -52,6 +52,19 @@ class Node:
         self.depth = max(depths, default=-1)
 
 
+def partners(order: Sequence[Node]) -> dict[Node, Node]:
+    """Of sines and cosines of one value, the first with the other one."""
+    found: dict[Node, Node] = {}
+    known: dict[tuple[Node, DType], Node] = {}
+    for node in order:
+        if node.definition is None or node.definition.operation.function not in ("sin", "cos"):
+            continue
+        first = known.setdefault((node.operands[0], node.dtype), node)
+        if first is not node:
+            found[first] = node
+    return found
+
+
 class Step(NamedTuple):
     """What a position that an array tells adds to an address.
 

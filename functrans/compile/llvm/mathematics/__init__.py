@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functrans.compile.llvm.code.builder import vector
+from functrans.compile.llvm.code.builder import pair, vector
 from functrans.compile.llvm.code.engine import PROVIDERS
 from functrans.compile.llvm.mathematics import (
     bessel,
@@ -94,4 +94,14 @@ def function(module: Module, name: str, element: str, width: int) -> str:
         kind = vector(element, width)
         formula = Formula(module, own, kind, [kind] * count, inline=True)
         formula.finish(body(formula, *formula.operands))
+    return own
+
+
+def sine_with_cosine(module: Module, element: str, width: int) -> str:
+    """The same of the function that returns a pair, the sine and the cosine of its operand."""
+    own = f"sin_cos_{element}_{width}"
+    if own not in module.functions:
+        kind = vector(element, width)
+        formula = Formula(module, own, pair(kind), [kind], inline=True)
+        formula.finish(formula.paired(*trigonometric.sin_and_cos(formula, *formula.operands)))
     return own

@@ -91,15 +91,17 @@ def large(name: str, element: str) -> str:
     return f"functrans_{name}_of_large_{element}"
 
 
-def _function(name: str) -> Callable[[Formula, Value], Value]:
-    turned, twofold = TURNED[name], name == "tan"
+def _functions(f: Formula, x: Value, *names: str) -> list[Value]:
+    """Some of the functions of one angle."""
+    twofold = "tan" in names
+    r, q = _reduced(f, x, twofold)
+    both = sine_and_cosine(f, r, twofold)
+    limit = _limit(f, x)
 
-    def found(f: Formula, x: Value) -> Value:
-        r, q = _reduced(f, x, twofold)
-        usual = turned(f, sine_and_cosine(f, r, twofold), q)
+    def found(name: str) -> Value:
+        usual = TURNED[name](f, both, q)
         if name != "cos":
             usual = f.select(f.tiny(x), x, usual)
-        limit = _limit(f, x)
 
         def otherwise() -> Value:
             angles, results = f.slot(x.type), f.slot(x.type)
@@ -112,9 +114,22 @@ def _function(name: str) -> Callable[[Formula, Value], Value]:
 
         return f.rarely(f.fcmp("ogt", f.size(x), limit), usual, otherwise)
 
-    return found
+    return list(map(found, names))
 
 
-sin = _function("sin")
-cos = _function("cos")
-tan = _function("tan")
+def sin(f: Formula, x: Value) -> Value:
+    return _functions(f, x, "sin")[0]
+
+
+def cos(f: Formula, x: Value) -> Value:
+    return _functions(f, x, "cos")[0]
+
+
+def sin_and_cos(f: Formula, x: Value) -> Two:
+    """Both, with the bits that each has alone."""
+    sine, cosine = _functions(f, x, "sin", "cos")
+    return sine, cosine
+
+
+def tan(f: Formula, x: Value) -> Value:
+    return _functions(f, x, "tan")[0]
