@@ -10,7 +10,6 @@ A function `h` is given with its derivatives: ``h(order, w)`` is that of this or
 from __future__ import annotations
 
 from itertools import permutations
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +100,7 @@ def eigh_function_impl(x: Array, *directions: Array, h: Function) -> Array:
     if order == 0:
         return ((v * table.astype(w.dtype)[..., None, :]) @ v_h).astype(v.dtype, copy=False)
     inner = [v_h @ _hermitian(t) @ v for t in directions]
-    letters = ascii_lowercase[: order + 1]
+    letters = "abcdefghijklmnopqrstuvwxyz"[: order + 1]
     pairs = [f"...{a}{b}" for a, b in zip(letters, letters[1:], strict=False)]
     plan = f"...{letters},{','.join(pairs)}->...{letters[0]}{letters[-1]}"
     total: Any = 0

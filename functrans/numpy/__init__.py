@@ -66,11 +66,12 @@ from functrans.numpy import (  # type: ignore[no-redef]
     ufuncs as ufuncs,
 )
 
+_offered = frozenset(_numpy.__all__)
 globals().update(
     {
         name: value
         for name, value in vars(_numpy).items()
-        if name in _numpy.__all__ and not isinstance(value, _Module)
+        if name in _offered and not isinstance(value, _Module)
     }
 )
 

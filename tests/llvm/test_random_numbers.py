@@ -61,20 +61,23 @@ def test_bits_are_those_of_numpy(name: str) -> None:
         assert not exact.lower(KEY).source
 
 
+@pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("bytes_of_vectors", [64, 32, 16])
-def test_every_processor(bytes_of_vectors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_processor(
+    bytes_of_vectors: int, quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same bits by vectors of any size, written to nothing but the elements of the pieces."""
     here = machine()
     if bytes_of_vectors > here.vector_bytes:
         pytest.skip("this processor has no such vectors")
     monkeypatch.setattr(here, "vector_bytes", bytes_of_vectors)
-    module = Module()
+    module = Module(plain=quick)
     names = {}
     for name in KINDS:
         inner = _filling(module, name)
         module.functions[inner] = module.functions[inner].replace("define internal", "define", 1)
         names[name] = inner
-    code = load(module.text(), list(names.values()), verify=True)
+    code = load(module.text(), list(names.values()), verify=True, quick=quick)
     kinds = [
         {"i32": ctypes.c_uint32, "ptr": ctypes.c_void_p}.get(k, ctypes.c_int64) for k in FILLING
     ]
