@@ -117,6 +117,10 @@ SNAPSHOTS: dict[str, Row] = {
         lambda x: x.__array_ufunc__(np.add, "__call__", x, 1.0, later=True),
         r"numpy\.add\(later=\) is not supported for traced arrays, at ",
     ),
+    "factors in an old form": option(
+        lambda x: np.linalg.qr(np.outer(x, x), "economic"),
+        r"numpy\.linalg\.qr\(mode='economic'\) is not supported .* mode='raw'",
+    ),
     "variance of whole numbers": option(
         lambda x: np.var(x, dtype=int), r"numpy\.var\(dtype=int64\) .*no whole number"
     ),

@@ -14,6 +14,7 @@ import pytest
 import functrans as ft
 from functrans import tree
 from functrans.core.array import TracedArray
+from functrans.core.errors import OperandError
 from tests.test_numeric_options import SQUARE, V, X
 from tests.test_odd_arguments import judged
 from tests.test_ufunc_options import TRANSFORMS, differences, lanes, outcome
@@ -211,6 +212,22 @@ def test_functions_that_scipy_writes_in_python(name: str) -> None:
         batched = transform == "vmap" and not isinstance(expected, Exception)
         wanted = outcome(lanes, call, X) if batched else expected
         assert judged(outcome(apply, call, X), wanted, transform != "vmap") == "", transform
+
+
+def test_distributions_take_real_numbers() -> None:
+    """Imaginary parts were left out."""
+    from functrans.scipy import stats
+
+    calls: list[Callable[[Any], Any]] = [
+        lambda x: stats.norm.logpdf(x + 1j),
+        lambda x: stats.t.cdf(x, 3 + 0j * x),
+        lambda x: stats.poisson.pmf(1, x, loc=1j),
+        lambda x: stats.gamma.sf(np.array([1, 2, 3, 4], object), x),
+    ]
+    for call in calls:
+        for transform in TRANSFORMS.values():
+            with pytest.raises(OperandError, match="takes real numbers, got"):
+                transform(call, V)
 
 
 def test_values_that_scipy_refuses_are_refused_where_they_are_known() -> None:

@@ -26,6 +26,7 @@ from functrans.numpy import contraction, indexing, reductions, shapes, sorting
 from functrans.numpy.axes import ndim_of, one_axis, several_axes, true_axis
 from functrans.numpy.householder import reflections
 from functrans.numpy.operands import flattened, operand, scalar
+from functrans.numpy.options import unsupported
 from functrans.numpy.registry import implements
 
 MISSING = object()
@@ -276,6 +277,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         return p.qr(x, complete=False)[1]
     if mode == "raw":
         return reflections(x)
+    if mode in ("e", "economic"):
+        raise unsupported("linalg.qr", f"mode={mode!r}", "take the triangle of mode='raw'")
     raise ValueError(f"Unrecognized mode '{mode}'")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.errors import MissingRuleError, user_line
+from functrans.core.errors import MissingRuleError, OperandError, user_line
 from functrans.core.types import WEAK, Array, type_of
 from functrans.numpy.operands import operand
 from functrans.transforms.stop_gradient import stop_gradient
@@ -27,10 +27,15 @@ DOUBLE = np.dtype(float)
 
 def double(x: Any) -> Array:
     """An argument in double precision, in which SciPy computes all distributions."""
-    if type(x) in WEAK:
+    if type(x) in WEAK and type(x) is not complex:
         return np.float64(x)
     x = operand(x)
     kind = type_of(x)
+    if kind.dtype.kind not in "biuf":
+        raise OperandError(
+            f"functrans.scipy.stats takes real numbers, got {kind}, at {user_line()}: take the "
+            "real part (numpy.real(x)), or convert (numpy.asarray(x, dtype=float))"
+        )
     return x if kind.dtype == DOUBLE and not kind.weak else p.astype(x, dtype=DOUBLE)
 
 
