@@ -387,7 +387,7 @@ AGAIN = (
 )
 LOST = (
     "The result has quotients of rounding over the gaps of these {values}. Transforms take such "
-    "{values} together, but rules of operations by themselves do not, nor a graph in forward mode."
+    "{values} together, but rules of operations by themselves do not."
 )
 NO_LIMIT = (
     "It is NaN: along other ways to these {values} it tends to something else or to infinity. "

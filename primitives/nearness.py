@@ -57,15 +57,48 @@ def near_pairs(w: Array, family: str, width: float) -> Array:
     """Pairs of values that are taken together, those that are equal up to rounding among them.
 
     All pairs of a cluster are within one width, the largest at which the values that are linked by
-    such pairs form none but complete clusters. Where singular values vanish no others are taken.
+    such pairs form none but complete clusters.
     """
-    pairs = equal_pairs(w)
+    return _near(w, family, width)[0]
+
+
+def near_zero(w: Array, family: str, width: float) -> Array:
+    """Singular values that vanish up to rounding, or with others near zero.
+
+    One with its left vector reversed is one below zero. So it is near zero if it is near to its own
+    mirror image: such values are taken together at zero, a single one only where what is lost by
+    a quotient over it is more than half of the digits.
+    """
+    return _near(w, family, width)[1]
+
+
+def _near(w: Array, family: str, width: float) -> tuple[Array, Array]:
+    """`near_pairs` and `near_zero`."""
+    small = small_values(w, family)
+    if family != "svd" or not width or not w.size:
+        return _clusters(w, equal_pairs(w), width), small
+    size = np.max(w, -1, keepdims=True)
+    if not (small | (w <= width * size)).any():
+        return _clusters(w, equal_pairs(w), width), small
+    n = w.shape[-1]
+    both = np.concatenate([w, -w], -1)
+    gaps = np.abs(both[..., None, :] - both[..., None])
+    rounding = 4 * np.finfo(w.dtype).eps * w.sum(-1)[..., None, None]
+    found = _clusters(both, (gaps <= rounding) & ~np.eye(2 * n, dtype=bool), width)
+    zero = found[..., :n, n:].any(-1)
+    alone = zero.sum(-1, keepdims=True) == 1
+    zero = small | zero & ~(alone & (w > np.finfo(w.dtype).eps ** 0.5 * size))
+    return found[..., :n, :n], zero
+
+
+def _clusters(w: Array, pairs: Array, width: float) -> Array:
+    """Pairs of values that are taken together, besides those which are."""
     if not width or w.shape[-1] < 2:
         return pairs
     n = w.shape[-1]
     gaps = np.abs(w[..., None, :] - w[..., None])
     size = np.max(np.abs(w), -1)[..., None, None]
-    allowed = ~small_values(w, family).any(-1)[..., None, None] & np.isfinite(size)
+    allowed = np.isfinite(size)
     rounding = 4 * np.finfo(w.dtype).eps
     found = pairs | np.eye(n, dtype=bool)
     settled = np.zeros((*w.shape[:-1], 1, n), bool)
@@ -93,11 +126,16 @@ def _linked(near: Array) -> Array:
 
 
 def _near_gap_impl(w: Array, *, family: str, width: float) -> Array:
-    found = near_pairs(w, family, width) & ~equal_pairs(w)
+    found, zero = _near(w, family, width)
+    found &= ~equal_pairs(w)
+    zero &= ~small_values(w, family)
     real = w.real.dtype
-    if not found.any():
+    if not (found.any() or zero.any()):
         return np.full(w.shape[:-1], np.inf, real)[()]
     gaps = np.abs(w[..., None, :] - w[..., None])
+    if zero.any():  # the gap to zero
+        alone = np.eye(w.shape[-1], dtype=bool) & zero[..., None]
+        found, gaps = found | alone, np.where(alone, np.abs(w)[..., None], gaps)
     size = np.max(np.abs(w), -1)
     least = np.min(np.where(found, gaps, np.inf), (-2, -1))
     apart = np.isinf(least)
@@ -114,7 +152,9 @@ near_gap: Function = nondifferentiable(
         for w, family, value, label in (
             ([1.0, 1.0 + 2**-20, 4.0], "eigh", 2**-22, "a pair"),
             ([1.0, 1.0, 4.0], "eigh", np.inf, "equal"),
-            ([4.0, 1.0 + 2**-20, 1.0, 0.0], "svd", np.inf, "vanishing"),
+            ([4.0, 1.0 + 2**-20, 1.0, 0.0], "svd", 2**-22, "vanishing"),
+            ([4.0, 2**-20, 0.0], "svd", 2**-22, "near zero"),
+            ([4.0, 2**-20, 1.0], "svd", np.inf, "alone near zero"),
             ([[1.0, 1.0 - 2**-20], [1j, 1j - 2**-30]], "eig", [2**-20, 2**-30], "stack"),
             (np.zeros(0), "eigh", np.inf, "none"),
         )
@@ -123,13 +163,18 @@ near_gap: Function = nondifferentiable(
 
 
 def _near_values_impl(w: Array, *, family: str, width: float, at: str) -> Array:
-    near = near_pairs(w, family, width) | np.eye(w.shape[-1], dtype=bool)
     if not w.size:
         return w.copy()
+    near, zero = _near(w, family, width)
+    near = near | np.eye(w.shape[-1], dtype=bool)
     first = np.take_along_axis(w, near.argmax(-1), -1)
     last = np.take_along_axis(w, w.shape[-1] - 1 - near[..., ::-1].argmax(-1), -1)
     found = {"first": first, "last": last, "middle": first + (last - first) / 2}[at]
-    return np.where(small_values(w, family), 0, found).astype(w.dtype)
+    if zero.any():  # the ends are as far on both sides, see `mirror_signs`, and away from zero
+        size = np.max(w, -1, keepdims=True)
+        end = 0 if at == "middle" else width * np.where(size == 0, 1, size)
+        found = np.where(zero, end, found)
+    return found.astype(w.dtype)
 
 
 near_values: Function = general(

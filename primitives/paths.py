@@ -20,7 +20,7 @@ from functrans.core.types import Array, ArrayType
 
 from .arithmetic import multiply, negative
 from .degenerate import AGAIN, COMPUTED, NO_LIMIT, message
-from .nearness import equal_pairs, near_pairs, small_values
+from .nearness import equal_pairs, near_pairs, near_zero, small_values
 from .reduction import all as all_of
 from .samples import Sample, draw, draw_complex
 
@@ -44,7 +44,8 @@ def values_among(outs: Sequence[Array]) -> int:
 
 
 def _all_apart_impl(w: Array, *, family: str, width: float) -> Array:
-    return ~(near_pairs(w, family, width).any((-2, -1)) | small_values(w, family).any(-1))
+    pairs = near_pairs(w, family, width)
+    return ~(pairs.any((-2, -1)) | near_zero(w, family, width).any(-1))
 
 
 all_apart: Any = nondifferentiable(
@@ -189,7 +190,7 @@ staged_factor: Function = general(
 
 
 def _path_rates_impl(w: Array, *, family: str, path: int, depth: int, width: float) -> Array:
-    pairs, small = near_pairs(w, family, width), small_values(w, family)
+    pairs, small = near_pairs(w, family, width), near_zero(w, family, width)
     n = w.shape[-1]
     before = (pairs & (np.arange(n) < np.arange(n)[:, None])).sum(-1)
     if path == 1:  # of what another returned at rates that have no fixed ratio to its own
@@ -249,6 +250,30 @@ beyond_zero: Any = nondifferentiable(
     samples=lambda: [
         Sample(np.array([2.0, 0.0, 0.0]), columns=4, smooth=False, value=[[1, -1, 1, 1]]),
         Sample(np.ones((2, 1)), columns=1, smooth=False, value=np.ones((2, 1, 1)), label="stack"),
+    ],
+)
+
+
+def _mirror_signs_impl(s: Array, *, columns: int, width: float) -> Array:
+    signs = np.ones((*s.shape[:-1], 1, columns), s.dtype)
+    signs[..., 0, : s.shape[-1]] = np.where(near_zero(s, "svd", width), -1, 1)
+    return signs
+
+
+mirror_signs: Any = nondifferentiable(
+    "mirror_signs",  # the signs of left vectors where all values near zero are beyond it
+    _mirror_signs_impl,
+    batch=lambda s, **params: mirror_signs(s, **params),
+    shape=lambda s, *, columns, width: ArrayType((*s.shape[:-1], 1, columns), s.dtype),
+    samples=lambda: [
+        Sample(
+            *(np.array([2.0, 1e-8, 0.0]),),
+            columns=4,
+            width=1e-5,
+            smooth=False,
+            value=[[1, -1, -1, 1]],
+        ),
+        Sample(np.ones((2, 1)), columns=1, width=1e-5, smooth=False, value=np.ones((2, 1, 1))),
     ],
 )
 

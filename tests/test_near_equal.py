@@ -110,6 +110,7 @@ WAYS: dict[str, Any] = {
         ft.grad(lambda x: ft.cond(x[0, 0] > -9, f, lambda x: np.sum(x), x))
     )(a),
     "graph": lambda f, a: ft.make_graph(ft.grad(f))(near(0.1))(a),
+    "graph in forward mode": lambda f, a: ft.make_graph(ft.jacfwd(f))(near(0.1))(a),
     "of a program": lambda f, a: ft.grad(ft.jit(f))(a),
     "linear": lambda f, a: ft.vjp(f, a)[1](1.0)[0],
     "loop": lambda f, a: ft.grad(lambda x: ft.fori_loop(0, 1, lambda i, s: s + f(x), 0.0))(a),

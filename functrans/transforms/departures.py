@@ -3,7 +3,8 @@ they leave, and the vectors that they have there.
 
 On the paths in `STRICT` those that are equal up to rounding are equal. On those in `NEAR` so are
 all that are near each other (primitives/nearness.py): at the middle of each cluster on two, at its
-first and its last value on the others.
+first and its last value on the others. Those near zero are away from it there, on
+both sides.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functrans.core.types import shape_of
 from functrans.primitives.arithmetic import add, multiply, subtract
 from functrans.primitives.contraction import matmul
 from functrans.primitives.nearness import near_values
-from functrans.primitives.paths import beyond_zero, path_rates, together, turn
+from functrans.primitives.paths import beyond_zero, mirror_signs, path_rates, together, turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ NEAR = ("middle", "first", "last", "middle")
 or changes in between, and the last, with the first, how it changes towards the values."""
 
 PATHS = STRICT + len(NEAR)
+
+_FIRST = STRICT + NEAR.index("first")
 
 _BACK = 4
 """How many widths away the values themselves are, so that their own order is kept on the way."""
@@ -71,6 +74,8 @@ def vectors_of(
         u = outs[0]
         signs = beyond_zero(w, columns=shape_of(u)[-1])
         found[0] = [u, u, multiply(u, signs), *[u] * (PATHS - 3)]
+        far = mirror_signs(w, columns=shape_of(u)[-1], width=width)
+        found[0][_FIRST] = multiply(u, far)
     if not first:
         return found
     for i in (0, 2) if place else (1,):
@@ -79,7 +84,7 @@ def vectors_of(
         v = outs[i]
         lanes = found.setdefault(i, [v] * PATHS)
         columns = shape_of(v)[-2 if i == 2 else -1]
-        for lane, within in ((1, 0.0), (5, width), (6, width)):
+        for lane, within in ((1, 0.0), (_FIRST, width), (_FIRST + 1, width)):
             turned = turn(w, columns=columns, family=family, width=within)
-            lanes[lane] = matmul(turned, v) if i == 2 else matmul(v, turned)
+            lanes[lane] = matmul(turned, v) if i == 2 else matmul(lanes[lane], turned)
     return found

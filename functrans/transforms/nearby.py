@@ -47,13 +47,14 @@ def at_middle(limits: Limits, x: ExpandedArray, by_gaps: Any) -> tuple[Any, Any]
         value = limits.value(x)
         size = maximum(limits.size(x), limits.magnitude([value]))
     middle, first, last, _ = limits.lanes(value)[STRICT:]
-    size = limits.lanes(size)[STRICT]
+    sizes = limits.lanes(size)[STRICT:]
+    size = sizes[0]
     rounding, width = ROUNDINGS * limits.eps, limits.width
     with under(limits.paths.parent), np.errstate(all="ignore"):
         ok: Any = isfinite(limits.gap)
         for pole in poles:
-            for lane in limits.lanes(pole)[STRICT:]:
-                ok = logical_and(ok, _within(lane, 0, rounding, size))
+            for lane, peak in zip(limits.lanes(pole)[STRICT:], sizes, strict=True):
+                ok = logical_and(ok, _within(lane, 0, rounding, peak))
         ok = logical_and(ok, _within(first, last, SMOOTH, size))
         between = multiply(0.5, add(first, last))
         ok = logical_and(ok, _within(middle, between, ROUNDINGS * width**2, size))
