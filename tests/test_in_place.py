@@ -293,6 +293,46 @@ def test_arrays_like_traced_ones_hold_traced_values(make: Any, transform: Any) -
     transform(f)(np.array([3.0, 4.0]))
 
 
+INNER = {
+    "grad": ft.grad,
+    "jvp": lambda f: lambda x: ft.jvp(f, (x,), (np.ones_like(x),)),
+    "hessian": ft.hessian,
+    "jacrev of grad": lambda f: ft.jacrev(ft.grad(f)),
+}
+
+
+@pytest.mark.parametrize("inner", INNER)
+def test_whole_numbers_of_an_outer_transform_are_copied_in_an_inner_one(inner: str) -> None:
+    """A transform of floats hands a new array of whole numbers down, where it may be at home."""
+
+    def squares(x: Any, i: Any) -> Any:
+        return INNER[inner](lambda y: np.sum(y[i.copy()] ** 2 * np.copy(i)))(x)
+
+    x, i = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 6.0]]), np.array([[0, 1], [2, 2]])
+    each = [squares(*lane) for lane in zip(x, i, strict=True)]
+    stacked = ft.tree.map(lambda *rows: np.stack(rows), *each)
+    for found in (ft.vmap(squares)(x, i), ft.jit(ft.vmap(squares), backend="numpy")(x, i)):
+        ft.tree.map(np.testing.assert_array_equal, found, stacked)
+    found = ft.jit(squares, backend="numpy")(x[1], i[1])
+    ft.tree.map(np.testing.assert_array_equal, found, each[1])
+
+
+@pytest.mark.parametrize("inner", INNER)
+def test_new_arrays_of_whole_numbers_are_known_where_all_is(inner: str) -> None:
+    """What is staged of a linear map is its tangents: conditions on the rest are answered."""
+
+    def weighted(x: Any) -> Any:
+        counts = ft.numpy.zeros(3, int)
+        counts[1] += 2
+        scale = np.linalg.eigvalsh(np.diag(counts * 1.0))[-1]
+        return np.sum(x**3 * counts) * scale if counts[1] > 1 else np.sum(x)
+
+    x = np.array([1.0, 2.0, 4.0])
+    found = INNER[inner](weighted)(x)
+    want = INNER[inner](lambda x: 4 * x[1] ** 3)(x)
+    ft.tree.map(np.testing.assert_array_equal, found, want)
+
+
 def test_namespace_makes_arrays_to_write_into() -> None:
     fnp = ft.numpy
 

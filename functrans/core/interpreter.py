@@ -185,6 +185,13 @@ class Interpreter:
         """A new array of mine with a constant content, to write traced values into."""
         raise NotImplementedError
 
+    def fresh_below(self, content: Array) -> Any:
+        """A new array with a content that cannot be mine, as of whole numbers: the parent's."""
+        parent = self.parent
+        if parent is None or getattr(content, "interpreter", None) is parent:
+            return content
+        return parent.fresh(content)
+
     def hand_down(self, primitive: Primitive, args: Any, params: dict[str, Any]) -> Any:
         """Let the parent carry out an operation on values none of which is mine."""
         parent = self.parent

@@ -74,7 +74,7 @@ class KeyWatch(Interpreter):
         return "functrans.random.checking_keys()"
 
     def fresh(self, content: Array) -> Any:
-        return content if self.parent is None else self.parent.fresh(content)
+        return self.fresh_below(content)
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         if primitive.name in TAKES:

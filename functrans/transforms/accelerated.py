@@ -184,7 +184,7 @@ class Accelerated(Interpreter):
         return served, index, kept, *more
 
     def fresh(self, content: Array) -> Any:
-        return content if self.parent is None else self.parent.fresh(content)
+        return self.fresh_below(content)
 
     def checkpointed(self, function: Callable[..., list[Any]], args: list[Any]) -> list[Any]:
         return self.hand_down_checkpointed(function, args)

@@ -217,7 +217,7 @@ class Guard(Interpreter):
         super().__exit__(kind, error, trace)
 
     def fresh(self, content: Array) -> Any:
-        return content if self.parent is None else self.parent.fresh(content)
+        return self.fresh_below(content)
 
     def process(self, primitive: Primitive, args: tuple[Array, ...], params: dict[str, Any]) -> Any:
         ans = self.hand_down(primitive, args, params)

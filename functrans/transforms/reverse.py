@@ -161,7 +161,7 @@ class Reverse(Interpreter):
 
     def fresh(self, content: Array) -> Any:
         if not is_inexact(dtype_of(content)):  # as the results of operations: not mine
-            return content if self.parent is None else self.parent.fresh(content)
+            return self.fresh_below(content)
         return self.variable(content) if self.recording else self._unrecorded(content)
 
     def _unrecorded(self, ans: Any) -> Any:

@@ -30,7 +30,16 @@ from functrans.core.generators import (
 from functrans.core.interpreter import CustomCall, Interpreter, stack, under
 from functrans.core.primitive import Primitive, primitive_of
 from functrans.core.reports import Reports
-from functrans.core.types import Array, ArrayType, Shape, is_array, shape_of, type_of
+from functrans.core.types import (
+    Array,
+    ArrayType,
+    Shape,
+    dtype_of,
+    is_array,
+    is_inexact,
+    shape_of,
+    type_of,
+)
 from functrans.graph.graph import Equation, Graph, Variable
 from functrans.graph.inference import output_types
 from functrans.transforms.arguments import argument_label, leaf_label, subclass_refused
@@ -204,6 +213,8 @@ class Stage(Interpreter):
 
     def fresh(self, content: Array) -> Any:
         """The constant as a variable: a graph that is built has no other place to write to."""
+        if self.at_once and not is_inexact(dtype_of(content)):  # no tangent goes into it
+            return self.fresh_below(content)
         params = {"shape": shape_of(content)}
         return self._append(primitive_of(algebra.broadcast_to), [content], params)
 
