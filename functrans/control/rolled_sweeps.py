@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functrans.control.rolled_loop import Values, find_loop, row_of
-from functrans.control.rolled_scan import Scan, Writer
 from functrans.core.types import type_of
 from functrans.graph.graph import Graph, Variable
 from functrans.graph.passes.periods import Period, periods
@@ -16,6 +15,7 @@ from functrans.graph.passes.values import Keys
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from functrans.control.rolled_scan import Writer
     from functrans.control.rolling import Rule
     from functrans.graph.graph import Equation
 
@@ -59,11 +59,14 @@ def _sweep(
     if not runs:
         return graph
     values = Values(graph, keys)
-    writer = Writer(values)
+    writer: Writer | None = None
     done = 0
     for run in sorted(runs):
         loop = find_loop(values, run, -(-rule.least // run.period) + 1)
         if loop is not None:
+            from functrans.control.rolled_scan import Scan, Writer  # most are none
+
+            writer = writer or Writer(values)
             for equation in graph.equations[done : loop.start]:
                 _copy(equation, writer)
             done = loop.start
@@ -73,7 +76,7 @@ def _sweep(
                 done = loop.stop
                 continue
         failed.add((graph.equations[run.start].outputs[0], run.period))
-    if not done:
+    if writer is None or not done:
         return graph
     for equation in graph.equations[done:]:
         _copy(equation, writer)
