@@ -123,6 +123,10 @@ PROGRAMS: dict[str, Callable[[], Any]] = {
     "given up": lambda: ft.jit(spectrum, donate_argnums=0)(X.copy()),
     "exact spectrum": lambda: ft.jit(spectrum, exact=True)(X),
     "none": lambda: ft.jit(np.fft.fft)(X),
+    "spectra": lambda: [
+        ft.jit(lambda x: np.real(np.fft.fft(np.sin(x) * x + 0.75)) * 2.0 + x)(np.ones(n))
+        for n in (60, 70, 80)
+    ],
 }
 
 PLANNING = ("plans", "emission", "kernels", "elements", "segment", "planned", "cutting", "families")
