@@ -274,18 +274,60 @@ def test_what_was_written_to_is_not_run_again() -> None:
         y.backward()
 
 
-def test_hooks_are_called() -> None:
-    """Those within are called in the pass by the rules, those of leaves in any."""
-    seen = []
-    x = tensor(TURNED)
-    x.register_hook(lambda g: seen.append(g.numpy().copy()))
+def test_hooks() -> None:
+    seen: list[Any] = []
+
+    def see(g: Any) -> None:
+        seen.append(g.detach().numpy().copy())
+
     function, plain, _ = FUNCTIONS["exponential"]
-    function(x).backward()
-    np.testing.assert_allclose(seen[0], ft.grad(plain)(TURNED), atol=1e-12)
-    w = torch.linalg.eigvalsh(x)
-    w.register_hook(lambda g: seen.append(g.numpy().copy()))
-    (w**2).sum().backward()
-    np.testing.assert_allclose(seen[1], 2 * w.detach().numpy())
+    slope = ft.grad(plain)(TURNED)
+    for create_graph in (False, True):
+        seen.clear()
+        x = tensor(TURNED)
+        x.register_hook(see)
+        w, v = torch.linalg.eigh(x)
+        w.retain_grad()
+        v.register_hook(see)
+        y = (v * w.exp()) @ v.T
+        y.register_hook(see)
+        loss = (W * y).sum()
+        loss.backward(create_graph=create_graph)
+        np.testing.assert_allclose(x.grad.detach().numpy(), slope, atol=1e-12)
+        inner = v.detach().numpy().T @ WEIGHTS @ v.detach().numpy()
+        exponentials = np.exp(w.detach().numpy())
+        np.testing.assert_allclose(w.grad.detach().numpy(), np.diag(inner) * exponentials)
+        np.testing.assert_allclose(seen[0], WEIGHTS)
+        by_vectors = 2 * SYMMETRIC / 2 @ v.detach().numpy() * exponentials
+        np.testing.assert_allclose(seen[1], by_vectors)
+        np.testing.assert_allclose(seen[2], slope, atol=1e-12)
+        assert len(seen) == 3
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_replace_gradients(create_graph: bool) -> None:
+    """Those of a matrix leave what goes on one of a function of a matrix."""
+    x = tensor(TURNED)
+    y = through_eigh(torch.exp, x)
+    y.register_hook(lambda g: 3 * g)
+    z = y + 0
+    z.register_hook(lambda g: g * g)
+    loss = (W * z).sum()
+    (g,) = torch.autograd.grad(loss, x, create_graph=create_graph)
+    slope = ft.grad(lambda a: np.sum(3 * WEIGHTS**2 * eigh_function(np.exp, a)))
+    np.testing.assert_allclose(g.detach().numpy(), slope(TURNED), atol=1e-12)
+    if create_graph:
+        (h,) = torch.autograd.grad((W * g).sum(), x)
+        expected = ft.grad(lambda a: np.sum(WEIGHTS * slope(a)))(TURNED)
+        np.testing.assert_allclose(h.numpy(), expected, atol=1e-11)
+
+
+def test_hooks_of_nodes_see_the_rules() -> None:
+    x = tensor(TURNED)
+    y = through_eigh(torch.exp, x)
+    y.grad_fn.register_prehook(lambda gs: None)
+    with pytest.warns(DegenerateWarning):
+        (W * y).sum().backward()
 
 
 def test_anomaly_detection() -> None:

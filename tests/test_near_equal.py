@@ -354,13 +354,13 @@ def test_values_are_those_of_the_matrix_itself() -> None:
 
 
 def test_quotients_of_rounding_are_told() -> None:
-    """A pass that calls hooks between knows no more than the rules of its operations."""
+    """A pass that calls hooks of nodes knows no more than the rules of its operations."""
     import functrans.torch as torch  # noqa: PLC0415
 
     def gradient(gap: float, function: Any) -> None:
         a = torch.tensor(near(gap), requires_grad=True)
         w, v = torch.linalg.eigh(a)
-        v.register_hook(lambda g: None)
+        v.grad_fn.register_prehook(lambda gs: None)
         torch.autograd.grad(function(w, v), a, create_graph=True)
 
     def root(w: Any, v: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from numpy import ndarray
 
 from functrans.core.cotangent import Cotangents, Masked
-from functrans.core.interpreter import _back_to, stack, under
+from functrans.core.interpreter import _back_to, stack
 from functrans.core.types import Array, shape_of
 from functrans.torch import anomalies, node_hooks
 from functrans.torch.engine import ENGINE, EngineArray, mode, record
@@ -21,7 +21,7 @@ from functrans.torch.noting import living
 from functrans.torch.operation import NEITHER, NOTHING, OUTPUT, Node, Output, Packed, Saved
 from functrans.torch.printing import type_string
 from functrans.torch.reaching import in_order, leading_to, reachable
-from functrans.torch.retracing import retraced
+from functrans.torch.retracing import called, retraced
 from functrans.transforms.walk import pull_back, walk as carry
 
 _NONE: dict[str, Any] = {}
@@ -353,13 +353,7 @@ def _watch_outputs(node: Node, tape: list[Any], taken: dict[Any, Any], asked: se
 
 def _watch(hooks: Any, taken: dict[Any, Any], key: Any) -> Any:
     def call(g: Any, residuals: Any, params: Any) -> Any:
-        if hooks:
-            with under(stack.top or ENGINE):
-                for hook in hooks:
-                    replaced = hook(g)
-                    if replaced is not None:
-                        g = replaced
-        taken[key] = g
+        taken[key] = g = called(hooks, g) if hooks else g
         return g
 
     return call

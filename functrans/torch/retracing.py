@@ -18,9 +18,9 @@ import numpy as np
 from functrans.core.array import TracedArray
 from functrans.core.interpreter import stack, under
 from functrans.core.types import type_of
-from functrans.primitives.arithmetic import add
+from functrans.primitives.arithmetic import add, subtract
 from functrans.torch import anomalies
-from functrans.torch.engine import EngineArray, saved_handle
+from functrans.torch.engine import ENGINE, EngineArray, grad_mode, saved_handle
 from functrans.torch.noting import Note, keep_noting
 from functrans.torch.operation import Branch, Node, node
 from functrans.torch.reaching import in_order, leading_to, reachable
@@ -112,7 +112,7 @@ def retraced(
     asked = set(wanted)
     needed, carrying = leading_to(asked, nodes) if asked else (inside, None)
     notes = [n.note for n in upper]
-    if None in notes or any(n.hooks or n.prehooks or n.posthooks for n in upper):
+    if None in notes or any(n.prehooks or n.posthooks for n in upper):
         return None
     order = 1 + max([note.order for note in notes], default=0)
     if not any(n.note.asks(order + create_graph) for n in upper if n in needed):
@@ -121,33 +121,59 @@ def retraced(
         return None
     arrays: dict[int, EngineArray] = {}
     steps = [_step(n, inside, carrying, arrays) for n in upper]
-    shifted = [e for e in asked if e.node in inside]
+    hooks = _hooks([n for n in upper if n in needed])
+    shifted = list(dict.fromkeys([*(e for e in wanted if e.node in inside), *hooks]))
     if any(e.node.types is None and e.node.out is None for e in shifted):
         return None  # it is saved in another form, which does not tell its type
     own = [(edge, g) for edge, g in roots if edge.node in inside]
-    zeros = [EngineArray(_zeros(edge)) for edge in shifted]
-    program = Program(
-        steps,
-        list(arrays),
-        [edge.order for edge in shifted],
-        [edge.order for edge, _ in own],
-    )
-    gs = [g for _, g in own]
-    operands = [*arrays.values(), *zeros]
-    if not create_graph:
-        with under(below):
-            found = with_orders(order, lambda: pulled(program, [x.value for x in operands], gs))
-    elif _recordable(gs):
-        found = _recorded(_gradient(program, len(operands)), order, [*operands, *gs])
-    else:
+    if create_graph and not _recordable([g for _, g in own]):
         return None  # a transform lies on the pass
+    operands = [*arrays.values(), *(EngineArray(_zeros(edge)) for edge in shifted)]
+
+    def carried(own: Sequence[tuple[Any, Any]]) -> list[Any]:
+        places = [edge.order for edge in shifted], [edge.order for edge, _ in own]
+        program = Program(steps, list(arrays), *places)
+        gs = [g for _, g in own]
+        if create_graph:
+            return _recorded(_gradient(program, len(operands)), order, [*operands, *gs])
+        with under(below):
+            return with_orders(order, lambda: pulled(program, [x.value for x in operands], gs))
+
+    found = carried(own)
     if anomalies.state.check_nan and any(map(anomalies.has_nan, found)):
         return None  # the rules say which of them it is
+    for edge, calls in hooks.items():
+        g = found[len(arrays) + shifted.index(edge)]
+        with under(stack.top if create_graph else below), grad_mode(create_graph):
+            replaced = called(calls, g)
+            if replaced is not g:  # all is linear in it
+                more = carried([(edge, subtract(replaced, g))])
+                found = list(map(add, found, more))
     further = [root for root in roots if root[0].node not in inside]
     edges = [x.index for x in arrays.values()]
     further += zip(edges, found[: len(edges)], strict=True)
     taken = dict(zip(shifted, found[len(edges) :], strict=True))
     return Upper(further, taken, [n for n in upper if n in needed])
+
+
+def _hooks(nodes: list[Node]) -> dict[Any, Any]:
+    """The hooks of outputs, those first that a pass comes to first."""
+    return {
+        n.output(number): calls
+        for n in reversed(nodes)
+        for number, calls in sorted((n.hooks or {}).items(), reverse=True)
+        if calls
+    }
+
+
+def called(hooks: Sequence[Callable[[Any], Any]], g: Any) -> Any:
+    """What hooks make of a gradient."""
+    with under(stack.top or ENGINE):
+        for hook in hooks:
+            replaced = hook(g)
+            if replaced is not None:
+                g = replaced
+    return g
 
 
 def _step(
