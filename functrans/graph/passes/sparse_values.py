@@ -141,6 +141,8 @@ def tell_apart(all_rows: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any,
     """Rows that tell apart, in each column, the rows of all entries there."""
     found: list[np.ndarray[Any, Any]] = []
     for rows in all_rows:
+        if any([rows is known for known in found]):
+            continue
         rest = rows
         met = []
         for k, known in enumerate(found):

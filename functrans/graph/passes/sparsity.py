@@ -339,6 +339,9 @@ class _Walk:
         """An operand in some rows, one for each column: its entries there, and else the base."""
         made = base
         for own, value in pairs:
+            if own is rows:  # the other entries are in other rows
+                return value
+        for own, value in pairs:
             there = (own == rows) & (own >= 0)
             if not there.any():
                 continue
@@ -357,7 +360,7 @@ class _Walk:
             [self._along(x, axis) for x in equation.inputs],
             place,
             equation.params,
-            lambda i, rows: np.broadcast_to(rows, small),
+            lambda i, rows: rows if rows.shape == small else np.broadcast_to(rows, small),
             lambda i, there: there,
         )
 
