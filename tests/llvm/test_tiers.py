@@ -143,9 +143,26 @@ def test_plain_code_takes_one_element_at_a_time() -> None:
     assert "<" in Segment(graph).text and "<" not in Segment(graph, plain=np.inf).text
     assert "<" not in compiled_quickly(graph) and "<" in NativeFunction(graph, quick=True).text
     graph, _ = staged(lambda x: np.sum(slopes(x)), X)
-    assert Segment(graph, plain=np.inf).text == Segment(graph).text
+    plain, whole = Segment(graph, plain=np.inf).text, Segment(graph).text
+    assert plain.count(" x double>") == whole.count(" x double>") > 0
     graph, _ = staged(slopes, np.ones(100_000))
     assert "<" in compiled_quickly(graph)
+
+
+def test_plain_code_has_its_walks_in_one_function() -> None:
+    """A function costs LLVM more than the few lines of a walk; of many walks, some are alike."""
+
+    def walks(x: Any, count: int) -> Any:
+        return [np.sum(np.sin(x[i:])) for i in range(count)]
+
+    for count, together in ((3, True), (30, False)):
+        graph, (x,) = staged(lambda x, n=count: walks(x, n), X)
+        module = Segment(graph, plain=np.inf).module
+        assert ("kernel0" not in module.functions) is together
+        assert "kernel0" in Segment(graph).module.functions
+        engine.forget()
+        first = carried_out(graph, x, quick=True)
+        assert all(map(same_bits, first, carried_out(graph, x)))
 
 
 def test_small_loops_beside_large_ones_are_plain() -> None:

@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from functrans.graph.graph import Equation, Graph
 
 
+TOGETHER = 16
+"""Steps of a graph up to which the walks of code that is compiled quickly are no functions of their
+own: LLVM takes 50 microseconds for each. Of many, some are alike."""
+
+
 class Code:
     """What all graphs of a module share: functions, constants, the kinds of calls.
 
@@ -316,6 +321,9 @@ class Frame:
         written = {self.storage(s.target) for kernel in nest.kernels for s in kernel.statements}
         if nest in self.chunks:
             self._in_chunks(builder, nest, places, at)
+            return
+        if self.code.plain and len(self.plan.steps) <= TOGETHER:
+            emit_loops(builder, self.plan, nest, at)
             return
         name = self.code.kernel(self.plan, nest, places)
         given = self._handed(builder, places, at)

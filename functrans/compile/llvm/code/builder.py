@@ -43,7 +43,6 @@ class Value:
 
 
 NULL = Value("ptr", "null")
-
 TRUE = Value("i1", "true")
 
 
@@ -368,9 +367,8 @@ class Builder:
 
     def paired(self, x: Value, y: Value) -> Value:
         """Two values of one type as one."""
-        kind = pair(x.type)
-        first = self.emit(kind, f"insertvalue {kind} poison, {x}, 0")
-        return self.emit(kind, f"insertvalue {first}, {y}, 1")
+        first = self.emit(pair(x.type), f"insertvalue {pair(x.type)} poison, {x}, 0")
+        return self.emit(first.type, f"insertvalue {first}, {y}, 1")
 
     def parted(self, both: Value, kind: str) -> tuple[Value, Value]:
         """The two values of a pair."""

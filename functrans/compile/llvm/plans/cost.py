@@ -15,8 +15,11 @@ from functrans.compile.llvm.plans.systems import spelt
 from functrans.graph.graph import graphs_in, operand_types
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functrans.core.primitive import Primitive
-    from functrans.graph.graph import Equation, Graph
+    from functrans.core.types import ArrayType
+    from functrans.graph.graph import Graph
 
 # Nanoseconds that code without optimisations takes more for an element of an operation. Vectors go
 # from one operation to the next in registers there too; what is carried from one element to the
@@ -96,8 +99,8 @@ def effort(graph: Graph) -> Effort:
                 singly_few += turns * within.singly_few
                 count_few += within.equations_few
             continue
-        values = (*equation.inputs, *equation.outputs)
-        sizes = [kind.size for kind in operand_types(values)]
+        kinds = operand_types((*equation.inputs, *equation.outputs))
+        sizes = [kind.size for kind in kinds]
         if name in PRODUCTS or name in CONVOLUTIONS:
             # (m, k) by (k, n) to (m, n): the root of all sizes is m n k.
             product = MULTIPLICATION * sqrt(prod([*sizes[:2], sizes[-1]]))
@@ -105,7 +108,7 @@ def effort(graph: Graph) -> Effort:
             once += product
             singly += product
         else:
-            delay += _delay(equation) * max(*sizes, VECTOR)
+            delay += _delay(equation.primitive, kinds) * max(*sizes, VECTOR)
         if spelt(equation):
             operands = operand_types(equation.inputs)
             library += FACTORISATION * operands[0].shape[-1] * sum([kind.size for kind in operands])
@@ -119,15 +122,14 @@ def effort(graph: Graph) -> Effort:
     return Effort(delay, once, singly, library, count, singly_few, count_few)
 
 
-def _delay(equation: Equation) -> float:
+def _delay(primitive: Primitive, kinds: Sequence[ArrayType]) -> float:
     """Nanoseconds that an element of an operation takes more without optimisations."""
-    name = equation.primitive.name
+    name = primitive.name
     if name in ACCUMULATING:
         return ACCUMULATED
     if name in REDUCTIONS or name in EXTREMA:
         return REDUCED
-    kinds = operand_types((*equation.inputs, *equation.outputs))
-    if all([kind.dtype.kind != "c" for kind in kinds]) and _walks(equation.primitive):
+    if _walks(primitive) and all([kind.dtype.kind != "c" for kind in kinds]):
         return IN_VECTORS
     return ELEMENT
 
