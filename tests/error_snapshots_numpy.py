@@ -117,6 +117,10 @@ SNAPSHOTS: dict[str, Row] = {
         lambda x: x.__array_ufunc__(np.add, "__call__", x, 1.0, later=True),
         r"numpy\.add\(later=\) is not supported for traced arrays, at ",
     ),
+    "several ratios of least squares": option(
+        lambda x: np.polyfit(x, x, 1, rcond=[0.1]),
+        r"numpy\.polyfit\(rcond= an array\) is not supported .*; give one number",
+    ),
     "factors in an old form": option(
         lambda x: np.linalg.qr(np.outer(x, x), "economic"),
         r"numpy\.linalg\.qr\(mode='economic'\) is not supported .* mode='raw'",

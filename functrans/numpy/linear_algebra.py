@@ -144,6 +144,13 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Array, Array, Array, Array
             raise LinAlgError(
                 f"{ndim_of(z)}-dimensional array given. Array must be two-dimensional"
             )
+    return least_squares(x, y, rcond, "linalg.lstsq")
+
+
+def least_squares(x: Array, y: Array, rcond: Any, name: str) -> tuple[Array, Array, Array, Array]:
+    """The same for a function of this name."""
+    if np.ndim(rcond):
+        raise unsupported(name, "rcond= an array", "give one number")
     ans: tuple[Array, Array, Array, Array] = p.lstsq(x, y, rcond=rcond)
     return ans
 

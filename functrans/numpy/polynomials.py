@@ -168,7 +168,7 @@ def polyfit(
     scale = sqrt(reductions.sum(multiply(powers, powers), 0))
     rcond = shape_of(places)[0] * np.finfo(dtype_of(places)).eps if rcond is None else rcond
     scaled = divide(powers, scale)
-    found, residuals, rank, s = linear_algebra.lstsq(scaled, values, rcond)
+    found, residuals, rank, s = linear_algebra.least_squares(scaled, values, rcond, "polyfit")
     found = divide(found, scale if ndim_of(found) == 1 else scale[:, None])
     if full:
         return found, residuals, rank, s, rcond
