@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import functrans as ft
 import functrans.numpy as fnp
 from functrans import tree
 from tests.coverage.rows import ARRAYS
+from tests.test_odd_arguments import judged
+from tests.test_ufunc_options import TRANSFORMS, outcome
 
 
 def function(call: str) -> Any:
@@ -78,6 +81,33 @@ def test_arrays_of_anything_keep_subclasses_and_take_traced_values() -> None:
     np.testing.assert_array_equal(ft.jacobian(f)(np.ones(2)), [[1, 0], [0, 2]])
     with pytest.raises(ft.core.errors.OperandError, match="cannot be combined with traced"):
         ft.grad(lambda x: np.sum(np.asanyarray(masked, like=x) * x))(np.ones(2))
+
+
+ODD: dict[str, Callable[[Any, Any], Any]] = {
+    "positions that are floats": lambda f, x: f.take(np.arange(3.0), x),
+    "no such axis": lambda f, x: f.take(np.arange(3.0), x.astype(int), axis=5),
+    "no such mode": lambda f, x: f.pad(np.ones(3), 1, "bogus", constant_values=x[0]),
+    "negative widths": lambda f, x: f.pad(np.ones(3), -1, constant_values=x[0]),
+    "choices of other lengths": lambda f, x: f.select([x > 0.5], [1.0, 2.0], x),
+    "keys of other lengths": lambda f, x: f.lexsort((x, np.ones(2))),
+    "a list not to be copied": lambda f, x: f.asarray([x[0]], copy=False),
+    "a list not to be copied, of any class": lambda f, x: f.asanyarray([x[0]], copy=False),
+    "a dtype not to be copied": lambda f, x: f.asarray(x, "f4", copy=False),
+    "filled in no such order": lambda f, x: f.full(3, x[0], order="Z"),
+    "filled elsewhere": lambda f, x: f.full(3, x[0], device="gpu"),
+    "copied in no such order": lambda f, x: f.copy([x[0]], order="Z"),
+    "a ragged list": lambda f, x: f.asanyarray([x, x[:1]]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_functions_of_the_namespace_refuse_what_numpys_refuse(name: str) -> None:
+    x = np.array([0.25, 1.5, 0.5])
+    wanted = outcome(lambda: ODD[name](np, x))
+    assert isinstance(wanted, Exception)
+    for transform, apply in TRANSFORMS.items():
+        found = outcome(apply, lambda x: ODD[name](fnp, x), x)
+        assert judged(found, wanted, scalars=True) == "", (transform, found)
 
 
 def test_the_fraction_at_whole_numbers() -> None:

@@ -79,8 +79,7 @@ def array(
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
     np.array(_NOTHING, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)  # if it may be
     x = reductions.cast(operand(object), dtype)
-    if copy is False and x is not object:
-        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    _check_copy(copy, x, object)
     if not shape_of(x) and ndmin < 1 and not isinstance(object, ndarray):
         return shapes.as_array(x)
     if copy and x is object:
@@ -141,7 +140,14 @@ def asarray(
     if copy is not None or order is not None or like is not None:
         np.asarray(_NOTHING, order=order, copy=copy, like=like)  # if it may be
     x = reductions.cast(operand(a), dtype)
+    _check_copy(copy, x, a)
     return _copy_method(x) if copy and x is a else x
+
+
+def _check_copy(copy: bool | None, x: Array, given: Any) -> None:
+    """Raise if what was given has been copied although it was not to be."""
+    if copy is False and x is not given:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
 
 
 def asanyarray(
@@ -311,6 +317,8 @@ def full(
         return new
     if stack.top is None or not contains_traced(fill_value):
         return fresh(np.full(shape, fill_value, dtype, order, device=device, like=like))
+    checked_order(order)
+    checked_device(device)
     return filled(fill_value, shape, dtype)
 
 
@@ -388,7 +396,7 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Array:
         new = a.duplicate() if stack.top is a.interpreter else _copy_method(a)
         return new if a.shape else shapes.as_array(new)
     if stack.top is not None and isinstance(x := operand(a), TracedArray):  # of a list
-        return _copy_method(x)
+        return _copy_method(x, order)
     return fresh(np.array(a, order=order, subok=subok))
 
 

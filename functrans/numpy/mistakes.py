@@ -89,8 +89,8 @@ def _plain(x: Any) -> Any:
 def _stand_in(x: TracedArray) -> Any:
     if is_weak(x):
         return PYTHON_TYPES[x.dtype.kind](1)
-    # Whole numbers may be positions.
-    return np.full(x.shape, 1 if x.dtype.kind in "fc" else 0, x.dtype)
+    make = np.ones if x.dtype.kind in "fc" else np.zeros  # whole numbers may be positions
+    return make(x.shape, x.dtype)
 
 
 def _refuse_crash(function: Any, *arrays: Any) -> None:

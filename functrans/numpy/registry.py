@@ -10,6 +10,7 @@ import numpy as np
 from functrans.core.array import FUNCTIONS, TracedArray
 from functrans.core.errors import RegistrationError
 from functrans.core.interpreter import stack
+from functrans.numpy.mistakes import telling
 from functrans.numpy.operands import contains_traced
 from functrans.numpy.outputs import taking_out
 from functrans.numpy.views import showing
@@ -60,13 +61,14 @@ def implements(*functions: Any, views: bool = False) -> Callable[[F], F]:
 
 def complete(function: Any) -> Callable[..., Any]:
     """NumPy's `function`, handed over to traced arrays in whichever argument they come."""
+    own = telling(lambda *args, **kwargs: FUNCTIONS[function](*args, **kwargs), function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if stack.top is None:
             return function(*args, **kwargs)
         if contains_traced(args) or contains_traced(tuple(kwargs.values())):
-            return FUNCTIONS[function](*args, **kwargs)
+            return own(*args, **kwargs)
         return function(*args, **kwargs)
 
     return call
