@@ -258,7 +258,8 @@ SNAPSHOTS: dict[str, Row] = {
     "an initial value of plain elements": (
         lambda: ft.grad(lambda c: np.max(X, initial=c))(1.0),
         errors.ConversionError,
-        r"\(by np\.max\(X, initial=c\)\), at .*Instead write functrans\.numpy\.max, which takes",
+        r"\(by np\.max\(X, initial=c\)\), at .*Instead combine it with the result: numpy\.maximum\("
+        r"numpy\.max\(a\), initial\), or",
     ),
     "coefficients of numpy.polynomial": (
         lambda: ft.grad(lambda c: np.polynomial.chebyshev.chebval(0.5, c))(X),

@@ -177,10 +177,6 @@ def test_numbers_that_have_to_be_known(f: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "sum(a, initial=c)",
-        "prod(a, initial=c)",
-        "max(a, initial=c)",
-        "min(a, initial=c)",
         "average(a, weights=[c, 1.0, c, 2.0], axis=1)",
         "nan_to_num(a / 0.0, posinf=c)",
         "std(a, ddof=c)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,48 @@ def test_copyto_lets_leading_axes_of_length_one_go() -> None:
         return np.sum(y * np.arange(1.0, 4.0))
 
     np.testing.assert_array_equal(ft.grad(f)(np.array([1.0, 2.0, 3.0])), [0.0, 1.0, 3.0])
+
+
+WITHOUT_AXES: dict[str, Callable[[Any], Any]] = {
+    "an Ellipsis": lambda y: y[1, ...],
+    "a shape": lambda y: y[1:2].reshape(()),
+    "an axis of length one that goes": lambda y: np.squeeze(y[1:2]),
+    "a view of a view": lambda y: y[1:2].T.reshape(())[...],
+    "there and back": lambda y: y[1:2].reshape(()).reshape(1)[0, ...],
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_AXES)
+def test_views_without_axes_are_arrays(name: str) -> None:
+    """Also where values are not known: NumPy does not look at them to decide it."""
+
+    def f(x: Any) -> Any:
+        y = x.copy()
+        view, other = WITHOUT_AXES[name](y), y[2]
+        same = view
+        same *= 10.0
+        other += 100.0  # a scalar
+        seen = view * 1.0
+        np.add(view, y[0], out=view)
+        y[1:] += view
+        view.reshape(1)[:] -= 1.0
+        return y, view * 2.0, seen
+
+    x = np.array([2.0, 3.0, 5.0])
+    stack = np.stack([x, 2 * x])
+    want = f(x)
+    outcomes = {
+        "jvp": ft.jvp(f, (x,), (x,))[0],
+        "vjp": ft.vjp(f, x)[0],
+        "jit": ft.jit(f, backend="numpy")(x),
+        "jit of vjp": ft.jit(lambda x: ft.vjp(f, x)[0], backend="numpy")(x),
+        "vmap": ft.tree.map(lambda a: a[0], ft.vmap(f)(stack)),
+        "vmap of vjp": ft.tree.map(lambda a: a[0], ft.vmap(lambda x: ft.vjp(f, x)[0])(stack)),
+    }
+    for transform, found in outcomes.items():
+        for a, b in zip(found, want, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=transform)
+    slopes = ft.jacfwd(f)(x)
+    for found in (ft.jit(ft.jacrev(f), backend="numpy")(x), ft.vmap(ft.jacrev(f))(stack)):
+        for a, b in zip(found, slopes, strict=True):
+            np.testing.assert_array_equal(a if a.shape == b.shape else a[0], b)

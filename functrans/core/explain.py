@@ -223,6 +223,8 @@ def number_remedy(text: str, called: str) -> str:
         return "leave out float(), which changes nothing but the type"
     if called in _MATH and getattr(callee, "__module__", "math") == "math":
         return f"write {_MATH[called]}"
+    if "initial=" in text and called in _COMBINED:
+        return f"combine it with the result: numpy.{_COMBINED[called]}(numpy.{called}(a), initial)"
     if (getattr(callee, "__module__", None) or "").startswith("numpy"):
         return _of_ours(text, called)
     if called in NAMESPACE:
@@ -231,6 +233,9 @@ def number_remedy(text: str, called: str) -> str:
         return 'format it as f"{x:g}"'
     return "use the NumPy function (np.sin, not math.sin)"
 
+
+_COMBINED = {"max": "maximum", "min": "minimum", "prod": "multiply", "sum": "add"}
+"""What reductions combine elements by: NumPy's own do not look for traced initial values."""
 
 _MATH = {
     "dist": "numpy.linalg.norm(x - y)",

@@ -107,7 +107,7 @@ globals().update(standard.missing_before(_numpy.lib.NumpyVersion(_numpy.__versio
 # so that a call outside of transforms costs nothing; lists of traced values go through `array`.
 for _name in (
     *("take", "select", "piecewise", "interp", "pad", "lexsort", "polyint", "roll", "nan_to_num"),
-    *("sum", "prod", "max", "min", "average", "var", "std"),
+    *("average", "var", "std"),
 ):
     globals()[_name] = getattr(completed, _name)
 # Arrays like a plain one: inside a transform, traced values can be written into them.

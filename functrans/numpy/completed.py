@@ -63,6 +63,5 @@ def lexsort(keys: Any, axis: Any = -1) -> Array:
 
 select, piecewise = complete(np.select), complete(np.piecewise)
 pad, polyint = complete(np.pad), complete(np.polyint)
-sum, prod, max, min = complete(np.sum), complete(np.prod), complete(np.max), complete(np.min)
 average, var, std = complete(np.average), complete(np.var), complete(np.std)
 roll, nan_to_num = complete(np.roll), complete(np.nan_to_num)

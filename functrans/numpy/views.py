@@ -97,7 +97,7 @@ def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: boo
     """Let a view and its base see what is written to either; returns the view."""
     if not isinstance(view, TracedArray) or not isinstance(base, TracedArray) or view is base:
         return view
-    if not view.shape and not is_zero_dimensional_array(view):
+    if not view.shape and not (is_zero_dimensional_array(view) or _shows_array(base, key)):
         return view
     if view.place is not None and view.place.base is base:
         return view
@@ -108,13 +108,25 @@ def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: boo
     return view
 
 
+def _shows_array(base: TracedArray, key: Any) -> bool:
+    """Whether a view without axes is an array, which NumPy decides without looking at elements: an
+    index of an array is one if it has an Ellipsis, and whatever a function shows of it."""
+    if key is not None and not any(k is ... for k in (key if type(key) is tuple else (key,))):
+        return False
+    return bool(base.shape) or is_zero_dimensional_array(base)
+
+
 def is_zero_dimensional_array(x: Any) -> bool:
-    """Whether the value known for `x` is a 0-d ndarray, which unlike a NumPy scalar is mutable."""
-    while isinstance(x, TracedArray):
-        if not x.interpreter.values_known:  # lanes of a batch and values not known yet: scalars
-            return False
-        x = x.underlying
-    return isinstance(x, np.ndarray)
+    """Whether `x` stands for a 0-d ndarray, which unlike a NumPy scalar is mutable.
+
+    Of lanes of a batch and of values that are not known, views are; all others pass for scalars.
+    """
+    value = x
+    while isinstance(value, TracedArray):
+        if not value.interpreter.values_known:
+            return x.place is not None and x.place.base is not None
+        value = value.underlying
+    return isinstance(value, np.ndarray)
 
 
 def getitem(x: TracedArray, key: Any) -> Any:
