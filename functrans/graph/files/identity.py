@@ -156,9 +156,9 @@ def graph_of(written: Any, lines: Sequence[str], arrays: Sequence[np.ndarray[Any
     >>> import numpy as np, functrans as ft
     >>> found = Identity(ft.make_graph(lambda x: np.sin(x) * 2.0)(1.5), 1000)
     >>> graph_of(found.written, found.lines, found.arrays)
-    graph <lambda>(a: float):
-      b: float64 = sin(a)
-      c: float64 = multiply(b, 2.0)
+    graph <lambda>(a: weak float64[]):
+      b: float64[] = sin(a)
+      c: float64[] = multiply(b, 2.0)
       return c
     """
     return _Reader(lines, arrays).graph(written)
