@@ -338,6 +338,55 @@ def test_anomaly_detection() -> None:
     np.testing.assert_allclose(x.grad.numpy(), ft.grad(plain)(TURNED), atol=1e-12)
 
 
+class Cube(torch.autograd.Function):
+    """Of the second operand, times the number."""
+
+    @staticmethod
+    def forward(ctx: Any, scale: float, x: Any, y: Any) -> Any:
+        ctx.save_for_backward(x, y)
+        ctx.scale = scale
+        return scale * x * y**3, y * x
+
+    @staticmethod
+    def backward(ctx: Any, g: Any, h: Any) -> Any:
+        x, y = ctx.saved_tensors
+        return None, g * ctx.scale * y**3 + h * y, g * ctx.scale * 3 * x * y**2 + h * x
+
+
+def test_functions_with_rules() -> None:
+    x = tensor(TURNED)
+    w, v = torch.linalg.eigh(x)
+    cubes, values = Cube.apply(2.0, torch.ones(3, dtype=torch.float64), w)
+    loss = (W * ((v * (cubes + values)) @ v.T)).sum()
+    (g,) = torch.autograd.grad(loss, x, create_graph=True)
+    plain = lambda a: np.sum(WEIGHTS * eigh_function(lambda w: 2 * w**3 + w, a))  # noqa: E731
+    np.testing.assert_allclose(g.detach().numpy(), ft.grad(plain)(TURNED), atol=1e-11)
+    (h,) = torch.autograd.grad((W * g).sum(), x)
+    expected = ft.grad(lambda a: np.sum(WEIGHTS * ft.grad(plain)(a)))(TURNED)
+    np.testing.assert_allclose(h.numpy(), expected, atol=1e-10)
+
+
+class Outside(torch.autograd.Function):
+    """A function that leaves tensors for arrays."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.x = x.detach().numpy()
+        return torch.tensor(ctx.x**3)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * torch.tensor(3 * ctx.x**2)
+
+
+def test_functions_that_do_not_run_under_transforms_see_the_rules() -> None:
+    x = tensor(TURNED)
+    w, v = torch.linalg.eigh(x)
+    with pytest.warns(DegenerateWarning):
+        (W * ((v * Outside.apply(w)) @ v.T)).sum().backward()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
 def test_checkpoints() -> None:
     function, plain, _ = FUNCTIONS["exponential"]
     x = tensor(TURNED)

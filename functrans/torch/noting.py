@@ -49,9 +49,11 @@ class Note:
         Of the derivatives that it takes by itself.
     family, values : str and array, or None
         Of a decomposition.
+    foreign : bool
+        Whether it is a user's function, which may not run under transforms.
     """
 
-    __slots__ = ("at", "family", "operands", "order", "run", "values")
+    __slots__ = ("at", "family", "foreign", "operands", "order", "run", "values")
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Note:
         self.order = order
         self.family = family
         self.values = values
+        self.foreign = False
 
     def asks(self, order: int) -> bool:
         """Whether a derivative of this order needs more than the rules of the operation."""
@@ -158,6 +161,13 @@ def _note(out: Any, note: Note) -> None:
             if x.index.node.note is None and not x.index.node.is_leaf:
                 x.index.node.note = note
             return
+
+
+def note_call(node: Node, run: Callable[[Sequence[Any]], Any], operands: Sequence[Any]) -> None:
+    """Put down at the node of a call how to run it again, if it may have to."""
+    if any(map(_noted, operands)):
+        node.note = Note(run, operands)
+        node.note.foreign = True
 
 
 def _met(

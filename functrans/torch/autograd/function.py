@@ -13,6 +13,7 @@ from functrans.torch import saved as saving
 from functrans.torch.autograd.passes import as_tuple
 from functrans.torch.backward import modified
 from functrans.torch.engine import ENGINE, EngineArray, grad_mode, mode
+from functrans.torch.noting import note_call
 from functrans.torch.operation import Node, node
 from functrans.torch.tensor import Tensor, conjugated, wrap
 from functrans.transforms.custom import custom
@@ -191,7 +192,22 @@ class Function:
             else:
                 results.append(wrap(EngineArray(o.array.value, made.output(j), o.array.version)))
         ctx.seal(edges)
+        if len(edges) == len(outs) and not ctx._dirty:
+            note_call(made, _again(cls, args), [a.array for a in args if isinstance(a, Tensor)])
         return tuple(results) if isinstance(out, tuple | list) else results[0]
+
+
+def _again(cls: Any, args: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
+    """The function as a `custom` one, for operands in the place of the tensors."""
+    others = tuple([None if isinstance(a, Tensor) else a for a in args])
+    tensors = [isinstance(a, Tensor) for a in args]
+
+    def run(operands: Any) -> list[Any]:
+        given = map(wrap, operands)
+        filled = [next(given) if t else a for t, a in zip(tensors, others, strict=True)]
+        return [o.array for o in as_tuple(_transformed(cls, tuple(filled)))]
+
+    return run
 
 
 def _output(node: ref[Node], number: int) -> Any:
