@@ -169,7 +169,7 @@ class _Reader(Reader):
 
     def __init__(self, lines: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         super().__init__(arrays.__getitem__, self.graph)
-        self._lines = lines
+        self._lines = dict(enumerate(lines))
         self._decoders |= {
             "array": lambda json: arrays[json[0]],
             "dtype": lambda json: _dtype(*json),
