@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg as sl
 
+from functrans.core.array import TracedArray
 from functrans.core.errors import user_line
 from functrans.core.kinds import general
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
+from .arithmetic import astype, real
 from .contraction import matrix_transpose
 from .linalg import linalg_dtype, same_shape
 from .matrix_equations import sylvester
@@ -69,11 +71,20 @@ def primary(
         x = np.asarray(x, np.result_type(like.dtype, np.float64))
         return over_stacks(lambda a: single(a, **params), like, x)
 
-    def push(t: Array, x: Array, **params: Any) -> Array:
-        return corner(function, x, t, **params)
+    def along(x: Array, t: Array, ans: Array, params: dict[str, Any]) -> Array:
+        real_arguments = {dtype_of(x).kind, dtype_of(t).kind} <= {"f"}
+        if shape is same_shape or not real_arguments or values_known(t):
+            return corner(function, x, t, **params)
+        # It cannot be told whether the value at a block that is not known is real: it is as `ans`.
+        wide = (astype(v, dtype=np.result_type(dtype_of(v), np.complex64)) for v in (x, t))
+        ans_along = corner(function, *wide, **params)
+        return ans_along if dtype_of(ans).kind == "c" else real(ans_along)
 
-    def pull(g: Array, x: Array, **params: Any) -> Array:
-        return corner(function, matrix_transpose(x), g, **params)
+    def push(t: Array, x: Array, ans: Array, **params: Any) -> Array:
+        return along(x, t, ans, params)
+
+    def pull(g: Array, x: Array, ans: Array, **params: Any) -> Array:
+        return along(matrix_transpose(x), g, ans, params)
 
     function: Function = general(
         name,
@@ -85,6 +96,11 @@ def primary(
         samples=samples,
     )
     return function
+
+
+def values_known(x: Array) -> bool:
+    """Whether operations on an array see the values of its elements."""
+    return not isinstance(x, TracedArray) or x.interpreter.values_known
 
 
 def small_samples(*hard: Sample, **params: Any) -> Callable[[], list[Sample]]:

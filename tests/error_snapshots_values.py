@@ -261,6 +261,11 @@ SNAPSHOTS: dict[str, Row] = {
         r"\(by np\.max\(X, initial=c\)\), at .*Instead combine it with the result: numpy\.maximum\("
         r"numpy\.max\(a\), initial\), or",
     ),
+    "numpy.nditer": (
+        lambda: ft.grad(lambda x: sum(v for v in np.nditer(x)))(X),
+        errors.ConversionError,
+        r"grad\(<lambda> .*\): numpy\.nditer takes no traced array, at .*Loop over x\.flat, or",
+    ),
     "coefficients of numpy.polynomial": (
         lambda: ft.grad(lambda c: np.polynomial.chebyshev.chebval(0.5, c))(X),
         errors.ConversionError,

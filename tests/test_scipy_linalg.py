@@ -359,3 +359,25 @@ def test_against_jax(name: str) -> None:
         expected = jax.grad(total(theirs, jax.numpy.sin), tuple(range(len(args))))(*args)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["logm", "signm", "fractional_matrix_power", "sqrtm"])
+def test_whole_derivatives_of_functions_that_may_be_complex(name: str) -> None:
+    """Whether they are real is known of the matrix, though not of the directions of a Jacobian."""
+    function = getattr(fl, name)
+    more = (0.3,) if name == "fractional_matrix_power" else ()
+
+    def f(a: Any) -> Any:
+        return function(a, *more)
+
+    def total(a: Any) -> Any:
+        return np.sum(np.cos(f(a).real))
+
+    for a in (A, np.diag([-1.0, 2.0])):
+        forward = ft.jacfwd(lambda a: (f(a).real, f(a).imag))(a)
+        reverse = ft.jacrev(lambda a: (f(a).real, f(a).imag))(a)
+        directions = np.eye(a.size).reshape(-1, *a.shape)
+        along = ft.vmap(lambda t, a=a: ft.jvp(ft.grad(total), (a,), (t,))[1])(directions)
+        np.testing.assert_allclose(ft.hessian(total)(a).reshape(along.shape), along, atol=1e-12)
+        for x, y in zip(forward, reverse, strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-12)

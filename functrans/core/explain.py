@@ -329,6 +329,12 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
         text.startswith("setting an array element") or isinstance(error, SystemError)
     ):  # NumPy, or a function in C that did not notice, put this error in the place of ours
         return type(cause)(str(cause))
+    if text.startswith("Iterator operand is flagged as writeable, but is an object"):
+        return ConversionError(
+            f"{who}: numpy.nditer takes no traced array, at {place}. Loop over x.flat, or over "
+            "numpy.ndindex(x.shape) to write: x[index] = y; or write the operation on the whole "
+            "array."
+        )
     name = _named(text) or _unwritten(error)
     if name and (isinstance(error, TypeError) or "has no setter" in text):
         complaint, kind, remedy = _retold(text.replace(name, "a traced array"))

@@ -21,7 +21,7 @@ from functrans.numpy.axes import (
     several_axes,
     whole,
 )
-from functrans.numpy.operands import flattened, in_one_axis, operand, scalar
+from functrans.numpy.operands import contains_traced, flattened, in_one_axis, operand, scalar
 from functrans.numpy.options import checked_copy, checked_order, unsupported
 from functrans.numpy.registry import implements
 
@@ -293,7 +293,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     if type(shift) is int and type(axis) is int:
         return _rolled(x, shift, one_axis(axis, len(shape)))
     axes = several_axes(axis, len(shape), repeats=True)
-    shifts = list(shift) if np.iterable(shift) else [shift]
+    shifts: Any = shift if contains_traced(shift) else np.asarray(shift)
+    shifts = list(shifts) if np.iterable(shifts) else [shifts]
     if any(map(np.ndim, shifts)):
         raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
     for k, i in np.broadcast(range(len(shifts)), axes):
