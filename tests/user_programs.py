@@ -256,3 +256,60 @@ def soft_time_warping(a: Any, b: Any) -> Any:
             before = (table[i - 1, j], table[i, j - 1], table[i - 1, j - 1])
             table[i, j] = table[i, j] - np.log(sum(np.exp(-t) for t in before))
     return table[-1, -1]
+
+
+@example(lambda n: (normal(n, n, seed=14) + 3 * np.eye(n),), 4, 3)
+def elimination_with_pivots_in_place(a: Any) -> Any:
+    a, sign = a[::-1].copy(), 1.0
+    for k in range(len(a) - 1):
+        pivot = k + np.argmax(np.abs(a[k:, k]))
+        if pivot != k:
+            a[[k, pivot]] = a[[pivot, k]]
+            sign = -sign
+        a[k + 1 :, k] /= a[k, k]
+        a[k + 1 :, k + 1 :] -= np.outer(a[k + 1 :, k], a[k, k + 1 :])
+    return a, sign * np.prod(np.diagonal(a))
+
+
+@example(lambda n: (normal(2**n, seed=15),), 3, 2)
+def fourier_transform_by_butterflies_in_place(x: Any) -> Any:
+    n = len(x)
+    bits = n.bit_length() - 1
+    z = x.astype(complex)[[int(f"{i:0{bits}b}"[::-1], 2) for i in range(n)]]
+    width = 2
+    while width <= n:
+        blocks = z.reshape(n // width, width)
+        even, odd = blocks[:, : width // 2], blocks[:, width // 2 :]
+        turned = np.exp(-2j * np.pi * np.arange(width // 2) / width) * odd
+        odd[...] = even - turned
+        even += turned
+        width *= 2
+    return np.abs(z) ** 2
+
+
+@example(lambda n: (normal(n, 3, seed=16),), 4, 6)
+def jacobi_rotations(a: Any) -> Any:
+    s, unit = a.T @ a, np.eye(3)
+    for _ in range(3):
+        for p, q in ((0, 1), (0, 2), (1, 2)):
+            angle = 0.5 * np.arctan2(2 * s[p, q], s[q, q] - s[p, p])
+            turn = np.zeros_like(s)
+            turn[range(3), range(3)] = 1.0
+            turn[[p, q], [p, q]] = np.cos(angle)
+            turn[p, q], turn[q, p] = np.sin(angle), -np.sin(angle)
+            s = turn.T @ s @ turn
+            unit = unit @ turn
+    return np.sort(np.diag(s)), unit @ np.diag(np.diag(s)) @ unit.T
+
+
+@example(lambda n: (normal(n, seed=17),), 6, 9)
+def counters_and_single_cells(x: Any) -> Any:
+    sums, seen = np.zeros_like(x, shape=(4,)), np.zeros(4, int)
+    rest = sums[3, ...]  # a view of one cell
+    for k, v in enumerate(x):
+        kind = k % 4
+        cell = sums[kind : kind + 1].reshape(()) if kind < 3 else rest
+        cell += v * (1 + seen[kind])
+        seen[kind] += 1
+    rest *= 0.5
+    return sums, np.roll(sums, int(seen[0])) * seen
