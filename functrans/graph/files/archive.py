@@ -214,7 +214,7 @@ def _primitive(name: Any, module: Any, line: Any) -> Primitive:
     if name not in REGISTRY and is_ours(str(module)):
         with contextlib.suppress(ImportError):  # a part of this package, as those that need SciPy
             importlib.import_module(module)
-            importlib.import_module(HOMES.get(name, module))
+            importlib.import_module(HOMES.get(str(name), str(module)))
     if name not in REGISTRY:
         raise Damaged(
             f"the primitive {name!r} of {module}, used at {line}, is not registered here: import "
