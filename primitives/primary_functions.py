@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from functrans.core.array import TracedArray
-from functrans.core.errors import user_line
+from functrans.core.errors import ConversionError, user_line
 from functrans.core.kinds import general
 from functrans.core.types import Array, ArrayType, dtype_of, shape_of
 
@@ -47,7 +47,7 @@ def real_results(name: str) -> Callable[..., ArrayType]:
 
     def shape(x: ArrayType, **params: Any) -> ArrayType:
         if linalg_dtype(x.dtype).kind != "c":
-            raise TypeError(
+            raise ConversionError(
                 f"{name}: whether the result for a real matrix is real is not known before its "
                 f"values are, at {user_line()}. Give {name} a complex matrix (x.astype(complex))."
             )

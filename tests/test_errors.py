@@ -39,6 +39,7 @@ MAKERS = {
 
 ELSEWHERE = {
     "functrans/scipy": "needs SciPy",
+    "primitives/primary_functions.py": "needs SciPy",
     "primitives/special_bessel.py": "needs SciPy",
     "primitives/special_equations.py": "needs SciPy",
     "primitives/accumulation.py": "needs a ufunc whose primitive has no rule for an operand",

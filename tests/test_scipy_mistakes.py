@@ -14,7 +14,7 @@ import pytest
 import functrans as ft
 from functrans import tree
 from functrans.core.array import TracedArray
-from functrans.core.errors import OperandError
+from functrans.core.errors import ConversionError, OperandError
 from tests.test_numeric_options import SQUARE, V, X
 from tests.test_odd_arguments import judged
 from tests.test_ufunc_options import TRANSFORMS, differences, lanes, outcome
@@ -212,6 +212,16 @@ def test_functions_that_scipy_writes_in_python(name: str) -> None:
         batched = transform == "vmap" and not isinstance(expected, Exception)
         wanted = outcome(lanes, call, X) if batched else expected
         assert judged(outcome(apply, call, X), wanted, transform != "vmap") == "", transform
+
+
+@pytest.mark.parametrize("name", ["logm", "sqrtm", "signm"])
+def test_what_values_decide_is_one_kind_of_mistake(name: str) -> None:
+    """Whether the result for a real matrix is real, as its eigenvalues are."""
+    function = getattr(linalg, name)
+    with pytest.raises(ConversionError, match=rf"^{name}: .*not known before"):
+        ft.make_graph(function)(SQUARE)
+    with pytest.raises(ConversionError, match="not known before"):
+        ft.make_graph(np.linalg.eigvals)(SQUARE)
 
 
 def test_distributions_take_real_numbers() -> None:
