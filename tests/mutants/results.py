@@ -123,6 +123,8 @@ def turned(params: dict[str, Any], key: str, rank: int) -> dict[str, Any]:
         new = "ortho" if value != "ortho" else "backward"
     elif isinstance(value, int):
         new = value + 1
+    elif isinstance(value, tuple) and value and isinstance(value[0], int):
+        new = (value[0] + 1, *value[1:])
     return {**params, key: new}
 
 

@@ -48,6 +48,10 @@ OF_ZERO = {("watched", "pushes[1]"), ("watched", "pulls[1]")}
 # what their lanes are is seen in tests/test_degenerate_second.py.
 OF_ZERO |= {("nulled", "batch"), ("nulled", "differentiable")}
 
+# The rule differs for a result without elements alone, of whose cotangent the backward walk makes
+# zeros itself, whatever shape it has.
+OF_NOTHING = {("broadcast_to", "pulls[0]", "parameter shape wrong")}
+
 
 def mutants_of(primitive: Primitive) -> list[Mutant]:
     """All mutants of a primitive."""
@@ -61,7 +65,12 @@ def mutants_of(primitive: Primitive) -> list[Mutant]:
         *flag_mutants(primitive, cases),
         *impl_mutants(primitive),
     ]
-    return [mutant for mutant in found if (primitive.name, mutant.place) not in OF_ZERO]
+    return [
+        mutant
+        for mutant in found
+        if (primitive.name, mutant.place) not in OF_ZERO
+        and (primitive.name, mutant.place, mutant.operator) not in OF_NOTHING
+    ]
 
 
 @contextmanager
