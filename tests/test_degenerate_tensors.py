@@ -200,6 +200,15 @@ def test_what_has_no_derivative_warns() -> None:
         assert np.isnan(torch.autograd.grad(g[0, 0], x)[0].numpy()).any()
 
 
+def test_values_that_vanish_up_to_rounding_have_a_kink_too() -> None:
+    """The rules alone take any value that is not zero as it is."""
+    u, s, vh = np.linalg.svd(LOW)
+    assert 0 < s[2] < 1e-14
+    x = tensor(LOW)
+    torch.linalg.svd(x)[1].sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), u[:, :2] @ vh[:2], atol=1e-12)
+
+
 def test_by_tensors_between() -> None:
     """The values themselves, the matrix before it was made symmetric, and what has no part."""
     x, y = tensor(TURNED), tensor(SYMMETRIC)

@@ -18,6 +18,8 @@ class _Declined(threading.local):
     """The kind of warnings that this thread takes no result with."""
 
     category: type[Warning] | None = None
+    near = True
+    """Whether results that are merely less exact than another way are not taken either."""
 
 
 declined = _Declined()
@@ -26,14 +28,15 @@ declined = _Declined()
 class declining:
     """Raise DeclinedError in place of warnings of a kind, for the length of a ``with`` block."""
 
-    __slots__ = ("before", "category")
+    __slots__ = ("before", "category", "near")
 
-    def __init__(self, category: type[Warning] | None) -> None:
+    def __init__(self, category: type[Warning] | None, near: bool = True) -> None:
         self.category = category
+        self.near = near
 
     def __enter__(self) -> None:
-        self.before = declined.category
-        declined.category = self.category or self.before
+        self.before = declined.category, declined.near
+        declined.category, declined.near = self.category or declined.category, self.near
 
     def __exit__(self, *exc: object) -> None:
-        declined.category = self.before
+        declined.category, declined.near = self.before

@@ -118,7 +118,11 @@ def walk(
     upper = None
     if living:
         below = interpreter or (bottom() if create_graph else None)
-        upper = retraced(roots, wanted, create_graph, below)
+
+        def by_rules(roots: Sequence[Any], edges: Sequence[Any]) -> list[Any]:
+            return _walked(roots, True, False, edges, None)[1]
+
+        upper = retraced(roots, wanted, create_graph, below, by_rules)
     if upper is None:
         return _walked(roots, keep, create_graph, wanted, interpreter)
     taken = upper.taken

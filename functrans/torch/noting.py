@@ -17,7 +17,7 @@ from weakref import ref
 import numpy as np
 
 from functrans.core.interpreter import stack
-from functrans.primitives.nearness import width_of
+from functrans.primitives.nearness import near_gap, small_values, width_of
 from functrans.primitives.paths import apart, values_among
 from functrans.torch.engine import ENGINE, Engine, EngineArray
 from functrans.torch.operation import Node
@@ -79,6 +79,16 @@ class Note:
             return False
         width = min(width_of(self.values.dtype, order), WIDEST)
         return not apart(self.values, self.family, width)
+
+    def told(self) -> bool:
+        """Whether rules tell by a warning where they are wrong: not of values that are near but not
+        equal up to rounding, nor of those that vanish up to rounding and are not zero."""
+        if self.values is None or self.family is None:
+            return True
+        if (small_values(self.values, self.family) & (self.values != 0)).any():
+            return False
+        gaps = near_gap(self.values, family=self.family, width=width_of(self.values.dtype, 1))
+        return bool(np.isinf(gaps).all())
 
     def unchanged(self) -> bool:
         """Whether the operands are what they were."""

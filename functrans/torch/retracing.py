@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans.core.array import TracedArray
+from functrans.core.declining import DeclinedError, declining
+from functrans.core.errors import DegenerateWarning
 from functrans.core.interpreter import stack, under
 from functrans.core.types import type_of
 from functrans.primitives.arithmetic import add, subtract
@@ -97,10 +99,11 @@ def retraced(
     wanted: Sequence[Any],
     create_graph: bool,
     below: Interpreter | None,
+    by_rules: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]],
 ) -> Upper | None:
     """The upper part of a backward pass; None if there is none, or it cannot run again.
 
-    `below` carries out the rules of the pass.
+    `below` carries out the rules of the pass; ``by_rules(roots, wanted)`` is one by these alone.
     """
     nodes = in_order(reachable([edge for edge, _ in roots])[0])
     upper: list[Node] = []
@@ -139,6 +142,16 @@ def retraced(
         with under(below):
             return with_orders(order, lambda: pulled(program, [x.value for x in operands], gs))
 
+    simple = order == 1 and not create_graph and below is None
+    hooked = anomalies.state.check_nan or any(n.hooks or n.prehooks or n.posthooks for n in nodes)
+    if simple and not hooked and all(note.told() for note in notes):
+        try:
+            with declining(DegenerateWarning, near=False):
+                some = by_rules(own, [*(x.index for x in arrays.values()), *shifted])
+        except DeclinedError:
+            pass  # it takes more than rules, which are faster
+        else:
+            return _upper(roots, inside, arrays, shifted, some, [n for n in upper if n in needed])
     try:
         found = carried(own)
     except Exception:
@@ -154,11 +167,23 @@ def retraced(
             if replaced is not g:  # all is linear in it
                 more = carried([(edge, subtract(replaced, g))])
                 found = list(map(add, found, more))
+    return _upper(roots, inside, arrays, shifted, found, [n for n in upper if n in needed])
+
+
+def _upper(
+    roots: Sequence[tuple[Any, Any]],
+    inside: set[Node],
+    arrays: dict[int, EngineArray],
+    shifted: Sequence[Any],
+    found: Sequence[Any],
+    nodes: list[Node],
+) -> Upper:
     further = [root for root in roots if root[0].node not in inside]
     edges = [x.index for x in arrays.values()]
-    further += zip(edges, found[: len(edges)], strict=True)
+    pairs = zip(edges, found[: len(edges)], strict=True)
+    further += [(edge, g) for edge, g in pairs if g is not None]
     taken = dict(zip(shifted, found[len(edges) :], strict=True))
-    return Upper(further, taken, [n for n in upper if n in needed])
+    return Upper(further, taken, nodes)
 
 
 def _hooks(nodes: list[Node]) -> dict[Any, Any]:
