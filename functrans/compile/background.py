@@ -8,7 +8,7 @@ import time
 from collections import deque
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from functrans.compile import stacks
 
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+T = TypeVar("T")
+
 CALM = 0.05
 """Seconds without compilation in the foreground after which what is in no hurry is done: LLVM is
 for one thread at a time, which would wait for it."""
+
+PATIENCE = 1.0
+"""Seconds that what is in no hurry waits for a call which has just been compiled, at most."""
 
 _LOOK = 0.005
 """Seconds after which the thread looks again whether it has become calm, or the program ends."""
@@ -26,7 +31,7 @@ _LOOK = 0.005
 _jobs: deque[Callable[[], None]] = deque()
 _calm_jobs: deque[Callable[[], None]] = deque()
 _disturbed = 0.0
-"""When something was last compiled in the foreground."""
+"""When something was last compiled in the foreground, or how long a call may go on."""
 
 _lock = threading.RLock()
 _busy = threading.RLock()
@@ -94,9 +99,20 @@ def later(job: Callable[[], None]) -> None:
 def when_calm(job: Callable[[], None]) -> None:
     """Have a function called in the background when nothing is in a hurry, see :data:`CALM`."""
     global _disturbed
-    _disturbed = time.monotonic()
+    _disturbed = max(_disturbed, time.monotonic())
     _calm_jobs.append(job)
     go_on()
+
+
+def undisturbed(run: Callable[..., T], *values: Any) -> T:
+    """Call a function, for which what is in no hurry waits: beside much other work a call lasts
+    longer than it is calm after a compilation, and would share its processor."""
+    global _disturbed
+    _disturbed = time.monotonic() + PATIENCE
+    try:
+        return run(*values)
+    finally:
+        _disturbed = time.monotonic()
 
 
 def go_on() -> None:
@@ -111,8 +127,8 @@ def go_on() -> None:
 def finish() -> None:
     """Do everything that waits, or wait for who does it, also what is in no hurry."""
     global _disturbed
-    _disturbed = -CALM
     while _jobs or _calm_jobs:
+        _disturbed = -CALM
         with _busy:
             _do_next()
     with _busy:

@@ -97,6 +97,22 @@ def test_same_bits_of_calls(function: Any) -> None:
     assert all(map(same_bits, before, after))
 
 
+def test_what_is_in_no_hurry_waits_for_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that compiles would share the processor with a first call that lasts."""
+    monkeypatch.setattr(background, "CALM", 0.0)
+    done = threading.Event()
+
+    def call(seconds: float) -> bool:
+        background.when_calm(done.set)
+        return done.wait(seconds)
+
+    assert not background.undisturbed(call, 0.05)
+    assert done.wait(10)
+    done.clear()
+    monkeypatch.setattr(background, "PATIENCE", 0.0)
+    assert background.undisturbed(call, 10.0)
+
+
 def test_code_is_replaced() -> None:
     """The first call runs quick code; the builtin stays, what it calls does not."""
     gc.collect()

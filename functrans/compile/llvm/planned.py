@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functrans.compile.background import undisturbed
 from functrans.compile.llvm.code.blas import asked
 from functrans.compile.llvm.cutting import cut, run_graphs, whole
 from functrans.compile.llvm.families import Address
@@ -94,7 +95,7 @@ class PlannedProgram:
         return records[0] if same else None
 
     def __call__(self, *values: Array) -> list[Array]:
-        return self.run(*values)
+        return undisturbed(self.run, *values)
 
     def __repr__(self) -> str:
         return f"<native program of graph {self.name}>"
