@@ -234,7 +234,7 @@ class Engine(Interpreter):
             return self.constant(ans)
         links = links_of(self, primitive, args, [x.value], [0], params, ans)
         out = self._linked(primitive, links, ans)
-        made: EngineArray = out[0] if primitive.outputs else out
+        made = out[0] if primitive.outputs else out
         self.met(primitive, args, params, ans, made.index.node)
         return out
 
