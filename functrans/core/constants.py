@@ -67,13 +67,20 @@ def _compact_copy(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A copy in which axes along which the array is broadcast take no memory either."""
     if 0 not in x.strides:
         return x.copy(order="K")
-    kept = tuple(slice(None) if step else slice(0, 1) for step in x.strides)
-    return np.broadcast_to(x[kept].copy(), x.shape)
+    return np.broadcast_to(x[_lying(x.strides)].copy(), x.shape)
+
+
+def _lying(strides: tuple[int, ...]) -> tuple[slice, ...]:
+    """The part of an array that lies in memory, if it is broadcast along axes without a stride."""
+    return tuple([slice(None) if step else slice(1) for step in strides])
 
 
 def same_bits(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
     """Whether two arrays of one shape and dtype are equal to the bit, signs of zeros and NaN
     included."""
+    if 0 in x.strides and 0 in y.strides:  # axes along which both are broadcast are looked at once
+        part = _lying(tuple(map(max, map(abs, x.strides), map(abs, y.strides))))
+        x, y = x[part], y[part]
     words = _WORDS.get(x.dtype.itemsize)
     if words is None or x.dtype.hasobject or not (x.flags.forc and x.strides == y.strides):
         return x.tobytes() == y.tobytes()
