@@ -47,6 +47,8 @@ class GraphSignature:
 
     def pattern(self, other: GraphSignature) -> Hashable:
         """Which sizes differ from those of another with this key; None if none does."""
+        if self.sizes == other.sizes:
+            return None
         found = _differing(tuple(self.sizes), tuple(other.sizes))
         return found if found else None
 
