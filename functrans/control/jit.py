@@ -186,6 +186,7 @@ class Jitted(Generic[P, R]):
             if isinstance(interpreter, Stage):  # which makes a program of all of it
                 return self.fun(*args, **kwargs)
             interpreter = interpreter.parent
+        misses = self._misses
         paths, leaves, build = self._prepared(args, kwargs)
         if TracedGenerator in self._last[1] and TracedGenerator in map(type, leaves):
             # Its lanes draw one by one.
@@ -202,7 +203,7 @@ class Jitted(Generic[P, R]):
         except DeclinedError:
             return self.fun(*args, **kwargs)  # whose transforms know of each other
         self._again = None
-        if outside():
+        if outside() and self._misses == misses:  # many programs run once
             self._prepare_next(paths, args, kwargs, build)
         return out
 
