@@ -379,9 +379,14 @@ class DegenerateWarning(UserWarning):
     """
 
 
+def is_own_code(filename: str) -> bool:
+    """Whether a file is of functrans."""
+    return filename.startswith(_OURS)
+
+
 def is_user_code(filename: str) -> bool:
     """Whether a file is not of functrans, NumPy, SciPy or Python's standard library."""
-    if filename.startswith(_OURS) or f"{os.sep}numpy{os.sep}" in filename or SCIPY in filename:
+    if is_own_code(filename) or f"{os.sep}numpy{os.sep}" in filename or SCIPY in filename:
         return False
     library = filename.startswith(_STANDARD_LIBRARY) or filename.startswith("<frozen")
     return not library or any(folder in filename for folder in _PACKAGES)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from functrans.core.errors import RandomnessError, user_line
+from functrans.core.errors import RandomnessError, is_own_code, user_line
 from functrans.core.types import ArrayType
 
 if TYPE_CHECKING:
@@ -152,7 +152,10 @@ def moved(before: list[tuple[str, Any, Any]]) -> str | None:
 
 def _read_by(function: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
     """The names and values that a function closes over or finds among its globals, and those that
-    functions among them do; the arguments bound by functools.partial, and what a method is of."""
+    functions among them do; the arguments bound by functools.partial, and what a method is of.
+
+    Functions of functrans close over those of users; among its globals there is no generator.
+    """
     inner = getattr(function, "func", None)
     if inner is not None:
         yield from ((f"argument {i}", x) for i, x in enumerate(function.args))
@@ -162,7 +165,7 @@ def _read_by(function: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
     code = getattr(function, "__code__", None)
     if code is None:
         return
-    scope = getattr(function, "__globals__", {})
+    scope = {} if is_own_code(code.co_filename) else getattr(function, "__globals__", {})
     values = [(n, scope.get(n)) for n in code.co_names if n in scope or n == "random"]
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:
