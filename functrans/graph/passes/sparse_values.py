@@ -65,16 +65,19 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
         return _of_broadcast(x, axis)
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
-    some = np.linspace(0, length - 1, 2 * _IN_CONSTANT + 1).astype(int)
-    few = bits[(slice(None),) * axis + (some,)]  # numpy.take copies all of what is not in C order
-    few = np.sort(np.moveaxis(few, axis, 0), axis=0)
-    base = few[_IN_CONSTANT]
-    if np.count_nonzero(few != base) > _IN_CONSTANT * base.size:
+    some = [(length - 1) * k // (2 * _IN_CONSTANT) for k in range(2 * _IN_CONSTANT + 1)]
+    before = (slice(None),) * axis
+    few = bits[(*before, some)]  # numpy.take copies all of what is not in C order
+    few.sort(axis)
+    row = few[(*before, slice(_IN_CONSTANT, _IN_CONSTANT + 1))]
+    base = row.reshape(x.shape[:axis] + x.shape[axis + 1 :])
+    if np.count_nonzero(few != row) > _IN_CONSTANT * base.size:
         return None
-    other = bits != np.expand_dims(base, axis)
-    if np.count_nonzero(other) > _IN_CONSTANT * base.size:
+    other = bits != row
+    count = np.count_nonzero(other)
+    if count > _IN_CONSTANT * base.size:
         return None
-    found = np.flatnonzero(other) if other.any() else np.zeros(0, int)
+    found = np.flatnonzero(other) if count else np.zeros(0, int)
     places = np.unravel_index(found, x.shape)  # several times as fast as numpy.nonzero
     rows = places[axis]
     columns = np.ravel_multi_index(places[:axis] + places[axis + 1 :], base.shape)
@@ -85,8 +88,10 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     if count > _IN_CONSTANT:
         return None
 
+    shape = with_one(x.shape, axis)
+
     def along(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.moveaxis(numbers.reshape(1, *base.shape), 0, axis)
+        return numbers.reshape(shape)
 
     entries = []
     for k in range(count):
