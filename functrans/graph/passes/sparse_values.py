@@ -66,7 +66,7 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     bits = x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "f" else x
     # Of so many rows, the number of the base is in most, and in each pair of which one has it.
     some = [(length - 1) * k // (2 * _IN_CONSTANT) for k in range(2 * _IN_CONSTANT + 1)]
-    before = (slice(None),) * axis
+    before: tuple[Any, ...] = (slice(None),) * axis
     few = bits[(*before, some)]  # numpy.take copies all of what is not in C order
     few.sort(axis)
     row = few[(*before, slice(_IN_CONSTANT, _IN_CONSTANT + 1))]
@@ -74,10 +74,10 @@ def sparse_constant(x: np.ndarray[Any, Any], axis: int) -> Sparse | None:
     if np.count_nonzero(few != row) > _IN_CONSTANT * base.size:
         return None
     other = bits != row
-    count = np.count_nonzero(other)
-    if count > _IN_CONSTANT * base.size:
+    differing = np.count_nonzero(other)
+    if differing > _IN_CONSTANT * base.size:
         return None
-    found = np.flatnonzero(other) if count else np.zeros(0, int)
+    found = np.flatnonzero(other) if differing else np.zeros(0, int)
     places = np.unravel_index(found, x.shape)  # several times as fast as numpy.nonzero
     rows = places[axis]
     columns = np.ravel_multi_index(places[:axis] + places[axis + 1 :], base.shape)
