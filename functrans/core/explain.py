@@ -331,9 +331,9 @@ def explained(error: BaseException, who: Interpreter) -> FunctransError | None:
         return type(cause)(str(cause))
     if text.startswith("Iterator operand is flagged as writeable, but is an object"):
         return ConversionError(
-            f"{who}: numpy.nditer takes no traced array, at {place}. Loop over x.flat, or over "
-            "numpy.ndindex(x.shape) to write: x[index] = y; or write the operation on the whole "
-            "array."
+            f"{who}: numpy.nditer and nested_iters take no traced array, at {place}. Loop over "
+            "x.flat, or over numpy.ndindex(x.shape) to write: x[index] = y; or write the operation "
+            "on the whole array."
         )
     name = _named(text) or _unwritten(error)
     if name and (isinstance(error, TypeError) or "has no setter" in text):

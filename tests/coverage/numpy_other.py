@@ -20,6 +20,7 @@ PLAIN = "NumPy makes a plain array of its argument"
 MEMORY = "it has no memory of its own"
 PYTHON = "a Python function of elements; functrans.vmap applies one to each element"
 ITERATES = "NumPy walks through the memory of its argument"
+NO_ITERATOR = "nditer and nested_iters take no traced array"
 NOT_PLAIN = r"cannot become a (plain ndarray|Python|numpy\.matrix)"
 NO_RULE = (MissingRuleError, ConversionError)
 
@@ -68,9 +69,9 @@ ROWS: dict[str, Row] = {
         (MissingRuleError, ConversionError),
         f"no rule|{NOT_PLAIN}",
     ),
-    "nditer": refused(ITERATES, {"np.nditer(x)": "v"}, TypeError, "Iterator operand"),
+    "nditer": refused(ITERATES, {"np.nditer(x)": "v"}, ConversionError, NO_ITERATOR),
     "nested_iters": refused(
-        ITERATES, {"np.nested_iters(x, [[0], [1]])": "A"}, TypeError, "Iterator operand"
+        ITERATES, {"np.nested_iters(x, [[0], [1]])": "A"}, ConversionError, NO_ITERATOR
     ),
     "ndenumerate": plain({"list(np.ndenumerate(x))": "v"}, "enumerate(x.ravel()) does not"),
     "ndindex": apart("indices of a shape", {"list(np.ndindex(x.shape))": "A"}),
