@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from functrans.control.derived import known
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, as_what
 from functrans.core.dispatch import public_function
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.interpreter import Interpreter, under
@@ -81,7 +81,7 @@ class Recording(Stage):
         plain = known(value)
         if plain is not None:
             self._known[array.variable] = plain
-        return array
+        return as_what(array, value)
 
     def taken_back(self, first: int) -> list[Equation]:
         self._done = min(self._done, first)

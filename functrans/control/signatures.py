@@ -32,7 +32,9 @@ def kind_of(x: Any) -> Any:
     kind = type_of(x)
     if isinstance(x, TracedArray):
         cls = TracedArray
-    return (cls, kind.shape, kind.dtype, kind.weak) if kind.dtype.kind in "biufc" else None
+    if kind.dtype.kind not in "biufc":
+        return None
+    return cls, kind.shape, kind.dtype, kind.weak, isinstance(x, np.ndarray)
 
 
 def at_a_glance(

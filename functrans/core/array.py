@@ -7,7 +7,7 @@ methods are attached by ``functrans.numpy``, which also fills the tables of NumP
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from functrans.core.explain import (
     whole_remedy,
 )
 from functrans.core.interpreter import is_active, stack
+from functrans.core.places import Place
 from functrans.core.primitive import BY_UFUNC
 from functrans.core.types import (
     OPERANDS,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from functrans.core.types import Shape
+
+T = TypeVar("T")
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """What carries out ``ufunc(*inputs)`` on traced arrays."""
@@ -157,13 +160,31 @@ class TracedArray:
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The type of what this array stands for, so that ``isinstance`` sends user code the way it
-        goes without a transform. A value without axes that is not known is taken for a scalar."""
-        if self.shape:
+        goes without a transform."""
+        if self.is_ndarray:
             return np.ndarray
         value = self.underlying
         if value is not None and not shape_of(value):
             return value.__class__
         return PYTHON_TYPES[self.dtype.kind] if self.weak else self.dtype.type
+
+    @property
+    def is_ndarray(self) -> bool:
+        """Whether it stands for an ndarray, which can be written to, and not for a scalar.
+
+        Without axes the value tells it; where that is not known, that it was made as an array. What
+        else there is, lanes of a batch and results of operations, passes for scalars.
+        """
+        if self.shape:
+            return True
+        value: Any = self
+        while isinstance(value, TracedArray):
+            if value.place is not None:
+                return True
+            if not value.interpreter.values_known:
+                return False
+            value = value.underlying
+        return isinstance(value, np.ndarray)
 
     @property
     def type(self) -> ArrayType:
@@ -436,7 +457,7 @@ class Likeness(TracedArray):
 
 def snapshot(x: Any) -> Any:
     """A value as it is now, whatever its holder writes into the array later."""
-    return x.snapshot() if isinstance(x, TracedArray) else duplicate(x)
+    return own_handle(x) if isinstance(x, TracedArray) else duplicate(x)
 
 
 def duplicate(x: Any) -> Any:
@@ -453,7 +474,21 @@ def python_number(x: Any) -> Any:
 
 def own_handle(x: Any) -> Any:
     """The value in a handle that no user code holds; an ndarray as it is."""
-    return x.snapshot() if isinstance(x, TracedArray) else x
+    if not isinstance(x, TracedArray):
+        return x
+    return x.snapshot() if x.place is None else array_of_its_own(x.snapshot())
+
+
+def array_of_its_own(x: T) -> T:
+    """A new value, of which is noted, if it has no axes, that it is an array and not a scalar."""
+    if isinstance(x, TracedArray) and not x.shape and x.place is None:
+        x.place = Place()
+    return x
+
+
+def as_what(new: T, x: Any) -> T:
+    """A new value in the class of `x`: an array without axes if that is one."""
+    return array_of_its_own(new) if isinstance(x, np.ndarray) else new
 
 
 def for_reading(x: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import array_of_its_own
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes, views
 from functrans.numpy.axes import ndim_of, one_axis, several_axes
@@ -62,7 +63,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     lengths = [[shape_of(z)[i] for i in part] for z, part in ((x, x_axes), (y, y_axes))]
     if lengths[0] != lengths[1]:
         raise ValueError("shape-mismatch for sum")
-    return p.tensordot(x, y, axes=(x_axes, y_axes))
+    return array_of_its_own(p.tensordot(x, y, axes=(x_axes, y_axes)))
 
 
 @implements(np.einsum)
@@ -86,12 +87,13 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any
             if dtype.kind not in NUMERIC_KINDS:
                 raise unsupported("einsum", f"dtype={dtype}", "take a numeric dtype")
     ans = p.einsum_of(*args, optimize=optimize, dtype=dtype)
-    if len(args) == 2 and dtype is None and isinstance(args[0], str):  # may rename axes: a view
+    renames = len(args) == 2 and dtype is None and isinstance(args[0], str)  # perhaps: a view
+    if renames and (shape_of(ans) or not ndim_of(args[1])):
 
         def read(base: Any) -> Any:
             return p.einsum_of(args[0], base)
 
-        views.link(args[1], ans, read, lambda numbers: np.einsum(args[0], numbers))
+        views.shown(args[1], ans, read, lambda numbers: np.einsum(args[0], numbers))
     return ans
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray
+from functrans.core.array import TracedArray, as_what
 from functrans.core.interpreter import outside, stack
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import reductions, shapes
@@ -140,6 +140,8 @@ def asarray(
     if copy is not None or order is not None or like is not None:
         np.asarray(_NOTHING, order=order, copy=copy, like=like)  # if it may be
     x = reductions.cast(operand(a), dtype)
+    if not isinstance(x, ndarray):
+        x = shapes.as_array(x)
     _check_copy(copy, x, a)
     return _copy_method(x) if copy and x is a else x
 
@@ -332,7 +334,8 @@ def fresh(content: Any) -> Array:
     top = stack.top
     if top is None or isinstance(content, TracedArray) and content.interpreter is top:
         return content  # the second: NumPy has asked `like` already
-    return top.fresh(content)
+    new = top.fresh(content)
+    return as_what(new, content)
 
 
 def writable(copied: Any) -> Array:
@@ -354,10 +357,11 @@ def _copy_method(x: Any, order: Any = "C") -> Array:
     """An array of its own with the same elements, which belongs to the innermost transform."""
     if order != "C":
         checked_order(order)
-    if stack.top is x.interpreter:
-        return x.duplicate()
-    x.check_active()
-    return fresh(x.duplicate())
+    new = x.duplicate()
+    if stack.top is not x.interpreter:
+        x.check_active()
+        new = fresh(new)
+    return as_what(new, x)
 
 
 @implements(np.copy)
@@ -424,7 +428,7 @@ def _astype_method(
     if wanted.kind not in "?biufc":
         raise unsupported("ndarray.astype", f"dtype={wanted}", "take a numeric dtype")
     if wanted == dtype_of(x):
-        return x.duplicate() if copy else x
+        return _copy_method(x) if copy else x
     ans = p.astype(x, dtype=wanted)
     return shapes.as_array(ans) if not x.shape and isinstance(x, ndarray) else ans
 

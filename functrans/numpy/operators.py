@@ -17,7 +17,7 @@ from functrans.numpy.operands import converted, is_operand
 from functrans.numpy.outputs import write_result
 from functrans.numpy.python_numbers import PYTHONS, among_numbers
 from functrans.numpy.selected import Selection, select, written
-from functrans.numpy.views import getitem, is_zero_dimensional_array, write, write_all
+from functrans.numpy.views import getitem, write, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +174,7 @@ def in_place_operator(name: str, operator: Function) -> Function:
 
     def in_place(x: Any, y: Any) -> Any:
         ans = operator(x, y)
-        if ans is NotImplemented or not x.shape and not is_zero_dimensional_array(x):
+        if ans is NotImplemented or not x.is_ndarray:
             return ans
         write_result(x, ans, f"numpy.{name}")
         return x

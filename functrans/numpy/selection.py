@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from functrans import primitives as p
+from functrans.core.array import array_of_its_own
 from functrans.core.errors import ConversionError, user_line
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy import indexing, predicates, reductions, shapes
@@ -40,7 +41,7 @@ def where(condition: Any, x: Any = MISSING, y: Any = MISSING, /) -> Any:
     mask = operand(condition)
     if type(mask) is np.ndarray and mask.dtype.kind not in NUMERIC_KINDS:
         mask = mask.astype(bool)  # of texts, dates and objects
-    return p.where(mask, operand(x), operand(y))
+    return array_of_its_own(p.where(mask, operand(x), operand(y)))
 
 
 @implements(np.select)
@@ -59,7 +60,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     ans = reductions.cast(operand(default), dtype)
     for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
         ans = p.where(condition, reductions.cast(choice, dtype), ans)
-    return ans
+    return array_of_its_own(ans)
 
 
 @implements(np.piecewise)
@@ -82,7 +83,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     # NumPy lets a later condition overrule an earlier one.
     for condition, value in zip(conditions, values, strict=False):
         ans = p.where(_in_shape(condition, x), _piece(value, x), ans)
-    return ans
+    return array_of_its_own(ans)
 
 
 def _in_shape(condition: Any, x: Array) -> Array:

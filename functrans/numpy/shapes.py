@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from functrans import primitives as p
-from functrans.core.array import TracedArray, own_handle
+from functrans.core.array import TracedArray, array_of_its_own, own_handle
 from functrans.core.types import Array, Shape, shape_of
 from functrans.numpy.axes import (
     a_shape,
@@ -41,7 +41,7 @@ def full_shape(size: int, shape: Any) -> Shape:
 
 def as_array(x: Array) -> Array:
     """A value without axes as an array, where functions of NumPy give no scalar."""
-    return p.reshape(p.reshape(x, shape=(1,)), shape=())  # that of a scalar is one
+    return array_of_its_own(p.reshape(p.reshape(x, shape=(1,)), shape=()))  # of a scalar it is none
 
 
 @implements(np.reshape, views=True)
@@ -224,7 +224,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Array:
     x = operand(array)
     shape = a_shape(shape)
     if shape == shape_of(x):
-        return x
+        return x if shape else as_array(x)
     if np.broadcast_shapes(shape_of(x), shape) != shape:
         raise ValueError(f"an array of shape {shape_of(x)} cannot be broadcast to shape {shape}")
     return p.broadcast_to(x, shape=shape)
@@ -235,7 +235,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Array, ...]:
     """The arrays stretched to their common shape."""
     arrays = [operand(x) for x in args]
     shape = np.broadcast_shapes(*map(shape_of, arrays))
-    return tuple(broadcast_to(x, shape) if shape else as_array(x) for x in arrays)
+    return tuple(broadcast_to(x, shape) for x in arrays)
 
 
 @implements(np.flip, views=True)
@@ -288,7 +288,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     shape = shape_of(x)
     if axis is None:
         if len(shape) != 1:
-            return reshape(roll(flattened(x), shift, 0), shape)
+            return array_of_its_own(reshape(roll(flattened(x), shift, 0), shape))
         axis = 0
     if type(shift) is int and type(axis) is int:
         return _rolled(x, shift, one_axis(axis, len(shape)))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import operator
-import weakref
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,10 @@ import numpy as np
 
 from functrans import primitives as p
 from functrans.core import overwriting
-from functrans.core.array import TracedArray, own_handle
+from functrans.core.array import TracedArray, array_of_its_own, own_handle
 from functrans.core.errors import user_line
 from functrans.core.overwriting import apart, is_large
+from functrans.core.places import Place
 from functrans.core.types import Array, dtype_of, shape_of
 from functrans.numpy.mistakes import numpys_error
 
@@ -30,74 +30,11 @@ if TYPE_CHECKING:
     F = Callable[..., Any]
 
 
-class Place:
-    """How one array shares its elements with others.
-
-    Attributes
-    ----------
-    base : TracedArray or None
-        The array of which this one is a view; None for an array of its own.
-    read : callable or None
-        Makes the content of the view of that of the base.
-    show : callable or None
-        The same by NumPy, for the numbers of the elements.
-    key : object
-        The basic index that made the view, or None.
-    always : bool
-        It is a view even where NumPy's function gives a copy of the numbers (``x.flat``).
-    views : list of weakref.ref
-        The views of this array.
-    written : bool
-        It was written to: what is read of it is kept apart from its memory.
-    apart : bool
-        Its content is known not to hold the memory of its root.
-    """
-
-    __slots__ = (
-        "always",
-        "apart",
-        "base",
-        "key",
-        "numbers",
-        "pruned",
-        "read",
-        "show",
-        "views",
-        "written",
-    )
-
-    def __init__(
-        self,
-        base: Any = None,
-        read: F | None = None,
-        show: F | None = None,
-        key: Any = None,
-        always: bool = False,
-    ) -> None:
-        self.base = base
-        self.read = read
-        self.show = show
-        self.key = key
-        self.always = always
-        self.views: list[weakref.ref[Any]] = []
-        self.pruned = 8
-        self.numbers: Any = None
-        self.written = False
-        self.apart = False
-
-    def enter(self, view: TracedArray) -> None:
-        """Add a view; those that are gone are dropped now and then."""
-        if len(self.views) >= self.pruned:
-            self.views = [v for v in self.views if v() is not None]
-            self.pruned = 8 + 2 * len(self.views)
-        self.views.append(weakref.ref(view))
-
-
 def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: bool = False) -> Any:
     """Let a view and its base see what is written to either; returns the view."""
     if not isinstance(view, TracedArray) or not isinstance(base, TracedArray) or view is base:
         return view
-    if not view.shape and not (is_zero_dimensional_array(view) or _shows_array(base, key)):
+    if not view.shape and not view.is_ndarray and not _shows_array(base, key):
         return view
     if view.place is not None and view.place.base is base:
         return view
@@ -111,22 +48,18 @@ def link(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: boo
 def _shows_array(base: TracedArray, key: Any) -> bool:
     """Whether a view without axes is an array, which NumPy decides without looking at elements: an
     index of an array is one if it has an Ellipsis, and whatever a function shows of it."""
-    if key is not None and not any(k is ... for k in (key if type(key) is tuple else (key,))):
-        return False
-    return bool(base.shape) or is_zero_dimensional_array(base)
+    return base.is_ndarray if key is None else _has_ellipsis(key)
 
 
-def is_zero_dimensional_array(x: Any) -> bool:
-    """Whether `x` stands for a 0-d ndarray, which unlike a NumPy scalar is mutable.
+def shown(base: Any, view: Any, read: F, show: F, key: Any = None, *, always: bool = False) -> Any:
+    """What NumPy returns as `view`: of an array a linked one, of a scalar a copy."""
+    if isinstance(base, TracedArray) and not base.is_ndarray:
+        return array_of_its_own(view) if key is not None and _has_ellipsis(key) else view
+    return link(base, view, read, show, key, always=always)
 
-    Of lanes of a batch and of values that are not known, views are; all others pass for scalars.
-    """
-    value = x
-    while isinstance(value, TracedArray):
-        if not value.interpreter.values_known:
-            return x.place is not None and x.place.base is not None
-        value = value.underlying
-    return isinstance(value, np.ndarray)
+
+def _has_ellipsis(key: Any) -> bool:
+    return any(k is ... for k in (key if type(key) is tuple else (key,)))
 
 
 def getitem(x: TracedArray, key: Any) -> Any:
@@ -134,7 +67,7 @@ def getitem(x: TracedArray, key: Any) -> Any:
     basic = basic_key(x, key)
     if basic is None or (x.place is not None and x.place.always):  # x.flat[1:] is a copy
         return p.getitem(x, key)
-    return link(
+    return shown(
         x, _part(x, basic), lambda base: _part(base, basic), operator.itemgetter(basic), basic
     )
 
@@ -187,7 +120,7 @@ def showing(function: Callable[..., Any]) -> Callable[[F], F]:
                 raise wrong from None
             if not isinstance(ans, tuple | list):
                 if args:
-                    link(
+                    shown(
                         args[0],
                         ans,
                         lambda base: own(base, *args[1:], **kwargs),
@@ -196,9 +129,9 @@ def showing(function: Callable[..., Any]) -> Callable[[F], F]:
                 return ans
             for i, part in enumerate(ans):
                 if len(args) == len(ans) > 1 and not kwargs:
-                    link(args[i], part, *_of_several(own, function, args, i))
+                    shown(args[i], part, *_of_several(own, function, args, i))
                 else:
-                    link(
+                    shown(
                         args[0],
                         part,
                         lambda base, i=i: own(base, *args[1:], **kwargs)[i],
@@ -234,7 +167,7 @@ def flat(x: TracedArray) -> Any:
     def read(base: Any) -> Any:
         return p.reshape(base, shape=(base.size,))
 
-    return link(x, read(x), read, show, always=True)
+    return shown(x, read(x), read, show, always=True)
 
 
 # Writing

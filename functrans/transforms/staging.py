@@ -9,7 +9,7 @@ import numpy as np
 
 from functrans.core import tree
 from functrans.core.algebra import algebra
-from functrans.core.array import TracedArray, snapshot
+from functrans.core.array import TracedArray, as_what, snapshot
 from functrans.core.constants import Constants
 from functrans.core.errors import (
     InputTypeError,
@@ -371,7 +371,7 @@ def _stage(
         variables = [
             TracedGenerator(stage.variable(GENERATOR_TYPE))
             if is_generator(x)
-            else stage.variable(_staged_type(fun, transform, in_tree, j, x))
+            else as_what(stage.variable(_staged_type(fun, transform, in_tree, j, x)), x)
             for j, x in enumerate(leaves)
         ]
         new_args, new_kwargs = tree.unflatten(in_tree, variables)
