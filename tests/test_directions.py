@@ -12,6 +12,7 @@ from functrans.graph.graph import Graph
 from functrans.graph.passes import check
 from functrans.graph.passes.turned import turn_places
 from functrans.transforms import directions
+from functrans.transforms.staging import Stage
 from tests.test_sparsity import FUNCTIONS, POINTS, N, bits
 
 X = POINTS["plain"]
@@ -114,6 +115,43 @@ def test_graphs_have_the_bits_of_written_directions(
         same(compiled(backend="numpy"), plain, strides=strides)
         for a, b in zip(ft.tree.leaves(compiled()), ft.tree.leaves(native), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+ELSEWHERE = (
+    *("jacobian", "jacfwd, chunked", "complex", "one-hot rows", "a rule that asks for values"),
+    *("gradient of a Hessian", "batched", "batched Jacobian"),
+)
+"""Those whose directions are written out, or go through another transform."""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_operations_are_taken_over_as_they_would_be_recorded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same types, lines and reports of errors."""
+    monkeypatch.setattr(directions, "SPARSE_IN_GRAPHS", 0)
+    taken: list[Graph] = []
+    take_over = Stage.take_over
+
+    def noted(stage: Stage, graph: Graph, values: Any) -> Any:
+        taken.append(graph)
+        return take_over(stage, graph, values)
+
+    def recorded(stage: Stage, graph: Graph, values: Any) -> Any:
+        def at(line: str) -> None:
+            stage.line = line
+
+        outs = graph.evaluate(values, at)
+        stage.line = None
+        return outs
+
+    graphs = []
+    for way in (noted, recorded):
+        monkeypatch.setattr(Stage, "take_over", way)
+        graphs.append(ft.make_graph(TAKEN[name])(X))
+    found, wanted = [(g.text(lines=True), [e.errstate for e in g.equations]) for g in graphs]
+    assert found == wanted
+    assert taken or name in ELSEWHERE
 
 
 @pytest.mark.parametrize("name", ["hessian of rosenbrock", "jacfwd of slices", "jacrev of slices"])

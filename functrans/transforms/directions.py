@@ -114,6 +114,8 @@ def _followed(
 def _evaluated(graph: Graph, values: Sequence[Any], recorders: Sequence[Stage]) -> list[Any]:
     """Run a graph; what is recorded of it keeps its lines."""
     looking = [stage for stage in recorders if stage.line is None]
+    if [stack.top] == looking == recorders:  # nobody else is to know of the operations
+        return looking[0].take_over(graph, values)
 
     def at(line: str | None) -> None:
         for stage in looking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self
 
@@ -47,7 +48,7 @@ from functrans.transforms.lines import Lines
 from functrans.transforms.origins import depends_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 P = ParamSpec("P")
 
@@ -244,6 +245,30 @@ class Stage(Interpreter):
         outputs = tuple(map(Variable, types))
         self.equations.append(Equation(primitive, kept, params, outputs, line, errstate))
         return tuple([StageArray(self, v) for v in outputs])
+
+    def take_over(self, graph: Graph, values: Sequence[Any]) -> list[Any]:
+        """Record the operations of a graph without effects on values of the types of its inputs,
+        and return its outputs: what it tells of types and lines is not worked out again.
+
+        The graph is used up: its variables are mine then.
+        """
+        known: dict[Variable, Any] = dict(zip(graph.inputs, values, strict=True))
+        keep = self.constants.keep
+        for equation in graph.equations:
+            args = [known[x] if type(x) is Variable else x for x in equation.inputs]
+            primitive = equation.primitive
+            with nullcontext() if equation.errstate is None else np.errstate(**equation.errstate):
+                if any(map(self.owns, args)):
+                    inputs = tuple([x.variable if self.owns(x) else keep(x) for x in args])
+                    taken = equation.changed(inputs=inputs)
+                    taken.errstate = self._reports.changed()
+                    self.equations.append(taken)
+                    known.update([(v, StageArray(self, v)) for v in equation.outputs])
+                    continue
+                ans = primitive.call(*args, **equation.params)
+            outs = (ans,) if primitive.outputs is None else ans
+            known.update(zip(equation.outputs, outs, strict=True))
+        return [known[x] if type(x) is Variable else x for x in graph.outputs]
 
     def taken_back(self, first: int) -> list[Equation]:
         """Remove the equations from a place on."""
