@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self
 
@@ -254,20 +253,24 @@ class Stage(Interpreter):
         """
         known: dict[Variable, Any] = dict(zip(graph.inputs, values, strict=True))
         keep = self.constants.keep
+        reported: dict[int, dict[str, Any] | None] = {}  # for each object that says so
         for equation in graph.equations:
             args = [known[x] if type(x) is Variable else x for x in equation.inputs]
-            primitive = equation.primitive
-            with nullcontext() if equation.errstate is None else np.errstate(**equation.errstate):
-                if any(map(self.owns, args)):
-                    inputs = tuple([x.variable if self.owns(x) else keep(x) for x in args])
-                    taken = equation.changed(inputs=inputs)
-                    taken.errstate = self._reports.changed()
-                    self.equations.append(taken)
-                    known.update([(v, StageArray(self, v)) for v in equation.outputs])
-                    continue
-                ans = primitive.call(*args, **equation.params)
-            outs = (ans,) if primitive.outputs is None else ans
-            known.update(zip(equation.outputs, outs, strict=True))
+            primitive, errstate = equation.primitive, equation.errstate
+            if any(map(self.owns, args)):
+                if id(errstate) not in reported:
+                    with np.errstate(**(errstate or {})):
+                        reported[id(errstate)] = self._reports.changed()
+                inputs = tuple([x.variable if self.owns(x) else keep(x) for x in args])
+                taken = equation.changed(inputs=inputs)
+                taken.errstate = reported[id(errstate)]
+                self.equations.append(taken)
+                known.update([(v, StageArray(self, v)) for v in equation.outputs])
+            else:
+                with np.errstate(**(errstate or {})):
+                    ans = primitive.call(*args, **equation.params)
+                outs = (ans,) if primitive.outputs is None else ans
+                known.update(zip(equation.outputs, outs, strict=True))
         return [known[x] if type(x) is Variable else x for x in graph.outputs]
 
     def taken_back(self, first: int) -> list[Equation]:
