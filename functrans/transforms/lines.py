@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from functrans.core.array import TracedArray
-from functrans.core.errors import described, is_user_code
+from functrans.core.errors import described, is_own_code, is_user_code
 from functrans.core.interpreter import stack
 from functrans.transforms.replay import Replay
 from functrans.transforms.reverse import Reverse, ReverseArray
@@ -73,6 +73,13 @@ _KINDS = {
 }
 
 
+_OWN: dict[int, int] = {}
+"""What frames of our own codes are, by their ids."""
+
+_OWN_CODES: list[Any] = []
+"""These codes, which modules hold too."""
+
+
 class Lines:
     """Lines of the entries of tapes that grow while a function is recorded.
 
@@ -87,7 +94,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._known: dict[int, dict[int, str]] = {}
-        self._kinds: dict[int, int] = {}
+        self._kinds = _OWN.copy()
         self._codes: list[Any] = []
         self._described: dict[tuple[int, int], str] = {}
         self._backward: dict[str, str] = {}
@@ -183,8 +190,12 @@ class Lines:
         kind = _KINDS.get(code, _OTHER)
         if kind == _OTHER and is_user_code(code.co_filename):
             kind = _USER
-        self._codes.append(code)
         self._kinds[id(code)] = kind
+        if is_own_code(code.co_filename):
+            _OWN[id(code)] = kind
+            _OWN_CODES.append(code)
+        else:
+            self._codes.append(code)
         return kind
 
     def _of(self, frame: FrameType | None) -> str:
