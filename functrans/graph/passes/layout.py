@@ -82,10 +82,11 @@ class Layouts:
     def _all_contiguous(self, equation: Equation, out: Variable) -> bool:
         if equation.primitive.kind == "bilinear":  # matmul: products are made in order
             return out.type.ndim == 2
-        whole = [x for x in equation.inputs if np.shape(_typed(x)) == out.type.shape]
-        others = [x for x in equation.inputs if np.shape(_typed(x)) != out.type.shape]
+        shape = out.type.shape
+        shapes = [getattr(_typed(x), "shape", ()) for x in equation.inputs]
+        whole = [x for x, own in zip(equation.inputs, shapes, strict=True) if own == shape]
         # Those that vary along one axis have no say in the order of the axes.
-        silent = all([sum([n > 1 for n in np.shape(_typed(x))]) <= 1 for x in others])
+        silent = all([sum([n > 1 for n in own]) <= 1 for own in shapes if own != shape])
         return bool(whole) and silent and all(map(self._in_order, whole))
 
     def _in_order(self, x: Any) -> bool:
