@@ -294,7 +294,7 @@ class Statements:
         self.depths[x] = self.depths.get(other, 0)
 
     def _enter(self, equation: Equation, calls: Callable[[Equation], Lowering | None]) -> None:
-        found = elementwise(equation)
+        written = equation
         if not all([type(x) is Variable for x in equation.inputs]):
             equation = equation.changed(inputs=tuple(map(self.variable, equation.inputs)))
         name = equation.primitive.name
@@ -320,6 +320,7 @@ class Statements:
             if index is not None:
                 self.define(out, Moved(equation.inputs[0], index))
             else:
+                found = elementwise(written)  # which looks at numbers
                 assert found is not None, name
                 self.define(out, Elementwise(found, equation.inputs))
 
