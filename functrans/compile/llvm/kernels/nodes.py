@@ -53,15 +53,16 @@ class Node:
 
 
 def partners(order: Sequence[Node]) -> dict[Node, Node]:
-    """Of sines and cosines of one value, the first with the other one."""
+    """Of sines and cosines of one value, the first with the first of the other kind."""
     found: dict[Node, Node] = {}
     known: dict[tuple[Node, DType], Node] = {}
     for node in order:
         if node.definition is None or node.definition.operation.function not in ("sin", "cos"):
             continue
         first = known.setdefault((node.operands[0], node.dtype), node)
-        if first is not node:
-            found[first] = node
+        assert first.definition is not None
+        if first.definition.operation.function != node.definition.operation.function:
+            found.setdefault(first, node)
     return found
 
 
