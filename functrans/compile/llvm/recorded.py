@@ -133,6 +133,8 @@ _unplanned: list[ReferenceType[RecordedFunction]] = []
 def join_families(graph: Graph) -> None:
     """Let programs that were found be known to their families, if a graph that is to be planned may
     differ from theirs in sizes alone: it has the same code then as if they had been planned."""
+    if not _unplanned:
+        return
     from functrans.compile.llvm.plans.dynamic_shapes import GraphSignature
 
     own = GraphSignature(graph).key

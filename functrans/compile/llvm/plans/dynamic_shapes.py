@@ -34,12 +34,12 @@ class GraphSignature:
         self.sizes += [x.type.shape for x in graph.inputs]
         for equation in graph.equations:
             numbers = list(_numbers(equation))
-            self.sizes += [value for _, value in numbers]
+            self.sizes += [value for _, value, _ in numbers]
             self.sizes += [x.type.shape for x in equation.outputs]
             inner = [self._of(graph) for _, graph in named_graphs(equation.params)]
             key += [
                 equation.primitive.name,
-                tuple([(name, _form(value)) for name, value in numbers]),
+                tuple([(name, form) for name, _, form in numbers]),
                 tuple(map(_kind, equation.outputs)),
                 *inner,
             ]
@@ -57,11 +57,12 @@ def _kind(x: Variable) -> Hashable:
     return x.type.dtype.char, x.type.ndim
 
 
-def _numbers(equation: Equation) -> Iterator[tuple[str, Sizes]]:
-    """The parameters of an equation that are ints, or nested tuples of ints."""
+def _numbers(equation: Equation) -> Iterator[tuple[str, Sizes, Hashable]]:
+    """The parameters of an equation that are ints, or nested tuples of ints, and how nested."""
     for name, value in equation.params.items():
-        if _form(value) is not None:
-            yield name, value
+        form = _form(value)
+        if form is not None:
+            yield name, value, form
 
 
 def _form(value: Any) -> Hashable:
@@ -107,7 +108,7 @@ class _Copying:
         equations = []
         for equation in graph.equations:
             params = dict(equation.params)
-            for name, value in _numbers(equation):
+            for name, value, _ in _numbers(equation):
                 params[name] = self._next(value)
             outputs = tuple(map(variable, equation.outputs))
             params = with_graphs(params, self.copied)
