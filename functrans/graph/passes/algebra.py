@@ -15,7 +15,7 @@ from functrans.graph.passes.layout import Layouts
 from functrans.graph.passes.rewriting import rewritten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from functrans.graph.graph import Graph
 
@@ -32,18 +32,12 @@ def simplify(graph: Graph) -> Graph:
 
 class Simplifying:
     """The rewriting of the equations of one graph, with what is known of those before the current
-    one.
-
-    Attributes
-    ----------
-    refused : bool
-        Whether a rewrite was not made for the sake of those who use a value, which others may not.
-    """
+    one."""
 
     def __init__(self, graph: Graph) -> None:
         self.makers: dict[Variable, Equation] = {}
         self.layouts = Layouts(graph.equations, graph.outputs)
-        self.refused = False
+        self._refused: list[Sequence[Variable]] = []  # whose users mind
         self._scalars: dict[Variable, Any] = {}
         """What Python numbers are made of, where that has their dtype."""
 
@@ -95,8 +89,15 @@ class Simplifying:
     def indifferent(self, equation: Equation) -> bool:
         """Whether nobody who uses the result minds how it lies in memory."""
         found = self.layouts.indifferent(equation.outputs)
-        self.refused |= not found
+        if not found:
+            self._refused.append(equation.outputs)
         return found
+
+    def reconsiders(self, made: Graph) -> bool:
+        """Whether a rewrite was not made for the sake of those who use a value, and those who do in
+        the graph that was made do not mind."""
+        layouts = Layouts(made.equations, made.outputs)
+        return any(map(layouts.indifferent, self._refused))
 
 
 def _all_are(x: Any, value: float) -> bool:

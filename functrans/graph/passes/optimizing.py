@@ -80,7 +80,7 @@ class _Optimizing:
                     made = once(made)
                     self._check(made)
                 # A walk leaves nothing to do but what depends on later equations.
-                again = made is not before and (walk.refused or calls(made))
+                again = made is not before and (walk.reconsiders(made) or calls(made))
             self._done[graph] = self._done[made] = made
         return self._done[graph]
 
@@ -98,10 +98,10 @@ class _Walk:
         self._simplifying = Simplifying(graph)
         self._shared = sharing()
 
-    @property
-    def refused(self) -> bool:
-        """Whether something was left undone that may be done once later equations are others."""
-        return self._simplifying.refused
+    def reconsiders(self, made: Graph) -> bool:
+        """Whether something was left undone that can be done now that later equations are
+        others."""
+        return self._simplifying.reconsiders(made)
 
     def rewrite(self, equation: Equation) -> Equation | Sequence[Any] | None:
         constant = folded(equation)
