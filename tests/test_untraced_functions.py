@@ -101,6 +101,8 @@ UNTRACED: dict[str, list[tuple[tuple[object, ...], dict[str, object]]]] = {
     "asarray": [((TABLE,), {}), ((TABLE, int, "C"), {}), ((TABLE,), {"copy": True})],
     "asanyarray": [
         ((TABLE,), {}),
+        ((TABLE, "f4"), {}),
+        ((TABLE,), {"copy": True}),
         ((TABLE.view(_Tagged),), {}),
         ((TABLE.view(_Tagged), "f4"), {"copy": True}),
         (([[1, 2], [3, 4]], float, "F"), {}),

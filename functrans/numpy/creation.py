@@ -173,7 +173,10 @@ def asanyarray(
     array([[2., 1.],
            [3., 1.]])
     """
-    if issubclass(type(a), ndarray) and type(a) is not ndarray:
+    if type(a) is ndarray:
+        if dtype is order is device is copy is like is None:
+            return a
+    elif issubclass(type(a), ndarray):
         return np.asanyarray(a, dtype, order, device=device, copy=copy, like=like)
     return asarray(a, dtype, order, device=device, copy=copy, like=like)
 
