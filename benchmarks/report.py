@@ -134,7 +134,7 @@ def print_summary(outcomes: Sequence[Outcome]) -> None:
             verdict = f"functrans, {ratio:.2f}x before {PEERS[best].label}"
         else:
             verdict = f"{PEERS[best].label}, {1 / ratio:.2f}x before functrans"
-        print(f"  {name:<34}{verdict}")
+        print(f"  {name:<33} {verdict}")
     figures = [pair for outcome in outcomes for pair in outcome.figures()]
     reached = sum(figure <= target.at_most for target, figure in figures)
     if figures:

@@ -214,6 +214,14 @@ def test_a_row_of_the_table() -> None:
     assert "20 ms" in report.process_line("functrans_jit", ours)
 
 
+def test_a_long_name_is_apart_from_who_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    workload = next(workload for workload in WORKLOADS if workload.name == "fresh_process")
+    seconds = {BASELINE: 1.0, "jax_jit": 2.0}
+    samples = {name: timing.Samples(seconds=[s]) for name, s in seconds.items()}
+    report.print_summary([report.Outcome(workload, "chain, imports apart", samples, {})])
+    assert "chain, imports apart functrans, 2.00x before" in capsys.readouterr().out
+
+
 def test_durations_are_readable() -> None:
     assert [report.duration(s) for s in (2.5, 0.0125, 0.9999e-3, 4e-8)] == [
         "2.5 s",
