@@ -313,6 +313,7 @@ ROWS: dict[str, Special] = {
     "dawson_derivative": Special(
         lambda x, n: nth(dawson, x, n), [(0.5, 1), (2.0, 2), (6.0, 1), (6.5, 2), (30.0, 1)]
     ),
+    "gauss": Special(lambda x: mp.exp(-x * x), at(*LINE)),
     "ndtr": Special(mp.ncdf, at(-37.0, -30.0, -1.0, 0.0, 5.0, 8.2)),
     "ndtri": Special(mp.ncdf, at(1e-100, 1e-9, 0.3, 0.5, 0.999999), solved=0),
     "normal_hazard": Special(lambda x: mp.npdf(x) / mp.ncdf(x), at(-1e4, -30.0, -1.0, 0.0, 5.0)),

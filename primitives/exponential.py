@@ -94,12 +94,13 @@ sqrt = elementwise(
 cbrt = elementwise(
     "cbrt",
     np.cbrt,
-    lambda g, ans: divide(g, multiply(3, square(ans))),
+    lambda g, ans: divide(divide(g, multiply(3, ans)), ans),
     samples=unary(
         -2,
         -0.5,
         Sample(0.0, pinned=[inf], label="the singularity"),
         Sample(-8e-300, pinned=[1 / 12e-200], label="tiny"),
+        Sample(np.array([-inf, inf]), pinned=[0], label="infinity"),
         complex_too=False,
     ),
 )

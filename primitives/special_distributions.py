@@ -26,7 +26,7 @@ from .arithmetic import (
     square,
     subtract,
 )
-from .comparison import equal, greater, where
+from .comparison import equal, greater, minimum, where
 from .exponential import exp, log, log1p, power, sqrt
 from .samples import Sample, draw, unary
 from .special_beta import beta_density, betainc_derivative
@@ -379,7 +379,7 @@ nrdtrisd = elementwise(
 
 def kolmogorov_density(x: Array) -> Array:
     high = greater(x, 0.8)
-    u = where(high, x, 1.0)
+    u = where(high, minimum(x, 100.0), 1.0)  # it underflows long before
     upper: Any = 0.0
     for k in range(7, 0, -1):
         term = multiply((-1) ** (k - 1) * 8.0 * k * k, exp(multiply(-2.0 * k * k, square(u))))
@@ -405,6 +405,7 @@ kolmogorov = elementwise(
         0.3,
         2,
         Sample(np.array([0.0, 0.01, -1.0]), pinned=[0], label="below the support"),
+        Sample(np.array([-np.inf, np.inf]), pinned=[0], label="infinity"),
         complex_too=False,
     ),
 )

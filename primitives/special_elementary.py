@@ -211,8 +211,8 @@ special_log1p = elementwise(
 special_cbrt = elementwise(
     "special_cbrt",
     sp.cbrt,
-    lambda g, ans: divide(g, multiply(3, square(ans))),
-    samples=unary(0.5, 2, complex_too=False),
+    lambda g, ans: divide(divide(g, multiply(3, ans)), ans),
+    samples=unary(0.5, 2, Sample(inf, pinned=[0], label="infinity"), complex_too=False),
 )
 powm1 = elementwise(
     "powm1",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from functrans.core.kinds import elementwise
+from functrans.core.kinds import elementwise, ufunc_shape
 from functrans.core.primitive import ZERO
 from functrans.core.types import Array, dtype_of
 
 from .arithmetic import add, divide, multiply, negative, square
-from .comparison import greater, where
+from .comparison import greater, maximum, minimum, where
 from .exponential import exp, real_line_shape
 from .samples import Sample, draw, unary
 from .special_operands import ordered
@@ -25,9 +25,30 @@ inf = np.inf
 ROOT_PI, ROOT_2 = math.sqrt(math.pi), math.sqrt(2)
 
 
-def scaled_gauss(x: Array) -> Array:
-    """``exp(-x**2)``."""
-    return exp(negative(square(x)))
+def bounded(x: Array) -> Array:
+    """The argument of a Gaussian, brought back to where that is 0 as well if it is beyond: the
+    derivatives of the Gaussian are products with it, and 0 times infinity were none."""
+    return x if dtype_of(x).kind == "c" else minimum(maximum(x, -100.0), 100.0)
+
+
+def gauss_impl(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # where the square is infinite, 0 is the right value
+        return np.exp(-np.square(x))
+
+
+# exp(-x**2), with derivatives that are 0 at infinity, as it is.
+gauss: Function = elementwise(
+    "gauss",
+    gauss_impl,
+    lambda ans, x: multiply(-2, multiply(ans, bounded(x))),
+    shape=ufunc_shape(np.exp),
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([-inf, -60.0, 1e200, inf]), pinned=[0], label="beyond"),
+        Sample(0.5, value=math.exp(-0.25), label="0-d"),
+    ),
+)
 
 
 # Error functions.
@@ -35,7 +56,7 @@ def scaled_gauss(x: Array) -> Array:
 erf = elementwise(
     "erf",
     sp.erf,
-    lambda x: multiply(2 / ROOT_PI, scaled_gauss(x)),
+    lambda x: multiply(2 / ROOT_PI, gauss(x)),
     samples=unary(
         -2,
         2,
@@ -46,8 +67,13 @@ erf = elementwise(
 erfc = elementwise(
     "erfc",
     sp.erfc,
-    lambda x: multiply(-2 / ROOT_PI, scaled_gauss(x)),
-    samples=unary(-2, 2, Sample(10.0, pinned=[-2 / ROOT_PI * math.exp(-100)], label="far out")),
+    lambda x: multiply(-2 / ROOT_PI, gauss(x)),
+    samples=unary(
+        -2,
+        2,
+        Sample(np.array([-inf, inf]), pinned=[0], label="infinity"),
+        Sample(10.0, pinned=[-2 / ROOT_PI * math.exp(-100)], label="far out"),
+    ),
 )
 erfi = elementwise(
     "erfi", sp.erfi, lambda x: multiply(2 / ROOT_PI, exp(square(x))), samples=unary(-1, 1)
@@ -190,7 +216,7 @@ dawsn = elementwise(
 ndtr = elementwise(
     "ndtr",
     sp.ndtr,
-    lambda x: multiply(1 / math.sqrt(2 * math.pi), exp(multiply(-0.5, square(x)))),
+    lambda x: multiply(1 / math.sqrt(2 * math.pi), square(gauss(multiply(0.5, x)))),
     samples=unary(
         -2,
         2,
@@ -220,10 +246,11 @@ def normal_hazard_slope(ans: Array, x: Array) -> Array:
     """``-ans * (x + ans)``, by ratios of integrals where that sum cancels."""
     if dtype_of(x).kind == "c":
         return negative(multiply(ans, add(x, ans)))
+    x, ans = maximum(x, -1e18), minimum(ans, 1e18)  # from there on their product is -1
     right = greater(x, 0)
     u = divide(where(right, 0, x), -ROOT_2)
     left = multiply(ROOT_2, divide(erfcx_moment(u, 1), erfcx_moment(u, 0)))
-    return negative(multiply(ans, where(right, add(x, ans), left)))
+    return negative(multiply(ans, where(right, add(bounded(x), ans), left)))
 
 
 # The density over the distribution function: the derivative of log_ndtr.
@@ -237,6 +264,7 @@ normal_hazard: Function = elementwise(
         3,
         Sample(0.0, label="where the formula changes"),
         Sample(-1e8, pinned=[-1], label="far out"),
+        Sample(np.array([-inf, inf]), pinned=[np.array([-1.0, 0.0])], label="infinity"),
     ),
 )
 log_ndtr = elementwise(

@@ -12,7 +12,7 @@ from functrans.core.primitive import ZERO
 from functrans.core.types import Array, ArrayType, dtype_of
 
 from .arithmetic import absolute, add, divide, multiply, negative, remainder, subtract
-from .comparison import equal, less, rint, where
+from .comparison import equal, less, minimum, rint, where
 from .exponential import log
 from .polygamma_series import (
     SHIFT,
@@ -160,7 +160,7 @@ def rgamma_partial(ans: Array, x: Array) -> Array:
     if dtype_of(x).kind == "c":
         return negative(multiply(ans, digamma(x)))
     left = less(x, 0.5)
-    right = negative(multiply(ans, digamma(where(left, 1.0, x))))
+    right = negative(multiply(ans, digamma(where(left, 1.0, minimum(x, 1e3)))))  # 0 there
     z = where(left, x, 0.0)
     whole = rint(z)
     angle = multiply(math.pi, subtract(z, whole))
@@ -179,6 +179,7 @@ rgamma: Function = elementwise(
         3,
         Sample(np.array([0.25, -0.5, -3.25, 0.0, -2.0]), label="left, with zeros"),
         Sample(np.array([0.0, -1.0, -2.0]), pinned=[np.array([1.0, -1.0, 2.0])], label="zeros"),
+        Sample(inf, pinned=[0], label="infinity"),
     ),
 )
 poch = elementwise(

@@ -225,12 +225,12 @@ arcsinh = elementwise(
 arccosh = elementwise(
     "arccosh",
     np.arccosh,
-    lambda g, x: divide(g, multiply(sqrt(subtract(x, 1)), sqrt(subtract(x, -1)))),
+    lambda g, x: divide(divide(g, sqrt(subtract(x, 1))), sqrt(subtract(x, -1))),
     samples=unary(
         1.2,
         3,
         Sample(1.0, pinned=[inf], label="the end"),
-        Sample(1e200, pinned=[1e-200], label="far out"),
+        Sample(np.array([1e200, inf]), pinned=[np.array([1e-200, 0])], label="far out"),
         Sample(
             np.array([0j, complex(0, -0.0), -2 + 0j]),
             pinned=[np.array([-1j, 1j, -1 / np.sqrt(3)])],

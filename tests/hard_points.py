@@ -550,6 +550,24 @@ MATRICES: dict[str, list[Point]] = {
     ],
 }
 
+ENDS = [-inf, inf]
+
+INFINITY: dict[str, list[Point]] = {
+    "np.cbrt(x)": [(ENDS, 0, [0, 0])],
+    "np.arccosh(x)": [(inf, 0, 0), (1e200, 1e-200, 0)],
+    "np.arcsinh(x)": [(ENDS, 0, [0, 0])],
+    "special.cbrt(x)": [(ENDS, 0, [0, 0])],
+    "special.erf(x)": [(ENDS, 0, [0, 0]), ([-200.0, 1e200], 0, [0, 0])],
+    "special.erfc(x)": [(ENDS, 0, [0, 0])],
+    "special.ndtr(x)": [(ENDS, 0, [0, 0]), ([-1e300, 150.0], 0, [0, 0])],
+    "special.log_ndtr(x)": [(-inf, inf, -1), (inf, 0, 0), (-1e30, 1e30, -1)],
+    "special.ndtri_exp(x)": [(-inf, 0, 0)],
+    "special.kolmogorov(x)": [(ENDS, 0, [0, 0])],
+    "special.rgamma(x)": [(inf, 0, 0), (1e4, 0, 0)],
+    "ft.grad(special.erf)(x)": [(inf, 0, 0)],
+    "ft.grad(special.log_ndtr)(x)": [(-inf, -1, 0), (inf, 0, 0)],
+}
+
 TABLES = {
     "selection": SELECTION,
     "lengths": LENGTHS,
@@ -559,4 +577,5 @@ TABLES = {
     "powers": POWERS,
     "ties": TIES,
     "matrices": MATRICES,
+    "infinity": INFINITY,
 }

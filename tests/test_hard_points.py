@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import functrans as ft
+from functrans.scipy import special
 from tests import hard_points
 
 Array = Any
@@ -70,7 +71,8 @@ def compiled(backend: Any) -> tuple[dict[str, Way], dict[str, Way]]:
 
 
 def program(text: str) -> Callable[[Any], Any]:
-    function = eval(f"lambda x: {text}", {"np": np, "ft": ft, "w": np.array(hard_points.WEIGHTS)})
+    names = {"np": np, "ft": ft, "special": special, "w": np.array(hard_points.WEIGHTS)}
+    function = eval(f"lambda x: {text}", names)
     return lambda x: np.sum(function(x))
 
 

@@ -183,6 +183,7 @@ COMPOSITES: dict[str, Callable[..., Value]] = {
     "xlogy": lambda b, x, y: times_log(b, x, y, "log"),
     "xlog1py": lambda b, x, y: times_log(b, x, y, "log1p"),
     "entr": entr,
+    "gauss": lambda b, x: apply(b, "exp", b.fneg(b.fmul(x, x))),
     "huber": huber,
 }
 """Functions of the builder and of operands of one floating-point type."""
