@@ -219,7 +219,11 @@ FAR: dict[str, list[Point]] = {
     "np.exp(-(x**2))": [(0.0, 0, -2), (30.0, 0, 0), (1e100, 0, 0)],
     "np.log(x)": [(0.0, inf, -inf), (inf, 0, 0), (1e-200, 1e200, -inf)],
     "np.sqrt(x)": [(0.0, inf, -inf), (inf, 0, 0), (1e-300, 5e149, -inf)],
-    "np.cbrt(x)": [(0.0, inf, nan), (-8.0, 1 / 12, 1 / 144)],
+    "np.cbrt(x)": [  # the sign of a zero tells the side, as for the reciprocal
+        (0.0, inf, -inf),
+        (-0.0, inf, inf),
+        (-8.0, 1 / 12, 1 / 144),
+    ],
     "np.logaddexp(x[0], x[1])": [
         ([0.0, 0.0], [0.5, 0.5], [[0.25, -0.25], [-0.25, 0.25]]),
         ([-inf, -inf], [0.5, 0.5], np.zeros((2, 2))),  # a tie, as of maximum
