@@ -400,6 +400,11 @@ def multigammaln(a: Any, d: Any) -> Array:
     smallest = _known(a, lanes=True)
     if smallest is not None and np.any(smallest <= 0.5 * (d - 1)):
         raise ValueError(f"multigammaln: a must be greater than (d - 1) / 2 = {0.5 * (d - 1)}")
+    return multigammaln_beyond(a, d)
+
+
+def multigammaln_beyond(a: Array, d: int) -> Array:
+    """:func:`multigammaln` for any `a`: below its domain what gammaln gives there, as PyTorch."""
     shifts = 0.5 * np.arange(int(d))
     total = np.sum(gammaln(np.expand_dims(a, -1) - shifts), axis=-1)
     return total + d * (d - 1) / 4 * math.log(math.pi)

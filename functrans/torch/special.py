@@ -106,7 +106,7 @@ def polygamma(n: Any, input: Any) -> Tensor:
 def multigammaln(input: Tensor, p_: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension `p_`; needs SciPy."""
     a = floating(tensor_array(input, "multigammaln"))
-    return wrap(p.astype(_library().multigammaln(a, p_), dtype=dtype_of(a)))
+    return wrap(p.astype(_library().multigammaln_beyond(a, p_), dtype=dtype_of(a)))
 
 
 mvlgamma = multigammaln
