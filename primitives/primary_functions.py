@@ -7,6 +7,8 @@ itself made of f, every order. The transpose of ``t -> corner`` is the same with
 
 from __future__ import annotations
 
+import cmath
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,25 +105,29 @@ def values_known(x: Array) -> bool:
     return not isinstance(x, TracedArray) or x.interpreter.values_known
 
 
-def small_samples(*hard: Sample, **params: Any) -> Callable[[], list[Sample]]:
-    """Samples of any square matrices of moderate size."""
+def small_samples(function: Callable[[float], float], *hard: Sample) -> Callable[[], list[Sample]]:
+    """Samples of any square matrices of moderate size, for the function of these of a function of
+    numbers."""
     return lambda: [
-        Sample(draw((3, 3), -1, 1), **params),
-        Sample(draw((2, 2, 2), -1, 1), label="stack", **params),
-        Sample(draw((3, 3), -1, 1, 1)[::-1].T, label="non-contiguous", **params),
-        Sample(draw((2, 2), -1, 1).astype(np.float32), label="float32", **params),
-        Sample(draw_complex((2, 2), -1, 1), label="complex", **params),
-        Sample(np.array([[0.5]]), label="1 x 1", **params),
-        Sample(np.zeros((2, 2)), label="zero", **params),
-        Sample(np.array([[0.5, 1.0], [0.0, 0.5]]), label="a Jordan block", **params),
-        Sample(np.zeros((0, 0)), label="0 x 0", **params),
-        Sample(np.zeros((0, 2, 2)), label="empty stack", **params),
+        Sample(draw((3, 3), -1, 1)),
+        Sample(draw((2, 2, 2), -1, 1), label="stack"),
+        Sample(draw((3, 3), -1, 1, 1)[::-1].T, label="non-contiguous"),
+        Sample(draw((2, 2), -1, 1).astype(np.float32), label="float32"),
+        Sample(draw_complex((2, 2), -1, 1), label="complex"),
+        Sample(np.array([[0.5]]), value=[[function(0.5)]], label="1 x 1"),
+        Sample(np.zeros((2, 2)), label="zero"),
+        Sample(np.array([[0.5, 1.0], [0.0, 0.5]]), label="a Jordan block"),
+        Sample(np.zeros((0, 0)), label="0 x 0"),
+        Sample(np.zeros((0, 2, 2)), label="empty stack"),
         *hard,
     ]
 
 
-def positive_samples(**params: Any) -> Callable[[], list[Sample]]:
-    """Samples of matrices whose eigenvalues lie to the right of the origin."""
+def positive_samples(
+    function: Callable[[complex], complex], *hard: Sample, **params: Any
+) -> Callable[[], list[Sample]]:
+    """Samples of matrices whose eigenvalues lie to the right of the origin, for the function of
+    these of a function of numbers."""
 
     def right(shape: Any, seed: int = 0) -> Array:
         return 0.5 * draw(shape, -1, 1, seed) + 2 * np.eye(shape[-1])
@@ -135,26 +141,41 @@ def positive_samples(**params: Any) -> Callable[[], list[Sample]]:
                 label="complex64",
                 **params,
             ),
-            Sample(np.array([[2.0 + 1j]]), label="1 x 1", **params),
+            Sample(np.array([[2.0 + 1j]]), value=[[function(2 + 1j)]], label="1 x 1", **params),
             Sample(np.array([[2.0, 1.0], [0.0, 2.0]]) + 0j, label="a Jordan block", **params),
             Sample(np.eye(2) + 0j, label="the identity", **params),
             Sample(np.zeros((0, 2, 2), complex), label="empty stack", **params),
+            *hard,
         ]
 
     return samples
 
 
-expm = primary("expm", sl.expm, small_samples(Sample(np.diag([-30.0, 3.0]), label="far apart")))
-cosm = primary("cosm", sl.cosm, small_samples())
-sinm = primary("sinm", sl.sinm, small_samples())
-coshm = primary("coshm", sl.coshm, small_samples())
-sinhm = primary("sinhm", sl.sinhm, small_samples())
-logm = primary("logm", sl.logm, positive_samples(), shape=real_results("logm"))
-signm = primary("signm", sl.signm, positive_samples(), shape=real_results("signm"))
+expm = primary(
+    "expm", sl.expm, small_samples(math.exp, Sample(np.diag([-30.0, 3.0]), label="far apart"))
+)
+cosm = primary("cosm", sl.cosm, small_samples(math.cos))
+sinm = primary("sinm", sl.sinm, small_samples(math.sin))
+coshm = primary("coshm", sl.coshm, small_samples(math.cosh))
+sinhm = primary("sinhm", sl.sinhm, small_samples(math.sinh))
+logm = primary("logm", sl.logm, positive_samples(cmath.log), shape=real_results("logm"))
+signm = primary(
+    "signm",
+    sl.signm,
+    positive_samples(
+        lambda x: 1,
+        Sample(np.array([[2.0, 1.0 + 1j], [0.5, -1.0]]), label="both sides"),
+        Sample(draw_complex((2, 3, 3), -1, 1), label="stack, both sides"),
+    ),
+    shape=real_results("signm"),
+)
 matrix_power = primary(
     "fractional_matrix_power",
     lambda x, *, exponent: sl.fractional_matrix_power(x, exponent),
-    lambda: positive_samples(exponent=0.3)() + positive_samples(exponent=-1.5)()[:3],
+    lambda: [
+        *positive_samples(lambda x: x**0.3, exponent=0.3)(),
+        *positive_samples(lambda x: x**-1.5, exponent=-1.5)()[:3],
+    ],
     shape=real_results("fractional_matrix_power"),
 )
 
@@ -183,5 +204,5 @@ sqrtm: Function = general(
     pulls=(sqrtm_pull,),
     batch=lambda x: sqrtm(x),
     shape=real_results("sqrtm"),
-    samples=positive_samples(),
+    samples=positive_samples(cmath.sqrt),
 )

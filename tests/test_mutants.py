@@ -6,7 +6,6 @@ runs it with figures, which docs/verification.md quotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,10 @@ import functrans as ft
 from functrans import primitives as p
 from functrans.core.primitive import REGISTRY, primitive_of
 from functrans.core.types import dtype_of
-from tests.mutants import Mutant, fate, fates, mutants_of, names, rows_of, unsound
+from tests.mutants import fate, fates, mutants_of, names, rows_of, survivors, unsound
 from tests.mutants.run import MANY, SERVES
 
 EVERY = 15
-
-
-def survivors(name: str, chosen: slice = slice(None)) -> Iterator[Mutant]:
-    primitive = REGISTRY[name]
-    cases = rows_of(primitive)
-    for mutant, end in fates(mutants_of(primitive)[chosen], cases):
-        if end == "survived":
-            yield mutant
 
 
 @pytest.mark.parametrize("number", range(0, len(names()), 10))

@@ -16,5 +16,6 @@ from tests.mutants.run import (
     mutants_of as mutants_of,
     names as names,
     rows_of as rows_of,
+    survivors as survivors,
     unsound as unsound,
 )

@@ -282,6 +282,14 @@ def fates(mutants: Sequence[Mutant], cases: list[Case]) -> Iterator[tuple[Mutant
         yield mutant, "equivalent" if mutant in same else fate(mutant, cases)
 
 
+def survivors(name: str, chosen: slice = slice(None)) -> Iterator[Mutant]:
+    """Those of some mutants of a primitive that no check finds."""
+    primitive = REGISTRY[name]
+    for mutant, end in fates(mutants_of(primitive)[chosen], rows_of(primitive)):
+        if end == "survived":
+            yield mutant
+
+
 def names(special: bool = False) -> list[str]:
     """The primitives of the rule book, or those of scipy.special, that have samples."""
     return [
