@@ -246,7 +246,8 @@ def normal_hazard_slope(ans: Array, x: Array) -> Array:
     """``-ans * (x + ans)``, by ratios of integrals where that sum cancels."""
     if dtype_of(x).kind == "c":
         return negative(multiply(ans, add(x, ans)))
-    x, ans = maximum(x, -1e18), minimum(ans, 1e18)  # from there on their product is -1
+    far = min(1e18, math.sqrt(np.finfo(dtype_of(x)).max))  # from there on it is -1
+    x, ans = maximum(x, -far), minimum(ans, far)
     right = greater(x, 0)
     u = divide(where(right, 0, x), -ROOT_2)
     left = multiply(ROOT_2, divide(erfcx_moment(u, 1), erfcx_moment(u, 0)))

@@ -554,3 +554,11 @@ def test_without_scipy() -> None:
         "except ModuleNotFoundError as error:\n    print(error)\n"
     )
     assert 'pip install "functrans[scipy]"' in out
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_normal_distribution_at_infinity_in_every_precision(dtype: str) -> None:
+    """Second derivatives have their limits, where bounds of the argument fit the dtype."""
+    x = np.array([-np.inf, np.inf], dtype)
+    second = ft.vmap(ft.grad(ft.grad(sp.log_ndtr)))(x)
+    np.testing.assert_allclose(second, [-1, 0], rtol=2 * np.finfo(dtype).eps)
